@@ -1,0 +1,94 @@
+# libllmcost. `make help` lists the targets.
+
+VERSION_OF = $(shell sed -n 's/^\#define LLMCOST_VERSION_$(1) *"\{0,1\}\([0-9.]*\)"\{0,1\}$$/\1/p' include/llmcost/version.h)
+VERSION := $(call VERSION_OF,TEXT)
+SOVERSION := $(call VERSION_OF,MAJOR)
+
+prefix ?= /usr/local
+exec_prefix ?= $(prefix)
+libdir ?= $(exec_prefix)/lib
+includedir ?= $(prefix)/include
+DESTDIR ?=
+INSTALL ?= install
+CC ?= cc
+CXX ?= c++
+AR ?= ar
+PKG_CONFIG ?= pkg-config
+PYTHON ?= python3
+BUILD ?= build
+
+# SQLite and hiredis are for stores to come; today both switches change nothing but are accepted.
+WITH_SQLITE ?= 0
+WITH_HIREDIS ?= 0
+
+PACKAGES := libcurl jansson libxxhash
+CPPFLAGS_ALL = -Iinclude -Ilib -D_GNU_SOURCE -DLLMCOST_BUILD $(shell $(PKG_CONFIG) --cflags $(PACKAGES)) $(CPPFLAGS)
+WARNINGS = -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes
+CFLAGS ?= -O2 -g
+CFLAGS_ALL = -std=c11 $(WARNINGS) -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections -pthread $(CFLAGS) $(SANITIZE)
+LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -pthread
+TEST_LIBS = $(shell $(PKG_CONFIG) --libs cmocka)
+
+SOURCES := $(sort $(wildcard lib/*/*.c))
+OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
+STATIC := $(BUILD)/libllmcost.a
+SHARED := $(BUILD)/libllmcost.so.$(VERSION)
+
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
+SYSTEM_TESTS := $(patsubst tests/system/%.c,$(BUILD)/tests/system/%,$(sort $(wildcard tests/system/test_*.c)))
+TEST_SUPPORT := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/support/*.c)))
+FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+
+.PHONY: all deps clean help
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(STATIC) $(SHARED)
+
+help:
+	@sed -n 's/^## //p' $(MAKEFILE_LIST)
+
+## all          the static and the shared library, in build/
+## deps         install by package name what build and tests need (Debian); nothing where it is all there
+deps:
+	@sh tools/deps.sh
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+$(STATIC): $(OBJECTS)
+	@rm -f $@
+	$(AR) rcs $@ $(OBJECTS)
+
+$(SHARED): $(OBJECTS) lib/llmcost.map
+	$(CC) $(CFLAGS_ALL) -shared -Wl,-soname,libllmcost.so.$(SOVERSION) -Wl,--version-script=lib/llmcost.map -Wl,--gc-sections -Wl,-z,defs -o $@ $(OBJECTS) $(LDFLAGS) $(LIBS)
+	ln -sf $(@F) $(BUILD)/libllmcost.so.$(SOVERSION)
+	ln -sf libllmcost.so.$(SOVERSION) $(BUILD)/libllmcost.so
+
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(TEST_SUPPORT) $(STATIC)
+	$(CC) $(CFLAGS_ALL) -o $@ $< $(TEST_SUPPORT) $(STATIC) $(LDFLAGS) $(TEST_LIBS) $(LIBS)
+
+$(BUILD)/tests/system/%: $(BUILD)/tests/system/%.o $(TEST_SUPPORT) $(STATIC)
+	$(CC) $(CFLAGS_ALL) -o $@ $< $(TEST_SUPPORT) $(STATIC) $(LDFLAGS) $(TEST_LIBS) $(LIBS)
+
+# Fuzzers compile the library's own sources with clang's coverage: make BUILD=build/fuzz CC=clang SANITIZE=... (see fuzz).
+$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(STATIC)
+	$(CC) $(CFLAGS_ALL) -fsanitize=fuzzer -o $@ $< $(STATIC) $(LDFLAGS) $(LIBS)
+
+tests: $(UNIT_TESTS) $(SYSTEM_TESTS)
+.PHONY: tests
+
+FUZZ_SECONDS ?= 20
+## fuzz         every fuzz target for FUZZ_SECONDS (20) each, from the seeds in tests/fuzz/seeds
+fuzz:
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=clang SANITIZE="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined" fuzz-targets
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) sh tests/fuzz/run.sh $(BUILD)/fuzz/tests/fuzz
+fuzz-targets: $(FUZZERS)
+.PHONY: fuzz fuzz-targets
+
+## clean        remove build/
+clean:
+	rm -rf $(BUILD)
+
+-include $(OBJECTS:.o=.d) $(TEST_SUPPORT:.o=.d) $(UNIT_TESTS:=.d) $(SYSTEM_TESTS:=.d) $(FUZZERS:=.d)

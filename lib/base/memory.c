@@ -1,0 +1,175 @@
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { ALIGNMENT = 16, BLOCK_BYTES = 4096 };
+
+struct llmc_arena_block {
+    llmc_arena_block *next;
+    size_t bytes;
+};
+
+static void *system_allocate(size_t bytes, void *user)
+{
+    (void)user;
+    return malloc(bytes);
+}
+
+static void *system_reallocate(void *memory, size_t bytes, void *user)
+{
+    (void)user;
+    return realloc(memory, bytes);
+}
+
+static void system_release(void *memory, void *user)
+{
+    (void)user;
+    free(memory);
+}
+
+const llmc_allocator llmc_allocator_system = { system_allocate, system_reallocate, system_release, NULL };
+
+void *llmc_alloc(const llmc_allocator *allocator, size_t bytes)
+{
+    return allocator->allocate(bytes ? bytes : 1, allocator->user);
+}
+
+void *llmc_calloc(const llmc_allocator *allocator, size_t count, size_t bytes)
+{
+    if (bytes && count > SIZE_MAX / bytes)
+        return NULL;
+    void *memory = llmc_alloc(allocator, count * bytes);
+    if (memory)
+        memset(memory, 0, count * bytes);
+    return memory;
+}
+
+void *llmc_realloc(const llmc_allocator *allocator, void *memory, size_t bytes)
+{
+    if (!memory)
+        return llmc_alloc(allocator, bytes);
+    return allocator->reallocate(memory, bytes ? bytes : 1, allocator->user);
+}
+
+void llmc_free(const llmc_allocator *allocator, void *memory)
+{
+    if (memory)
+        allocator->release(memory, allocator->user);
+}
+
+char *llmc_strndup(const llmc_allocator *allocator, const char *text, size_t bytes)
+{
+    if (bytes == SIZE_MAX)
+        return NULL;
+    char *copy = llmc_alloc(allocator, bytes + 1);
+    if (!copy)
+        return NULL;
+    if (bytes)
+        memcpy(copy, text, bytes);
+    copy[bytes] = '\0';
+    return copy;
+}
+
+char *llmc_strdup(const llmc_allocator *allocator, const char *text)
+{
+    return llmc_strndup(allocator, text, strlen(text));
+}
+
+bool llmc_grow(const llmc_allocator *allocator, void **items, size_t *capacity, size_t needed, size_t item_bytes)
+{
+    if (needed <= *capacity)
+        return true;
+    size_t wanted = *capacity ? *capacity : 4;
+    while (wanted < needed) {
+        if (wanted > SIZE_MAX / 2)
+            return false;
+        wanted *= 2;
+    }
+    if (wanted > SIZE_MAX / item_bytes)
+        return false;
+    void *grown = llmc_realloc(allocator, *items, wanted * item_bytes);
+    if (!grown)
+        return false;
+    *items = grown;
+    *capacity = wanted;
+    return true;
+}
+
+void llmc_arena_init(llmc_arena *arena, const llmc_allocator *allocator, void *first, size_t first_bytes)
+{
+    arena->allocator = allocator;
+    arena->blocks = NULL;
+    arena->at = first;
+    arena->end = first ? (char *)first + first_bytes : NULL;
+}
+
+void llmc_arena_clear(llmc_arena *arena)
+{
+    while (arena->blocks) {
+        llmc_arena_block *block = arena->blocks;
+        arena->blocks = block->next;
+        llmc_free(arena->allocator, block);
+    }
+    arena->at = arena->end = NULL;
+}
+
+static bool arena_add_block(llmc_arena *arena, size_t bytes)
+{
+    size_t wanted = bytes > BLOCK_BYTES / 2 ? bytes : BLOCK_BYTES;
+    if (wanted > SIZE_MAX - sizeof(llmc_arena_block) - ALIGNMENT)
+        return false;
+    llmc_arena_block *block = llmc_alloc(arena->allocator, sizeof *block + ALIGNMENT + wanted);
+    if (!block)
+        return false;
+    block->next = arena->blocks;
+    block->bytes = wanted;
+    arena->blocks = block;
+    arena->at = (char *)(block + 1);
+    arena->end = (char *)block + sizeof *block + ALIGNMENT + wanted;
+    return true;
+}
+
+void *llmc_arena_alloc(llmc_arena *arena, size_t bytes)
+{
+    for (int attempt = 0; attempt < 2; attempt++) {
+        size_t padding = (ALIGNMENT - ((uintptr_t)arena->at & (ALIGNMENT - 1))) & (ALIGNMENT - 1);
+        size_t room = (size_t)(arena->end - arena->at);
+        if (arena->at && room >= padding && room - padding >= bytes) {
+            void *memory = arena->at + padding;
+            arena->at += padding + bytes;
+            return memory;
+        }
+        if (attempt || !arena_add_block(arena, bytes))
+            break;
+    }
+    return NULL;
+}
+
+void *llmc_arena_calloc(llmc_arena *arena, size_t count, size_t bytes)
+{
+    if (bytes && count > SIZE_MAX / bytes)
+        return NULL;
+    void *memory = llmc_arena_alloc(arena, count * bytes);
+    if (memory)
+        memset(memory, 0, count * bytes);
+    return memory;
+}
+
+char *llmc_arena_strndup(llmc_arena *arena, const char *text, size_t bytes)
+{
+    if (bytes == SIZE_MAX)
+        return NULL;
+    char *copy = llmc_arena_alloc(arena, bytes + 1);
+    if (!copy)
+        return NULL;
+    if (bytes)
+        memcpy(copy, text, bytes);
+    copy[bytes] = '\0';
+    return copy;
+}
+
+char *llmc_arena_strdup(llmc_arena *arena, const char *text)
+{
+    return text ? llmc_arena_strndup(arena, text, strlen(text)) : NULL;
+}

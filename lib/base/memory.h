@@ -1,0 +1,47 @@
+/* The host's allocator, and arenas on top of it. Every allocation of the library goes through here. */
+#ifndef LLMC_MEMORY_H
+#define LLMC_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <llmcost/llmcost.h>
+
+typedef llmcost_allocator llmc_allocator;
+
+/* malloc, realloc and free. */
+extern const llmc_allocator llmc_allocator_system;
+
+void *llmc_alloc(const llmc_allocator *allocator, size_t bytes);
+void *llmc_calloc(const llmc_allocator *allocator, size_t count, size_t bytes); /* zeroed; NULL when the product overflows */
+void *llmc_realloc(const llmc_allocator *allocator, void *memory, size_t bytes);
+void llmc_free(const llmc_allocator *allocator, void *memory);
+char *llmc_strdup(const llmc_allocator *allocator, const char *text);
+char *llmc_strndup(const llmc_allocator *allocator, const char *text, size_t bytes);
+
+/*
+ * Grow an array to hold at least `needed` items; doubles. *items and *capacity change on success only.
+ * Returns false without memory.
+ */
+bool llmc_grow(const llmc_allocator *allocator, void **items, size_t *capacity, size_t needed, size_t item_bytes);
+
+/*
+ * An arena: memory that is given back all at once. The first block may be the caller's, so that an object and what
+ * belongs to it take a single allocation.
+ */
+typedef struct llmc_arena_block llmc_arena_block;
+typedef struct llmc_arena {
+    const llmc_allocator *allocator; /* outlives the arena */
+    llmc_arena_block *blocks;
+    char *at, *end;
+} llmc_arena;
+
+void llmc_arena_init(llmc_arena *arena, const llmc_allocator *allocator, void *first, size_t first_bytes);
+void llmc_arena_clear(llmc_arena *arena); /* gives back all blocks but the caller's first */
+void *llmc_arena_alloc(llmc_arena *arena, size_t bytes); /* aligned to 16, not zeroed; NULL without memory */
+void *llmc_arena_calloc(llmc_arena *arena, size_t count, size_t bytes);
+char *llmc_arena_strdup(llmc_arena *arena, const char *text); /* NULL stays NULL */
+char *llmc_arena_strndup(llmc_arena *arena, const char *text, size_t bytes);
+
+#endif

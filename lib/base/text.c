@@ -1,0 +1,134 @@
+#include "base/text.h"
+
+#include <string.h>
+
+/* Length of the well-formed UTF-8 character at text, 0 where there is none. */
+static size_t character_bytes(const unsigned char *text, size_t bytes)
+{
+    unsigned char first = text[0];
+    if (first < 0x80)
+        return 1;
+    if (first >= 0xC2 && first <= 0xDF)
+        return bytes >= 2 && (text[1] & 0xC0) == 0x80 ? 2 : 0;
+    if (first >= 0xE0 && first <= 0xEF) {
+        unsigned char low = first == 0xE0 ? 0xA0 : 0x80, high = first == 0xED ? 0x9F : 0xBF;
+        return bytes >= 3 && text[1] >= low && text[1] <= high && (text[2] & 0xC0) == 0x80 ? 3 : 0;
+    }
+    if (first >= 0xF0 && first <= 0xF4) {
+        unsigned char low = first == 0xF0 ? 0x90 : 0x80, high = first == 0xF4 ? 0x8F : 0xBF;
+        return bytes >= 4 && text[1] >= low && text[1] <= high && (text[2] & 0xC0) == 0x80 && (text[3] & 0xC0) == 0x80 ? 4 : 0;
+    }
+    return 0;
+}
+
+bool llmc_utf8_valid(const char *text, size_t bytes)
+{
+    size_t at = 0;
+    while (at < bytes) {
+        uint64_t eight;
+        while (bytes - at >= sizeof eight) { /* most text is ASCII: eight bytes at a time */
+            memcpy(&eight, text + at, sizeof eight);
+            if (eight & UINT64_C(0x8080808080808080))
+                break;
+            at += sizeof eight;
+        }
+        if (at == bytes)
+            break;
+        size_t length = character_bytes((const unsigned char *)text + at, bytes - at);
+        if (!length)
+            return false;
+        at += length;
+    }
+    return true;
+}
+
+size_t llmc_utf8_cut(const char *text, size_t bytes, size_t maximum)
+{
+    if (bytes <= maximum)
+        return bytes;
+    size_t at = maximum;
+    while (at > 0 && maximum - at < 4 && ((unsigned char)text[at] & 0xC0) == 0x80)
+        at--;
+    return at;
+}
+
+void llmc_utf8_sanitize(char *text)
+{
+    size_t bytes = strlen(text);
+    for (size_t at = 0; at < bytes;) {
+        size_t length = character_bytes((const unsigned char *)text + at, bytes - at);
+        unsigned char first = (unsigned char)text[at];
+        if (!length || first < 0x20 || first == 0x7F) {
+            text[at] = first == '\n' || first == '\t' ? ' ' : '?';
+            length = 1;
+        }
+        at += length;
+    }
+}
+
+static unsigned char lower(char byte)
+{
+    return (unsigned char)(byte >= 'A' && byte <= 'Z' ? byte - 'A' + 'a' : byte);
+}
+
+bool llmc_text_equal_ignoring_case(const char *a, const char *b)
+{
+    while (*a && lower(*a) == lower(*b)) {
+        a++;
+        b++;
+    }
+    return lower(*a) == lower(*b);
+}
+
+size_t llmc_text_distance(const char *a, const char *b)
+{
+    enum { LONGEST = 64 };
+    size_t a_length = strlen(a), b_length = strlen(b), row[LONGEST + 1];
+    if (a_length > LONGEST || b_length > LONGEST)
+        return LONGEST;
+    for (size_t j = 0; j <= b_length; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= a_length; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= b_length; j++) {
+            size_t change = diagonal + (a[i - 1] != b[j - 1]), step = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
+            diagonal = row[j];
+            row[j] = change < step ? change : step;
+        }
+    }
+    return row[b_length];
+}
+
+bool llmc_text_is_header_safe(const char *text)
+{
+    for (; *text; text++) {
+        if ((unsigned char)*text < 0x20 || *text == 0x7F)
+            return false;
+    }
+    return true;
+}
+
+/* Howard Hinnant's civil calendar: years begin in March, so that the leap day comes last. */
+int64_t llmc_days_from_civil(int64_t year, int month, int day)
+{
+    year -= month <= 2;
+    int64_t era = (year >= 0 ? year : year - 399) / 400;
+    int64_t year_of_era = year - era * 400;
+    int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+    int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    return era * 146097 + day_of_era - 719468;
+}
+
+void llmc_civil_from_days(int64_t days, int64_t *year, int *month, int *day)
+{
+    days += 719468;
+    int64_t era = (days >= 0 ? days : days - 146096) / 146097;
+    int64_t day_of_era = days - era * 146097;
+    int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    int64_t shifted_month = (5 * day_of_year + 2) / 153;
+    *day = (int)(day_of_year - (153 * shifted_month + 2) / 5 + 1);
+    *month = (int)(shifted_month < 10 ? shifted_month + 3 : shifted_month - 9);
+    *year = year_of_era + era * 400 + (*month <= 2);
+}

@@ -1,0 +1,143 @@
+/*
+ * Codecs: encode(request) -> bytes, decode(bytes) -> events. Pure: no I/O, no clock, no globals. One file per wire
+ * format with one const descriptor. A provider is four table entries that combine freely: codec, framing, auth, quirks
+ * (provider/presets.h).
+ */
+#ifndef LLMC_CODEC_H
+#define LLMC_CODEC_H
+
+#include "base/error.h"
+#include "money/money.h"
+#include "wire/framing.h"
+#include "wire/json.h"
+
+typedef enum llmc_operation_id { LLMC_OP_CHAT = 0, LLMC_OP_LIST_MODELS = 1, LLMC_OP_COUNT } llmc_operation_id;
+
+/* What a leg does. Policies ask these questions instead of asking for "chat". */
+typedef struct llmc_operation {
+    llmc_operation_id id;
+    const char *name;
+    bool streams;   /* its answer can come in pieces */
+    bool cacheable;
+    bool priced;    /* a provider bills it */
+} llmc_operation;
+extern const llmc_operation llmc_operations[LLMC_OP_COUNT];
+
+/* ---- events: what a decoder says, in the order of the wire ---- */
+
+/* Public kinds 1 to 7 (llmcost_event_kind); these are inside only. */
+enum {
+    LLMC_EVENT_META = 32,          /* text: id; tool_name: model as the provider spells it */
+    LLMC_EVENT_LOGPROBS = 33,      /* text: raw JSON array of OpenAI's logprobs.content items; appended */
+    LLMC_EVENT_SIGNATURE = 34,     /* text: signature of the reasoning so far; ends a reasoning block */
+    LLMC_EVENT_REASONING_HIDDEN = 35, /* text: opaque reasoning data */
+    LLMC_EVENT_MODEL = 36,         /* list models: text is one model's name */
+    LLMC_EVENT_EXTRA = 37,         /* a member that is kept as it is (citations): tool_name its name, text raw JSON */
+    LLMC_EVENT_TEXT_JSON = 38      /* reserved */
+};
+
+struct llmcost_event {
+    int32_t kind;
+    uint32_t choice, tool_index;
+    llmcost_finish finish;
+    const char *text;               /* borrowed; ended by a zero byte; well-formed UTF-8 */
+    size_t bytes;
+    const char *tool_id, *tool_name; /* "" where there is none */
+    const llmc_usage *usage;        /* USAGE: cumulative, replaces what came before */
+    const char *finish_raw;         /* FINISH: the provider's word */
+    void *response_for_json;        /* what llmcost_event_json() needs; set by the call */
+};
+
+typedef bool (*llmc_emit_fn)(void *user, const llmcost_event *event); /* false: stop (no memory, or the leg was cut) */
+
+/* ---- encoding ---- */
+
+struct llmc_preset;
+/* What the leg is aimed at, as far as a codec needs to know. */
+typedef struct llmc_codec_target {
+    const struct llmc_preset *preset;
+    const char *provider;    /* configured name, for messages */
+    const char *model;       /* the provider's name of the model */
+    uint64_t quirks;         /* the preset's, as changed by the config */
+    bool stream;
+} llmc_codec_target;
+
+/* A request on the wire, but for base URL and auth, which the caller adds. */
+typedef struct llmc_encoded {
+    const char *method;       /* static */
+    llmc_buffer path;         /* "/chat/completions", as it goes behind the base URL */
+    llmc_buffer body;         /* empty for GET */
+    const char *headers[4];   /* static "Name: value", NULL-ended */
+} llmc_encoded;
+
+/* ---- decoding ---- */
+
+typedef struct llmc_decoder {
+    const struct llmc_codec *codec;
+    const llmc_allocator *allocator;
+    llmc_operation_id operation;
+    uint64_t quirks;
+    bool stream;
+    int32_t http_status;
+    llmc_emit_fn emit;
+    void *emit_user;
+    llmcost_error *error;   /* filled in by a failure: status, provider's code, message, request id, retry-after */
+    llmc_usage usage;       /* the latest */
+    llmc_buffer scratch;    /* decoded text of the event at hand */
+    bool finished;          /* the format's terminator came */
+    bool emit_stopped;
+    void *state;            /* codec->decoder_bytes, zeroed */
+} llmc_decoder;
+
+typedef struct llmc_codec {
+    const char *name; /* "openai", "anthropic" */
+    bool (*has_operation)(llmc_operation_id operation);
+    /* What this wire format or preset cannot say: E_UNSUPPORTED naming the field and the provider. Nothing is dropped silently. */
+    llmcost_status (*check)(llmc_operation_id operation, const llmcost_request *request, const llmc_codec_target *target, llmcost_error *error);
+    /* E_INVALID (e.g. request.extra is no JSON object or repeats a member), E_MEMORY. */
+    llmcost_status (*encode)(llmc_operation_id operation, const llmcost_request *request, const llmc_codec_target *target, llmc_encoded *out, llmcost_error *error);
+    const llmc_framing *stream_framing;
+    size_t decoder_bytes;
+    void (*decode_begin)(llmc_decoder *decoder);
+    /*
+     * One frame: an event of the stream, or the whole body when the leg does not stream. An error body (any HTTP status,
+     * 200 included) ends in the status of the taxonomy, with decoder->error filled in.
+     * LLMCOST_OK: go on.
+     */
+    llmcost_status (*decode_frame)(llmc_decoder *decoder, const llmc_frame *frame);
+    /* The body ended. E_TRUNCATED where the format has a terminator and it did not come. */
+    llmcost_status (*decode_end)(llmc_decoder *decoder);
+    void (*decode_free)(llmc_decoder *decoder);
+} llmc_codec;
+
+extern const llmc_codec llmc_codec_openai;
+extern const llmc_codec llmc_codec_anthropic;
+const llmc_codec *llmc_codec_find(const char *name); /* NULL: none */
+
+/* ---- shared by the codecs (decoder.c) ---- */
+
+void llmc_encoded_init(llmc_encoded *encoded, const llmc_allocator *allocator);
+void llmc_encoded_free(llmc_encoded *encoded);
+
+/* state: codec->decoder_bytes of memory that the decoder zeroes; error outlives the decoder. */
+void llmc_decoder_begin(llmc_decoder *decoder, const llmc_codec *codec, llmc_operation_id operation, const llmc_allocator *allocator,
+                        uint64_t quirks, bool stream, int32_t http_status, llmc_emit_fn emit, void *user, llmcost_error *error, void *state);
+void llmc_decoder_free(llmc_decoder *decoder);
+/* Decodes a span into scratch and emits it as one event of this kind, well-formed (halves joined through joiner). */
+llmcost_status llmc_decoder_emit_text(llmc_decoder *decoder, int kind, uint32_t choice, uint32_t tool_index, const llmc_json_span *span, llmc_utf8_joiner *joiner);
+llmcost_status llmc_decoder_emit(llmc_decoder *decoder, const llmcost_event *event);
+
+/* An error answer without any body of meaning: by HTTP status alone (providers.md section 1). */
+llmcost_status llmc_status_from_http(int32_t http_status);
+/*
+ * An error body of any shape (JSON of any provider, HTML, nothing): fills in error->status, code, provider_message,
+ * by code where one is known, else by HTTP status; llmc_status_from_http() semantics for 2xx: E_SERVER.
+ */
+llmcost_status llmc_decode_error_body(llmcost_error *error, int32_t http_status, const char *body, size_t bytes);
+/* One response header that matters for errors and receipts: retry-after(-ms), x-ratelimit-reset*, request ids. wall_ms: now. */
+void llmc_decode_error_header(llmcost_error *error, const char *name, const char *value, int64_t wall_ms);
+
+/* Token estimate of a text where the provider sent none: never 0 for a text that is not empty. */
+int64_t llmc_estimate_tokens(const char *text, size_t bytes);
+
+#endif

@@ -1,0 +1,58 @@
+/* The presets table: every host we know by name, as data. */
+#ifndef LLMC_PRESETS_H
+#define LLMC_PRESETS_H
+
+#include "provider/codec.h"
+
+typedef enum llmc_auth {
+    LLMC_AUTH_BEARER,    /* Authorization: Bearer KEY */
+    LLMC_AUTH_X_API_KEY, /* x-api-key: KEY */
+    LLMC_AUTH_NONE_OR_BEARER /* local servers: a key is optional */
+} llmc_auth;
+
+/* How a host's dialect differs from OpenAI's. Bits, so that a config can switch them by name. */
+#define LLMC_QUIRK_LIST(X)                                                                                            \
+    X(MAX_TOKENS, "max_tokens")                  /* knows max_tokens, not max_completion_tokens */                    \
+    X(NO_STREAM_OPTIONS, "no_stream_options")    /* refuses stream_options; sends usage by itself */                  \
+    X(RANDOM_SEED, "random_seed")                /* seed is called random_seed */                                     \
+    X(TOOL_ANY, "tool_any")                      /* tool_choice required is called any */                             \
+    X(NO_SEED, "no_seed")                                                                                             \
+    X(NO_N, "no_n")                                                                                                   \
+    X(NO_LOGPROBS, "no_logprobs")                                                                                     \
+    X(NO_STOP, "no_stop")                                                                                             \
+    X(NO_IMAGES, "no_images")                                                                                         \
+    X(NO_TOOLS, "no_tools")                                                                                           \
+    X(NO_JSON_SCHEMA, "no_json_schema")                                                                               \
+    X(NO_EFFORT, "no_effort")                                                                                         \
+    X(REASONING_BESIDE_COMPLETION, "reasoning_beside_completion") /* xAI: add it */                                   \
+    X(DONE_OPTIONAL, "done_optional")            /* a stream may end without [DONE] once a finish_reason came */      \
+    X(USER_FIELD, "user_field")                  /* end user goes into user, not safety_identifier */                 \
+    X(DEVELOPER_ROLE, "developer_role")          /* system messages of reasoning models go as developer */
+
+enum llmc_quirk_bit {
+#define LLMC_QUIRK_BIT(name, text) LLMC_QUIRK_BIT_##name,
+    LLMC_QUIRK_LIST(LLMC_QUIRK_BIT)
+#undef LLMC_QUIRK_BIT
+    LLMC_QUIRK_BIT_COUNT
+};
+#define LLMC_QUIRK(name) (UINT64_C(1) << LLMC_QUIRK_BIT_##name)
+
+typedef struct llmc_preset {
+    const char *name;              /* "moonshot" */
+    const char *base_url;          /* NULL: must be configured */
+    const llmc_codec *codec;
+    const char *key_variables[3];  /* environment variables in order; NULL-ended */
+    const char *base_url_variable; /* or NULL */
+    llmc_auth auth;
+    uint64_t quirks;
+    const char *currency;          /* what the host bills in */
+    const char *catalog;           /* provider name in the price catalog */
+    bool free_of_charge;           /* a local server */
+} llmc_preset;
+
+const llmc_preset *llmc_preset_find(const char *name);
+size_t llmc_preset_count(void);
+const llmc_preset *llmc_preset_at(size_t index);
+uint64_t llmc_quirk_find(const char *name); /* the bit; 0: no such quirk */
+
+#endif

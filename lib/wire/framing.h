@@ -1,0 +1,36 @@
+/*
+ * Framings: how one body carries many messages. A framing is a pure cutter: bytes in pieces of any size go in, whole
+ * frames come out. One descriptor per framing; its state lives in memory of the caller.
+ *
+ * Order of calls: init, feed any number of times, finish once (bytes that no terminator followed), free.
+ */
+#ifndef LLMC_FRAMING_H
+#define LLMC_FRAMING_H
+
+#include "base/buffer.h"
+
+typedef struct llmc_frame {
+    const char *event; /* SSE: the event's name, "" where it has none; other framings: "" */
+    const char *data;  /* borrowed during the callback; not ended by a zero byte */
+    size_t bytes;
+} llmc_frame;
+
+/* Returns false to stop: the rest of the input is not cut any more, and feed returns LLMCOST_OK. */
+typedef bool (*llmc_frame_fn)(const llmc_frame *frame, void *user);
+
+typedef struct llmc_framing {
+    const char *name;
+    size_t state_bytes;
+    void (*init)(void *state, const llmc_allocator *allocator, size_t max_frame_bytes);
+    /* LLMCOST_OK, E_MEMORY, or E_TOO_LARGE (a frame above max_frame_bytes). A failure sticks. */
+    llmcost_status (*feed)(void *state, const char *bytes, size_t length, llmc_frame_fn fn, void *user);
+    llmcost_status (*finish)(void *state, llmc_frame_fn fn, void *user);
+    void (*free)(void *state);
+} llmc_framing;
+
+/* Server-sent events: LF, CRLF or CR; comments; `data:` with or without a blank; several data lines joined by LF; a last event without its blank line. */
+extern const llmc_framing llmc_framing_sse;
+/* The whole body is one frame, delivered by finish. */
+extern const llmc_framing llmc_framing_whole;
+
+#endif
