@@ -1,0 +1,18 @@
+/* A secret: its own type, so that no formatter takes it by mistake; wiped when freed. */
+#ifndef LLMC_SECRET_H
+#define LLMC_SECRET_H
+
+#include "base/memory.h"
+
+typedef struct llmc_secret {
+    char *hidden; /* read through llmc_secret_reveal() only, where it goes onto the wire */
+    size_t bytes;
+    char fingerprint[9]; /* 8 hex digits of its SHA-256: names the key on receipts */
+} llmc_secret;
+
+bool llmc_secret_set(llmc_secret *secret, const llmc_allocator *allocator, const char *text, size_t bytes); /* copies */
+void llmc_secret_free(llmc_secret *secret, const llmc_allocator *allocator); /* wipes */
+const char *llmc_secret_reveal(const llmc_secret *secret);
+void llmc_wipe(void *memory, size_t bytes); /* not optimised away */
+
+#endif

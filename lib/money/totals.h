@@ -1,0 +1,49 @@
+/*
+ * Running totals: what was spent and saved by declared tag, model, provider and day, bounded in number: only declared
+ * tags, at most max_values values of each dimension, the rest under "other"; the latest days only. Sharded by thread,
+ * so that a cache hit does not wait for another thread's; merged when a report is asked for.
+ */
+#ifndef LLMC_TOTALS_H
+#define LLMC_TOTALS_H
+
+#include "base/buffer.h"
+#include "money/money.h"
+
+typedef struct llmc_totals llmc_totals;
+
+/* In this fixed order savings telescope. */
+typedef enum llmc_saving {
+    LLMC_SAVING_CACHE = 0, LLMC_SAVING_SHAPE, LLMC_SAVING_OUTPUT, LLMC_SAVING_ROUTE, LLMC_SAVING_PROVIDER_CACHE, LLMC_SAVING_TIER, LLMC_SAVING_OVERHEAD, LLMC_SAVING_COUNT
+} llmc_saving;
+extern const char *const llmc_saving_names[LLMC_SAVING_COUNT]; /* "cache", "shape", "output", "route", "provider_cache", "tier", "overhead" */
+
+/* One finished call. Texts are borrowed. */
+typedef struct llmc_call_facts {
+    const llmcost_tag *tags;
+    size_t tag_count;
+    const char *provider, *model; /* of the answering leg; NULL: none */
+    int64_t wall_ms;
+    bool failed, cached, refused; /* refused: by a budget, nothing was sent */
+    int64_t cost_nano, baseline_nano;
+    int64_t saved_nano[LLMC_SAVING_COUNT];
+    int64_t tokens_in, tokens_out; /* over all legs; 0 where unknown */
+    int64_t duration_ns;
+    uint32_t escalations;
+} llmc_call_facts;
+
+typedef struct llmc_totals_settings {
+    const char *const *tags; /* declared tags; borrowed while the totals live */
+    size_t tag_count;
+    size_t max_values;       /* per dimension */
+    size_t max_days;
+    const char *currency;
+} llmc_totals_settings;
+
+llmcost_status llmc_totals_new(llmc_totals **out, const llmc_allocator *allocator, const llmc_totals_settings *settings);
+void llmc_totals_free(llmc_totals *totals);
+/* Any thread. Cannot fail: without memory for a new value it counts under "other". */
+void llmc_totals_add(llmc_totals *totals, const llmc_call_facts *facts);
+/* format: 't' text, 'j' JSON. */
+llmcost_status llmc_totals_report(llmc_totals *totals, char format, llmc_buffer *out);
+
+#endif

@@ -1,0 +1,33 @@
+/* A configured provider: a preset with the config's keys, base URL and limits laid over it. Immutable once the client is open. */
+#ifndef LLMC_PROVIDER_H
+#define LLMC_PROVIDER_H
+
+#include "base/secret.h"
+#include "provider/presets.h"
+
+typedef struct llmc_provider {
+    const char *name;            /* "kimi" in "kimi/kimi-k2" */
+    const llmc_preset *preset;
+    const llmc_codec *codec;
+    const char *base_url;        /* without a slash at the end; http(s) only */
+    const char *catalog;         /* provider name in the price catalog */
+    const char *currency;
+    llmc_secret *keys;           /* key_count of them; may be none for a local server */
+    size_t key_count;
+    const char *const *headers;  /* extra "Name: value", header_count of them */
+    size_t header_count;
+    uint64_t quirks;
+    bool free_of_charge;
+    bool allow_plain_http_key;   /* "send_key_over_plain_http": the host says so by name */
+    bool loopback;               /* the base URL's host is this machine */
+    bool drain_on_abort;         /* "on_abort": "drain" reads on to the usage; else cancel and estimate */
+    int32_t connect_ms, first_byte_ms, idle_ms; /* 0: none */
+    int64_t max_response_bytes;
+    int32_t max_connections;     /* to this host, per driver */
+    const char *proxy;           /* NULL: libcurl's default (environment) ; "" none */
+    const char *ca_file;         /* NULL: the system's */
+    bool insecure_tls;           /* "accept_any_certificate": true, never by accident */
+    int32_t retries;             /* attempts after the first */
+} llmc_provider;
+
+#endif
