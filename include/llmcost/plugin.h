@@ -1,0 +1,214 @@
+/*
+ * For those who extend libllmcost: policies, cache stores and transports of the host's own.
+ *
+ * A weaker promise than llmcost.h: these structs and meanings may change with a minor version; every descriptor begins
+ * with its size, so that an old one keeps working as long as its fields mean the same.
+ */
+#ifndef LLMCOST_PLUGIN_H
+#define LLMCOST_PLUGIN_H
+
+#include <llmcost/llmcost.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ------------------------------------------------------------------------------------------------ policies */
+
+/*
+ * One call is a tree of legs. A leg carries an operation (chat, list models) and walks inward through the phases, each
+ * policy's `enter` in turn, until it is answered or sent; then outward again through each entered policy's `leave`.
+ * Another try is always a new leg. The phases, outermost first:
+ */
+typedef enum llmcost_phase {
+    LLMCOST_PHASE_METER = 0,     /* tags, receipt, callbacks */
+    LLMCOST_PHASE_RESOLVE = 1,   /* names become routes */
+    LLMCOST_PHASE_CACHE = 2,
+    LLMCOST_PHASE_COALESCE = 3,
+    LLMCOST_PHASE_SHAPE = 4,     /* what does not depend on the model */
+    LLMCOST_PHASE_ROUTE = 5,     /* the route's tree: cascades */
+    LLMCOST_PHASE_RETRY = 6,
+    LLMCOST_PHASE_KEYS = 7,
+    LLMCOST_PHASE_BREAKER = 8,
+    LLMCOST_PHASE_FIT = 9,       /* what depends on the target */
+    LLMCOST_PHASE_BUDGET = 10,   /* hold and settle, per leg */
+    LLMCOST_PHASE_WIRE = 11      /* encode, send, decode */
+} llmcost_phase;
+
+typedef struct llmcost_leg llmcost_leg;
+
+/* What enter, resume and leave say. */
+typedef enum llmcost_verdict {
+    LLMCOST_CONTINUE = 0, /* go on: inward from enter, outward from leave */
+    LLMCOST_ANSWER = 1,   /* enter: the leg is answered (llmcost_leg_answer, llmcost_leg_adopt); walk out */
+    LLMCOST_FAIL = 2,     /* the leg has failed (llmcost_leg_fail); walk out */
+    LLMCOST_WAIT = 3,     /* resume will be called: by a child, a timer, or llmcost_waker_fire() */
+    LLMCOST_ANOTHER = 4   /* leave: try again in a new leg just inside this policy; then leave is called again with its outcome */
+} llmcost_verdict;
+
+/* What event says. */
+typedef enum llmcost_event_verdict {
+    LLMCOST_PASS = 0,    /* outward at once */
+    LLMCOST_HOLD = 1,    /* queue it behind what is held already */
+    LLMCOST_RELEASE = 2, /* let the queue go, then this one */
+    LLMCOST_SWALLOW = 3, /* it ends here */
+    LLMCOST_CUT = 4      /* end the leg: the queue is dropped, what runs inside is cancelled, then leave */
+} llmcost_event_verdict;
+
+typedef enum llmcost_wake_kind { LLMCOST_WAKE_CHILD = 0, LLMCOST_WAKE_TIMER = 1, LLMCOST_WAKE_HOOK = 2 } llmcost_wake_kind;
+typedef struct llmcost_wake {
+    int32_t kind;       /* llmcost_wake_kind */
+    int32_t value;      /* HOOK: what llmcost_waker_fire() was given */
+    llmcost_leg *child; /* CHILD: complete; its outcome can be read and adopted */
+} llmcost_wake;
+
+/*
+ * A policy. A function that is NULL passes through. All run on the thread that drives the call, never under a lock.
+ * `state` is state_bytes of zeroed memory of this leg. `user` is the descriptor's.
+ */
+typedef struct llmcost_policy {
+    uint32_t struct_size;
+    int32_t phase;        /* llmcost_phase; policies of one phase run in the order they were added */
+    const char *name;     /* for receipts and logs */
+    void *user;
+    uint32_t operations;  /* a bit per operation: 1 chat, 2 list models; 0: all */
+    uint32_t state_bytes;
+    llmcost_verdict (*enter)(llmcost_leg *leg, void *state, void *user);
+    /* Each piece on its way out. child: the leg it comes from when a spawned child forwards its events, else NULL. */
+    llmcost_event_verdict (*event)(llmcost_leg *leg, void *state, void *user, const llmcost_event *event, llmcost_leg *child);
+    llmcost_verdict (*resume)(llmcost_leg *leg, void *state, void *user, const llmcost_wake *wake);
+    llmcost_verdict (*leave)(llmcost_leg *leg, void *state, void *user);
+    void (*cancel)(llmcost_leg *leg, void *state, void *user);  /* the leg was cancelled while this policy waited; leave follows */
+    void (*destroy)(llmcost_leg *leg, void *state, void *user); /* once for every policy that was entered */
+} llmcost_policy;
+
+/** Add a policy to a client. Before its first call, else E_MISUSE. The descriptor is copied; name and user must outlive the client. */
+LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_client_add_policy(llmcost_client *client, const llmcost_policy *policy);
+
+/** The request of a leg; borrowed. It may differ from the caller's: policies further out may have changed it. */
+LLMCOST_API const llmcost_request *llmcost_leg_request(const llmcost_leg *leg);
+/** The operation of a leg: "chat" or "list_models". Static. */
+LLMCOST_API const char *llmcost_leg_operation(const llmcost_leg *leg);
+/** Where the leg is going: "openai/gpt-4o", or a route's name while it is not decided; "" before names are resolved. */
+LLMCOST_API const char *llmcost_leg_target(const llmcost_leg *leg);
+/** How the leg ended; LLMCOST_OK while it runs. */
+LLMCOST_API llmcost_status llmcost_leg_status(const llmcost_leg *leg);
+/** The text of the leg's answer (first choice); "" while there is none. bytes may be NULL. */
+LLMCOST_API const char *llmcost_leg_text(const llmcost_leg *leg, size_t *bytes);
+/** Why the leg's first choice ended; FINISH_NONE while there is no answer. */
+LLMCOST_API llmcost_finish llmcost_leg_finish_reason(const llmcost_leg *leg);
+/** Fail a leg: returns LLMCOST_FAIL for `return llmcost_leg_fail(...)`. message is copied. */
+LLMCOST_API llmcost_verdict llmcost_leg_fail(llmcost_leg *leg, llmcost_status status, const char *message);
+/** Answer a leg with a text, at no cost: returns LLMCOST_ANSWER, or LLMCOST_FAIL without memory. bytes 0: strlen. The answer counts as altered. */
+LLMCOST_API llmcost_verdict llmcost_leg_answer(llmcost_leg *leg, const char *text, size_t bytes);
+/** Replace the request of a leg for what is further in. The struct is copied; what it points to must live until the leg is destroyed: llmcost_leg_alloc(). */
+LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_leg_set_request(llmcost_leg *leg, const llmcost_request *request);
+/** Memory that lives as long as the call; zeroed; NULL without memory. */
+LLMCOST_API void *llmcost_leg_alloc(llmcost_leg *leg, size_t bytes);
+/** Mark the answer as changed by a policy: it is never cached, and llmcost_response_is_altered() tells. */
+LLMCOST_API void llmcost_leg_mark_altered(llmcost_leg *leg);
+/** Write a line of explanation onto the receipt. text is copied. */
+LLMCOST_API void llmcost_leg_note(llmcost_leg *leg, const char *text);
+
+/* How to make a child. Zero bytes are defaults. */
+typedef struct llmcost_spawn {
+    uint32_t struct_size;
+    int32_t first_phase;            /* not further out than the parent's policy that spawns: lower is raised to just inside it */
+    const char *model;              /* a name; NULL: the parent's target */
+    const char *purpose;            /* on the receipt: "judge", "hedge"; static */
+    const llmcost_request *request; /* NULL: the parent's. Copied shallowly, see llmcost_leg_set_request() */
+    int32_t deadline_ms;            /* 0: what the parent has left */
+    uint8_t forward_events;         /* its pieces go through the parent's policy as if the parent had produced them */
+    uint8_t reserved[3];
+} llmcost_spawn;
+
+/**
+ * Make a child of a leg, from enter, resume or leave; then return LLMCOST_WAIT: resume is called when it is complete.
+ * Several at once are fine. The child inherits tags, namespace and budgets; cancelling the parent cancels it.
+ * Returns NULL when it cannot be made (memory, an unknown name): the leg's error says why.
+ */
+LLMCOST_API llmcost_leg *llmcost_leg_spawn(llmcost_leg *parent, const llmcost_spawn *spawn);
+/** Take the outcome of a complete child (answer or failure) as the leg's own: returns LLMCOST_ANSWER or LLMCOST_FAIL. */
+LLMCOST_API llmcost_verdict llmcost_leg_adopt(llmcost_leg *leg, llmcost_leg *child);
+/** Cancel a child that is not wanted any more. It completes with E_CANCELLED; what it cost stays on the receipt. */
+LLMCOST_API void llmcost_leg_cancel_child(llmcost_leg *leg, llmcost_leg *child);
+/** Be resumed after delay_ms, once; a later call replaces an earlier one; below 0 takes it back. */
+LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_leg_timer(llmcost_leg *leg, int64_t delay_ms);
+
+/* A way to resume a waiting leg from any thread, also when the leg is gone by then. */
+typedef struct llmcost_waker llmcost_waker;
+/** A waker of this leg, yours: fired or freed exactly once. NULL without memory. */
+LLMCOST_API llmcost_waker *llmcost_leg_waker(llmcost_leg *leg);
+/** Resume the leg with LLMCOST_WAKE_HOOK and this value, and free the waker. Any thread. */
+LLMCOST_API void llmcost_waker_fire(llmcost_waker *waker, int32_t value);
+/** Free a waker without resuming; NULL is fine. Any thread. */
+LLMCOST_API void llmcost_waker_free(llmcost_waker *waker);
+
+/* ------------------------------------------------------------------------------------------------ cache store */
+
+typedef struct llmcost_cache_reply llmcost_cache_reply;
+
+/*
+ * A host's own cache behind the memory tier. Keys are SHA-256 over format version, namespace and request: address and
+ * verification at once; the prompt is not in them. Values are opaque bytes. A store that fails answers with a miss.
+ */
+typedef struct llmcost_cache_store {
+    uint32_t struct_size;
+    uint32_t reserved;
+    const char *name;
+    void *user;
+    /* Answer through llmcost_cache_reply_send(), exactly once, here or later, from any thread. */
+    void (*get)(const uint8_t key[32], llmcost_cache_reply *reply, void *user);
+    /* Keep a copy for ttl_ms. Any thread that drives calls. */
+    void (*put)(const uint8_t key[32], const void *value, size_t bytes, int64_t ttl_ms, void *user);
+    void (*remove)(const uint8_t key[32], void *user);
+} llmcost_cache_store;
+
+/** Put a store behind the client's cache. Before its first call, else E_MISUSE. Copied; name and user must outlive the client. */
+LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_client_set_cache_store(llmcost_client *client, const llmcost_cache_store *store);
+/** Answer a get: the value, copied, or NULL for a miss. The reply is gone afterwards. Any thread. */
+LLMCOST_API void llmcost_cache_reply_send(llmcost_cache_reply *reply, const void *value, size_t bytes);
+
+/* ------------------------------------------------------------------------------------------------ transport */
+
+/* One HTTP exchange. All borrowed until done or abort. */
+typedef struct llmcost_http_request {
+    uint32_t struct_size;
+    int32_t max_connections;      /* to this host; 0: no limit */
+    const char *method, *url;
+    const char *const *headers;   /* "Name: value" */
+    uint32_t header_count;
+    uint8_t accept_any_certificate;
+    uint8_t reserved[3];
+    const char *body;
+    size_t body_bytes;
+    const char *proxy;            /* NULL: from the environment; "": none */
+    const char *ca_file;          /* NULL: the system's */
+} llmcost_http_request;
+
+/* What a transport reports, in this order, on the thread that steps it; done exactly once and last. */
+typedef struct llmcost_http_events {
+    void (*connected)(void *context);                                        /* the request is about to leave */
+    void (*status)(void *context, int32_t http_status);
+    void (*header)(void *context, const char *name, const char *value);
+    int (*body)(void *context, const char *bytes, size_t length);            /* returns 0, or anything else to end the exchange */
+    void (*done)(void *context, llmcost_status status, const char *detail);  /* LLMCOST_OK: the body is complete */
+} llmcost_http_events;
+
+/* The network, for tests and hosts with a network of their own. One thread at a time per driver. */
+typedef struct llmcost_transport {
+    uint32_t struct_size;
+    uint32_t reserved;
+    void *user;
+    /* Begin an exchange; may not call back before it returned. *transfer names it for abort. */
+    llmcost_status (*start)(void *user, const llmcost_http_request *request, const llmcost_http_events *events, void *context, void **transfer);
+    void (*abort)(void *user, void *transfer); /* no callback any more */
+    /* Report what is due; returns the instant of the next thing to report (INT64_MAX: none). */
+    int64_t (*step)(void *user, int64_t now_monotonic_ns);
+} llmcost_transport;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
