@@ -366,7 +366,7 @@ static bool prepare(exchange *x, const llmcost_http_request *request)
     bool get = strcmp(request->method, "GET") == 0;
     if (!set_text(x, CURLOPT_URL, &x->url, request->url) || !set_text(x, CURLOPT_PROXY, &x->proxy, request->proxy) || !set_headers(x, request))
         return false;
-    if (request->ca_file && !set_text(x, CURLOPT_CAINFO, &x->ca_file, request->ca_file))
+    if (!set_text(x, CURLOPT_CAINFO, &x->ca_file, request->ca_file ? request->ca_file : curl_version_info(CURLVERSION_NOW)->cainfo))
         return false;
     if (!x->prepared || x->accept_any != (request->accept_any_certificate != 0)) {
         x->accept_any = request->accept_any_certificate != 0;
@@ -476,7 +476,21 @@ static void finish(exchange *x, CURLcode code)
     events->done(context, status_of(code), code == CURLE_OK ? "" : detail);
 }
 
-/* After libcurl ran: report what is complete, and take out what was aborted meanwhile. */
+/* Takes out what was aborted. Inside libcurl this waits until libcurl has returned. */
+static void reap(llmc_http *http)
+{
+    while (!http->acting && http->doomed) {
+        exchange *x = http->doomed;
+        http->doomed = x->next;
+        if (x->running)
+            stop(x);
+        host_entry *host = x->host;
+        recycle(x);
+        run_next(host);
+    }
+}
+
+/* After libcurl ran: report what is complete. */
 static void collect(llmc_http *http)
 {
     if (http->acting)
@@ -490,15 +504,7 @@ static void collect(llmc_http *http)
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&x);
         finish(x, message->data.result);
     }
-    while (http->doomed) {
-        exchange *x = http->doomed;
-        http->doomed = x->next;
-        if (x->running)
-            stop(x);
-        host_entry *host = x->host;
-        recycle(x);
-        run_next(host);
-    }
+    reap(http);
 }
 
 /* ---- the transport ---- */
@@ -554,7 +560,7 @@ static void http_abort(void *user, void *transfer)
     x->doomed = true;
     x->next = http->doomed;
     http->doomed = x;
-    collect(http); /* inside libcurl this waits until libcurl has returned */
+    reap(http);
 }
 
 static int64_t http_step(void *user, int64_t now_ns)

@@ -1,0 +1,88 @@
+/*
+ * The receipt of one call: a line per leg, what each cost and how that was counted, and the saving against a baseline.
+ *
+ * Lines live in the call's arena. The total is the sum of the lines; the savings telescope from the baseline to the
+ * total, each the difference of two rounded amounts, so that they add up to the last unit.
+ */
+#ifndef LLMC_RECEIPT_H
+#define LLMC_RECEIPT_H
+
+#include "base/buffer.h"
+#include "money/catalog.h"
+#include "money/totals.h"
+
+typedef enum llmc_line_flag {
+    LLMC_LINE_SENT = 1 << 0,           /* bytes may have reached the provider */
+    LLMC_LINE_CACHED = 1 << 1,         /* answered by the cache: no tokens, no cost */
+    LLMC_LINE_PRICED = 1 << 2,         /* cost_nano is a figure */
+    LLMC_LINE_PRICE_UNKNOWN = 1 << 3,  /* no price in the catalog */
+    LLMC_LINE_WORST_CASE = 1 << 4,     /* charged at the configured worst-case rates */
+    LLMC_LINE_PRICE_UNCERTAIN = 1 << 5,
+    LLMC_LINE_STATED = 1 << 6,         /* charged what the provider stated */
+    LLMC_LINE_STATED_DIFFERS = 1 << 7, /* the provider states another cost than ours */
+    LLMC_LINE_DRAINING = 1 << 8,       /* the caller left; the true usage is still being read and settled */
+    LLMC_LINE_ANSWERED = 1 << 9,       /* the answer that was delivered came from this leg */
+    LLMC_LINE_FREE = 1 << 10,          /* a provider at no cost */
+    LLMC_LINE_BOUND_EXCEEDED = 1 << 11,
+    LLMC_LINE_POLICY_FAILED = 1 << 12  /* a cache, a hook or a store failed; the call went on */
+} llmc_line_flag;
+
+typedef struct llmc_line {
+    struct llmc_line *next;            /* in the order the legs began */
+    uint32_t index;
+    int32_t parent;                    /* index of the line it hangs under; -1: none */
+    uint32_t flags;
+    llmcost_status status;
+    int32_t http_status;
+    const char *purpose;               /* "answer", "cascade", "judge", "retry", "cache", ... */
+    const char *provider, *model, *served_model, *request_id, *key; /* "" where not known */
+    const char *original;              /* cached: the receipt that paid for it */
+    const char *note;                  /* what policies had to say; NULL: nothing */
+    llmc_usage usage;
+    const llmc_rates *rates;           /* that were applied; NULL: none */
+    int64_t exchange_nano;
+    int64_t cost_nano, stated_nano;    /* stated: -1: none */
+    int64_t bound_nano;                /* what a budget held; -1: nothing */
+    int64_t age_ms;                    /* cached: how old; else -1 */
+    int64_t started_ms, first_byte_ms, duration_ms; /* since the call began; -1: not */
+} llmc_line;
+
+typedef struct llmc_receipt {
+    char id[20];                       /* "r-" and 16 hex digits */
+    llmc_line *lines, **last;
+    uint32_t line_count;
+    llmc_currency currency;
+    int64_t started_wall_ms, duration_ns;
+    int64_t cost_nano, baseline_nano, saved_nano[LLMC_SAVING_COUNT];
+    const char *baseline;              /* "openai/gpt-4o"; NULL: none could be priced */
+    uint32_t escalations;
+    bool altered, cached;
+    const char *cache_state;           /* "hit", "miss", "off", "not cacheable: sampled", ...; static */
+    const char *pruned;                /* leaves that cannot serve this request, with the reason; NULL: none */
+} llmc_receipt;
+
+void llmc_receipt_init(llmc_receipt *receipt, uint64_t id, const char *currency, int64_t wall_ms);
+llmc_line *llmc_receipt_add(llmc_receipt *receipt, llmc_arena *arena, const char *purpose, int32_t parent); /* NULL without memory */
+/* A note, behind what is there already. Lost without memory. */
+void llmc_line_add_note(llmc_line *line, llmc_arena *arena, const char *note);
+
+/* What the savings are computed from. NULL rates: unknown. */
+typedef struct llmc_saving_inputs {
+    const llmc_line *answered;         /* the line whose answer was delivered; NULL: none was */
+    const llmc_usage *delivered;       /* its usage; a cached answer's stored one */
+    const llmc_rates *baseline;        /* standard rates of the baseline model */
+    int64_t baseline_exchange_nano;
+    const llmc_rates *standard;        /* standard rates of the answering model */
+    int64_t extra_prompt_tokens;       /* what we added to the prompt (a cascade's instruction), estimated */
+} llmc_saving_inputs;
+/* Totals, baseline and savings; the sum of saved_nano is baseline - cost. */
+void llmc_receipt_close(llmc_receipt *receipt, const llmc_saving_inputs *inputs);
+
+/* The lines' keys (llmcost_line_key, llmcost_response_line_number, _text). */
+bool llmc_line_number(const llmc_line *line, const char *key, int64_t *out);
+const char *llmc_line_text(const llmc_line *line, const char *key);
+
+void llmc_receipt_write(const llmc_receipt *receipt, llmcost_status status, llmc_buffer *out);   /* JSON */
+void llmc_receipt_summary(const llmc_receipt *receipt, llmcost_status status, llmc_buffer *out); /* one line of text */
+
+#endif

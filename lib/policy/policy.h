@@ -1,0 +1,153 @@
+/*
+ * What a policy sees: the leg it works on, the services of the client, and how to make children.
+ *
+ * A leg is walked by the engine (call/leg.c), which alone changes its position. Policies meet in the leg: none knows
+ * another's insides. Descriptors are llmcost_policy (plugin.h), the same for ours and the host's.
+ */
+#ifndef LLMC_POLICY_H
+#define LLMC_POLICY_H
+
+#include "base/random.h"
+#include "money/receipt.h"
+#include "policy/settings.h"
+#include "provider/answer.h"
+#include "store/memory_cache.h"
+#include "wire/driver.h"
+
+#include <llmcost/plugin.h>
+
+typedef struct llmc_call llmc_call;
+
+/* The client as policies see it: services, all usable from any thread. */
+typedef struct llmc_services {
+    llmc_allocator allocator;
+    llmcost_clock clock;
+    llmc_random random;
+    const llmc_settings *settings;
+    llmc_memory_cache *cache;             /* NULL: none */
+    llmcost_cache_store cache_store;      /* get NULL: none */
+    llmc_account_engine *accounts;        /* NULL: no budgets */
+    llmc_totals *totals;
+    llmcost_receipt_fn on_receipt;
+    void *on_receipt_user;
+    struct llmc_judge *judges;
+    atomic_uint_fast64_t policy_failures, cache_saved_nano, cache_saved_ns, dropped_detached, bound_exceeded, refused;
+    llmcost_log_fn log;
+    void *log_user;
+    int32_t log_level;
+} llmc_services;
+
+typedef struct llmc_judge {
+    struct llmc_judge *next;
+    char *name;
+    llmcost_judge_fn fn;
+    void *user;
+} llmc_judge;
+
+/* What a policy is doing with a leg at its place. */
+typedef enum llmc_leg_stage { LLMC_LEG_NEW = 0, LLMC_LEG_ENTERING, LLMC_LEG_LEAVING, LLMC_LEG_COMPLETE } llmc_leg_stage;
+
+typedef struct llmc_pending_wake {
+    struct llmc_pending_wake *next;
+    llmcost_wake wake;
+} llmc_pending_wake;
+
+struct llmc_held_events;
+
+struct llmcost_leg {
+    llmc_call *call;
+    llmc_services *services;
+    llmcost_leg *parent, *children, *next_sibling;
+    llmcost_leg *next_ready;            /* engine's queue */
+    const llmc_operation *operation;
+    const llmcost_request *request;     /* newest layout; policies replace it, never write into it */
+    const llmc_route *route;            /* NULL before resolve; a leaf is a target */
+    const char *provider_name;          /* operations without a route (list models): where to */
+    const char *purpose;
+    uint64_t serial;
+
+    uint16_t first, at;                 /* policy indices: entered are first..at */
+    uint8_t stage, waiting, forwards, queued, cancelled, cutting, detached, wanted_another;
+    bool altered, sent, timer_set;
+    uint32_t attempt;                   /* retries: 0 is the first */
+    void **states;                      /* one per policy; NULL: not entered */
+
+    int64_t deadline_ns;
+    llmc_timer timer;                   /* of llmcost_leg_timer() and of the leg's own deadline */
+    llmc_pending_wake *wakes, **last_wake;
+
+    llmcost_status status;
+    llmcost_error error;
+    llmc_answer *answer;                /* one reference */
+    const llmcost_leg *source;          /* whose answer it is: a leaf leg, through adoptions */
+    llmc_line *line;                    /* on the receipt; NULL: none yet */
+    llmc_usage usage;
+    const char *pruned;                 /* reasons, see check.c; bits of steps in pruned_steps */
+    uint64_t pruned_steps;
+    int64_t extra_prompt_tokens;
+    struct llmc_held_events *held;      /* of the policy that holds */
+};
+
+/* ---- what the engine does for policies (call/) ---- */
+
+llmc_arena *llmc_leg_arena(llmcost_leg *leg);
+llmc_receipt *llmc_leg_receipt(llmcost_leg *leg);
+int64_t llmc_leg_now(const llmcost_leg *leg);
+int64_t llmc_leg_call_started(const llmcost_leg *leg);
+bool llmc_leg_streams(const llmcost_leg *leg);          /* the caller wants pieces */
+/* The driver of the call, leased now if it has none. NULL: E_MEMORY. */
+llmc_driver *llmc_leg_driver(llmcost_leg *leg);
+const llmcost_transport *llmc_leg_transport(llmcost_leg *leg);
+
+llmcost_verdict llmc_leg_fail(llmcost_leg *leg, llmcost_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+llmcost_verdict llmc_leg_out_of_memory(llmcost_leg *leg);
+void llmc_leg_set_answer(llmcost_leg *leg, llmc_answer *answer); /* takes the reference */
+
+/* A child, inside the library: a route instead of a name. */
+typedef struct llmc_spawn {
+    llmcost_phase first_phase;
+    const llmc_route *route;
+    const llmcost_request *request;
+    const char *purpose;
+    bool forwards;
+    uint32_t attempt;
+    int64_t deadline_ns; /* 0: the parent's */
+} llmc_spawn;
+llmcost_leg *llmc_leg_spawn(llmcost_leg *parent, const llmc_spawn *spawn);
+
+/* Resume a waiting leg; later, from the engine's queue. The driver's thread. */
+void llmc_leg_wake(llmcost_leg *leg, const llmcost_wake *wake);
+/* Run what is ready of the leg's call. Called at the end of every callback of the driver. */
+void llmc_leg_pump(llmcost_leg *leg);
+
+/* An event on its way out, from the policy that the leg is at. false: stop, the leg was cut. */
+bool llmc_leg_emit(llmcost_leg *leg, const llmcost_event *event);
+/* Let go what a policy of this leg holds, but for the last keep_bytes of text. false: the leg was cut. */
+bool llmc_leg_release(llmcost_leg *leg, size_t keep_bytes);
+void llmc_leg_drop_held(llmcost_leg *leg);
+size_t llmc_leg_held_text(const llmcost_leg *leg, const char **text); /* the held text of the first choice */
+
+/* The leg's line on the receipt, made when first asked for. NULL without memory. */
+llmc_line *llmc_leg_line(llmcost_leg *leg);
+
+/*
+ * Split a waiting leg: what is inside `phase` (and it) goes on as a detached leg of its own on the same driver, which
+ * is returned; the rest walks out. NULL without memory: nothing changed.
+ */
+llmcost_leg *llmc_leg_detach(llmcost_leg *leg, llmcost_phase phase);
+
+void llmc_services_log(llmc_services *services, int level, const char *part, const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* ---- the policies, in the order of their phases ---- */
+
+extern const llmcost_policy llmc_policy_meter;
+extern const llmcost_policy llmc_policy_resolve;
+extern const llmcost_policy llmc_policy_cache;
+extern const llmcost_policy llmc_policy_check;
+extern const llmcost_policy llmc_policy_cascade;
+extern const llmcost_policy llmc_policy_retry;
+extern const llmcost_policy llmc_policy_fit;
+extern const llmcost_policy llmc_policy_budget;
+extern const llmcost_policy llmc_policy_wire;
+
+#endif

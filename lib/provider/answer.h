@@ -1,0 +1,83 @@
+/*
+ * An answer: what a provider said, apart from the call that asked. Immutable, reference counted, in one allocation,
+ * so that a cache can keep it and several responses can share it. A builder gathers it from a decoder's events.
+ */
+#ifndef LLMC_ANSWER_H
+#define LLMC_ANSWER_H
+
+#include "provider/codec.h"
+
+#include <stdatomic.h>
+
+typedef struct llmc_text {
+    const char *text; /* never NULL; ended by a zero byte */
+    size_t bytes;
+} llmc_text;
+
+typedef struct llmc_choice {
+    llmc_text text, reasoning, refusal, signature, hidden_reasoning;
+    llmc_text logprobs;           /* a JSON array of OpenAI's items; empty: none */
+    const char *finish_raw;
+    llmcost_finish finish;
+    uint32_t tool_call_count;
+    const llmcost_tool_call *tool_calls;
+    const llmcost_message *message; /* the choice as a message for the next request */
+} llmc_choice;
+
+typedef struct llmc_answer {
+    atomic_uint references;
+    llmc_allocator allocator;
+    size_t bytes;                 /* of the whole allocation: what a cache counts */
+    const char *id, *model;       /* as the provider spells them; "" where it did not */
+    const char *receipt_id;       /* of the call that paid for it */
+    const char *provider;         /* configured name that served it */
+    uint32_t choice_count;
+    const llmc_choice *choices;
+    uint32_t model_count;         /* list models */
+    const char *const *models;
+    const char *extra;            /* kept members as one JSON object ("{}": none) */
+    llmc_usage usage;             /* as reported, for what a cached answer would have cost today */
+    int64_t duration_ns;
+} llmc_answer;
+
+llmc_answer *llmc_answer_ref(llmc_answer *answer);
+void llmc_answer_unref(llmc_answer *answer); /* NULL is fine */
+
+typedef struct llmc_tool_builder {
+    llmc_buffer id, name, arguments;
+} llmc_tool_builder;
+
+typedef struct llmc_choice_builder {
+    llmc_buffer text, reasoning, refusal, signature, hidden_reasoning, logprobs, finish_raw;
+    llmcost_finish finish;
+    llmc_tool_builder *tools;
+    size_t tool_count, tool_capacity;
+} llmc_choice_builder;
+
+typedef struct llmc_answer_builder {
+    const llmc_allocator *allocator;
+    size_t maximum;               /* of all texts together */
+    llmc_choice_builder *choices;
+    size_t choice_count, choice_capacity;
+    llmc_buffer id, model, models, extra; /* models: each ended by a zero byte */
+    uint32_t model_count;
+    bool failed;                  /* no memory */
+} llmc_answer_builder;
+
+void llmc_answer_builder_init(llmc_answer_builder *builder, const llmc_allocator *allocator, size_t maximum);
+void llmc_answer_builder_free(llmc_answer_builder *builder);
+bool llmc_answer_builder_add(llmc_answer_builder *builder, const llmcost_event *event); /* false: no memory */
+bool llmc_answer_builder_is_empty(const llmc_answer_builder *builder); /* nothing of an answer has come */
+size_t llmc_answer_builder_output_bytes(const llmc_answer_builder *builder); /* what the model wrote, for estimates */
+/* The answer, with one reference; NULL without memory. */
+llmc_answer *llmc_answer_build(llmc_answer_builder *builder, const char *provider, const char *receipt_id, const llmc_usage *usage, int64_t duration_ns);
+/* A copy whose first choice has another text. NULL without memory. */
+llmc_answer *llmc_answer_with_text(const llmc_answer *answer, const char *text, size_t bytes);
+/* An answer of one text. NULL without memory. */
+llmc_answer *llmc_answer_of_text(const llmc_allocator *allocator, const char *text, size_t bytes);
+
+/* For stores that keep bytes: JSON of a format version. read: NULL when it is not one of ours, or without memory. */
+bool llmc_answer_write(const llmc_answer *answer, llmc_buffer *out);
+llmc_answer *llmc_answer_read(const llmc_allocator *allocator, const char *text, size_t bytes);
+
+#endif
