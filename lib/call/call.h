@@ -1,0 +1,156 @@
+/*
+ * One call's life: the client's core, the drivers that calls are leased, the call, and its response.
+ *
+ * A call, its legs, its receipt and its response share one arena that the response owns; the arena is reference
+ * counted, because a detached leg or a waker may outlive the response's owner.
+ */
+#ifndef LLMC_CALL_H
+#define LLMC_CALL_H
+
+#include "policy/policy.h"
+#include "wire/http.h"
+
+enum { LLMC_MAX_POLICIES = 32, LLMC_RESPONSE_BYTES = 3072 };
+
+typedef struct llmc_slot llmc_slot;
+
+/* A driver with its transport: leased by one call at a time, owned by a stream or a loop, or idle in the pool. */
+struct llmc_slot {
+    llmc_driver driver;
+    llmc_allocator allocator;
+    llmcost_client *client;      /* NULL once the client is gone */
+    llmc_http *http;             /* NULL with a host's transport */
+    const llmcost_transport *transport;
+    llmc_slot *next_all, *next_idle;
+    llmc_call *calls;            /* attached: in flight or detached. The driver's thread */
+    uint32_t call_count;
+    atomic_uint references;      /* pool, wakers */
+    pthread_mutex_t lock;        /* guards closed against posts of wakers */
+    bool closed;
+    atomic_bool cancel_all;      /* the client is closing */
+};
+
+/* What is counted under the pool's lock. */
+typedef struct llmc_pool {
+    pthread_mutex_t lock;
+    pthread_cond_t returned;
+    llmc_slot *all, *idle;
+    uint32_t leased;             /* by blocking calls */
+    uint32_t owned;              /* by loops and streams */
+    uint64_t opened;
+} llmc_pool;
+
+struct llmcost_client {
+    llmc_services services;
+    llmc_settings *settings;
+    llmcost_policy policies[LLMC_MAX_POLICIES]; /* by phase */
+    uint16_t policy_count;
+    const llmcost_transport *transport;         /* the host's; NULL: libcurl */
+    llmc_pool pool;
+    atomic_uint references;
+    atomic_bool sealed;          /* a call was made: no more policies, hooks, stores */
+    atomic_bool closing;
+    unsigned char *fork_mark;    /* a page that reads as zero in a forked child */
+    llmcost_alert_fn on_alert;
+    void *on_alert_user;
+    pthread_t background;
+    bool background_runs;
+    atomic_bool background_stop;
+    pthread_mutex_t background_lock;
+    pthread_cond_t background_wake;
+};
+
+struct llmcost_response {
+    llmc_allocator allocator;
+    atomic_uint references;
+    llmc_arena arena;
+    llmcost_status status;
+    llmcost_error error;
+    llmc_answer *answer;         /* one reference; NULL: none */
+    llmc_receipt receipt;
+    const llmc_line *answered;   /* the line whose answer this is; NULL: none */
+    bool from_cache, altered;
+    char *summary, *receipt_json, *json; /* made when first asked for */
+};
+
+typedef enum llmc_call_mode { LLMC_CALL_BLOCKING, LLMC_CALL_STREAM, LLMC_CALL_LOOP, LLMC_CALL_DETACHED } llmc_call_mode;
+
+struct llmc_call {
+    llmcost_client *client;
+    llmcost_response *response;
+    llmc_slot *slot;             /* NULL: none needed so far */
+    bool owns_lease;             /* the slot goes back to the pool when the call is complete */
+    llmc_call *next, **link;     /* in slot->calls */
+    llmcost_leg *root;
+    llmcost_leg *ready, **last_ready;
+    const llmcost_request *request;
+    int64_t started_ns, deadline_ns;
+    llmc_timer deadline_timer;
+    bool timer_reserved;
+    llmc_call_mode mode;
+    uint64_t id;
+    uint64_t serial;             /* of the latest leg */
+    bool streams, pumping, complete;
+    /* An event has left the root. false: the caller wants no more, cancel. */
+    bool (*sink)(llmc_call *call, const llmcost_event *event);
+    /* The call is complete; called exactly once, last. */
+    void (*done)(llmc_call *call);
+    void *user;
+};
+
+/* ---- response.c ---- */
+llmcost_response *llmc_response_new(const llmc_allocator *allocator, llmc_services *services);
+llmcost_response *llmc_response_ref(llmcost_response *response);
+void llmc_response_unref(llmcost_response *response);
+
+/* ---- request.c ---- */
+/*
+ * The caller's request as this library's own layout, checked: sizes and strides, NULLs, UTF-8, enums, numbers in range.
+ * copy: everything is copied into the arena; else what has the right layout is borrowed.
+ * On failure error says which field. *out lives in the arena, or is the caller's.
+ */
+llmcost_status llmc_request_import(const llmcost_request *request, bool copy, llmc_arena *arena, const llmcost_request **out, llmcost_error *error);
+
+/* ---- call.c ---- */
+typedef struct llmc_call_start {
+    const llmc_operation *operation;
+    const llmcost_request *request;   /* imported; NULL for list models */
+    const char *provider_name;        /* list models */
+    llmc_call_mode mode;
+    bool streams;
+    bool (*sink)(llmc_call *call, const llmcost_event *event);
+    void (*done)(llmc_call *call);
+    void *user;
+} llmc_call_start;
+
+/* A call on a new response; not started. NULL without memory (the response stays the caller's). */
+llmc_call *llmc_call_new(llmcost_client *client, llmcost_response *response, const llmc_call_start *start);
+void llmc_call_begin(llmc_call *call);                 /* the root leg enters; runs what is ready */
+void llmc_call_fail(llmc_call *call, llmcost_status status); /* complete at once with the response's error: it never began */
+void llmc_call_cancel(llmc_call *call, llmcost_status status); /* E_CANCELLED or E_DEADLINE; completes soon, through the legs */
+void llmc_call_pump(llmc_call *call);
+bool llmc_call_attach(llmc_call *call, llmc_slot *slot);
+/* The response is complete: receipt closed, totals counted, callbacks called. Called by the meter. */
+
+/* ---- leg.c ---- */
+llmcost_leg *llmc_leg_new(llmc_call *call, llmcost_leg *parent, const llmc_operation *operation, uint16_t first);
+void llmc_leg_schedule(llmcost_leg *leg);
+void llmc_leg_run(llmcost_leg *leg);
+void llmc_leg_cancel(llmcost_leg *leg, llmcost_status status);
+void llmc_leg_destroy(llmcost_leg *leg); /* policies' states, answer, error; the memory is the arena's */
+uint16_t llmc_leg_policy_index(const llmcost_leg *leg, llmcost_phase phase); /* of the first policy of this phase or further in */
+
+/* ---- pool.c ---- */
+llmcost_status llmc_pool_open(llmcost_client *client);
+void llmc_pool_close(llmcost_client *client);
+llmc_slot *llmc_slot_lease(llmcost_client *client, bool owned); /* NULL: no memory, or closing */
+void llmc_slot_return(llmc_slot *slot, bool owned);
+void llmc_slot_ref(llmc_slot *slot);
+void llmc_slot_unref(llmc_slot *slot);
+/* Run idle drivers that have detached work, until `until_ns` or nothing is left. Returns how many calls are left. */
+uint32_t llmc_pool_run_detached(llmcost_client *client, int64_t until_ns, bool wait);
+
+/* True when this is the process that opened the client and it is not closing. Else E_MISUSE (fork) or E_CLOSED. */
+llmcost_status llmc_client_check(llmcost_client *client);
+
+#endif
