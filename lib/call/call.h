@@ -130,7 +130,6 @@ void llmc_call_fail(llmc_call *call, llmcost_status status); /* complete at once
 void llmc_call_cancel(llmc_call *call, llmcost_status status); /* E_CANCELLED or E_DEADLINE; completes soon, through the legs */
 void llmc_call_pump(llmc_call *call);
 bool llmc_call_attach(llmc_call *call, llmc_slot *slot);
-/* The response is complete: receipt closed, totals counted, callbacks called. Called by the meter. */
 
 /* ---- leg.c ---- */
 llmcost_leg *llmc_leg_new(llmc_call *call, llmcost_leg *parent, const llmc_operation *operation, uint16_t first);
@@ -149,6 +148,8 @@ void llmc_slot_ref(llmc_slot *slot);
 void llmc_slot_unref(llmc_slot *slot);
 /* Run idle drivers that have detached work, until `until_ns` or nothing is left. Returns how many calls are left. */
 uint32_t llmc_pool_run_detached(llmcost_client *client, int64_t until_ns, bool wait);
+
+void llmc_client_wake_background(llmcost_client *client); /* client.c */
 
 /* True when this is the process that opened the client and it is not closing. Else E_MISUSE (fork) or E_CLOSED. */
 llmcost_status llmc_client_check(llmcost_client *client);

@@ -69,6 +69,7 @@ struct llmcost_leg {
     uint16_t first, at;                 /* policy indices: entered are first..at */
     uint8_t stage, waiting, forwards, queued, cancelled, cutting, detached, wanted_another;
     bool altered, sent, timer_set;
+    bool delivered;                     /* content of this leg has reached the caller: no other try can be invisible */
     uint32_t attempt;                   /* retries: 0 is the first */
     void **states;                      /* one per policy; NULL: not entered */
 
@@ -92,9 +93,11 @@ struct llmcost_leg {
 
 llmc_arena *llmc_leg_arena(llmcost_leg *leg);
 llmc_receipt *llmc_leg_receipt(llmcost_leg *leg);
+llmcost_response *llmc_leg_response(llmcost_leg *leg);
 int64_t llmc_leg_now(const llmcost_leg *leg);
 int64_t llmc_leg_call_started(const llmcost_leg *leg);
 bool llmc_leg_streams(const llmcost_leg *leg);          /* the caller wants pieces */
+bool llmc_leg_is_detached(const llmcost_leg *leg);      /* nobody waits for it any more */
 /* The driver of the call, leased now if it has none. NULL: E_MEMORY. */
 llmc_driver *llmc_leg_driver(llmcost_leg *leg);
 const llmcost_transport *llmc_leg_transport(llmcost_leg *leg);
@@ -122,10 +125,9 @@ void llmc_leg_pump(llmcost_leg *leg);
 
 /* An event on its way out, from the policy that the leg is at. false: stop, the leg was cut. */
 bool llmc_leg_emit(llmcost_leg *leg, const llmcost_event *event);
-/* Let go what a policy of this leg holds, but for the last keep_bytes of text. false: the leg was cut. */
+/* Let go what the policy that the leg is at holds, but for the last keep_bytes of text. false: the leg was cut. */
 bool llmc_leg_release(llmcost_leg *leg, size_t keep_bytes);
 void llmc_leg_drop_held(llmcost_leg *leg);
-size_t llmc_leg_held_text(const llmcost_leg *leg, const char **text); /* the held text of the first choice */
 
 /* The leg's line on the receipt, made when first asked for. NULL without memory. */
 llmc_line *llmc_leg_line(llmcost_leg *leg);
