@@ -86,6 +86,8 @@ struct llmcost_leg {
     const char *pruned;                 /* reasons, see check.c; bits of steps in pruned_steps */
     uint64_t pruned_steps;
     int64_t extra_prompt_tokens;
+    int64_t requested_wall_ms;          /* decides price periods and budget windows */
+    int64_t bound_nano;                 /* what a budget holds for it; -1: nothing */
     struct llmc_held_events *held;      /* of the policy that holds */
 };
 
@@ -141,6 +143,8 @@ llmcost_leg *llmc_leg_detach(llmcost_leg *leg, llmcost_phase phase);
 void llmc_services_log(llmc_services *services, int level, const char *part, const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* ---- the policies, in the order of their phases ---- */
+
+bool llmc_route_step_fits(llmcost_leg *leg, const llmc_route *step); /* check.c: whether a cascade may use this step */
 
 extern const llmcost_policy llmc_policy_meter;
 extern const llmcost_policy llmc_policy_resolve;
