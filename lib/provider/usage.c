@@ -6,8 +6,6 @@
  */
 #include "provider/usage.h"
 
-#include <math.h>
-
 static const int64_t LARGEST_COUNT = INT64_C(1000000000000000); /* sums of all figures stay far from overflow */
 static const double LARGEST_COST = 9000.0;                      /* up to here a double is exact to a pico-unit */
 
@@ -154,7 +152,7 @@ void llmc_usage_read_cost(llmc_json *json, int64_t *pico)
         return;
     }
     if (value >= 0 && value <= LARGEST_COST)
-        *pico = (int64_t)floor(value * 1e12 + 0.5);
+        *pico = (int64_t)(value * 1e12 + 0.5);
 }
 
 void llmc_usage_read_tier(llmc_json *json, llmc_usage_counts *counts)
