@@ -228,20 +228,25 @@ static bool over_limit(llmc_memory_cache *cache)
            atomic_load_explicit(&cache->entries, memory_order_relaxed) > cache->max_entries;
 }
 
-/* Make room in one locked shard: an expired entry near the end of the list, else the last, but never `keep`. */
+/* An expired entry among the least recently used, else the last of them. */
+static llmc_cache_entry *find_victim(const cache_shard *shard, int64_t now_ns)
+{
+    llmc_cache_entry *entry = shard->oldest;
+    for (int i = 0; i < EVICTION_LOOK && entry; i++, entry = entry->newer) {
+        if (entry->expires_ns <= now_ns)
+            return entry;
+    }
+    return shard->oldest;
+}
+
+/* Make room in one locked shard, but never of `keep`, which is its newest and not expired. */
 static bool evict_one(llmc_memory_cache *cache, cache_shard *shard, const llmc_cache_entry *keep, int64_t now_ns, llmc_cache_entry **dropped)
 {
-    llmc_cache_entry *victim = shard->oldest;
+    llmc_cache_entry *victim = find_victim(shard, now_ns);
     if (!victim || victim == keep)
         return false;
-    llmc_cache_entry *looked_at = victim;
-    for (int i = 0; i < EVICTION_LOOK && looked_at && looked_at->expires_ns > now_ns; i++)
-        looked_at = looked_at->newer;
-    bool expired = looked_at && looked_at != keep && looked_at->expires_ns <= now_ns;
-    if (expired)
-        victim = looked_at;
+    *(victim->expires_ns <= now_ns ? &shard->expirations : &shard->evictions) += 1;
     unlink_entry(cache, shard, find_link(shard, victim->hash), dropped);
-    *(expired ? &shard->expirations : &shard->evictions) += 1;
     return true;
 }
 
