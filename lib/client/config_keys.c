@@ -53,7 +53,7 @@ static const config_key root_keys[] = {
 
 static const config_key provider_keys[] = {
     { "preset", KEY_STRUCTURE, NO_FIELD, "NAME", "the host it is; default: the preset of the same name, else an OpenAI-shaped server at base_url" },
-    { "base_url", KEY_TEXT, FIELD(llmc_provider, base_url), 1, 2000, NULL, NULL, "http or https, up to and without /chat/completions; default: the preset's" },
+    { "base_url", KEY_TEXT, FIELD(llmc_provider, base_url), 1, 2000, NULL, NULL, "http or https, up to and without /chat/completions; without a path the preset's is taken; default: the preset's" },
     { "key", KEY_STRUCTURE, NO_FIELD, "\"env:NAME\", \"file:PATH\" or the key", "default: the preset's usual environment variables" },
     { "keys", KEY_STRUCTURE, NO_FIELD, "[KEY, ...]", "several keys, used in turn" },
     { "headers", KEY_STRUCTURE, NO_FIELD, "{NAME: VALUE}", "further HTTP headers of every request" },

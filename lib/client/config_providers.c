@@ -7,9 +7,6 @@
 
 enum { MAX_KEYS = 1000, MAX_KEY_BYTES = 16 << 10, MAX_KEY_FILE_BYTES = 64 << 10 };
 
-/* A host that no preset knows: OpenAI's dialect, at the base_url of the config. */
-static const llmc_preset other_host = { .name = "other", .codec = &llmc_codec_openai, .auth = LLMC_AUTH_NONE_OR_BEARER, .currency = "USD" };
-
 static const char *look_up(const llmc_config *config, const char *variable)
 {
     const char *value = config->environment(variable, config->environment_user);
@@ -211,7 +208,7 @@ static llmcost_status find_preset(llmc_config *config, const llmc_config_node *o
         return LLMCOST_OK;
     if (node)
         return unknown_preset(config, node, "unknown preset", node->text);
-    provider->preset = &other_host;
+    provider->preset = llmc_preset_find("openai-compatible");
     return llmc_config_member(object, "base_url") ? LLMCOST_OK : unknown_preset(config, object, "a \"preset\" or \"base_url\" is needed for provider", provider->name);
 }
 

@@ -37,13 +37,27 @@ static bool has_part(CURLU *url, CURLUPart part)
 }
 
 /* Scheme and host in lower case, no slash at the end: one server has one spelling, and so one fingerprint. */
-static void normalise(char *text)
+static char *normalised(llmc_arena *arena, const char *url, const char *path)
 {
-    char *path = strchr(strstr(text, "://") + 3, '/'), *end = text + strlen(text);
-    for (char *at = text; at < (path ? path : end); at++)
-        *at = (char)(*at >= 'A' && *at <= 'Z' ? *at - 'A' + 'a' : *at);
-    while (end[-1] == '/')
-        *--end = '\0';
+    size_t bytes = strlen(url), authority = (size_t)(strstr(url, "://") - url) + 3;
+    while (url[bytes - 1] == '/')
+        bytes--;
+    char *text = llmc_arena_alloc(arena, bytes + strlen(path) + 1);
+    if (!text)
+        return NULL;
+    authority += strcspn(url + authority, "/");
+    for (size_t i = 0; i < bytes; i++)
+        text[i] = (char)(i < authority && url[i] >= 'A' && url[i] <= 'Z' ? url[i] - 'A' + 'a' : url[i]);
+    strcpy(text + bytes, path);
+    return text;
+}
+
+/* A server's address alone gets the path that its kind of server has: ollama at http://127.0.0.1:11434 answers under /v1. */
+static const char *missing_path(const llmc_preset *preset, const char *text)
+{
+    const char *host = strstr(text, "://"), *usual = preset->base_url ? strstr(preset->base_url, "://") : NULL;
+    const char *path = usual ? strchr(usual + 3, '/') : NULL;
+    return path && host && !strchr(host + 3, '/') ? path : "";
 }
 
 static llmcost_status check_parts(llmc_config *config, const llmc_config_node *node, const char *name, CURLU *url)
@@ -73,14 +87,13 @@ static llmcost_status take_url(llmc_config *config, const llmc_config_node *node
         return status;
     char *whole = NULL, *host = NULL, *copy = NULL;
     if (curl_url_get(url, CURLUPART_URL, &whole, CURLU_NO_DEFAULT_PORT) == CURLUE_OK && curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK) {
-        copy = llmc_arena_strdup(&config->settings->arena, whole);
+        copy = normalised(&config->settings->arena, whole, missing_path(provider->preset, text));
         provider->loopback = is_loopback(host);
     }
     curl_free(whole);
     curl_free(host);
     if (!copy)
         return llmc_config_no_memory(config);
-    normalise(copy);
     provider->base_url = copy;
     return LLMCOST_OK;
 }
