@@ -358,12 +358,12 @@ static llmc_model *own_row(llmc_catalog *catalog, const char *provider, const ch
     return model;
 }
 
-bool llmc_catalog_apply(llmc_catalog *catalog, const llmc_row_patch *given)
+llmc_model *llmc_catalog_apply(llmc_catalog *catalog, const llmc_row_patch *given)
 {
     llmc_row_patch patch = *given;
     llmc_model *model = own_row(catalog, patch.provider, patch.model);
     if (!model)
-        return false;
+        return NULL;
     if (patch.free_of_charge) {
         patch.price_count = 0;
         llmc_price *nothing = llmc_patch_price(&patch, LLMC_STANDARD, -1, 0);
@@ -375,12 +375,12 @@ bool llmc_catalog_apply(llmc_catalog *catalog, const llmc_row_patch *given)
     if (!model->currency[0])
         memcpy(model->currency, patch.currency, sizeof model->currency);
     if (has_prices && !merge_prices(catalog, model, &patch))
-        return false;
+        return NULL;
     for (int i = 0; i < LLMC_LEVEL_COUNT; i++)
         model->multiplier[i] = patch.multiplier[i] ? patch.multiplier[i] : model->multiplier[i];
     model->max_output = patch.max_output ? patch.max_output : model->max_output;
     model->context = patch.context ? patch.context : model->context;
-    return true;
+    return model;
 }
 
 /* ---------------------------------------------------------------- the catalog */
