@@ -61,7 +61,13 @@ bool llmc_json_object(llmc_json *json);
 bool llmc_json_array(llmc_json *json);
 bool llmc_json_next_key(llmc_json *json, llmc_json_key *key); /* false: the object is left, or a failure */
 bool llmc_json_next_item(llmc_json *json);                    /* false: the array is left, or a failure */
-bool llmc_json_key_is(const llmc_json_key *key, const char *name); /* decodes escapes if there are any */
+bool llmc_json_key_is_escaped(const llmc_json_key *key, const char *name); /* what key_is does where there are escapes */
+static inline bool llmc_json_key_is(const llmc_json_key *key, const char *name) /* inline: the length of a literal is known here */
+{
+    if (key->escaped)
+        return llmc_json_key_is_escaped(key, name);
+    return key->bytes == strlen(name) && memcmp(key->text, name, key->bytes) == 0;
+}
 
 /* Scalars. false, without a failure, when the next value is of another type (null included): it is skipped, *out stays. */
 bool llmc_json_span_string(llmc_json *json, llmc_json_span *out); /* no copy */

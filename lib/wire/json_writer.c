@@ -1,0 +1,176 @@
+/*
+ * The JSON writer: into a buffer that remembers its own failure, so nothing here can fail. It trusts its caller with
+ * the structure and puts the commas.
+ */
+#include "wire/json.h"
+
+#include "wire/number.h"
+#include "wire/scan.h"
+
+/* What comes before a value or a name. */
+static void separate(llmc_json_writer *writer)
+{
+    if (writer->comma)
+        llmc_buffer_add_byte(writer->out, ',');
+    writer->comma = true;
+}
+
+static void begin_container(llmc_json_writer *writer, char bracket)
+{
+    separate(writer);
+    llmc_buffer_add_byte(writer->out, bracket);
+    writer->comma = false;
+}
+
+static void end_container(llmc_json_writer *writer, char bracket)
+{
+    llmc_buffer_add_byte(writer->out, bracket);
+    writer->comma = true;
+}
+
+void llmc_json_write_begin_object(llmc_json_writer *writer)
+{
+    begin_container(writer, '{');
+}
+
+void llmc_json_write_end_object(llmc_json_writer *writer)
+{
+    end_container(writer, '}');
+}
+
+void llmc_json_write_begin_array(llmc_json_writer *writer)
+{
+    begin_container(writer, '[');
+}
+
+void llmc_json_write_end_array(llmc_json_writer *writer)
+{
+    end_container(writer, ']');
+}
+
+static void add_escape(llmc_buffer *out, char byte)
+{
+    static const char letter[128] = { ['"'] = '"', ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't' };
+    static const char hex[] = "0123456789abcdef";
+    char escape[6] = { '\\', letter[(unsigned char)byte] };
+    if (escape[1]) {
+        llmc_buffer_add(out, escape, 2);
+        return;
+    }
+    memcpy(escape + 1, "u00", 3);
+    escape[4] = hex[byte >> 4];
+    escape[5] = hex[byte & 15];
+    llmc_buffer_add(out, escape, 6);
+}
+
+static void add_escaped(llmc_buffer *out, const char *text, size_t bytes)
+{
+    if (!bytes)
+        return;
+    const char *end = text + bytes;
+    for (;;) {
+        const char *special = llmc_scan_escape(text, end);
+        llmc_buffer_add(out, text, (size_t)(special - text));
+        if (special == end)
+            return;
+        add_escape(out, *special);
+        text = special + 1;
+    }
+}
+
+void llmc_json_write_string(llmc_json_writer *writer, const char *text, size_t bytes)
+{
+    separate(writer);
+    llmc_buffer_add_byte(writer->out, '"');
+    add_escaped(writer->out, text, bytes);
+    llmc_buffer_add_byte(writer->out, '"');
+}
+
+void llmc_json_write_key(llmc_json_writer *writer, const char *name)
+{
+    llmc_json_write_string(writer, name, strlen(name));
+    llmc_buffer_add_byte(writer->out, ':');
+    writer->comma = false;
+}
+
+void llmc_json_write_text(llmc_json_writer *writer, const char *text)
+{
+    if (text)
+        llmc_json_write_string(writer, text, strlen(text));
+    else
+        llmc_json_write_null(writer);
+}
+
+void llmc_json_write_integer(llmc_json_writer *writer, int64_t value)
+{
+    separate(writer);
+    llmc_buffer_add_integer(writer->out, value);
+}
+
+void llmc_json_write_double(llmc_json_writer *writer, double value)
+{
+    if (!(value - value == 0)) { /* neither infinite nor no number */
+        llmc_json_write_null(writer);
+        return;
+    }
+    char text[LLMC_NUMBER_BYTES];
+    separate(writer);
+    llmc_buffer_add(writer->out, text, llmc_number_from_double(value, text));
+}
+
+void llmc_json_write_raw(llmc_json_writer *writer, const char *json, size_t bytes)
+{
+    separate(writer);
+    llmc_buffer_add(writer->out, json, bytes);
+}
+
+void llmc_json_write_bool(llmc_json_writer *writer, bool value)
+{
+    llmc_json_write_raw(writer, value ? "true" : "false", value ? 4 : 5);
+}
+
+void llmc_json_write_null(llmc_json_writer *writer)
+{
+    llmc_json_write_raw(writer, "null", 4);
+}
+
+static char base64_letter(unsigned value)
+{
+    return "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"[value & 63];
+}
+
+static void base64_group(unsigned three_bytes, char out[4])
+{
+    out[0] = base64_letter(three_bytes >> 18);
+    out[1] = base64_letter(three_bytes >> 12);
+    out[2] = base64_letter(three_bytes >> 6);
+    out[3] = base64_letter(three_bytes);
+}
+
+/* Straight into the buffer: an image is not held a second time. */
+static void add_base64(llmc_buffer *out, const unsigned char *data, size_t bytes)
+{
+    size_t groups = bytes / 3 + (bytes % 3 != 0);
+    if (!groups || !llmc_buffer_reserve(out, groups > SIZE_MAX / 4 ? SIZE_MAX : groups * 4))
+        return;
+    char *at = out->data + out->length;
+    out->length += groups * 4;
+    for (; bytes >= 3; bytes -= 3, data += 3, at += 4)
+        base64_group((unsigned)data[0] << 16 | (unsigned)data[1] << 8 | data[2], at);
+    if (!bytes)
+        return;
+    base64_group((unsigned)data[0] << 16 | (bytes == 2 ? (unsigned)data[1] << 8 : 0), at);
+    at[3] = '=';
+    if (bytes == 1)
+        at[2] = '=';
+}
+
+void llmc_json_write_base64(llmc_json_writer *writer, const char *prefix, const void *data, size_t bytes)
+{
+    separate(writer);
+    llmc_buffer_add_byte(writer->out, '"');
+    if (prefix)
+        add_escaped(writer->out, prefix, strlen(prefix));
+    add_base64(writer->out, data, bytes);
+    llmc_buffer_add_byte(writer->out, '"');
+}
