@@ -620,7 +620,7 @@ LLMCOST_API int64_t llmcost_response_tokens(const llmcost_response *response, ll
 LLMCOST_API const char *llmcost_response_receipt(const llmcost_response *response);
 /** How many lines the receipt has: one per leg, and one per cached answer. */
 LLMCOST_API uint32_t llmcost_response_line_count(const llmcost_response *response);
-/** The keys that a line has: name and unit ("", "nano", "ms", "tokens", "count"). Returns 0 beyond the last. Static texts. */
+/** The keys that a line has: name and unit ("" for a text; "nano", "ms", "tokens", "count" for a number). Returns 0 beyond the last. Static texts. */
 LLMCOST_API int llmcost_line_key(uint32_t index, const char **name, const char **unit);
 /** A numeric field of a line by its key. Returns 1 and sets *out, or 0 when the line has no such figure. */
 LLMCOST_API int llmcost_response_line_number(const llmcost_response *response, uint32_t line, const char *key, int64_t *out);

@@ -54,7 +54,8 @@ typedef struct llmc_receipt {
     llmc_currency currency;
     int64_t started_wall_ms, duration_ns;
     int64_t cost_nano, baseline_nano, saved_nano[LLMC_SAVING_COUNT];
-    const char *baseline;              /* "openai/gpt-4o"; NULL: none could be priced */
+    const char *baseline;              /* "openai/gpt-4o", by the call; NULL after closing: none could be priced */
+    int64_t delivered_in, delivered_out; /* tokens of the answer that was delivered, a cached one's too; -1: not known */
     uint32_t escalations;
     bool altered, cached;
     const char *cache_state;           /* "hit", "miss", "off", "not cacheable: sampled", ...; static */

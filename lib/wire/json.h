@@ -66,7 +66,7 @@ static inline bool llmc_json_key_is(const llmc_json_key *key, const char *name) 
 {
     if (key->escaped)
         return llmc_json_key_is_escaped(key, name);
-    return key->bytes == strlen(name) && memcmp(key->text, name, key->bytes) == 0;
+    return key->bytes == strlen(name) && memcmp(key->text, name, strlen(name)) == 0;
 }
 
 /* Scalars. false, without a failure, when the next value is of another type (null included): it is skipped, *out stays. */

@@ -1,0 +1,135 @@
+/*
+ * What a call cost, what it would have cost, and which policy made the difference.
+ *
+ * The chain goes from the baseline to the cost, through amounts that were rounded once each:
+ *
+ *     baseline   baseline model, standard uncached rates, the delivered answer's usage without what we added ourselves
+ *       route              the answering model instead, with the prompt that it was really sent
+ *     uncached   answering model, standard rates, all input as plain input
+ *       provider_cache     reads and writes of the provider's own prompt cache
+ *     standard   answering model, standard rates, the classes as they were counted
+ *       tier               service tier, batch, and what a provider states beside our price
+ *     charged    the answering line
+ *       overhead           all other lines: earlier attempts, judges, cascade steps that did not do
+ *     cost       the sum of the lines
+ *
+ * Each saving is the difference of two neighbours, so the sum of the savings is baseline - cost to the last unit.
+ * A policy that lost money is negative. Instructions that a cascade adds count against the route. Shape and output
+ * have their places in the order; nothing shapes a prompt or an answer yet, so they are 0.
+ *
+ * Nothing is invented: where the baseline, the answering line's price or its usage is not known, the baseline is
+ * unknown (receipt->baseline NULL), its amount is the cost and every saving is 0. A failed call has delivered nothing:
+ * baseline 0, and what it cost is overhead.
+ */
+#include "money/receipt_lines.h"
+
+static bool add_up_lines(const llmc_receipt *receipt, int64_t *total)
+{
+    *total = 0;
+    for (const llmc_line *line = receipt->lines; line; line = line->next) {
+        if (llmc_line_is_unpriced(line))
+            continue;
+        if (__builtin_add_overflow(*total, line->cost_nano, total)) {
+            *total = INT64_MAX;
+            return false;
+        }
+    }
+    return true;
+}
+
+static void mark_answered(llmc_receipt *receipt, const llmc_line *answered)
+{
+    for (llmc_line *line = receipt->lines; line; line = line->next)
+        line->flags = line == answered ? line->flags | LLMC_LINE_ANSWERED : line->flags & ~(uint32_t)LLMC_LINE_ANSWERED;
+}
+
+static bool has_figures(const llmc_usage *usage)
+{
+    for (size_t i = 0; i < LLMCOST_CLASS_COUNT; i++) {
+        if (usage->quantity[i] >= 0)
+            return true;
+    }
+    return false;
+}
+
+/* The usage as if no prompt cache existed: its classes become plain input. Audio stays what it is. */
+static llmc_usage without_cache(const llmc_usage *usage, int64_t extra_tokens)
+{
+    llmc_usage plain = *usage;
+    int64_t audio = usage->quantity[LLMCOST_AUDIO_IN] > 0 ? usage->quantity[LLMCOST_AUDIO_IN] : 0;
+    int64_t input = llmc_usage_prompt(usage) - audio;
+    plain.quantity[LLMCOST_INPUT] = extra_tokens <= 0 ? input : input > extra_tokens ? input - extra_tokens : 0;
+    plain.quantity[LLMCOST_INPUT_CACHED] = -1;
+    plain.quantity[LLMCOST_WRITE_5M] = plain.quantity[LLMCOST_WRITE_30M] = plain.quantity[LLMCOST_WRITE_1H] = -1;
+    return plain;
+}
+
+static bool price_baseline(const llmc_saving_inputs *inputs, int64_t *out)
+{
+    if (!inputs->baseline || !inputs->delivered || !has_figures(inputs->delivered))
+        return false;
+    llmc_usage plain = without_cache(inputs->delivered, inputs->extra_prompt_tokens);
+    return llmc_price_usage(inputs->baseline, &plain, inputs->baseline_exchange_nano, out);
+}
+
+/* The answering line at standard rates. Without such rates both are what was charged: the whole difference is the route's. */
+static bool price_answer(const llmc_saving_inputs *inputs, int64_t *uncached, int64_t *standard)
+{
+    const llmc_line *line = inputs->answered;
+    *uncached = *standard = line->cost_nano;
+    if (!inputs->standard)
+        return true;
+    llmc_usage plain = without_cache(&line->usage, 0);
+    return llmc_price_usage(inputs->standard, &plain, line->exchange_nano, uncached) &&
+           llmc_price_usage(inputs->standard, &line->usage, line->exchange_nano, standard);
+}
+
+/* Each step of the chain minus the next. false: an amount beyond all measure. */
+static bool telescope(int64_t saved[LLMC_SAVING_COUNT], const int64_t chain[LLMC_SAVING_COUNT + 1])
+{
+    for (size_t i = 0; i < LLMC_SAVING_COUNT; i++) {
+        if (__builtin_sub_overflow(chain[i], chain[i + 1], &saved[i]))
+            return false;
+    }
+    return true;
+}
+
+/* The amounts between which the savings lie, in the order of llmc_saving. false: something is not known. */
+static bool make_chain(const llmc_receipt *receipt, const llmc_saving_inputs *inputs, int64_t chain[LLMC_SAVING_COUNT + 1])
+{
+    const llmc_line *answered = inputs->answered;
+    bool cached = receipt->cached || (answered && answered->flags & LLMC_LINE_CACHED);
+    int64_t baseline = 0, uncached = 0, standard = 0, charged = 0;
+    if (cached && !price_baseline(inputs, &baseline))
+        return false;
+    if (!cached && answered) {
+        if (llmc_line_is_unpriced(answered) || !price_baseline(inputs, &baseline) || !price_answer(inputs, &uncached, &standard))
+            return false;
+        charged = answered->cost_nano;
+    }
+    int64_t asked = cached ? 0 : baseline; /* what is left to pay once the cache has answered, or not */
+    const int64_t amounts[LLMC_SAVING_COUNT + 1] = { baseline, asked, asked, asked, uncached, standard, charged, receipt->cost_nano };
+    memcpy(chain, amounts, sizeof amounts);
+    return true;
+}
+
+void llmc_receipt_close(llmc_receipt *receipt, const llmc_saving_inputs *inputs)
+{
+    int64_t chain[LLMC_SAVING_COUNT + 1];
+    llmc_saving_inputs known = *inputs;
+    if (!known.delivered && known.answered)
+        known.delivered = &known.answered->usage;
+    if (known.delivered && has_figures(known.delivered)) {
+        receipt->delivered_in = llmc_usage_prompt(known.delivered);
+        receipt->delivered_out = llmc_usage_output(known.delivered);
+    }
+    mark_answered(receipt, known.answered);
+    bool measured = add_up_lines(receipt, &receipt->cost_nano);
+    if (measured && make_chain(receipt, &known, chain) && telescope(receipt->saved_nano, chain)) {
+        receipt->baseline_nano = chain[0];
+        return;
+    }
+    receipt->baseline = NULL;
+    receipt->baseline_nano = receipt->cost_nano;
+    memset(receipt->saved_nano, 0, sizeof receipt->saved_nano);
+}

@@ -1,0 +1,448 @@
+/*
+ * Running totals. Adding a call is on the path of a cache hit, so it looks values up without a lock and counts in one
+ * of several shards, each with a lock that its threads rarely find taken.
+ *
+ * Values are never forgotten, so the table of a dimension only grows, up to max_values: its chains are read without a
+ * lock, and a value is either in it for all shards or counts under "other" in all of them. Each value has one row per
+ * shard that met it. The shard comes from the thread's id, not from thread-local storage, which would outlive an
+ * unloaded library.
+ *
+ * A report sees each call wholly or not at all, because it reads a shard under its lock. Sums are capped, not wrapped.
+ */
+#include "money/accounts.h"
+#include "money/totals_rows.h"
+
+#include "base/hash.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+enum { SHARDS = 16, MAX_VALUE_BYTES = 200, MAX_BUCKETS = 512, CACHE_LINE = 64 };
+static const int64_t DAY_MS = 86400000;
+
+const char *const llmc_saving_names[LLMC_SAVING_COUNT] = { "cache", "shape", "output", "route", "provider_cache", "tier", "overhead" };
+
+typedef struct value_node {
+    struct value_node *chain;  /* in its bucket; never changes */
+    struct value_node *before; /* the value that came before it, for walking over all; never changes */
+    uint64_t hash;
+    llmc_row_kind kind;
+    llmc_row *rows[SHARDS];    /* each under its shard's lock; NULL: that shard never met it */
+    llmc_row merged;           /* under the report's lock */
+    char text[];
+} value_node;
+
+typedef struct dimension {
+    const char *name;
+    bool tag;
+    size_t bucket_count, count;
+    _Atomic(value_node *) *buckets;
+    _Atomic(value_node *) newest;
+    value_node *none, *other;
+} dimension;
+
+typedef struct day_row {
+    int64_t day;
+    llmc_row row;
+} day_row;
+
+typedef struct totals_shard {
+    pthread_mutex_t lock;
+    llmc_grand_total total;
+    llmc_row earlier;
+    day_row *days; /* in no order */
+    size_t day_count, day_capacity, day_at; /* day_at: the one that was counted in last */
+} totals_shard;
+
+typedef union padded_totals_shard {
+    totals_shard shard;
+    char padding[(sizeof(totals_shard) + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE];
+} padded_totals_shard;
+
+struct llmc_totals {
+    llmc_allocator allocator;
+    llmc_totals_settings settings;
+    uint64_t seed;
+    size_t dimension_count; /* the tags, then model, then provider */
+    dimension *dimensions;
+    pthread_mutex_t adding, reporting;
+    padded_totals_shard shards[SHARDS];
+};
+
+static void add_capped(int64_t *to, int64_t more)
+{
+    if (__builtin_add_overflow(*to, more, to))
+        *to = more < 0 ? INT64_MIN : INT64_MAX;
+}
+
+void llmc_row_add(llmc_row *to, const llmc_row *from)
+{
+    add_capped(&to->calls, from->calls);
+    add_capped(&to->failed, from->failed);
+    add_capped(&to->refused, from->refused);
+    add_capped(&to->cached, from->cached);
+    add_capped(&to->cost_nano, from->cost_nano);
+    add_capped(&to->baseline_nano, from->baseline_nano);
+    add_capped(&to->tokens_in, from->tokens_in);
+    add_capped(&to->tokens_out, from->tokens_out);
+}
+
+/* ---- making and freeing ---- */
+
+static value_node *node_new(llmc_totals *totals, llmc_row_kind kind, const char *text, size_t bytes)
+{
+    value_node *node = llmc_calloc(&totals->allocator, 1, sizeof *node + bytes + 1);
+    if (!node)
+        return NULL;
+    node->kind = kind;
+    memcpy(node->text, text, bytes);
+    return node;
+}
+
+/* The rows that must be there when there is no memory for others. */
+static value_node *fixed_node_new(llmc_totals *totals, llmc_row_kind kind)
+{
+    value_node *node = node_new(totals, kind, "", 0);
+    llmc_row *rows = node ? llmc_calloc(&totals->allocator, SHARDS, sizeof *rows) : NULL;
+    if (!rows) {
+        llmc_free(&totals->allocator, node);
+        return NULL;
+    }
+    for (size_t i = 0; i < SHARDS; i++)
+        node->rows[i] = &rows[i];
+    return node;
+}
+
+static void fixed_node_free(llmc_totals *totals, value_node *node)
+{
+    if (!node)
+        return;
+    llmc_free(&totals->allocator, node->rows[0]);
+    llmc_free(&totals->allocator, node);
+}
+
+static bool init_dimension(llmc_totals *totals, dimension *of, const char *name, bool tag)
+{
+    of->name = name;
+    of->tag = tag;
+    of->bucket_count = 16;
+    while (of->bucket_count < totals->settings.max_values && of->bucket_count < MAX_BUCKETS)
+        of->bucket_count *= 2;
+    of->buckets = llmc_calloc(&totals->allocator, of->bucket_count, sizeof *of->buckets);
+    of->none = fixed_node_new(totals, LLMC_ROW_NONE);
+    of->other = fixed_node_new(totals, LLMC_ROW_OTHER);
+    return of->buckets && of->none && of->other;
+}
+
+static void free_dimension(llmc_totals *totals, dimension *of)
+{
+    for (value_node *node = atomic_load(&of->newest), *before; node; node = before) {
+        before = node->before;
+        for (size_t i = 0; i < SHARDS; i++)
+            llmc_free(&totals->allocator, node->rows[i]);
+        llmc_free(&totals->allocator, node);
+    }
+    fixed_node_free(totals, of->none);
+    fixed_node_free(totals, of->other);
+    llmc_free(&totals->allocator, of->buckets);
+}
+
+static bool init_dimensions(llmc_totals *totals)
+{
+    size_t tags = totals->settings.tag_count;
+    totals->dimensions = llmc_calloc(&totals->allocator, tags + 2, sizeof *totals->dimensions);
+    if (!totals->dimensions)
+        return false;
+    totals->dimension_count = tags + 2;
+    for (size_t i = 0; i < tags; i++) {
+        if (!init_dimension(totals, &totals->dimensions[i], totals->settings.tags[i], true))
+            return false;
+    }
+    return init_dimension(totals, &totals->dimensions[tags], "model", false) && init_dimension(totals, &totals->dimensions[tags + 1], "provider", false);
+}
+
+llmcost_status llmc_totals_new(llmc_totals **out, const llmc_allocator *allocator, const llmc_totals_settings *settings)
+{
+    *out = NULL;
+    llmc_totals *totals = llmc_calloc(allocator, 1, sizeof *totals);
+    if (!totals)
+        return LLMCOST_E_MEMORY;
+    totals->allocator = *allocator;
+    totals->settings = *settings;
+    totals->seed = (uintptr_t)totals;
+    pthread_mutex_init(&totals->adding, NULL);
+    pthread_mutex_init(&totals->reporting, NULL);
+    for (size_t i = 0; i < SHARDS; i++)
+        pthread_mutex_init(&totals->shards[i].shard.lock, NULL);
+    if (!init_dimensions(totals)) {
+        llmc_totals_free(totals);
+        return LLMCOST_E_MEMORY;
+    }
+    *out = totals;
+    return LLMCOST_OK;
+}
+
+void llmc_totals_free(llmc_totals *totals)
+{
+    if (!totals)
+        return;
+    for (size_t i = 0; i < totals->dimension_count; i++)
+        free_dimension(totals, &totals->dimensions[i]);
+    llmc_free(&totals->allocator, totals->dimensions);
+    for (size_t i = 0; i < SHARDS; i++) {
+        pthread_mutex_destroy(&totals->shards[i].shard.lock);
+        llmc_free(&totals->allocator, totals->shards[i].shard.days);
+    }
+    pthread_mutex_destroy(&totals->adding);
+    pthread_mutex_destroy(&totals->reporting);
+    llmc_allocator allocator = totals->allocator;
+    llmc_free(&allocator, totals);
+}
+
+/* ---- adding ---- */
+
+static value_node *find_value(const dimension *of, const char *text, uint64_t hash)
+{
+    value_node *node = atomic_load_explicit(&of->buckets[hash & (of->bucket_count - 1)], memory_order_acquire);
+    while (node && (node->hash != hash || strcmp(node->text, text) != 0))
+        node = node->chain;
+    return node;
+}
+
+static value_node *add_value(llmc_totals *totals, dimension *of, const char *text, size_t bytes, uint64_t hash)
+{
+    pthread_mutex_lock(&totals->adding);
+    value_node *node = find_value(of, text, hash); /* another thread may have been first */
+    if (!node && of->count < totals->settings.max_values && (node = node_new(totals, LLMC_ROW_VALUE, text, bytes))) {
+        _Atomic(value_node *) *bucket = &of->buckets[hash & (of->bucket_count - 1)];
+        node->hash = hash;
+        node->chain = atomic_load_explicit(bucket, memory_order_relaxed);
+        node->before = atomic_load_explicit(&of->newest, memory_order_relaxed);
+        atomic_store_explicit(bucket, node, memory_order_release);
+        atomic_store_explicit(&of->newest, node, memory_order_release);
+        of->count++;
+    }
+    pthread_mutex_unlock(&totals->adding);
+    return node;
+}
+
+/* The row of a value in a locked shard; "other" where there is no room or no memory for it. */
+static llmc_row *find_row(llmc_totals *totals, dimension *of, const char *text, size_t shard)
+{
+    if (!text || !*text)
+        return of->none->rows[shard];
+    size_t bytes = strlen(text);
+    if (bytes > MAX_VALUE_BYTES)
+        return of->other->rows[shard];
+    uint64_t hash = llmc_hash64(text, bytes, totals->seed);
+    value_node *node = find_value(of, text, hash);
+    if (!node)
+        node = add_value(totals, of, text, bytes, hash);
+    if (node && !node->rows[shard])
+        node->rows[shard] = llmc_calloc(&totals->allocator, 1, sizeof *node->rows[shard]);
+    return node && node->rows[shard] ? node->rows[shard] : of->other->rows[shard];
+}
+
+static int64_t day_of(int64_t wall_ms)
+{
+    return wall_ms / DAY_MS - (wall_ms % DAY_MS < 0);
+}
+
+/* Give the oldest day's place to a newer one. NULL: the day is older than all that are kept. */
+static day_row *replace_oldest(totals_shard *shard, int64_t day)
+{
+    day_row *oldest = shard->days;
+    for (size_t i = 1; i < shard->day_count; i++) {
+        if (shard->days[i].day < oldest->day)
+            oldest = &shard->days[i];
+    }
+    if (!shard->day_count || oldest->day > day)
+        return NULL;
+    llmc_row_add(&shard->earlier, &oldest->row);
+    return oldest;
+}
+
+static llmc_row *find_day(llmc_totals *totals, totals_shard *shard, int64_t day)
+{
+    if (shard->day_at < shard->day_count && shard->days[shard->day_at].day == day)
+        return &shard->days[shard->day_at].row;
+    for (size_t i = 0; i < shard->day_count; i++) {
+        if (shard->days[i].day != day)
+            continue;
+        shard->day_at = i;
+        return &shard->days[i].row;
+    }
+    day_row *fresh;
+    if (shard->day_count < totals->settings.max_days && llmc_grow(&totals->allocator, (void **)&shard->days, &shard->day_capacity, shard->day_count + 1, sizeof *shard->days))
+        fresh = &shard->days[shard->day_count++];
+    else
+        fresh = replace_oldest(shard, day);
+    if (!fresh)
+        return &shard->earlier;
+    *fresh = (day_row){ .day = day };
+    shard->day_at = (size_t)(fresh - shard->days);
+    return &fresh->row;
+}
+
+/* The thread's own shard, or the next one that is free just now. Returns it locked. */
+static size_t lock_shard(llmc_totals *totals)
+{
+    pthread_t self = pthread_self();
+    uint64_t id = 0;
+    memcpy(&id, &self, sizeof self < sizeof id ? sizeof self : sizeof id);
+    size_t home = (size_t)(id * UINT64_C(0x9E3779B97F4A7C15) >> 32);
+    for (size_t i = 0; i < 4; i++) {
+        size_t at = (home + i) % SHARDS;
+        if (pthread_mutex_trylock(&totals->shards[at].shard.lock) == 0)
+            return at;
+    }
+    pthread_mutex_lock(&totals->shards[home % SHARDS].shard.lock);
+    return home % SHARDS;
+}
+
+static void add_total(llmc_grand_total *to, const llmc_grand_total *from)
+{
+    llmc_row_add(&to->row, &from->row);
+    for (size_t i = 0; i < LLMC_SAVING_COUNT; i++)
+        add_capped(&to->saved_nano[i], from->saved_nano[i]);
+    add_capped(&to->duration_ns, from->duration_ns);
+    add_capped(&to->escalations, from->escalations);
+}
+
+void llmc_totals_add(llmc_totals *totals, const llmc_call_facts *facts)
+{
+    llmc_grand_total call = { .row = { 1, facts->failed, facts->refused, facts->cached, facts->cost_nano, facts->baseline_nano,
+                                       facts->tokens_in, facts->tokens_out },
+                              .duration_ns = facts->duration_ns, .escalations = facts->escalations };
+    memcpy(call.saved_nano, facts->saved_nano, sizeof call.saved_nano);
+    size_t tags = totals->settings.tag_count, at = lock_shard(totals);
+    totals_shard *shard = &totals->shards[at].shard;
+    add_total(&shard->total, &call);
+    for (size_t i = 0; i < tags; i++) {
+        const char *value = llmc_tag_value(facts->tags, facts->tag_count, totals->dimensions[i].name);
+        llmc_row_add(find_row(totals, &totals->dimensions[i], value, at), &call.row);
+    }
+    llmc_row_add(find_row(totals, &totals->dimensions[tags], facts->model, at), &call.row);
+    llmc_row_add(find_row(totals, &totals->dimensions[tags + 1], facts->provider, at), &call.row);
+    llmc_row_add(find_day(totals, shard, day_of(facts->wall_ms)), &call.row);
+    pthread_mutex_unlock(&shard->lock);
+}
+
+/* ---- merging ---- */
+
+/* The fixed nodes, then all values, newest first. */
+static value_node *next_node(dimension *of, value_node *node)
+{
+    if (!node)
+        return of->none;
+    if (node == of->none)
+        return of->other;
+    return node == of->other ? atomic_load_explicit(&of->newest, memory_order_acquire) : node->before;
+}
+
+static void clear_merged(dimension *of)
+{
+    for (value_node *node = next_node(of, NULL); node; node = next_node(of, node))
+        node->merged = (llmc_row){ 0 };
+}
+
+/* What one shard counted, at one moment. days gathers the days of all shards. false: no memory. */
+static bool merge_shard(llmc_totals *totals, size_t at, llmc_report *report, llmc_row *earlier, totals_shard *days)
+{
+    totals_shard *shard = &totals->shards[at].shard;
+    pthread_mutex_lock(&shard->lock);
+    bool room = llmc_grow(&totals->allocator, (void **)&days->days, &days->day_capacity, days->day_count + shard->day_count, sizeof *days->days);
+    if (room) {
+        add_total(&report->total, &shard->total);
+        llmc_row_add(earlier, &shard->earlier);
+        if (shard->day_count)
+            memcpy(days->days + days->day_count, shard->days, shard->day_count * sizeof *shard->days);
+        days->day_count += shard->day_count;
+    }
+    for (size_t i = 0; room && i < totals->dimension_count; i++) {
+        dimension *of = &totals->dimensions[i];
+        for (value_node *node = next_node(of, NULL); node; node = next_node(of, node)) {
+            if (node->rows[at])
+                llmc_row_add(&node->merged, node->rows[at]);
+        }
+    }
+    pthread_mutex_unlock(&shard->lock);
+    return room;
+}
+
+static bool gather_values(dimension *of, llmc_report_dimension *out, llmc_arena *arena)
+{
+    size_t count = 0;
+    for (value_node *node = next_node(of, NULL); node; node = next_node(of, node))
+        count += node->merged.calls > 0;
+    *out = (llmc_report_dimension){ .name = of->name, .tag = of->tag, .rows = llmc_arena_calloc(arena, count, sizeof *out->rows) };
+    if (!out->rows)
+        return false;
+    for (value_node *node = next_node(of, NULL); node && out->count < count; node = next_node(of, node)) {
+        if (node->merged.calls > 0)
+            out->rows[out->count++] = (llmc_report_row){ node->kind, node->kind == LLMC_ROW_VALUE ? node->text : NULL, 0, node->merged };
+    }
+    return true;
+}
+
+static bool gather_days(const totals_shard *days, const llmc_row *earlier, size_t max_days, llmc_report_dimension *out, llmc_arena *arena)
+{
+    *out = (llmc_report_dimension){ .name = "day", .days = true, .rows = llmc_arena_calloc(arena, days->day_count + 1, sizeof *out->rows) };
+    if (!out->rows)
+        return false;
+    for (size_t i = 0; i < days->day_count; i++) {
+        size_t at = 0;
+        while (at < out->count && out->rows[at].day > days->days[i].day)
+            at++;
+        if (at == out->count || out->rows[at].day != days->days[i].day) {
+            memmove(&out->rows[at + 1], &out->rows[at], (out->count++ - at) * sizeof *out->rows);
+            out->rows[at] = (llmc_report_row){ .day = days->days[i].day };
+        }
+        llmc_row_add(&out->rows[at].row, &days->days[i].row);
+    }
+    llmc_report_row rest = { .kind = LLMC_ROW_OTHER, .row = *earlier };
+    while (out->count > max_days)
+        llmc_row_add(&rest.row, &out->rows[--out->count].row);
+    if (rest.row.calls)
+        out->rows[out->count++] = rest;
+    return true;
+}
+
+static bool gather(llmc_totals *totals, llmc_report *report, llmc_arena *arena)
+{
+    llmc_row earlier = { 0 };
+    totals_shard days = { .days = NULL };
+    size_t dimensions = totals->dimension_count;
+    report->currency = totals->settings.currency;
+    report->dimensions = llmc_arena_calloc(arena, dimensions + 1, sizeof *report->dimensions);
+    report->count = dimensions + 1;
+    bool complete = report->dimensions;
+    for (size_t i = 0; i < dimensions; i++)
+        clear_merged(&totals->dimensions[i]);
+    for (size_t i = 0; complete && i < SHARDS; i++)
+        complete = merge_shard(totals, i, report, &earlier, &days);
+    for (size_t i = 0; complete && i < dimensions; i++)
+        complete = gather_values(&totals->dimensions[i], &report->dimensions[i], arena);
+    complete = complete && gather_days(&days, &earlier, totals->settings.max_days, &report->dimensions[dimensions], arena);
+    llmc_free(&totals->allocator, days.days);
+    return complete;
+}
+
+llmcost_status llmc_totals_report(llmc_totals *totals, char format, llmc_buffer *out)
+{
+    if (format != 't' && format != 'j')
+        return LLMCOST_E_MISUSE;
+    llmc_report report = { 0 };
+    llmc_arena arena;
+    llmc_arena_init(&arena, &totals->allocator, NULL, 0);
+    pthread_mutex_lock(&totals->reporting);
+    bool complete = gather(totals, &report, &arena);
+    pthread_mutex_unlock(&totals->reporting);
+    if (complete) {
+        llmc_report_sort(&report);
+        (format == 't' ? llmc_report_text : llmc_report_json)(&report, out);
+    }
+    llmc_arena_clear(&arena);
+    return complete && !out->failure ? LLMCOST_OK : LLMCOST_E_MEMORY;
+}
