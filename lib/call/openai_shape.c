@@ -1,0 +1,352 @@
+/*
+ * Writing OpenAI's shape. Counts are put together again from the disjoint classes, as OpenAI counts: cached and written
+ * tokens are part of the prompt, reasoning is part of the completion. Left out: service_tier and system_fingerprint,
+ * which the members that a codec keeps (extra) bring where a provider sent them.
+ */
+#include "call/openai_shape.h"
+
+/* ---- pieces that whole answers and chunks share ---- */
+
+static void write_member(llmc_json_writer *json, const char *name, const char *text)
+{
+    llmc_json_write_key(json, name);
+    llmc_json_write_text(json, text);
+}
+
+static void write_count(llmc_json_writer *json, const char *name, int64_t count)
+{
+    llmc_json_write_key(json, name);
+    llmc_json_write_integer(json, count);
+}
+
+static void write_head(llmc_json_writer *json, const char *id, const char *object, int64_t created, const char *model)
+{
+    llmc_json_write_begin_object(json);
+    write_member(json, "id", id);
+    write_member(json, "object", object);
+    write_count(json, "created", created);
+    write_member(json, "model", model);
+}
+
+/* OpenAI has no word of its own for a full context: a client that looks for "length" means it too. */
+static void write_finish(llmc_json_writer *json, llmcost_finish finish)
+{
+    if (finish == LLMCOST_FINISH_CONTEXT_LENGTH)
+        finish = LLMCOST_FINISH_LENGTH;
+    write_member(json, "finish_reason", finish == LLMCOST_FINISH_NONE ? NULL : llmcost_finish_name(finish));
+}
+
+static int64_t known(int64_t quantity)
+{
+    return quantity > 0 ? quantity : 0;
+}
+
+static bool has_counts(const llmc_usage *usage)
+{
+    for (int i = 0; i < LLMCOST_CLASS_COUNT; i++) {
+        if (i != LLMCOST_REQUEST && usage->quantity[i] >= 0)
+            return true;
+    }
+    return false;
+}
+
+static void write_usage(llmc_json_writer *json, const llmc_usage *usage)
+{
+    const int64_t *quantity = usage->quantity;
+    int64_t written = known(quantity[LLMCOST_WRITE_5M]) + known(quantity[LLMCOST_WRITE_30M]) + known(quantity[LLMCOST_WRITE_1H]);
+    int64_t prompt = known(quantity[LLMCOST_INPUT]) + known(quantity[LLMCOST_INPUT_CACHED]) + written + known(quantity[LLMCOST_AUDIO_IN]);
+    int64_t completion = known(quantity[LLMCOST_OUTPUT]) + known(quantity[LLMCOST_REASONING]) + known(quantity[LLMCOST_AUDIO_OUT]);
+    llmc_json_write_key(json, "usage");
+    if (!has_counts(usage)) {
+        llmc_json_write_null(json);
+        return;
+    }
+    llmc_json_write_begin_object(json);
+    write_count(json, "prompt_tokens", prompt);
+    write_count(json, "completion_tokens", completion);
+    write_count(json, "total_tokens", prompt + completion);
+    llmc_json_write_key(json, "prompt_tokens_details");
+    llmc_json_write_begin_object(json);
+    write_count(json, "cached_tokens", known(quantity[LLMCOST_INPUT_CACHED]));
+    if (written)
+        write_count(json, "cache_write_tokens", written);
+    write_count(json, "audio_tokens", known(quantity[LLMCOST_AUDIO_IN]));
+    llmc_json_write_end_object(json);
+    llmc_json_write_key(json, "completion_tokens_details");
+    llmc_json_write_begin_object(json);
+    write_count(json, "reasoning_tokens", known(quantity[LLMCOST_REASONING]));
+    write_count(json, "audio_tokens", known(quantity[LLMCOST_AUDIO_OUT]));
+    llmc_json_write_end_object(json);
+    llmc_json_write_end_object(json);
+}
+
+/* ---- a whole answer ---- */
+
+static void write_part(llmc_json_writer *json, const char *name, const llmc_text *text)
+{
+    llmc_json_write_key(json, name);
+    llmc_json_write_string(json, text->text, text->bytes);
+}
+
+static void write_thinking_blocks(llmc_json_writer *json, const llmc_choice *choice)
+{
+    llmc_json_write_key(json, "thinking_blocks");
+    llmc_json_write_begin_array(json);
+    if (choice->signature.bytes) {
+        llmc_json_write_begin_object(json);
+        write_member(json, "type", "thinking");
+        write_part(json, "thinking", &choice->reasoning);
+        write_part(json, "signature", &choice->signature);
+        llmc_json_write_end_object(json);
+    }
+    if (choice->hidden_reasoning.bytes) {
+        llmc_json_write_begin_object(json);
+        write_member(json, "type", "redacted_thinking");
+        write_part(json, "data", &choice->hidden_reasoning);
+        llmc_json_write_end_object(json);
+    }
+    llmc_json_write_end_array(json);
+}
+
+static void write_tool_calls(llmc_json_writer *json, const llmc_choice *choice)
+{
+    llmc_json_write_key(json, "tool_calls");
+    llmc_json_write_begin_array(json);
+    for (uint32_t i = 0; i < choice->tool_call_count; i++) {
+        const llmcost_tool_call *call = &choice->tool_calls[i];
+        llmc_json_write_begin_object(json);
+        write_member(json, "id", call->id);
+        write_member(json, "type", "function");
+        llmc_json_write_key(json, "function");
+        llmc_json_write_begin_object(json);
+        write_member(json, "name", call->name);
+        write_member(json, "arguments", call->arguments);
+        llmc_json_write_end_object(json);
+        llmc_json_write_end_object(json);
+    }
+    llmc_json_write_end_array(json);
+}
+
+static void write_message(llmc_json_writer *json, const llmc_choice *choice)
+{
+    bool says_nothing = !choice->text.bytes && (choice->tool_call_count || choice->refusal.bytes);
+    llmc_json_write_key(json, "message");
+    llmc_json_write_begin_object(json);
+    write_member(json, "role", "assistant");
+    if (says_nothing)
+        write_member(json, "content", NULL);
+    else
+        write_part(json, "content", &choice->text);
+    if (choice->refusal.bytes)
+        write_part(json, "refusal", &choice->refusal);
+    else
+        write_member(json, "refusal", NULL);
+    if (choice->reasoning.bytes)
+        write_part(json, "reasoning_content", &choice->reasoning);
+    if (choice->signature.bytes || choice->hidden_reasoning.bytes)
+        write_thinking_blocks(json, choice);
+    if (choice->tool_call_count)
+        write_tool_calls(json, choice);
+    llmc_json_write_end_object(json);
+}
+
+static void write_choice(llmc_json_writer *json, uint32_t index, const llmc_choice *choice)
+{
+    llmc_json_write_begin_object(json);
+    write_count(json, "index", index);
+    write_message(json, choice);
+    llmc_json_write_key(json, "logprobs");
+    if (choice->logprobs.bytes) {
+        llmc_json_write_begin_object(json);
+        llmc_json_write_key(json, "content");
+        llmc_json_write_raw(json, choice->logprobs.text, choice->logprobs.bytes);
+        llmc_json_write_end_object(json);
+    } else {
+        llmc_json_write_null(json);
+    }
+    write_finish(json, choice->finish);
+    llmc_json_write_end_object(json);
+}
+
+/* What the provider sent beside an answer, such as citations; members of our own shape keep their meaning. */
+static void write_extra(llmc_json_writer *json, const char *extra)
+{
+    static const char *const ours[] = { "id", "object", "created", "model", "choices", "usage", "error", "llmcost" };
+    llmc_json reader;
+    llmc_json_key key;
+    llmc_json_span value;
+    llmc_json_begin(&reader, extra, strlen(extra));
+    if (!llmc_json_object(&reader))
+        return;
+    while (llmc_json_next_key(&reader, &key)) {
+        bool taken = false;
+        for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
+            taken |= llmc_json_key_is(&key, ours[i]);
+        if (!llmc_json_raw(&reader, &value) || taken)
+            continue;
+        llmc_buffer_add(json->out, ",\"", 2);
+        llmc_buffer_add(json->out, key.text, key.bytes);
+        llmc_buffer_add(json->out, "\":", 2);
+        llmc_buffer_add(json->out, value.text, value.bytes);
+    }
+}
+
+/* The counts of the leg that answered; of a cached answer those that it once had. */
+static const llmc_usage *delivered_usage(const llmcost_response *response)
+{
+    return response->answered && has_counts(&response->answered->usage) ? &response->answered->usage : &response->answer->usage;
+}
+
+static void write_answer(llmc_json_writer *json, const llmcost_response *response)
+{
+    const llmc_answer *answer = response->answer;
+    write_head(json, *answer->id ? answer->id : response->receipt.id, "chat.completion", response->receipt.started_wall_ms / 1000, answer->model);
+    llmc_json_write_key(json, "choices");
+    llmc_json_write_begin_array(json);
+    for (uint32_t i = 0; i < answer->choice_count; i++)
+        write_choice(json, i, &answer->choices[i]);
+    llmc_json_write_end_array(json);
+    write_usage(json, delivered_usage(response));
+    write_extra(json, answer->extra);
+}
+
+/* ---- a failure ---- */
+
+/* OpenAI's word for a kind of failure. */
+static const char *error_type(llmcost_status status)
+{
+    switch (status) {
+    case LLMCOST_E_AUTH: return "authentication_error";
+    case LLMCOST_E_PERMISSION: return "permission_error";
+    case LLMCOST_E_NOT_FOUND: return "not_found_error";
+    case LLMCOST_E_QUOTA: return "insufficient_quota";
+    case LLMCOST_E_RATE_LIMITED: return "rate_limit_error";
+    default: break;
+    }
+    static const char *const by_category[] = {
+        [LLMCOST_CATEGORY_NONE] = "server_error",   [LLMCOST_CATEGORY_HOST] = "server_error",        [LLMCOST_CATEGORY_CONFIG] = "invalid_request_error",
+        [LLMCOST_CATEGORY_REQUEST] = "invalid_request_error", [LLMCOST_CATEGORY_BUDGET] = "insufficient_quota", [LLMCOST_CATEGORY_TIME] = "timeout_error",
+        [LLMCOST_CATEGORY_NETWORK] = "connection_error", [LLMCOST_CATEGORY_CREDENTIALS] = "authentication_error", [LLMCOST_CATEGORY_CAPACITY] = "overloaded_error",
+        [LLMCOST_CATEGORY_SERVER] = "server_error",
+    };
+    return by_category[llmcost_status_category(status)];
+}
+
+static void write_failure(llmc_json_writer *json, const llmcost_response *response)
+{
+    const llmcost_error *error = &response->error;
+    const char *code = llmcost_error_code(error), *message = error->message;
+    llmc_json_write_begin_object(json);
+    llmc_json_write_key(json, "error");
+    llmc_json_write_begin_object(json);
+    write_member(json, "message", message ? message : llmcost_status_text(response->status));
+    write_member(json, "type", error_type(response->status));
+    write_member(json, "code", *code ? code : llmcost_status_name(response->status));
+    write_member(json, "param", NULL);
+    llmc_json_write_end_object(json);
+}
+
+void llmc_openai_completion(const llmcost_response *response, llmc_buffer *out)
+{
+    llmc_json_writer json = { .out = out };
+    if (response->status || !response->answer)
+        write_failure(&json, response);
+    else
+        write_answer(&json, response);
+    llmc_json_write_key(&json, "llmcost");
+    llmc_receipt_write(&response->receipt, response->status, out);
+    json.comma = true;
+    llmc_json_write_end_object(&json);
+}
+
+/* ---- chunks ---- */
+
+void llmc_chunks_init(llmc_chunks *chunks, const llmc_allocator *allocator, const char *id, const char *model, int64_t created)
+{
+    *chunks = (llmc_chunks){ .id = id, .model = model, .created = created };
+    llmc_buffer_init(&chunks->text, allocator, LLMC_CHUNK_MAX_BYTES);
+}
+
+void llmc_chunks_free(llmc_chunks *chunks)
+{
+    llmc_buffer_free(&chunks->text);
+}
+
+/* The first chunk of a choice says who speaks. */
+static bool begins(llmc_chunks *chunks, uint32_t choice)
+{
+    if (choice >= LLMC_CHUNK_MAX_CHOICES)
+        return false;
+    uint64_t bit = UINT64_C(1) << choice % 64, *word = &chunks->begun[choice / 64];
+    bool first = !(*word & bit);
+    *word |= bit;
+    return first;
+}
+
+static void write_delta_text(llmc_json_writer *json, const char *name, const llmcost_event *event)
+{
+    llmc_json_write_key(json, name);
+    llmc_json_write_string(json, event->text, event->bytes);
+}
+
+static void write_delta_tool(llmc_json_writer *json, const llmcost_event *event)
+{
+    bool named = event->kind == LLMCOST_EVENT_TOOL_CALL;
+    llmc_json_write_key(json, "tool_calls");
+    llmc_json_write_begin_array(json);
+    llmc_json_write_begin_object(json);
+    write_count(json, "index", event->tool_index);
+    if (named) {
+        write_member(json, "id", event->tool_id);
+        write_member(json, "type", "function");
+    }
+    llmc_json_write_key(json, "function");
+    llmc_json_write_begin_object(json);
+    if (named)
+        write_member(json, "name", event->tool_name);
+    llmc_json_write_key(json, "arguments");
+    llmc_json_write_string(json, named ? "" : event->text, named ? 0 : event->bytes);
+    llmc_json_write_end_object(json);
+    llmc_json_write_end_object(json);
+    llmc_json_write_end_array(json);
+}
+
+static void write_delta(llmc_json_writer *json, const llmcost_event *event, llmc_chunks *chunks)
+{
+    llmc_json_write_key(json, "delta");
+    llmc_json_write_begin_object(json);
+    if (begins(chunks, event->choice))
+        write_member(json, "role", "assistant");
+    if (event->kind == LLMCOST_EVENT_TEXT)
+        write_delta_text(json, "content", event);
+    if (event->kind == LLMCOST_EVENT_REASONING)
+        write_delta_text(json, "reasoning_content", event);
+    if (event->kind == LLMCOST_EVENT_REFUSAL)
+        write_delta_text(json, "refusal", event);
+    if (event->kind == LLMCOST_EVENT_TOOL_CALL || event->kind == LLMCOST_EVENT_TOOL_ARGUMENTS)
+        write_delta_tool(json, event);
+    llmc_json_write_end_object(json);
+}
+
+bool llmc_openai_chunk(const llmcost_event *event, llmc_chunks *chunks, llmc_buffer *out)
+{
+    bool counts = event->kind == LLMCOST_EVENT_USAGE;
+    if (event->kind < LLMCOST_EVENT_TEXT || event->kind > LLMCOST_EVENT_USAGE || (counts && (chunks->without_usage || !event->usage)))
+        return false;
+    llmc_json_writer json = { .out = out };
+    write_head(&json, chunks->id, "chat.completion.chunk", chunks->created, chunks->model);
+    llmc_json_write_key(&json, "choices");
+    llmc_json_write_begin_array(&json);
+    if (!counts) {
+        llmc_json_write_begin_object(&json);
+        write_count(&json, "index", event->choice);
+        write_delta(&json, event, chunks);
+        write_finish(&json, event->kind == LLMCOST_EVENT_FINISH ? event->finish : LLMCOST_FINISH_NONE);
+        llmc_json_write_end_object(&json);
+    }
+    llmc_json_write_end_array(&json);
+    if (counts)
+        write_usage(&json, event->usage);
+    llmc_json_write_end_object(&json);
+    return true;
+}

@@ -1,0 +1,255 @@
+/*
+ * A caller's request becomes one of this library's own layout. After this nothing else knows that older or newer
+ * layouts exist.
+ *
+ * Structs of another size are laid over the defaults (all zero): a shorter one leaves them at its end, a longer one is
+ * accepted when what we do not know of it is zero, because then it asks for nothing that we cannot do. The usual
+ * request has our sizes and is only checked: nothing is copied unless the caller's memory may go away.
+ */
+#include "call/call.h"
+#include "call/request.h"
+
+enum { MAX_STRUCT_BYTES = 1 << 14 };
+
+/* The layout of one kind of struct: ours, and the caller's. */
+typedef struct layout {
+    const char *name;
+    uint32_t least, ours, theirs;
+} layout;
+
+enum { REQUEST, MESSAGE, PART, TOOL_CALL, TOOL, TAG, LAYOUT_COUNT };
+
+typedef struct import {
+    llmc_arena *arena;
+    llmcost_error *error;
+    layout layouts[LAYOUT_COUNT];
+} import;
+
+void llmcost_request_init(llmcost_request *request)
+{
+    if (request)
+        *request = (llmcost_request)LLMCOST_REQUEST_INIT;
+}
+
+static llmcost_status no_memory(const import *in)
+{
+    return llmc_error_set(in->error, LLMCOST_E_MEMORY, "out of memory for a copy of the request");
+}
+
+/* ---- sizes ---- */
+
+static llmcost_status read_layouts(import *in, const llmcost_request *request)
+{
+    const layout layouts[LAYOUT_COUNT] = {
+        [REQUEST] = { "struct_size", offsetof(llmcost_request, max_tokens), sizeof(llmcost_request), request->struct_size },
+        [MESSAGE] = { "message_stride", offsetof(llmcost_message, parts), sizeof(llmcost_message), request->message_stride },
+        [PART] = { "part_stride", offsetof(llmcost_part, url), sizeof(llmcost_part), request->part_stride },
+        [TOOL_CALL] = { "tool_call_stride", sizeof(llmcost_tool_call), sizeof(llmcost_tool_call), request->tool_call_stride },
+        [TOOL] = { "tool_stride", offsetof(llmcost_tool, strict), sizeof(llmcost_tool), request->tool_stride },
+        [TAG] = { "tag_stride", sizeof(llmcost_tag), sizeof(llmcost_tag), request->tag_stride },
+    };
+    memcpy(in->layouts, layouts, sizeof layouts);
+    for (int i = 0; i < LAYOUT_COUNT; i++) {
+        const layout *at = &layouts[i];
+        if (at->theirs < at->least || at->theirs > MAX_STRUCT_BYTES || at->theirs % _Alignof(void *) != 0)
+            return llmc_error_set(in->error, LLMCOST_E_INVALID, "%s is %u, which no version has: begin with LLMCOST_REQUEST_INIT or llmcost_request_init()",
+                                  at->name, at->theirs);
+    }
+    return LLMCOST_OK;
+}
+
+static bool has_our_layout(const llmcost_request *request)
+{
+    return request->struct_size == sizeof(llmcost_request) && request->message_stride == sizeof(llmcost_message) &&
+           request->part_stride == sizeof(llmcost_part) && request->tool_call_stride == sizeof(llmcost_tool_call) &&
+           request->tool_stride == sizeof(llmcost_tool) && request->tag_stride == sizeof(llmcost_tag);
+}
+
+/* ---- one layout from another ---- */
+
+static bool is_zero(const char *bytes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (bytes[i])
+            return false;
+    }
+    return true;
+}
+
+/* One struct of the caller's over our zeroed one. false: it holds something that we do not know. */
+static bool lay_over(void *ours, const void *theirs, const layout *sizes)
+{
+    uint32_t known = sizes->theirs < sizes->ours ? sizes->theirs : sizes->ours;
+    memcpy(ours, theirs, known);
+    return is_zero((const char *)theirs + known, sizes->theirs - known);
+}
+
+/* An array in our layout, in the arena. field: its name in messages. */
+static llmcost_status lay_array(const import *in, const char *field, const void *theirs, uint32_t count, int kind, void **out)
+{
+    const layout *sizes = &in->layouts[kind];
+    *out = NULL;
+    if (!count)
+        return LLMCOST_OK;
+    if (!theirs)
+        return llmc_error_set(in->error, LLMCOST_E_INVALID, "%s is NULL, but its count is %u", field, count);
+    if (count > LLMC_REQUEST_MAX_ITEMS)
+        return llmc_error_set(in->error, LLMCOST_E_INVALID, "%s has %u items: more than %d make no sense", field, count, LLMC_REQUEST_MAX_ITEMS);
+    char *items = llmc_arena_calloc(in->arena, count, sizes->ours);
+    if (!items)
+        return no_memory(in);
+    for (uint32_t i = 0; i < count; i++) {
+        if (!lay_over(items + (size_t)i * sizes->ours, (const char *)theirs + (size_t)i * sizes->theirs, sizes))
+            return llmc_error_set(in->error, LLMCOST_E_INVALID, "%s[%u] sets a field that this version of the library does not know", field, i);
+    }
+    *out = items;
+    return LLMCOST_OK;
+}
+
+static llmcost_status lay_message(const import *in, llmcost_message *message)
+{
+    void *parts, *calls;
+    llmcost_status status = lay_array(in, "parts", message->parts, message->part_count, PART, &parts);
+    if (!status)
+        status = lay_array(in, "tool_calls", message->tool_calls, message->tool_call_count, TOOL_CALL, &calls);
+    if (status)
+        return status;
+    message->parts = parts;
+    message->tool_calls = calls;
+    return LLMCOST_OK;
+}
+
+/* The request and all its arrays in our layout; texts stay the caller's. */
+static llmcost_status lay_request(const import *in, const llmcost_request *theirs, llmcost_request **out)
+{
+    llmcost_request *ours = llmc_arena_calloc(in->arena, 1, sizeof *ours);
+    if (!ours)
+        return no_memory(in);
+    if (!lay_over(ours, theirs, &in->layouts[REQUEST]))
+        return llmc_error_set(in->error, LLMCOST_E_INVALID, "the request sets a field that this version of the library does not know");
+    void *messages, *tools, *tags;
+    llmcost_status status = lay_array(in, "messages", ours->messages, ours->message_count, MESSAGE, &messages);
+    if (!status)
+        status = lay_array(in, "tools", ours->tools, ours->tool_count, TOOL, &tools);
+    if (!status)
+        status = lay_array(in, "tags", ours->tags, ours->tag_count, TAG, &tags);
+    for (uint32_t i = 0; !status && i < ours->message_count; i++)
+        status = lay_message(in, &((llmcost_message *)messages)[i]);
+    if (status)
+        return status;
+    ours->messages = messages;
+    ours->tools = tools;
+    ours->tags = tags;
+    const llmcost_request sizes = LLMCOST_REQUEST_INIT;
+    memcpy(ours, &sizes, offsetof(llmcost_request, model));
+    *out = ours;
+    return LLMCOST_OK;
+}
+
+/* ---- texts ---- */
+
+/* These replace what they point at by a copy. false: no memory. */
+static bool copy_string(llmc_arena *arena, const char **text)
+{
+    return !*text || (*text = llmc_arena_strdup(arena, *text));
+}
+
+static bool copy_text(llmc_arena *arena, const char **text, size_t *bytes)
+{
+    if (!*text)
+        return true;
+    if (!*bytes)
+        *bytes = strlen(*text);
+    return (*text = llmc_arena_strndup(arena, *text, *bytes));
+}
+
+static bool copy_part(llmc_arena *arena, llmcost_part *part)
+{
+    if (part->data_bytes) {
+        void *data = llmc_arena_alloc(arena, part->data_bytes);
+        if (!data)
+            return false;
+        part->data = memcpy(data, part->data, part->data_bytes);
+    }
+    return copy_text(arena, &part->text, &part->text_bytes) && copy_string(arena, &part->url) && copy_string(arena, &part->detail) &&
+           copy_string(arena, &part->media_type) && copy_string(arena, &part->signature);
+}
+
+static bool copy_message(llmc_arena *arena, llmcost_message *message)
+{
+    llmcost_part *parts = (llmcost_part *)message->parts;
+    llmcost_tool_call *calls = (llmcost_tool_call *)message->tool_calls;
+    for (uint32_t i = 0; i < message->part_count; i++) {
+        if (!copy_part(arena, &parts[i]))
+            return false;
+    }
+    for (uint32_t i = 0; i < message->tool_call_count; i++) {
+        if (!copy_string(arena, &calls[i].id) || !copy_string(arena, &calls[i].name) || !copy_string(arena, &calls[i].arguments))
+            return false;
+    }
+    return copy_text(arena, &message->text, &message->text_bytes) && copy_string(arena, &message->tool_call_id) && copy_string(arena, &message->name);
+}
+
+static bool copy_stops(llmc_arena *arena, llmcost_request *request)
+{
+    const char **stops = llmc_arena_calloc(arena, request->stop_count, sizeof *stops);
+    if (!stops)
+        return false;
+    for (uint32_t i = 0; i < request->stop_count; i++) {
+        stops[i] = request->stop[i];
+        if (!copy_string(arena, &stops[i]))
+            return false;
+    }
+    request->stop = stops;
+    return true;
+}
+
+/* Every text that a request in our own arrays points at. */
+static bool copy_texts(llmc_arena *arena, llmcost_request *request)
+{
+    llmcost_message *messages = (llmcost_message *)request->messages;
+    llmcost_tool *tools = (llmcost_tool *)request->tools;
+    llmcost_tag *tags = (llmcost_tag *)request->tags;
+    for (uint32_t i = 0; i < request->message_count; i++) {
+        if (!copy_message(arena, &messages[i]))
+            return false;
+    }
+    for (uint32_t i = 0; i < request->tool_count; i++) {
+        if (!copy_string(arena, &tools[i].name) || !copy_string(arena, &tools[i].description) || !copy_string(arena, &tools[i].parameters))
+            return false;
+    }
+    for (uint32_t i = 0; i < request->tag_count; i++) {
+        if (!copy_string(arena, &tags[i].name) || !copy_string(arena, &tags[i].value))
+            return false;
+    }
+    if (request->stop_count && !copy_stops(arena, request))
+        return false;
+    return copy_string(arena, &request->model) && copy_string(arena, &request->tool_choice_name) && copy_string(arena, &request->format_name) &&
+           copy_string(arena, &request->format_schema) && copy_string(arena, &request->end_user) && copy_string(arena, &request->extra) &&
+           copy_string(arena, &request->cache_namespace);
+}
+
+llmcost_status llmc_request_import(const llmcost_request *request, bool copy, llmc_arena *arena, const llmcost_request **out, llmcost_error *error)
+{
+    *out = NULL;
+    if (!request)
+        return llmc_error_set(error, LLMCOST_E_MISUSE, "the request is NULL");
+    if (!copy && has_our_layout(request)) {
+        llmcost_status status = llmc_request_check(request, error);
+        if (!status)
+            *out = request;
+        return status;
+    }
+    import in = { .arena = arena, .error = error };
+    llmcost_request *ours = NULL;
+    llmcost_status status = read_layouts(&in, request);
+    if (!status)
+        status = lay_request(&in, request, &ours);
+    if (!status)
+        status = llmc_request_check(ours, error);
+    if (!status && copy && !copy_texts(arena, ours))
+        status = no_memory(&in);
+    if (!status)
+        *out = ours;
+    return status;
+}

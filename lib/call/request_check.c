@@ -1,0 +1,378 @@
+/*
+ * What a request must be like before anything looks at it: no NULL where something belongs, UTF-8, enums and numbers in
+ * range, nothing set that would be dropped silently.
+ *
+ * It runs before every call, so it walks the request once and formats nothing but a failure. Left to the codecs: what
+ * only some providers cannot do, and whether JSON texts are JSON.
+ */
+#include "call/request.h"
+
+#include "base/text.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_NAME_BYTES = 1024, MAX_CHOICES = 128, MAX_TOP_LOGPROBS = 20 };
+static const size_t max_message_bytes = (size_t)256 << 20;
+
+/* Where the check is, for messages: "messages[3].parts[0]." */
+typedef struct checker {
+    llmcost_error *error;
+    const char *array, *inner; /* NULL: not inside one */
+    uint32_t index, inner_index;
+    size_t bytes;              /* of the message at hand */
+} checker;
+
+__attribute__((format(printf, 3, 4), cold)) static llmcost_status fail(const checker *check, const char *field, const char *format, ...)
+{
+    char outer[48] = "", inner[48] = "", why[400];
+    if (check->array)
+        snprintf(outer, sizeof outer, "%s[%u]%s", check->array, check->index, *field || check->inner ? "." : "");
+    if (check->inner)
+        snprintf(inner, sizeof inner, "%s[%u]%s", check->inner, check->inner_index, *field ? "." : "");
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(why, sizeof why, format, arguments);
+    va_end(arguments);
+    return llmc_error_set(check->error, LLMCOST_E_INVALID, "%s%s%s %s", outer, inner, field, why);
+}
+
+/* ---- single fields ---- */
+
+static llmcost_status add_bytes(checker *check, const char *field, size_t bytes)
+{
+    if (bytes > max_message_bytes || check->bytes > max_message_bytes - bytes)
+        return fail(check, field, "makes this part of the request larger than 256 MB");
+    check->bytes += bytes;
+    return LLMCOST_OK;
+}
+
+/* A text of any content; bytes 0: up to its zero byte. NULL is fine. */
+static llmcost_status check_text(checker *check, const char *field, const char *text, size_t bytes)
+{
+    if (!text)
+        return bytes ? fail(check, field, "is missing, but its length is given") : LLMCOST_OK;
+    if (!bytes)
+        bytes = strlen(text);
+    llmcost_status status = add_bytes(check, field, bytes);
+    if (status)
+        return status;
+    return llmc_utf8_valid(text, bytes) ? LLMCOST_OK : fail(check, field, "is not valid UTF-8");
+}
+
+/* A text of one line. NULL is fine. */
+static llmcost_status check_line(checker *check, const char *field, const char *text)
+{
+    if (!text)
+        return LLMCOST_OK;
+    if (!llmc_text_is_header_safe(text))
+        return fail(check, field, "holds a control character");
+    return check_text(check, field, text, 0);
+}
+
+/* A short line that must be there. */
+static llmcost_status check_name(checker *check, const char *field, const char *text)
+{
+    if (!text)
+        return fail(check, field, "is missing");
+    if (!*text)
+        return fail(check, field, "is empty");
+    if (strnlen(text, MAX_NAME_BYTES + 1) > MAX_NAME_BYTES)
+        return fail(check, field, "is longer than %d bytes", MAX_NAME_BYTES);
+    return check_line(check, field, text);
+}
+
+static llmcost_status check_optional_name(checker *check, const char *field, const char *text)
+{
+    return text ? check_name(check, field, text) : LLMCOST_OK;
+}
+
+static llmcost_status check_range(const checker *check, const char *field, int64_t value, int64_t least, int64_t most)
+{
+    if (value >= least && value <= most)
+        return LLMCOST_OK;
+    if (most == INT64_MAX)
+        return fail(check, field, "is %lld: it must be %lld or more", (long long)value, (long long)least);
+    return fail(check, field, "is %lld: it must be %lld to %lld", (long long)value, (long long)least, (long long)most);
+}
+
+static llmcost_status check_array(const checker *check, const char *field, const void *items, uint32_t count)
+{
+    if (count > LLMC_REQUEST_MAX_ITEMS)
+        return fail(check, field, "has %u items: more than %d make no sense", count, LLMC_REQUEST_MAX_ITEMS);
+    return count && !items ? fail(check, field, "is NULL, but its count is %u", count) : LLMCOST_OK;
+}
+
+static llmcost_status check_zero(const checker *check, const void *reserved, size_t bytes)
+{
+    const unsigned char *at = reserved;
+    unsigned char any = 0;
+    for (size_t i = 0; i < bytes; i++)
+        any |= at[i];
+    return any ? fail(check, "reserved", "is not 0: begin with zeroed memory") : LLMCOST_OK;
+}
+
+#define CHECK(call)                 \
+    do {                            \
+        llmcost_status got = (call); \
+        if (got)                    \
+            return got;             \
+    } while (0)
+
+/* ---- messages ---- */
+
+static llmcost_status check_detail(const checker *check, const char *detail)
+{
+    if (!detail || strcmp(detail, "auto") == 0 || strcmp(detail, "low") == 0 || strcmp(detail, "high") == 0)
+        return LLMCOST_OK;
+    return fail(check, "detail", "is not known: auto, low, high or NULL");
+}
+
+static llmcost_status check_image(checker *check, const llmcost_part *part)
+{
+    if (!part->data || !part->data_bytes)
+        return fail(check, "data", "is missing: set data and data_bytes, or use LLMCOST_PART_IMAGE_URL");
+    if (!part->media_type || !*part->media_type)
+        return fail(check, "media_type", "is missing: set it, such as \"image/png\"");
+    CHECK(check_name(check, "media_type", part->media_type));
+    CHECK(add_bytes(check, "data", part->data_bytes));
+    return check_detail(check, part->detail);
+}
+
+static llmcost_status check_image_url(checker *check, const llmcost_part *part)
+{
+    if (!part->url || !*part->url)
+        return fail(check, "url", "is missing: set it, or use LLMCOST_PART_IMAGE");
+    CHECK(check_line(check, "url", part->url));
+    return check_detail(check, part->detail);
+}
+
+static llmcost_status check_part(checker *check, const llmcost_part *part, int32_t role)
+{
+    CHECK(check_range(check, "type", part->type, LLMCOST_PART_TEXT, LLMCOST_PART_REASONING_HIDDEN));
+    CHECK(check_zero(check, &part->reserved, sizeof part->reserved));
+    if (part->type == LLMCOST_PART_IMAGE_URL)
+        return check_image_url(check, part);
+    if (part->type == LLMCOST_PART_IMAGE)
+        return check_image(check, part);
+    if (!part->text)
+        return fail(check, "text", "is missing");
+    CHECK(check_text(check, "text", part->text, part->text_bytes));
+    if (part->type == LLMCOST_PART_TEXT)
+        return LLMCOST_OK;
+    if (role != LLMCOST_ASSISTANT)
+        return fail(check, "type", "is reasoning: only a message of the assistant may have it");
+    return check_text(check, "signature", part->signature, 0);
+}
+
+static llmcost_status check_parts(checker *check, const llmcost_message *message)
+{
+    CHECK(check_array(check, "parts", message->parts, message->part_count));
+    if (message->text && message->part_count)
+        return fail(check, "text", "and parts are both set: content is one or the other");
+    check->inner = "parts";
+    for (uint32_t i = 0; i < message->part_count; i++) {
+        check->inner_index = i;
+        CHECK(check_part(check, &message->parts[i], message->role));
+    }
+    check->inner = NULL;
+    return LLMCOST_OK;
+}
+
+static llmcost_status check_tool_calls(checker *check, const llmcost_message *message)
+{
+    CHECK(check_array(check, "tool_calls", message->tool_calls, message->tool_call_count));
+    if (message->tool_call_count && message->role != LLMCOST_ASSISTANT)
+        return fail(check, "tool_calls", "is set: only a message of the assistant may have it");
+    check->inner = "tool_calls";
+    for (uint32_t i = 0; i < message->tool_call_count; i++) {
+        const llmcost_tool_call *call = &message->tool_calls[i];
+        check->inner_index = i;
+        if (!call->id)
+            return fail(check, "id", "is missing: set it to the id that the model gave, \"\" where it gave none");
+        CHECK(check_line(check, "id", call->id));
+        CHECK(check_name(check, "name", call->name));
+        if (!call->arguments)
+            return fail(check, "arguments", "is missing: set it to \"{}\" for none");
+        CHECK(check_text(check, "arguments", call->arguments, 0));
+    }
+    check->inner = NULL;
+    return LLMCOST_OK;
+}
+
+static llmcost_status check_tool_result(checker *check, const llmcost_message *message)
+{
+    if (message->role == LLMCOST_TOOL && !message->tool_call_id)
+        return fail(check, "tool_call_id", "is missing: set it to the id of the tool call that this is the result of");
+    if (message->role != LLMCOST_TOOL && message->tool_call_id)
+        return fail(check, "tool_call_id", "is set: only a message of role LLMCOST_TOOL may have it");
+    if (message->role != LLMCOST_TOOL && message->is_error)
+        return fail(check, "is_error", "is set: only a message of role LLMCOST_TOOL may have it");
+    return check_line(check, "tool_call_id", message->tool_call_id);
+}
+
+static llmcost_status check_message(checker *check, const llmcost_message *message)
+{
+    check->bytes = 0;
+    CHECK(check_range(check, "role", message->role, LLMCOST_USER, LLMCOST_TOOL));
+    CHECK(check_range(check, "is_error", message->is_error, 0, 1));
+    CHECK(check_range(check, "cache_mark", message->cache_mark, 0, 1));
+    CHECK(check_zero(check, message->reserved, sizeof message->reserved));
+    CHECK(check_text(check, "text", message->text, message->text_bytes));
+    if (message->parts || message->part_count)
+        CHECK(check_parts(check, message));
+    if (message->tool_calls || message->tool_call_count)
+        CHECK(check_tool_calls(check, message));
+    if (!message->text && !message->part_count && !message->tool_call_count)
+        return fail(check, "text", "is missing: set text or parts");
+    CHECK(check_tool_result(check, message));
+    return check_optional_name(check, "name", message->name);
+}
+
+static llmcost_status check_messages(const llmcost_request *request, llmcost_error *error)
+{
+    checker check = { .error = error };
+    if (!request->message_count)
+        return fail(&check, "messages", "is empty: a request needs at least one message");
+    CHECK(check_array(&check, "messages", request->messages, request->message_count));
+    check.array = "messages";
+    for (uint32_t i = 0; i < request->message_count; i++) {
+        check.index = i;
+        CHECK(check_message(&check, &request->messages[i]));
+    }
+    return LLMCOST_OK;
+}
+
+/* ---- tools, tags, stop texts ---- */
+
+static llmcost_status check_tools(const llmcost_request *request, llmcost_error *error)
+{
+    checker check = { .error = error };
+    CHECK(check_array(&check, "tools", request->tools, request->tool_count));
+    check.array = "tools";
+    for (uint32_t i = 0; i < request->tool_count; i++) {
+        const llmcost_tool *tool = &request->tools[i];
+        check.index = i;
+        check.bytes = 0;
+        CHECK(check_name(&check, "name", tool->name));
+        CHECK(check_text(&check, "description", tool->description, 0));
+        CHECK(check_text(&check, "parameters", tool->parameters, 0));
+        CHECK(check_range(&check, "strict", tool->strict, 0, 1));
+        CHECK(check_range(&check, "cache_mark", tool->cache_mark, 0, 1));
+        CHECK(check_zero(&check, tool->reserved, sizeof tool->reserved));
+    }
+    return LLMCOST_OK;
+}
+
+static llmcost_status check_tags(const llmcost_request *request, llmcost_error *error)
+{
+    checker check = { .error = error };
+    CHECK(check_array(&check, "tags", request->tags, request->tag_count));
+    check.array = "tags";
+    for (uint32_t i = 0; i < request->tag_count; i++) {
+        check.index = i;
+        check.bytes = 0;
+        CHECK(check_name(&check, "name", request->tags[i].name));
+        CHECK(check_name(&check, "value", request->tags[i].value));
+    }
+    return LLMCOST_OK;
+}
+
+static llmcost_status check_stops(const llmcost_request *request, llmcost_error *error)
+{
+    checker check = { .error = error };
+    CHECK(check_array(&check, "stop", request->stop, request->stop_count));
+    check.array = "stop";
+    for (uint32_t i = 0; i < request->stop_count; i++) {
+        check.index = i;
+        if (!request->stop[i] || !*request->stop[i])
+            return fail(&check, "", "is %s", request->stop[i] ? "empty" : "NULL");
+        CHECK(check_text(&check, "", request->stop[i], 0));
+    }
+    return LLMCOST_OK;
+}
+
+/* ---- the request's own fields ---- */
+
+static llmcost_status check_fraction(const checker *check, const char *field, uint8_t has, double value, int most)
+{
+    if (has > 1)
+        return fail(check, field, "is announced by a has_%s of %u: it must be 0 or 1", field, has);
+    if (!has)
+        return value != 0 ? fail(check, field, "is set, but has_%s is 0: set has_%s to 1", field, field) : LLMCOST_OK;
+    return isfinite(value) && value >= 0 && value <= most ? LLMCOST_OK : fail(check, field, "must be 0 to %d", most);
+}
+
+static llmcost_status check_sampling(const checker *check, const llmcost_request *request)
+{
+    CHECK(check_fraction(check, "temperature", request->has_temperature, request->temperature, 2));
+    CHECK(check_fraction(check, "top_p", request->has_top_p, request->top_p, 1));
+    CHECK(check_range(check, "has_seed", request->has_seed, 0, 1));
+    if (!request->has_seed && request->seed)
+        return fail(check, "seed", "is set, but has_seed is 0: set has_seed to 1");
+    CHECK(check_range(check, "logprobs", request->logprobs, 0, 1));
+    CHECK(check_range(check, "top_logprobs", request->top_logprobs, 0, MAX_TOP_LOGPROBS));
+    if (request->top_logprobs && !request->logprobs)
+        return fail(check, "top_logprobs", "is set, but logprobs is 0: set logprobs to 1");
+    return check_range(check, "n", request->n, 0, MAX_CHOICES);
+}
+
+static llmcost_status check_limits(const checker *check, const llmcost_request *request)
+{
+    CHECK(check_range(check, "max_tokens", request->max_tokens, 0, INT64_MAX));
+    CHECK(check_range(check, "thinking_budget_tokens", request->thinking_budget_tokens, 0, INT64_MAX));
+    CHECK(check_range(check, "cache_ttl_ms", request->cache_ttl_ms, 0, INT64_MAX));
+    CHECK(check_range(check, "input_bound_tokens", request->input_bound_tokens, 0, INT64_MAX));
+    CHECK(check_zero(check, &request->reserved0, sizeof request->reserved0));
+    return check_zero(check, &request->reserved1, sizeof request->reserved1);
+}
+
+static llmcost_status check_choices(checker *check, const llmcost_request *request)
+{
+    CHECK(check_range(check, "parallel_tool_calls", request->parallel_tool_calls, LLMCOST_DEFAULT, LLMCOST_OFF));
+    CHECK(check_range(check, "cache_sampled", request->cache_sampled, LLMCOST_DEFAULT, LLMCOST_OFF));
+    CHECK(check_range(check, "effort", request->effort, LLMCOST_EFFORT_DEFAULT, LLMCOST_EFFORT_MAX));
+    CHECK(check_range(check, "cache", request->cache, LLMCOST_CACHE_DEFAULT, LLMCOST_CACHE_ONLY));
+    CHECK(check_range(check, "tool_choice", request->tool_choice, LLMCOST_TOOLS_AUTO, LLMCOST_TOOLS_ONE));
+    if (request->tool_choice == LLMCOST_TOOLS_ONE)
+        return check_name(check, "tool_choice_name", request->tool_choice_name);
+    if (request->tool_choice_name)
+        return fail(check, "tool_choice_name", "is set, but tool_choice is not LLMCOST_TOOLS_ONE");
+    return LLMCOST_OK;
+}
+
+static llmcost_status check_format(checker *check, const llmcost_request *request)
+{
+    CHECK(check_range(check, "format", request->format, LLMCOST_FORMAT_TEXT, LLMCOST_FORMAT_JSON_SCHEMA));
+    CHECK(check_range(check, "format_strict", request->format_strict, 0, 1));
+    if (request->format == LLMCOST_FORMAT_JSON_SCHEMA && !request->format_schema)
+        return fail(check, "format_schema", "is missing: set it to a JSON Schema, or use LLMCOST_FORMAT_JSON");
+    if (request->format != LLMCOST_FORMAT_JSON_SCHEMA && request->format_schema)
+        return fail(check, "format_schema", "is set, but format is not LLMCOST_FORMAT_JSON_SCHEMA");
+    CHECK(check_text(check, "format_schema", request->format_schema, 0));
+    return check_optional_name(check, "format_name", request->format_name);
+}
+
+llmcost_status llmc_request_check(const llmcost_request *request, llmcost_error *error)
+{
+    checker check = { .error = error };
+    if (!request->model || !*request->model)
+        return fail(&check, "model", "is %s: name a route, an alias or a \"provider/model\"", request->model ? "empty" : "missing");
+    CHECK(check_name(&check, "model", request->model));
+    CHECK(check_messages(request, error));
+    if (request->tool_count)
+        CHECK(check_tools(request, error));
+    if (request->tag_count)
+        CHECK(check_tags(request, error));
+    if (request->stop_count)
+        CHECK(check_stops(request, error));
+    CHECK(check_sampling(&check, request));
+    CHECK(check_limits(&check, request));
+    CHECK(check_choices(&check, request));
+    CHECK(check_format(&check, request));
+    CHECK(check_optional_name(&check, "end_user", request->end_user));
+    CHECK(check_optional_name(&check, "cache_namespace", request->cache_namespace));
+    return check_text(&check, "extra", request->extra, 0);
+}
