@@ -149,6 +149,7 @@ void llmc_slot_unref(llmc_slot *slot);
 /* Run idle drivers that have detached work, until `until_ns` or nothing is left. Returns how many calls are left. */
 uint32_t llmc_pool_run_detached(llmcost_client *client, int64_t until_ns, bool wait);
 
+llmcost_status llmc_client_add_policy(llmcost_client *client, const llmcost_policy *policy); /* plugin.c; E_MISUSE: too many */
 void llmc_client_wake_background(llmcost_client *client); /* client.c */
 
 /* True when this is the process that opened the client and it is not closing. Else E_MISUSE (fork) or E_CLOSED. */

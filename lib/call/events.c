@@ -101,6 +101,8 @@ static bool hold(llmcost_leg *leg, uint16_t policy, const llmcost_event *event)
 
 static bool let_go(llmcost_leg *leg, llmc_held_events *held, held_event *copy, size_t bytes)
 {
+    if (copy->event.kind == LLMCOST_EVENT_TEXT && bytes == 0)
+        return true; /* trimmed away */
     llmcost_event event = copy->event;
     const char *texts = held->texts.data;
     event.text = texts + copy->text_at;
@@ -161,6 +163,24 @@ bool llmc_leg_release(llmcost_leg *leg, size_t keep_bytes)
     return release(leg, leg->at, keep_bytes);
 }
 
+bool llmc_leg_hold(llmcost_leg *leg, const llmcost_event *event)
+{
+    return hold(leg, leg->at, event);
+}
+
+void llmc_leg_trim_held(llmcost_leg *leg, size_t bytes)
+{
+    llmc_held_events *held = find_held(leg, leg->at);
+    for (size_t i = held ? held->count : 0; i-- > 0 && bytes > 0;) {
+        held_event *copy = &held->events[i];
+        if (copy->event.kind != LLMCOST_EVENT_TEXT)
+            continue;
+        size_t part = copy->event.bytes < bytes ? copy->event.bytes : bytes;
+        copy->event.bytes -= part;
+        bytes -= part;
+    }
+}
+
 void llmc_leg_drop_held(llmcost_leg *leg)
 {
     llmc_held_events *held = find_held(leg, leg->at);
@@ -218,7 +238,7 @@ static bool deliver(llmcost_leg *leg, int32_t below, const llmcost_event *event,
     if (leg->parent)
         return leg->forwards ? deliver(leg->parent, leg->parent->at, event, leg, origin) : true;
     llmc_call *call = leg->call;
-    if (is_content(event)) {
+    if (call->sink && is_content(event)) {
         for (llmcost_leg *from = origin; from; from = from->parent)
             from->delivered = true;
     }

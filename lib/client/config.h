@@ -1,8 +1,8 @@
-/* What the files that read the config share. Inside lib/client only; others see call/settings.h. */
+/* What the files that read the config share. Inside lib/client only; others see policy/settings.h. */
 #ifndef LLMC_CONFIG_H
 #define LLMC_CONFIG_H
 
-#include "call/settings.h"
+#include "policy/settings.h"
 #include "client/config_tree.h"
 
 enum { LLMC_CONFIG_MAX_FILE_BYTES = 16 << 20, LLMC_CONFIG_MAX_NAME_BYTES = 256 };

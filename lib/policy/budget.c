@@ -108,7 +108,7 @@ static int64_t wanted_output(llmcost_leg *leg, budget_state *state)
 static llmcost_verdict find_rates(llmcost_leg *leg, budget_state *state)
 {
     const llmc_settings *settings = leg->services->settings;
-    llmc_price_query query = { leg->requested_wall_ms, state->input_bound, state->output_bound, "" };
+    llmc_price_query query = { .wall_ms = leg->requested_wall_ms, .prompt_tokens = state->input_bound, .output_tokens = state->output_bound, .reasoned = true };
     bool known = llmc_settings_exchange(settings, leg->route->provider->currency, &state->exchange_nano) &&
                  llmc_target_rates(leg->services, leg->route, &query, true, &state->rates);
     if (known)

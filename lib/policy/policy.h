@@ -129,7 +129,11 @@ void llmc_leg_pump(llmcost_leg *leg);
 bool llmc_leg_emit(llmcost_leg *leg, const llmcost_event *event);
 /* Let go what the policy that the leg is at holds, but for the last keep_bytes of text. false: the leg was cut. */
 bool llmc_leg_release(llmcost_leg *leg, size_t keep_bytes);
+bool llmc_leg_hold(llmcost_leg *leg, const llmcost_event *event); /* queue an event at the policy that the leg is at; false: no memory */
+void llmc_leg_trim_held(llmcost_leg *leg, size_t bytes);          /* take so many bytes off the end of the held text */
 void llmc_leg_drop_held(llmcost_leg *leg);
+/* Emit the leg's answer piece by piece, as a stream would have come: ANSWER, or FAIL when the caller wants no more. */
+llmcost_verdict llmc_leg_replay(llmcost_leg *leg);
 
 /* The leg's line on the receipt, made when first asked for. NULL without memory. */
 llmc_line *llmc_leg_line(llmcost_leg *leg);

@@ -47,7 +47,8 @@ void llmc_price_leg(llmcost_leg *leg, llmc_line *line)
     llmc_services *services = leg->services;
     line->usage = leg->usage;
     llmc_price_query query = { .wall_ms = leg->requested_wall_ms, .prompt_tokens = llmc_usage_prompt(&leg->usage),
-                               .output_tokens = llmc_usage_output(&leg->usage), .tier = leg->usage.tier };
+                               .output_tokens = llmc_usage_output(&leg->usage), .tier = leg->usage.tier,
+                               .reasoned = leg->usage.quantity[LLMCOST_REASONING] > 0 };
     llmc_rates *rates = llmc_arena_alloc(llmc_leg_arena(leg), sizeof *rates);
     if (!llmc_settings_exchange(services->settings, target->provider->currency, &line->exchange_nano))
         line->exchange_nano = 0;

@@ -34,6 +34,7 @@ typedef struct wire_state {
     llmc_timer timer;
     exchange_stage stage;
     int32_t http_status;
+    uint32_t wait_rank;          /* how exact the wait is that the headers ask for */
     int64_t received, began_ns, stage_ns;
     llmcost_status failure;      /* why we ended the exchange ourselves */
     bool opened, decoding, event_stream, timer_reserved, stopped;
@@ -167,7 +168,7 @@ static bool take_frame(const llmc_frame *frame, void *user)
         return false;
     }
     llmcost_status status = state->decoder.codec->decode_frame(&state->decoder, frame);
-    if (status && !state->failure)
+    if (status && !state->failure && !state->stopped)
         state->failure = status;
     return status == LLMCOST_OK;
 }
@@ -220,7 +221,7 @@ static void on_header(void *context, const char *name, const char *value)
     if (strcasecmp(name, "content-type") == 0)
         state->event_stream = strncasecmp(value, "text/event-stream", 17) == 0;
     else
-        llmc_decode_error_header(&state->answer_error, name, value, llmc_clock_wall_ms(&state->leg->services->clock));
+        llmc_decode_error_header(&state->answer_error, &state->wait_rank, name, value, llmc_clock_wall_ms(&state->leg->services->clock));
 }
 
 static int on_body(void *context, const char *bytes, size_t length)

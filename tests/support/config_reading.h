@@ -2,7 +2,7 @@
 #ifndef TESTS_CONFIG_READING_H
 #define TESTS_CONFIG_READING_H
 
-#include "call/settings.h"
+#include "policy/settings.h"
 
 /* "NAME=value" pairs, NULL-ended; as the hook's user. */
 const char *test_environment(const char *name, void *pairs);
