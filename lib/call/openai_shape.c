@@ -54,8 +54,7 @@ static void write_usage(llmc_json_writer *json, const llmc_usage *usage)
 {
     const int64_t *quantity = usage->quantity;
     int64_t written = known(quantity[LLMCOST_WRITE_5M]) + known(quantity[LLMCOST_WRITE_30M]) + known(quantity[LLMCOST_WRITE_1H]);
-    int64_t prompt = known(quantity[LLMCOST_INPUT]) + known(quantity[LLMCOST_INPUT_CACHED]) + written + known(quantity[LLMCOST_AUDIO_IN]);
-    int64_t completion = known(quantity[LLMCOST_OUTPUT]) + known(quantity[LLMCOST_REASONING]) + known(quantity[LLMCOST_AUDIO_OUT]);
+    int64_t prompt = llmc_usage_prompt(usage), completion = llmc_usage_output(usage);
     llmc_json_write_key(json, "usage");
     if (!has_counts(usage)) {
         llmc_json_write_null(json);

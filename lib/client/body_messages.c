@@ -1,0 +1,465 @@
+/*
+ * The messages of a body. Members may stand in any order, so that a message is gathered first and put together at its
+ * end: reasoning before what was said, a refusal (the model's words too) behind it.
+ */
+#include "base/base64.h"
+#include "client/body.h"
+
+/* An array that grows. */
+typedef struct parts_list {
+    llmcost_part *items;
+    uint32_t count, capacity;
+} parts_list;
+
+/* A message while it is read. */
+typedef struct draft {
+    llmcost_message message;
+    const char *role, *refusal, *reasoning;
+    size_t refusal_bytes, reasoning_bytes;
+    parts_list content, thinking;
+    bool marked_early; /* a part before the last one has a cache mark */
+    uint32_t call_capacity;
+} draft;
+
+static llmcost_part *add_part(llmc_body *body, parts_list *list)
+{
+    return llmc_body_add(body, (void **)&list->items, &list->count, &list->capacity, sizeof *list->items);
+}
+
+/* ---- content ---- */
+
+/* A part while it is read. */
+typedef struct part_draft {
+    const char *type, *text, *url, *detail;
+    size_t text_bytes;
+    bool marked;
+} part_draft;
+
+/* {"type": "ephemeral"} or {"mode": "explicit"}: the prompt up to here may be cached. */
+static void read_cache_mark(llmc_body *body, bool *marked)
+{
+    llmc_json_key key;
+    if (!llmc_body_object(body))
+        return;
+    *marked = true;
+    while (llmc_body_next_key(body, &key)) {
+        const char *word = "";
+        if (!llmc_json_key_is(&key, "type") && !llmc_json_key_is(&key, "mode"))
+            llmc_body_unknown(body);
+        else if (llmc_body_string(body, &word) && strcmp(word, "ephemeral") != 0 && strcmp(word, "explicit") != 0)
+            llmc_body_fail(body, NULL, "\"%.64s\" is not known", word);
+    }
+}
+
+/* {"url": ..., "detail": ...}, or the URL alone. */
+static void read_image_url(llmc_body *body, part_draft *part)
+{
+    llmc_json_key key;
+    if (llmc_json_peek(&body->json) == LLMC_JSON_STRING) {
+        llmc_body_string(body, &part->url);
+        return;
+    }
+    if (!llmc_body_object(body))
+        return;
+    while (llmc_body_next_key(body, &key)) {
+        if (llmc_json_key_is(&key, "url"))
+            llmc_body_string(body, &part->url);
+        else if (llmc_json_key_is(&key, "detail"))
+            llmc_body_string(body, &part->detail);
+        else
+            llmc_body_unknown(body);
+    }
+}
+
+/* "data:image/png;base64,...": the image itself, decoded. */
+static void take_data_url(llmc_body *body, llmcost_part *out, const char *url)
+{
+    static const char marker[] = ";base64,";
+    const char *type = url + strlen("data:"), *found = strstr(type, marker);
+    size_t type_bytes = strcspn(type, ";,");
+    if (!found || !type_bytes) {
+        llmc_body_fail(body, "image_url.url", "is a data: URL without a media type or without base64: \"data:image/png;base64,...\"");
+        return;
+    }
+    const char *encoded = found + strlen(marker);
+    size_t bytes = strlen(encoded);
+    unsigned char *data = llmc_arena_alloc(body->arena, bytes / 4 * 3 + 3);
+    char *media_type = llmc_arena_strndup(body->arena, type, type_bytes);
+    if (!data || !media_type) {
+        llmc_body_no_memory(body);
+        return;
+    }
+    if (!llmc_base64_decode(encoded, bytes, data, &out->data_bytes) || !out->data_bytes) {
+        llmc_body_fail(body, "image_url.url", "is a data: URL whose base64 is %s", bytes ? "malformed" : "empty");
+        return;
+    }
+    out->type = LLMCOST_PART_IMAGE;
+    out->data = data;
+    out->media_type = media_type;
+}
+
+static void finish_image(llmc_body *body, llmcost_part *out, const part_draft *part)
+{
+    if (!part->url || !*part->url) {
+        llmc_body_fail(body, "image_url.url", "is missing");
+        return;
+    }
+    out->detail = part->detail;
+    if (strncmp(part->url, "data:", strlen("data:")) == 0) {
+        take_data_url(body, out, part->url);
+        return;
+    }
+    out->type = LLMCOST_PART_IMAGE_URL;
+    out->url = part->url;
+}
+
+static void finish_part(llmc_body *body, llmcost_part *out, const part_draft *part)
+{
+    if (!part->type) {
+        llmc_body_fail(body, "type", "is missing");
+        return;
+    }
+    if (strcmp(part->type, "image_url") == 0) {
+        finish_image(body, out, part);
+        return;
+    }
+    bool refusal = strcmp(part->type, "refusal") == 0;
+    if (!refusal && strcmp(part->type, "text") != 0)
+        llmc_body_fail(body, "type", "\"%.64s\" is not known: text, image_url or refusal", part->type);
+    else if (!part->text)
+        llmc_body_fail(body, part->type, "is missing");
+    out->text = part->text;
+    out->text_bytes = part->text_bytes;
+}
+
+static void read_part(llmc_body *body, draft *into)
+{
+    llmc_json_key key;
+    part_draft part = { 0 };
+    if (!llmc_body_object(body)) {
+        llmc_body_fail(body, NULL, "must be an object");
+        return;
+    }
+    while (llmc_body_next_key(body, &key)) {
+        if (llmc_json_key_is(&key, "type"))
+            llmc_body_string(body, &part.type);
+        else if (llmc_json_key_is(&key, "text") || llmc_json_key_is(&key, "refusal"))
+            llmc_body_text(body, &part.text, &part.text_bytes);
+        else if (llmc_json_key_is(&key, "image_url"))
+            read_image_url(body, &part);
+        else if (llmc_json_key_is(&key, "cache_control") || llmc_json_key_is(&key, "prompt_cache_breakpoint"))
+            read_cache_mark(body, &part.marked);
+        else if (part.type && strcmp(part.type, "text") != 0 && strcmp(part.type, "image_url") != 0 && strcmp(part.type, "refusal") != 0)
+            llmc_json_skip(&body->json); /* the type will be refused, which says more */
+        else
+            llmc_body_unknown(body);
+    }
+    llmcost_part *out = add_part(body, &into->content);
+    if (!out)
+        return;
+    finish_part(body, out, &part);
+    into->marked_early |= into->message.cache_mark;
+    into->message.cache_mark = part.marked;
+}
+
+static void read_content(llmc_body *body, draft *into)
+{
+    llmc_json_type type = llmc_json_peek(&body->json);
+    into->message.text = NULL; /* of several members of one name the last one counts */
+    into->message.text_bytes = 0;
+    into->content.count = 0;
+    if (type == LLMC_JSON_STRING) {
+        llmc_body_text(body, &into->message.text, &into->message.text_bytes);
+        return;
+    }
+    if (type != LLMC_JSON_ARRAY && type != LLMC_JSON_NULL && type != LLMC_JSON_NONE) {
+        llmc_body_fail(body, NULL, "must be a string or an array of parts");
+        return;
+    }
+    bool marked = into->message.cache_mark;
+    into->message.cache_mark = 0;
+    if (!llmc_body_array(body)) {
+        into->message.cache_mark = marked;
+        return;
+    }
+    while (llmc_body_next_item(body))
+        read_part(body, into);
+    if (into->marked_early)
+        llmc_body_fail(body, NULL, "has a cache mark on a part before the last: marks stand at the end of a message");
+    into->message.cache_mark |= marked;
+}
+
+/* ---- reasoning ---- */
+
+static void read_thinking_block(llmc_body *body, draft *into)
+{
+    llmc_json_key key;
+    llmcost_part block = { 0 };
+    const char *type = "", *text = NULL, *data = NULL;
+    size_t text_bytes = 0, data_bytes = 0;
+    if (!llmc_body_object(body))
+        return;
+    while (llmc_body_next_key(body, &key)) {
+        if (llmc_json_key_is(&key, "type"))
+            llmc_body_string(body, &type);
+        else if (llmc_json_key_is(&key, "thinking"))
+            llmc_body_text(body, &text, &text_bytes);
+        else if (llmc_json_key_is(&key, "signature"))
+            llmc_body_string(body, &block.signature);
+        else if (llmc_json_key_is(&key, "data"))
+            llmc_body_text(body, &data, &data_bytes);
+        else
+            llmc_body_unknown(body);
+    }
+    bool hidden = strcmp(type, "redacted_thinking") == 0;
+    if (!hidden && strcmp(type, "thinking") != 0)
+        llmc_body_fail(body, "type", "\"%.64s\" is not known: thinking or redacted_thinking", type);
+    else if (!(hidden ? data : text))
+        llmc_body_fail(body, hidden ? "data" : "thinking", "is missing");
+    block.type = hidden ? LLMCOST_PART_REASONING_HIDDEN : LLMCOST_PART_REASONING;
+    block.text = hidden ? data : text;
+    block.text_bytes = hidden ? data_bytes : text_bytes;
+    llmcost_part *out = add_part(body, &into->thinking);
+    if (out)
+        *out = block;
+}
+
+static void read_thinking_blocks(llmc_body *body, draft *into)
+{
+    into->thinking.count = 0;
+    if (!llmc_body_array(body))
+        return;
+    while (llmc_body_next_item(body))
+        read_thinking_block(body, into);
+}
+
+/* ---- tool calls ---- */
+
+static void read_function(llmc_body *body, llmcost_tool_call *call)
+{
+    llmc_json_key key;
+    if (!llmc_body_object(body))
+        return;
+    while (llmc_body_next_key(body, &key)) {
+        if (llmc_json_key_is(&key, "name"))
+            llmc_body_string(body, &call->name);
+        else if (!llmc_json_key_is(&key, "arguments"))
+            llmc_body_unknown(body);
+        else if (llmc_json_peek(&body->json) == LLMC_JSON_OBJECT) /* as some write them */
+            llmc_body_object_text(body, &call->arguments);
+        else
+            llmc_body_string(body, &call->arguments);
+    }
+}
+
+static void read_tool_call(llmc_body *body, draft *into)
+{
+    llmc_json_key key;
+    llmcost_tool_call call = { 0 };
+    const char *type = "function";
+    int64_t index;
+    if (!llmc_body_object(body)) {
+        llmc_body_fail(body, NULL, "must be an object");
+        return;
+    }
+    while (llmc_body_next_key(body, &key)) {
+        if (llmc_json_key_is(&key, "id"))
+            llmc_body_string(body, &call.id);
+        else if (llmc_json_key_is(&key, "type"))
+            llmc_body_string(body, &type);
+        else if (llmc_json_key_is(&key, "function"))
+            read_function(body, &call);
+        else if (llmc_json_key_is(&key, "index")) /* of a streamed answer; the order says it */
+            llmc_body_integer(body, 0, INT64_MAX, &index);
+        else
+            llmc_body_unknown(body);
+    }
+    if (strcmp(type, "function") != 0)
+        llmc_body_fail(body, "type", "\"%.64s\" is not known: function", type);
+    else if (!call.id)
+        llmc_body_fail(body, "id", "is missing");
+    else if (!call.name || !*call.name)
+        llmc_body_fail(body, "function.name", "is missing");
+    else if (!call.arguments || !*call.arguments)
+        call.arguments = "{}";
+    llmcost_tool_call *out = llmc_body_add(body, (void **)&into->message.tool_calls, &into->message.tool_call_count, &into->call_capacity, sizeof *out);
+    if (out)
+        *out = call;
+}
+
+static void read_tool_calls(llmc_body *body, draft *into)
+{
+    into->message.tool_call_count = 0;
+    if (!llmc_body_array(body))
+        return;
+    while (llmc_body_next_item(body))
+        read_tool_call(body, into);
+}
+
+/* ---- a message ---- */
+
+static void read_role(llmc_body *body, draft *into)
+{
+    llmc_body_string(body, &into->role);
+}
+
+static void read_name(llmc_body *body, draft *into)
+{
+    llmc_body_string(body, &into->message.name);
+}
+
+static void read_tool_call_id(llmc_body *body, draft *into)
+{
+    llmc_body_string(body, &into->message.tool_call_id);
+}
+
+static void read_refusal(llmc_body *body, draft *into)
+{
+    llmc_body_text(body, &into->refusal, &into->refusal_bytes);
+}
+
+static void read_reasoning(llmc_body *body, draft *into)
+{
+    llmc_body_text(body, &into->reasoning, &into->reasoning_bytes);
+}
+
+static void read_mark(llmc_body *body, draft *into)
+{
+    bool marked = false;
+    read_cache_mark(body, &marked);
+    into->message.cache_mark |= marked;
+}
+
+/* What servers put beside a message and nobody wants back. */
+static void pass(llmc_body *body, draft *into)
+{
+    (void)into;
+    llmc_json_skip(&body->json);
+}
+
+static void read_member(llmc_body *body, draft *into, const llmc_json_key *key)
+{
+    static const struct {
+        const char *name;
+        void (*read)(llmc_body *body, draft *into);
+    } members[] = {
+        { "role", read_role }, { "content", read_content }, { "name", read_name }, { "tool_calls", read_tool_calls },
+        { "tool_call_id", read_tool_call_id }, { "refusal", read_refusal }, { "reasoning_content", read_reasoning },
+        { "reasoning", read_reasoning }, { "thinking_blocks", read_thinking_blocks }, { "cache_control", read_mark },
+        { "annotations", pass },
+    };
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
+        if (llmc_json_key_is(key, members[i].name)) {
+            members[i].read(body, into);
+            return;
+        }
+    }
+    llmc_body_unknown(body);
+}
+
+static void finish_role(llmc_body *body, draft *into)
+{
+    static const struct {
+        const char *name;
+        llmcost_role role;
+    } roles[] = {
+        { "user", LLMCOST_USER }, { "system", LLMCOST_SYSTEM }, { "developer", LLMCOST_SYSTEM }, { "assistant", LLMCOST_ASSISTANT }, { "tool", LLMCOST_TOOL },
+    };
+    if (!into->role) {
+        llmc_body_fail(body, "role", "is missing");
+        return;
+    }
+    for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++) {
+        if (strcmp(into->role, roles[i].name) == 0) {
+            into->message.role = roles[i].role;
+            return;
+        }
+    }
+    llmc_body_fail(body, "role", "\"%.64s\" is not known: system, developer, user, assistant or tool", into->role);
+}
+
+static void finish_parts(llmc_body *body, draft *into)
+{
+    parts_list all = { 0 };
+    llmcost_message *message = &into->message;
+    if (into->reasoning && *into->reasoning && !into->thinking.count) {
+        llmcost_part *part = add_part(body, &into->thinking);
+        if (part)
+            *part = (llmcost_part){ .type = LLMCOST_PART_REASONING, .text = into->reasoning, .text_bytes = into->reasoning_bytes };
+    }
+    bool refused = into->refusal_bytes, plain = message->text && !into->thinking.count && !refused;
+    if (plain || body->status)
+        return;
+    for (uint32_t i = 0; i < into->thinking.count; i++) {
+        llmcost_part *part = add_part(body, &all);
+        if (part)
+            *part = into->thinking.items[i];
+    }
+    for (uint32_t i = 0; i < into->content.count; i++) {
+        llmcost_part *part = add_part(body, &all);
+        if (part)
+            *part = into->content.items[i];
+    }
+    if (message->text_bytes) {
+        llmcost_part *part = add_part(body, &all);
+        if (part)
+            *part = (llmcost_part){ .text = message->text, .text_bytes = message->text_bytes };
+    }
+    if (refused) {
+        llmcost_part *part = add_part(body, &all);
+        if (part)
+            *part = (llmcost_part){ .text = into->refusal, .text_bytes = into->refusal_bytes };
+    }
+    message->text = NULL;
+    message->text_bytes = 0;
+    message->parts = all.items;
+    message->part_count = all.count;
+}
+
+static void finish_message(llmc_body *body, draft *into)
+{
+    const llmcost_message *message = &into->message;
+    finish_role(body, into);
+    bool assistant = message->role == LLMCOST_ASSISTANT;
+    if ((into->reasoning || into->thinking.count) && !assistant)
+        llmc_body_fail(body, into->reasoning ? "reasoning_content" : "thinking_blocks", "belongs to the assistant");
+    if (into->refusal && !assistant)
+        llmc_body_fail(body, "refusal", "belongs to the assistant");
+    if (message->tool_call_count && !assistant)
+        llmc_body_fail(body, "tool_calls", "belongs to the assistant");
+    if (message->role == LLMCOST_TOOL && !message->tool_call_id)
+        llmc_body_fail(body, "tool_call_id", "is missing");
+    if (message->role != LLMCOST_TOOL && message->tool_call_id)
+        llmc_body_fail(body, "tool_call_id", "belongs to a message of role \"tool\"");
+    finish_parts(body, into);
+    if (!message->text && !message->part_count && !message->tool_call_count)
+        llmc_body_fail(body, "content", "is missing");
+}
+
+static void read_message(llmc_body *body, uint32_t *capacity)
+{
+    llmc_json_key key;
+    draft into = { .message = { 0 } };
+    if (!llmc_body_object(body)) {
+        llmc_body_fail(body, NULL, "must be an object");
+        return;
+    }
+    while (llmc_body_next_key(body, &key))
+        read_member(body, &into, &key);
+    if (body->status || body->json.failure)
+        return;
+    finish_message(body, &into);
+    llmcost_message *out = llmc_body_add(body, (void **)&body->request->messages, &body->request->message_count, capacity, sizeof *out);
+    if (out)
+        *out = into.message;
+}
+
+void llmc_body_messages(llmc_body *body)
+{
+    uint32_t capacity = 0;
+    body->request->message_count = 0;
+    if (!llmc_body_array(body))
+        return;
+    while (llmc_body_next_item(body))
+        read_message(body, &capacity);
+}
