@@ -18,6 +18,7 @@ typedef struct llmc_price_query {
     int64_t wall_ms;          /* when the request was made (UTC) */
     int64_t prompt_tokens;    /* all input classes */
     int64_t output_tokens;
+    bool reasoned;            /* the usage has reasoning tokens, or thinking is asked for: some models charge all output more then */
     const char *tier;         /* "batch", "flex", "priority", ...; NULL or "": standard */
 } llmc_price_query;
 
@@ -30,7 +31,10 @@ typedef struct llmc_rates {
 
 llmcost_status llmc_catalog_new(llmc_catalog **out, const llmc_allocator *allocator, llmcost_error *error); /* with the built-in table */
 void llmc_catalog_free(llmc_catalog *catalog);
-/* A JSON text in our format or LiteLLM's (told apart by "llmcost_prices"); name: for messages. E_CONFIG names entry and member. */
+/*
+ * A JSON text in our format or LiteLLM's (told apart by "llmcost_prices"); name: for messages and sources.
+ * E_CONFIG names entry and member; after a failure the catalog may hold a part of the file. Later files win.
+ */
 llmcost_status llmc_catalog_load(llmc_catalog *catalog, const char *name, const char *json, size_t bytes, llmcost_error *error);
 
 /*
@@ -45,6 +49,7 @@ bool llmc_catalog_has(const llmc_catalog *catalog, const char *provider, const c
 const char *llmc_model_name(const llmc_model *model);
 int64_t llmc_model_max_output(const llmc_model *model); /* 0: unknown */
 int64_t llmc_model_context(const llmc_model *model);    /* 0: unknown */
+const char *llmc_model_status(const llmc_model *model); /* "current", "legacy" (still served, or likely), "historical" (retired) */
 /* The rates that hold for one request. false: this row has no token price (unknown). */
 bool llmc_model_rates(const llmc_model *model, const llmc_price_query *query, llmc_rates *out);
 /*

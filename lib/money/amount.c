@@ -1,0 +1,78 @@
+/* Usage totals, exact sums, and amounts as text. Counts come from servers: nothing they send may overflow unnoticed. */
+#include "money/money.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void llmc_usage_init(llmc_usage *usage)
+{
+    memset(usage, 0, sizeof *usage);
+    for (size_t i = 0; i < LLMCOST_CLASS_COUNT; i++)
+        usage->quantity[i] = -1;
+    usage->reported_prompt = usage->reported_completion = usage->reported_total = -1;
+    usage->stated_cost_pico = -1;
+}
+
+/* Classes that were not reported count as none; the sum stops at INT64_MAX. */
+static int64_t total_of(const llmc_usage *usage, const uint8_t *classes, size_t count)
+{
+    int64_t total = 0;
+    for (size_t i = 0; i < count; i++) {
+        int64_t quantity = usage->quantity[classes[i]];
+        if (quantity > 0 && __builtin_add_overflow(total, quantity, &total))
+            return INT64_MAX;
+    }
+    return total;
+}
+
+int64_t llmc_usage_prompt(const llmc_usage *usage)
+{
+    static const uint8_t classes[] = { LLMCOST_INPUT, LLMCOST_INPUT_CACHED, LLMCOST_WRITE_5M, LLMCOST_WRITE_30M, LLMCOST_WRITE_1H, LLMCOST_AUDIO_IN };
+    return total_of(usage, classes, sizeof classes);
+}
+
+int64_t llmc_usage_output(const llmc_usage *usage)
+{
+    static const uint8_t classes[] = { LLMCOST_OUTPUT, LLMCOST_REASONING, LLMCOST_AUDIO_OUT };
+    return total_of(usage, classes, sizeof classes);
+}
+
+void llmc_sum_add(llmc_sum *sum, int64_t quantity, llmc_rate rate)
+{
+    if (quantity <= 0) /* -1: not reported */
+        return;
+    if (__builtin_add_overflow(sum->pico, (__int128)quantity * rate.pico, &sum->pico))
+        sum->overflow = true;
+}
+
+bool llmc_sum_amount(const llmc_sum *sum, int64_t exchange_nano, int64_t *nano)
+{
+    const __int128 unit = (__int128)1000 * 1000000000; /* pico per nano, times the exchange rate's decimals */
+    __int128 product;
+    if (sum->overflow || exchange_nano < 0 || __builtin_mul_overflow(sum->pico, (__int128)exchange_nano, &product) ||
+        __builtin_add_overflow(product, unit / 2, &product))
+        return false;
+    __int128 whole = product / unit;
+    if (product < 0 && product % unit)
+        whole--; /* half up also below zero */
+    if (whole > INT64_MAX || whole < INT64_MIN)
+        return false;
+    *nano = (int64_t)whole;
+    return true;
+}
+
+const char *llmc_amount_text(int64_t nano, const char *currency, int minimum_decimals, char out[40])
+{
+    uint64_t size = nano < 0 ? 0 - (uint64_t)nano : (uint64_t)nano;
+    char decimals[10];
+    snprintf(decimals, sizeof decimals, "%09u", (unsigned)(size % 1000000000));
+    int length = 9, least = minimum_decimals < 0 ? 0 : minimum_decimals > 9 ? 9 : minimum_decimals;
+    while (length > least && decimals[length - 1] == '0')
+        length--;
+    decimals[length] = '\0';
+
+    bool dollars = strcmp(currency, "USD") == 0;
+    snprintf(out, 40, "%s%.3s%s%llu%s%s", nano < 0 ? "-" : "", dollars ? "$" : currency, dollars || !*currency ? "" : " ",
+             (unsigned long long)(size / 1000000000), length ? "." : "", decimals);
+    return out;
+}
