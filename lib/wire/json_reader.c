@@ -42,14 +42,18 @@ void llmc_json_fail(llmc_json *json, const char *what)
     fail_at(json, json->at, what);
 }
 
+static inline const char *pass_white(const char *at, const char *end)
+{
+    while (at < end && (unsigned char)*at <= ' ' && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
+        at++;
+    return at;
+}
+
 /* To the next byte that is no white space; false at the end. */
 static inline bool next_byte(llmc_json *json)
 {
-    const char *at = json->at, *end = json->end;
-    while (at < end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
-        at++;
-    json->at = at;
-    return at < end;
+    json->at = pass_white(json->at, json->end);
+    return json->at < json->end;
 }
 
 bool llmc_json_end(llmc_json *json)
@@ -143,22 +147,32 @@ static const char *string_special(llmc_json *json, const char *at, bool *escaped
     return NULL;
 }
 
-/* At a quote: checks and passes the string. */
-static inline bool pass_string(llmc_json *json, llmc_json_span *out)
+/* The rest of a string that is not all plain: returns its closing quote; NULL after a failure. */
+static __attribute__((noinline)) const char *string_rest(llmc_json *json, const char *at, bool *escaped)
 {
-    const char *begin = json->at + 1, *at = begin;
-    bool escaped = false;
-    for (;;) {
-        at = llmc_scan_string(at, json->end);
-        if (at < json->end && *at == '"')
-            break;
-        at = string_special(json, at, &escaped);
+    do {
+        at = string_special(json, at, escaped);
         if (!at)
-            return false;
+            return NULL;
+        at = llmc_scan_string(at, json->end);
+    } while (at == json->end || *at != '"');
+    return at;
+}
+
+/* At a quote: checks the string and returns what is behind it; NULL after a failure. Inline: this is half of all reading. */
+static inline __attribute__((always_inline)) const char *pass_string(llmc_json *json, const char *at, llmc_json_span *out)
+{
+    const char *begin = at + 1, *end = json->end;
+    out->text = begin;
+    out->escaped = false;
+    at = llmc_scan_string(begin, end);
+    if (at == end || *at != '"') {
+        at = string_rest(json, at, &out->escaped);
+        if (!at)
+            return NULL;
     }
-    *out = (llmc_json_span){ begin, (size_t)(at - begin), escaped };
-    json->at = at + 1;
-    return true;
+    out->bytes = (size_t)(at - begin);
+    return at + 1;
 }
 
 /*
@@ -271,13 +285,13 @@ static bool pass_number(llmc_json *json, llmc_json_span *out)
     return true;
 }
 
-static bool pass_word(llmc_json *json, llmc_json_type type)
+static inline bool pass_word(llmc_json *json, llmc_json_type type)
 {
-    const char *word = type == LLMC_JSON_TRUE ? "true" : type == LLMC_JSON_FALSE ? "false" : "null";
-    size_t bytes = type == LLMC_JSON_FALSE ? 5 : 4;
-    if ((size_t)(json->end - json->at) < bytes || memcmp(json->at, word, bytes) != 0)
-        return fail_at(json, json->at, "a value was expected");
-    json->at += bytes;
+    const char *at = json->at, *last_four = at + (type == LLMC_JSON_FALSE);
+    const char *word = type == LLMC_JSON_TRUE ? "true" : type == LLMC_JSON_FALSE ? "alse" : "null";
+    if (json->end - last_four < 4 || memcmp(last_four, word, 4) != 0)
+        return fail_at(json, at, "a value was expected");
+    json->at = last_four + 4;
     return true;
 }
 
@@ -293,45 +307,53 @@ static inline bool enter(llmc_json *json)
     return true;
 }
 
-/* To the next member of the container at hand; false: it was left, or a failure. */
-static inline bool next_member(llmc_json *json, char closing)
+/* Before a member of the container at hand: where it begins; NULL: the container was left, or a failure. */
+static inline const char *next_member(llmc_json *json, char closing)
 {
+    const char *end = json->end, *at = pass_white(json->at, end);
     bool first = json->first;
     json->first = false;
-    if (!next_byte(json))
-        return fail_at(json, json->at, ended);
-    if (*json->at == closing) {
-        json->at++;
+    if (at < end && *at == closing) {
+        json->at = at + 1;
         json->depth--;
-        return false;
+        return NULL;
     }
-    if (first)
-        return true;
-    if (*json->at != ',')
-        return fail_at(json, json->at, "a comma was expected");
-    json->at++;
-    return next_byte(json) || fail_at(json, json->at, ended);
+    if (at < end && !first) {
+        if (*at != ',') {
+            fail_at(json, at, "a comma was expected");
+            return NULL;
+        }
+        at = pass_white(at + 1, end);
+    }
+    if (at < end)
+        return at;
+    fail_at(json, at, ended);
+    return NULL;
 }
 
 static inline bool next_key(llmc_json *json, llmc_json_key *key)
 {
-    if (!next_member(json, '}'))
+    const char *at = next_member(json, '}');
+    if (!at)
         return false;
-    if (*json->at != '"')
-        return fail_at(json, json->at, "a member's name was expected");
-    if (!pass_string(json, key))
+    if (*at != '"')
+        return fail_at(json, at, "a member's name was expected");
+    at = pass_string(json, at, key);
+    if (!at)
         return false;
-    if (!next_byte(json))
-        return fail_at(json, json->at, ended);
-    if (*json->at != ':')
-        return fail_at(json, json->at, "a colon was expected");
-    json->at++;
+    at = pass_white(at, json->end);
+    if (at == json->end || *at != ':')
+        return fail_at(json, at, at == json->end ? ended : "a colon was expected");
+    json->at = at + 1;
     return true;
 }
 
 static inline bool next_item(llmc_json *json)
 {
-    return next_member(json, ']');
+    const char *at = next_member(json, ']');
+    if (at)
+        json->at = at;
+    return at != NULL;
 }
 
 bool llmc_json_next_key(llmc_json *json, llmc_json_key *key)
@@ -347,8 +369,12 @@ bool llmc_json_next_item(llmc_json *json)
 static bool pass_scalar(llmc_json *json, llmc_json_type type)
 {
     llmc_json_span span;
-    if (type == LLMC_JSON_STRING)
-        return pass_string(json, &span);
+    if (type == LLMC_JSON_STRING) {
+        const char *at = pass_string(json, json->at, &span);
+        if (at)
+            json->at = at;
+        return at != NULL;
+    }
     if (type == LLMC_JSON_NUMBER)
         return pass_number(json, &span);
     return pass_word(json, type);
@@ -424,7 +450,12 @@ bool llmc_json_array(llmc_json *json)
 
 bool llmc_json_span_string(llmc_json *json, llmc_json_span *out)
 {
-    return wants(json, LLMC_JSON_STRING) && pass_string(json, out);
+    if (!wants(json, LLMC_JSON_STRING))
+        return false;
+    const char *at = pass_string(json, json->at, out);
+    if (at)
+        json->at = at;
+    return at != NULL;
 }
 
 bool llmc_json_string(llmc_json *json, llmc_buffer *out)
