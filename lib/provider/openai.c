@@ -228,7 +228,7 @@ static llmcost_status announce(llmc_decoder *decoder, openai_call *call, uint32_
     llmc_buffer_clear(scratch);
     llmc_buffer_reserve(scratch, name->bytes + LLMC_JOINER_LEAD);
     llmc_buffer_add(scratch, "    ", LLMC_JOINER_LEAD);
-    llmc_json_decode(name, scratch);
+    llmc_decode_member(name, scratch);
     if (!id || !llmc_buffer_reserve(scratch, LLMC_JOINER_LEAD))
         return no_memory(decoder);
     llmc_utf8_joiner joiner = { 0 };
@@ -250,7 +250,7 @@ static llmcost_status take_call(llmc_decoder *decoder, openai_choice *choice, ui
     if (status)
         return status;
     openai_call *call = &choice->calls[ordinal];
-    if (!call->announced && wire->id.bytes && !call->id.length && (!llmc_json_decode(&wire->id, &call->id)))
+    if (!call->announced && wire->id.bytes && !call->id.length && (!llmc_decode_member(&wire->id, &call->id)))
         return no_memory(decoder);
     bool has_arguments = wire->arguments.bytes || wire->raw_arguments.bytes;
     if (!call->announced && (wire->name.bytes || has_arguments))
@@ -474,10 +474,11 @@ static llmcost_status finish_by_span(llmc_decoder *decoder, openai_choice *choic
 {
     char word[64];
     llmc_buffer_clear(&decoder->scratch);
-    if (!llmc_json_decode(span, &decoder->scratch))
+    if (!llmc_decode_member(span, &decoder->scratch))
         return no_memory(decoder);
     size_t bytes = decoder->scratch.length < sizeof word ? decoder->scratch.length : sizeof word - 1;
-    memcpy(word, decoder->scratch.data, bytes);
+    if (bytes)
+        memcpy(word, decoder->scratch.data, bytes);
     word[bytes] = '\0';
     llmc_utf8_sanitize(word);
     return finish_choice(decoder, choice, index, word);
