@@ -285,10 +285,10 @@ static llmcost_status begin_tool(llmc_decoder *decoder, anthropic_block *block, 
     block->tool = state->tool_count++;
     llmc_buffer *scratch = &decoder->scratch;
     llmc_buffer_clear(scratch);
-    llmc_json_decode(&members->id, scratch);
+    llmc_decode_member(&members->id, scratch);
     llmc_buffer_add_byte(scratch, '\0');
     size_t name = scratch->length;
-    llmc_json_decode(&members->name, scratch);
+    llmc_decode_member(&members->name, scratch);
     const char *id = llmc_buffer_text(scratch);
     if (!id)
         return no_memory(decoder);
@@ -446,8 +446,8 @@ static llmcost_status introduce(llmc_decoder *decoder, const anthropic_members *
     anthropic_state *state = state_of(decoder);
     if (state->introduced)
         return LLMCOST_OK;
-    llmc_json_decode(&message->id, &state->id);
-    llmc_json_decode(&message->model, &state->model);
+    llmc_decode_member(&message->id, &state->id);
+    llmc_decode_member(&message->model, &state->model);
     const char *id = llmc_buffer_text(&state->id), *model = llmc_buffer_text(&state->model);
     if (!id || !model)
         return no_memory(decoder);

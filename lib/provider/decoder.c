@@ -70,7 +70,7 @@ llmcost_status llmc_decoder_emit_text(llmc_decoder *decoder, int kind, uint32_t 
     llmc_buffer_clear(scratch);
     llmc_buffer_add(scratch, lead, sizeof lead);
     if (span->escaped)
-        llmc_json_decode(span, scratch);
+        llmc_decode_member(span, scratch);
     else
         llmc_buffer_add(scratch, span->text, span->bytes);
     if (!llmc_buffer_reserve(scratch, LLMC_JOINER_LEAD))

@@ -8,6 +8,12 @@
 /* Hostile answers: more of either is malformed. */
 enum { LLMC_CHOICES_MAXIMUM = 128, LLMC_TOOL_CALLS_MAXIMUM = 1024 };
 
+/* llmc_json_decode(), but for a member that is not there. */
+static inline bool llmc_decode_member(const llmc_json_span *span, llmc_buffer *out)
+{
+    return span->bytes ? llmc_json_decode(span, out) : !out->failure;
+}
+
 /* What a joiner still holds, as an event of this kind. */
 llmcost_status llmc_decoder_flush_text(llmc_decoder *decoder, int kind, uint32_t choice, uint32_t tool_index, llmc_utf8_joiner *joiner);
 /* JSON as it stands; name goes into tool_name. */

@@ -89,6 +89,7 @@ static const struct text_rule {
     { "insufficient balance", LLMCOST_E_QUOTA, BAD | REFUSED | LIMITED | HIDDEN },
     { "used all available credits", LLMCOST_E_QUOTA, BAD | REFUSED | LIMITED | HIDDEN },
     { "prompt is too long", LLMCOST_E_CONTEXT_LENGTH, BAD | HIDDEN },
+    { "all messages is too long", LLMCOST_E_CONTEXT_LENGTH, BAD | HIDDEN },
     { "input is too long", LLMCOST_E_CONTEXT_LENGTH, BAD | HIDDEN },
     { "exceeds the maximum number of tokens", LLMCOST_E_CONTEXT_LENGTH, BAD | HIDDEN },
     { "range of input length should be", LLMCOST_E_CONTEXT_LENGTH, BAD | HIDDEN },

@@ -228,7 +228,7 @@ static llmcost_status announce(llmc_decoder *decoder, openai_call *call, uint32_
     llmc_buffer_clear(scratch);
     llmc_buffer_reserve(scratch, name->bytes + LLMC_JOINER_LEAD);
     llmc_buffer_add(scratch, "    ", LLMC_JOINER_LEAD);
-    llmc_json_decode(name, scratch);
+    llmc_decode_member(name, scratch);
     if (!id || !llmc_buffer_reserve(scratch, LLMC_JOINER_LEAD))
         return no_memory(decoder);
     llmc_utf8_joiner joiner = { 0 };
@@ -250,7 +250,7 @@ static llmcost_status take_call(llmc_decoder *decoder, openai_choice *choice, ui
     if (status)
         return status;
     openai_call *call = &choice->calls[ordinal];
-    if (!call->announced && wire->id.bytes && !call->id.length && (!llmc_json_decode(&wire->id, &call->id)))
+    if (!call->announced && wire->id.bytes && !call->id.length && (!llmc_decode_member(&wire->id, &call->id)))
         return no_memory(decoder);
     bool has_arguments = wire->arguments.bytes || wire->raw_arguments.bytes;
     if (!call->announced && (wire->name.bytes || has_arguments))
@@ -474,57 +474,75 @@ static llmcost_status finish_by_span(llmc_decoder *decoder, openai_choice *choic
 {
     char word[64];
     llmc_buffer_clear(&decoder->scratch);
-    if (!llmc_json_decode(span, &decoder->scratch))
+    if (!llmc_decode_member(span, &decoder->scratch))
         return no_memory(decoder);
     size_t bytes = decoder->scratch.length < sizeof word ? decoder->scratch.length : sizeof word - 1;
-    memcpy(word, decoder->scratch.data, bytes);
+    if (bytes)
+        memcpy(word, decoder->scratch.data, bytes);
     word[bytes] = '\0';
     llmc_utf8_sanitize(word);
     return finish_choice(decoder, choice, index, word);
 }
 
+/* What of a choice waits for its end. */
+typedef struct openai_rest {
+    llmc_json_span content, finish, logprobs;
+    bool content_done;
+} openai_rest;
+
+/* A stream's choice has a delta, a whole answer's a message. Perplexity sends both: the other one is a repetition. */
+static llmcost_status decode_choice_member(llmc_decoder *decoder, llmc_json *json, const llmc_json_key *key, int64_t *index, openai_choice **choice, openai_rest *rest)
+{
+    bool delta = llmc_json_key_is(key, "delta");
+    if (llmc_json_key_is(key, "index")) {
+        llmc_json_integer(json, index);
+        return choice_at(decoder, *index, choice);
+    }
+    if (delta || llmc_json_key_is(key, "message")) {
+        bool usual = delta == decoder->stream && llmc_json_peek(json) == LLMC_JSON_OBJECT;
+        if (usual && *choice) {
+            rest->content_done = true;
+            return decode_message(decoder, json, *choice, (uint32_t)*index);
+        }
+        if (usual || !rest->content.bytes)
+            llmc_json_raw(json, &rest->content);
+        else
+            llmc_json_skip(json);
+    } else if (llmc_json_key_is(key, "finish_reason")) {
+        llmc_json_span_string(json, &rest->finish);
+    } else if (llmc_json_key_is(key, "logprobs")) {
+        llmc_json_raw(json, &rest->logprobs);
+    } else if (llmc_json_key_is(key, "usage")) {
+        read_usage(json, state_of(decoder));
+    } else {
+        llmc_json_skip(json);
+    }
+    return LLMCOST_OK;
+}
+
 /* One choice. Its content is read in place when the index came before it, else at the end. */
 static llmcost_status decode_choice(llmc_decoder *decoder, llmc_json *json, int64_t index)
 {
-    openai_state *state = state_of(decoder);
     llmc_json_key key;
-    llmc_json_span finish = { 0 }, raw = { 0 };
-    llmc_json message = { 0 }, logprobs = { 0 };
+    llmc_json inner;
+    openai_rest rest = { 0 };
     openai_choice *choice = NULL;
     llmcost_status status = LLMCOST_OK;
-    while (!status && llmc_json_next_key(json, &key)) {
-        if (llmc_json_key_is(&key, "index")) {
-            llmc_json_integer(json, &index);
-            status = choice_at(decoder, index, &choice);
-        } else if (llmc_json_key_is(&key, "delta") || llmc_json_key_is(&key, "message")) {
-            if (choice) {
-                status = decode_message(decoder, json, choice, (uint32_t)index);
-                continue;
-            }
-            if (llmc_json_raw(json, &raw))
-                llmc_json_begin(&message, raw.text, raw.bytes);
-        } else if (llmc_json_key_is(&key, "finish_reason")) {
-            llmc_json_span_string(json, &finish);
-        } else if (llmc_json_key_is(&key, "logprobs")) {
-            if (llmc_json_raw(json, &raw))
-                llmc_json_begin(&logprobs, raw.text, raw.bytes);
-        } else if (llmc_json_key_is(&key, "usage")) {
-            read_usage(json, state);
-        } else {
-            llmc_json_skip(json);
-        }
-    }
+    while (!status && llmc_json_next_key(json, &key))
+        status = decode_choice_member(decoder, json, &key, &index, &choice, &rest);
     if (status || json->failure)
         return status;
     if (!choice)
         status = choice_at(decoder, index, &choice);
-    if (!status && message.at)
-        status = decode_message(decoder, &message, choice, (uint32_t)index);
-    if (!status && logprobs.at)
-        status = decode_logprobs(decoder, &logprobs, (uint32_t)index);
-    if (!status && finish.bytes)
-        status = finish_by_span(decoder, choice, (uint32_t)index, &finish);
-    return status;
+    if (!status && rest.content.bytes && !rest.content_done) {
+        llmc_json_begin(&inner, rest.content.text, rest.content.bytes);
+        status = decode_message(decoder, &inner, choice, (uint32_t)index);
+    }
+    if (!status && rest.logprobs.bytes) {
+        llmc_json_begin(&inner, rest.logprobs.text, rest.logprobs.bytes);
+        status = decode_logprobs(decoder, &inner, (uint32_t)index);
+    }
+    return status || !rest.finish.bytes ? status : finish_by_span(decoder, choice, (uint32_t)index, &rest.finish);
 }
 
 static llmcost_status decode_choices(llmc_decoder *decoder, llmc_json *json)

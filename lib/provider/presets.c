@@ -58,7 +58,7 @@ static const llmc_preset presets[] = {
     LOCAL("llamacpp", "http://localhost:8080/v1"),
     LOCAL("lmstudio", "http://localhost:1234/v1"),
     LOCAL("ollama", "http://localhost:11434/v1"),
-    { .name = "openai-compatible", .codec = &llmc_codec_openai, .auth = LLMC_AUTH_NONE_OR_BEARER, .quirks = IMITATOR, .currency = "USD", .catalog = "openai-compatible" },
+    { .name = "openai-compatible", .codec = &llmc_codec_openai, .auth = LLMC_AUTH_NONE_OR_BEARER, .quirks = IMITATOR | Q(DONE_OPTIONAL), .currency = "USD", .catalog = "openai-compatible" },
 };
 
 const llmc_preset *llmc_preset_find(const char *name)
