@@ -231,21 +231,32 @@ static bool is_plain(const llmc_price *price)
     return price->level == LLMC_STANDARD && !llmc_price_is_tier(price);
 }
 
-/* Longer prompts last, because the last price that holds wins. */
+static bool goes_before(const llmc_price *a, const llmc_price *b)
+{
+    if (a->level != b->level)
+        return a->level < b->level;
+    return a->above_prompt != b->above_prompt ? a->above_prompt < b->above_prompt : a->least_output < b->least_output;
+}
+
+/* Longer lengths last, because the last price that holds wins; what is equal keeps its order. */
 static void sort_prices(llmc_price *prices, size_t count)
 {
     for (size_t i = 1; i < count; i++) {
         llmc_price moving = prices[i];
         size_t at = i;
-        for (; at > 0; at--) {
-            const llmc_price *before = &prices[at - 1];
-            if (before->above_prompt < moving.above_prompt ||
-                (before->above_prompt == moving.above_prompt && before->least_output <= moving.least_output))
-                break;
-            prices[at] = *before;
-        }
+        for (; at > 0 && goes_before(&moving, &prices[at - 1]); at--)
+            prices[at] = prices[at - 1];
         prices[at] = moving;
     }
+}
+
+static const llmc_price *base_of(const llmc_row_patch *patch)
+{
+    for (size_t i = 0; i < patch->price_count; i++) {
+        if (is_plain(&patch->prices[i]))
+            return &patch->prices[i];
+    }
+    return NULL;
 }
 
 /* The row's prices without what the patch replaces as a whole; figures of the patch's base hold on every day and hour. */
@@ -312,7 +323,7 @@ static size_t count_lists(const llmc_model *model)
     return lists;
 }
 
-static bool merge_prices(llmc_catalog *catalog, llmc_model *model, llmc_row_patch *patch)
+static bool merge_prices(llmc_catalog *catalog, llmc_model *model, const llmc_row_patch *patch)
 {
     if (patch->price_count && (patch->free_of_charge || strcmp(model->currency, patch->currency) != 0)) { /* figures in another currency cannot be inherited */
         model->price_count = 0;
@@ -321,8 +332,7 @@ static bool merge_prices(llmc_catalog *catalog, llmc_model *model, llmc_row_patc
         model->thinking_reprices = false;
         memcpy(model->currency, patch->currency, sizeof model->currency);
     }
-    sort_prices(patch->prices, patch->price_count);
-    const llmc_price *base = patch->price_count && is_plain(&patch->prices[0]) ? &patch->prices[0] : NULL;
+    const llmc_price *base = base_of(patch);
     llmc_price *merged = llmc_arena_calloc(&catalog->arena, model->price_count + patch->price_count * count_lists(model) + 1, sizeof *merged);
     if (!merged)
         return false;
@@ -330,6 +340,7 @@ static bool merge_prices(llmc_catalog *catalog, llmc_model *model, llmc_row_patc
     bool priced = count > 0 && merged[0].pico[LLMCOST_INPUT] != LLMC_NO_RATE;
     if (priced)
         count = add_levels(patch, merged, add_tiers(model, patch, merged, count));
+    sort_prices(merged, count);
     model->prices = merged;
     model->price_count = priced ? count : 0;
     if (base && base->pico[LLMCOST_REQUEST] != LLMC_NO_RATE)
