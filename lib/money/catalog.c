@@ -211,6 +211,15 @@ static void overlay(llmc_price *price, const llmc_price *figures)
     }
 }
 
+/* Who states a new price and not its tiers must not find long or urgent requests cheaper than the price stated. */
+static void raise_to(llmc_price *price, const llmc_price *base)
+{
+    for (int i = 0; base && i < LLMCOST_CLASS_COUNT; i++) {
+        if (price->pico[i] != LLMC_NO_RATE && price->pico[i] < base->pico[i])
+            price->pico[i] = base->pico[i];
+    }
+}
+
 static bool same_conditions(const llmc_price *a, const llmc_price *b)
 {
     return a->level == b->level && a->above_prompt == b->above_prompt && a->least_output == b->least_output && a->from_day == b->from_day &&
@@ -265,12 +274,14 @@ static size_t keep_prices(const llmc_model *model, const llmc_row_patch *patch, 
     size_t count = 0;
     for (size_t i = 0; i < model->price_count; i++) {
         const llmc_price *old = &model->prices[i];
-        bool replaced = old->level == LLMC_STANDARD ? patch->replaces_tiers && llmc_price_is_tier(old) : patch->multiplier[old->level] != 0;
-        if (replaced)
+        bool tier_goes = old->level == LLMC_STANDARD && llmc_price_is_tier(old) && patch->replaces_tiers;
+        if (tier_goes || patch->multiplier[old->level])
             continue;
         out[count] = *old;
         if (base && is_plain(old))
             overlay(&out[count], base);
+        if (old->level != LLMC_BATCH && old->level != LLMC_FLEX)
+            raise_to(&out[count], base);
         count++;
     }
     if (base && !model->price_count)
@@ -279,7 +290,7 @@ static size_t keep_prices(const llmc_model *model, const llmc_row_patch *patch, 
 }
 
 /* The patch's tiers in every price list: over the old tier of the same length, else over the list's base. */
-static size_t add_tiers(const llmc_model *model, const llmc_row_patch *patch, llmc_price *out, size_t count)
+static size_t add_tiers(const llmc_model *model, const llmc_row_patch *patch, const llmc_price *base, llmc_price *out, size_t count)
 {
     size_t lists = count;
     for (size_t i = 0; i < lists; i++) {
@@ -293,6 +304,7 @@ static size_t add_tiers(const llmc_model *model, const llmc_row_patch *patch, ll
             tier.until_day = out[i].until_day;
             const llmc_price *old = with_conditions(model->prices, model->price_count, &tier), *below = old ? old : &out[i];
             memcpy(tier.pico, below->pico, sizeof tier.pico);
+            raise_to(&tier, base);
             overlay(&tier, &patch->prices[j]);
             out[count++] = tier;
         }
@@ -325,7 +337,8 @@ static size_t count_lists(const llmc_model *model)
 
 static bool merge_prices(llmc_catalog *catalog, llmc_model *model, const llmc_row_patch *patch)
 {
-    if (patch->price_count && (patch->free_of_charge || strcmp(model->currency, patch->currency) != 0)) { /* figures in another currency cannot be inherited */
+    bool another_currency = strcmp(model->currency, patch->currency) != 0; /* its figures cannot be inherited */
+    if (patch->price_count && (patch->free_of_charge || another_currency)) {
         model->price_count = 0;
         memset(model->multiplier, 0, sizeof model->multiplier);
         model->request_most = 0;
@@ -333,13 +346,14 @@ static bool merge_prices(llmc_catalog *catalog, llmc_model *model, const llmc_ro
         memcpy(model->currency, patch->currency, sizeof model->currency);
     }
     const llmc_price *base = base_of(patch);
-    llmc_price *merged = llmc_arena_calloc(&catalog->arena, model->price_count + patch->price_count * count_lists(model) + 1, sizeof *merged);
+    size_t most = model->price_count + patch->price_count * count_lists(model) + 1;
+    llmc_price *merged = llmc_arena_calloc(&catalog->arena, most, sizeof *merged);
     if (!merged)
         return false;
     size_t count = keep_prices(model, patch, base, merged);
     bool priced = count > 0 && merged[0].pico[LLMCOST_INPUT] != LLMC_NO_RATE;
     if (priced)
-        count = add_levels(patch, merged, add_tiers(model, patch, merged, count));
+        count = add_levels(patch, merged, add_tiers(model, patch, base, merged, count));
     sort_prices(merged, count);
     model->prices = merged;
     model->price_count = priced ? count : 0;

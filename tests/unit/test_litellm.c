@@ -47,12 +47,14 @@ static bool is_priced(const char *provider, const char *model)
 static void test_plain_entry(void **state)
 {
     (void)state;
-    prices_load(catalog, "{\"sample_spec\": {\"litellm_provider\": \"one of these\", \"input_cost_per_token\": \"a number\", \"max_tokens\": \"text\"},"
-                         "\"nova-1\": {\"litellm_provider\": \"openai\", \"mode\": \"chat\", \"input_cost_per_token\": 1.75e-06, \"output_cost_per_token\": 1.4e-05,"
-                         "\"cache_read_input_token_cost\": 1.75e-07, \"cache_creation_input_token_cost\": 2e-06,"
-                         "\"cache_creation_input_token_cost_above_1hr\": 3e-06, \"output_cost_per_reasoning_token\": 1.5e-05,"
-                         "\"input_cost_per_audio_token\": 4e-06, \"output_cost_per_audio_token\": 5e-05, \"input_cost_per_request\": 0.001,"
-                         "\"max_input_tokens\": 200000.0, \"max_output_tokens\": \"8192\", \"max_tokens\": 5, \"supports_vision\": true, \"source\": \"x\"}}");
+    prices_load(
+        catalog,
+        "{\"sample_spec\": {\"litellm_provider\": \"one of these\", \"input_cost_per_token\": \"a number\", \"max_tokens\": \"text\"},"
+        "\"nova-1\": {\"litellm_provider\": \"openai\", \"mode\": \"chat\", \"input_cost_per_token\": 1.75e-06, \"output_cost_per_token\": 1.4e-05,"
+        "\"cache_read_input_token_cost\": 1.75e-07, \"cache_creation_input_token_cost\": 2e-06,"
+        "\"cache_creation_input_token_cost_above_1hr\": 3e-06, \"output_cost_per_reasoning_token\": 1.5e-05,"
+        "\"input_cost_per_audio_token\": 4e-06, \"output_cost_per_audio_token\": 5e-05, \"input_cost_per_request\": 0.001,"
+        "\"max_input_tokens\": 200000.0, \"max_output_tokens\": \"8192\", \"max_tokens\": 5, \"supports_vision\": true, \"source\": \"x\"}}");
     static const int64_t expected[LLMCOST_CLASS_COUNT] = { 1750000,  175000,   2000000, 2000000,  3000000,
                                                            14000000, 15000000, 4000000, 50000000, 1000000000 };
     for (int i = 0; i < LLMCOST_CLASS_COUNT; i++)
@@ -69,20 +71,53 @@ static void test_plain_entry(void **state)
 static void test_provider_names(void **state)
 {
     (void)state;
-#define ENTRY(key, provider) "\"" key "\": {\"litellm_provider\": \"" provider "\", \"mode\": \"chat\", \"input_cost_per_token\": 1e-06, \"output_cost_per_token\": 2e-06}"
-    prices_load(catalog, "{" ENTRY("gemini/m", "gemini") "," ENTRY("vertex_ai/m", "vertex_ai") "," ENTRY("vm", "vertex_ai-language-models") ","
-                ENTRY("vertex_ai/cm", "vertex_ai-anthropic_models") "," ENTRY("us.anthropic.m-v1:0", "bedrock_converse") ","
-                ENTRY("bedrock/eu-west-1/m", "bedrock") "," ENTRY("azure/eu/m", "azure") "," ENTRY("azure/t", "azure_text") ","
-                ENTRY("dashscope/m", "dashscope") "," ENTRY("volcengine/m", "volcengine") "," ENTRY("m", "moonshot") "," ENTRY("xai/m", "xai") ","
-                ENTRY("zai/m", "zai") "," ENTRY("cm", "cohere_chat") "," ENTRY("openrouter/a/m", "openrouter") ","
-                ENTRY("fireworks_ai/accounts/f/m", "fireworks_ai") "," ENTRY("fe", "fireworks_ai-embedding-models") ","
-                ENTRY("together_ai/a/m", "together_ai") "," ENTRY("groq/openai/m", "groq") "," ENTRY("odd/m", "groq") "," ENTRY("house/m", "house") ","
-                ENTRY("vertex_aix/m", "vertex_aix") "," ENTRY("x/", "house") "}");
+#define ENTRY(key, provider)                                                                                                                         \
+    "\"" key "\": {\"litellm_provider\": \"" provider "\", \"mode\": \"chat\", \"input_cost_per_token\": 1e-06, \"output_cost_per_token\": 2e-06}"
+    prices_load(
+        catalog,
+        "{" ENTRY("gemini/m", "gemini") "," ENTRY("vertex_ai/m", "vertex_ai") "," ENTRY("vm", "vertex_ai-language-models") "," ENTRY("vertex_ai/cm", "vertex_ai-anthropic_models") "," ENTRY(
+            "us.anthropic.m-v1:0",
+            "bedrock_converse") "," ENTRY("bedrock/eu-west-1/m",
+                                          "bedrock") "," ENTRY("azure/eu/m",
+                                                               "azure") "," ENTRY("azure/t",
+                                                                                  "azure_text") "," ENTRY("dashscope/m",
+                                                                                                          "dashscope") "," ENTRY("volcengine/m", "vol"
+                                                                                                                                                 "cen"
+                                                                                                                                                 "gin"
+                                                                                                                                                 "e") "," ENTRY("m",
+                                                                                                                                                                "moonshot") "," ENTRY("xai/m",
+                                                                                                                                                                                      "xai") "," ENTRY("zai/m",
+                                                                                                                                                                                                       "zai") "," ENTRY("cm",
+                                                                                                                                                                                                                        "cohere_chat") "," ENTRY("openrouter/a/m", "openrouter") "," ENTRY("fireworks_ai/accounts/f/m", "fireworks_ai") "," ENTRY("fe",
+                                                                                                                                                                                                                                                                                                                                                  "fireworks_ai-embedding-models") "," ENTRY("together_ai/a/m",
+                                                                                                                                                                                                                                                                                                                                                                                             "together_ai") "," ENTRY("groq/openai/m", "groq") "," ENTRY("odd/m",
+                                                                                                                                                                                                                                                                                                                                                                                                                                                         "groq") "," ENTRY("house/m",
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                           "house") "," ENTRY("vertex_aix/m", "vertex_aix") "," ENTRY("x/",
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                      "house") "}");
     static const char *const names[][2] = {
-        { "google", "m" }, { "vertex", "m" }, { "vertex", "vm" }, { "vertex", "cm" }, { "bedrock", "us.anthropic.m-v1:0" }, { "bedrock", "eu-west-1/m" },
-        { "azure", "eu/m" }, { "azure", "t" }, { "dashscope-intl", "m" }, { "doubao", "m" }, { "moonshot", "m" }, { "xai", "m" }, { "zai", "m" },
-        { "cohere", "cm" }, { "openrouter", "a/m" }, { "fireworks", "accounts/f/m" }, { "fireworks", "fe" }, { "together", "a/m" },
-        { "groq", "openai/m" }, { "groq", "odd/m" }, { "house", "m" }, { "vertex_aix", "m" }, { "house", "x/" },
+        { "google", "m" },
+        { "vertex", "m" },
+        { "vertex", "vm" },
+        { "vertex", "cm" },
+        { "bedrock", "us.anthropic.m-v1:0" },
+        { "bedrock", "eu-west-1/m" },
+        { "azure", "eu/m" },
+        { "azure", "t" },
+        { "dashscope-intl", "m" },
+        { "doubao", "m" },
+        { "moonshot", "m" },
+        { "xai", "m" },
+        { "zai", "m" },
+        { "cohere", "cm" },
+        { "openrouter", "a/m" },
+        { "fireworks", "accounts/f/m" },
+        { "fireworks", "fe" },
+        { "together", "a/m" },
+        { "groq", "openai/m" },
+        { "groq", "odd/m" },
+        { "house", "m" },
+        { "vertex_aix", "m" },
+        { "house", "x/" },
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (!llmc_catalog_has(catalog, names[i][0], names[i][1]))
@@ -93,14 +128,16 @@ static void test_provider_names(void **state)
 static void test_suffixes_combine(void **state)
 {
     (void)state;
-    prices_load(catalog,
-                "{\"claude-nova\": {\"litellm_provider\": \"anthropic\", \"mode\": \"chat\", \"input_cost_per_token\": 3e-06, \"output_cost_per_token\": 1.5e-05,"
-                "\"cache_read_input_token_cost\": 3e-07, \"cache_creation_input_token_cost\": 3.75e-06, \"cache_creation_input_token_cost_above_1hr\": 6e-06,"
-                "\"output_cost_per_token_above_200k_tokens\": 2.25e-05, \"input_cost_per_token_above_200k_tokens\": 6e-06,"
-                "\"cache_creation_input_token_cost_above_1hr_above_200k_tokens\": 1.2e-05, \"input_cost_per_token_batches\": 1.5e-06,"
-                "\"input_cost_per_token_priority\": 4.5e-06, \"input_cost_per_token_above_200k_tokens_priority\": 9.5e-06,"
-                "\"output_cost_per_token_batches\": 7.5e-06, \"output_cost_per_token_flex\": 7e-06, \"input_cost_per_token_above_15s_interval\": 5,"
-                "\"input_cost_per_token_unheard_of\": 7, \"input_cost_per_token_above_k_tokens\": 9, \"output_cost_per_token_above_512k_tokens\": 4e-05}}");
+    prices_load(
+        catalog,
+        "{\"claude-nova\": {\"litellm_provider\": \"anthropic\", \"mode\": \"chat\", \"input_cost_per_token\": 3e-06, \"output_cost_per_token\": "
+        "1.5e-05,"
+        "\"cache_read_input_token_cost\": 3e-07, \"cache_creation_input_token_cost\": 3.75e-06, \"cache_creation_input_token_cost_above_1hr\": 6e-06,"
+        "\"output_cost_per_token_above_200k_tokens\": 2.25e-05, \"input_cost_per_token_above_200k_tokens\": 6e-06,"
+        "\"cache_creation_input_token_cost_above_1hr_above_200k_tokens\": 1.2e-05, \"input_cost_per_token_batches\": 1.5e-06,"
+        "\"input_cost_per_token_priority\": 4.5e-06, \"input_cost_per_token_above_200k_tokens_priority\": 9.5e-06,"
+        "\"output_cost_per_token_batches\": 7.5e-06, \"output_cost_per_token_flex\": 7e-06, \"input_cost_per_token_above_15s_interval\": 5,"
+        "\"input_cost_per_token_unheard_of\": 7, \"input_cost_per_token_above_k_tokens\": 9, \"output_cost_per_token_above_512k_tokens\": 4e-05}}");
     assert_int_equal(rate_at("anthropic", "claude-nova", 200000, NULL, LLMCOST_INPUT), 3000000);
     assert_int_equal(rate_at("anthropic", "claude-nova", 200001, NULL, LLMCOST_INPUT), 6000000);
     assert_int_equal(rate_at("anthropic", "claude-nova", 200001, NULL, LLMCOST_OUTPUT), 22500000);
@@ -112,9 +149,25 @@ static void test_suffixes_combine(void **state)
     assert_int_equal(rate_at("anthropic", "claude-nova", 10, "batch", LLMCOST_INPUT_CACHED), 150000);
     assert_int_equal(rate_at("anthropic", "claude-nova", 10, "flex", LLMCOST_OUTPUT), 7000000);
     assert_int_equal(rate_at("anthropic", "claude-nova", 10, "priority", LLMCOST_INPUT), 4500000);
-    assert_int_equal(rate_at("anthropic", "claude-nova", 200001, "priority", LLMCOST_INPUT), 9500000);  /* stated */
-    assert_int_equal(rate_at("anthropic", "claude-nova", 200001, "batch", LLMCOST_INPUT), 3000000);     /* in proportion */
+    assert_int_equal(rate_at("anthropic", "claude-nova", 200001, "priority", LLMCOST_INPUT), 9500000); /* stated */
+    assert_int_equal(rate_at("anthropic", "claude-nova", 200001, "batch", LLMCOST_INPUT), 3000000);    /* in proportion */
     assert_int_equal(rate_at("anthropic", "claude-nova", 200001, "batch", LLMCOST_OUTPUT), 11250000);
+}
+
+/* A tier's level key for the input alone must not take the output back to the plain price. */
+static void test_levels_stated_in_part(void **state)
+{
+    (void)state;
+    prices_load(
+        catalog,
+        "{\"m\": {\"litellm_provider\": \"house\", \"mode\": \"chat\", \"input_cost_per_token\": 2e-06, \"output_cost_per_token\": 8e-06,"
+        "\"input_cost_per_token_above_200k_tokens\": 4e-06, \"input_cost_per_token_priority\": 3e-06, \"output_cost_per_token_priority\": 1.2e-05,"
+        "\"input_cost_per_token_above_200k_tokens_priority\": 7e-06}}");
+    assert_int_equal(rate_at("house", "m", 10, "priority", LLMCOST_OUTPUT), 12000000);
+    assert_int_equal(rate_at("house", "m", 10, "priority", LLMCOST_INPUT_CACHED), 3000000);
+    assert_int_equal(rate_at("house", "m", 200001, "priority", LLMCOST_INPUT), 7000000);
+    assert_int_equal(rate_at("house", "m", 200001, "priority", LLMCOST_INPUT_CACHED), 7000000); /* no discount known in the tier either */
+    assert_int_equal(rate_at("house", "m", 200001, "priority", LLMCOST_OUTPUT), 12000000);
 }
 
 /* The order of the keys is no information, and a later map adds to what an earlier one said. */
@@ -138,12 +191,16 @@ static void test_any_order(void **state)
 static void test_tiered_pricing(void **state)
 {
     (void)state;
-    prices_load(catalog,
-                "{\"dashscope/qwen-nova\": {\"litellm_provider\": \"dashscope\", \"mode\": \"chat\", \"tiered_pricing\": ["
-                "{\"range\": [0, 32000.0], \"input_cost_per_token\": 1e-06, \"output_cost_per_token\": 5e-06, \"cache_read_input_token_cost\": 1e-07},"
-                "{\"range\": [32000.0, 128000.0], \"input_cost_per_token\": 1.8e-06, \"output_cost_per_token\": 9e-06, \"cache_read_input_token_cost\": 1.8e-07},"
-                "{\"range\": [\"128000\", 256000], \"input_cost_per_token\": 3e-06, \"output_cost_per_token\": 1.5e-05, \"output_cost_per_reasoning_token\": 2e-05}]},"
-                "\"exa/search\": {\"litellm_provider\": \"exa\", \"mode\": \"search\", \"tiered_pricing\": [{\"max_results_range\": [0, 25], \"input_cost_per_query\": 0.005}]}}");
+    prices_load(
+        catalog,
+        "{\"dashscope/qwen-nova\": {\"litellm_provider\": \"dashscope\", \"mode\": \"chat\", \"tiered_pricing\": ["
+        "{\"range\": [0, 32000.0], \"input_cost_per_token\": 1e-06, \"output_cost_per_token\": 5e-06, \"cache_read_input_token_cost\": 1e-07},"
+        "{\"range\": [32000.0, 128000.0], \"input_cost_per_token\": 1.8e-06, \"output_cost_per_token\": 9e-06, \"cache_read_input_token_cost\": "
+        "1.8e-07},"
+        "{\"range\": [\"128000\", 256000], \"input_cost_per_token\": 3e-06, \"output_cost_per_token\": 1.5e-05, \"output_cost_per_reasoning_token\": "
+        "2e-05}]},"
+        "\"exa/search\": {\"litellm_provider\": \"exa\", \"mode\": \"search\", \"tiered_pricing\": [{\"max_results_range\": [0, 25], "
+        "\"input_cost_per_query\": 0.005}]}}");
     assert_int_equal(rate_at("dashscope-intl", "qwen-nova", 32000, NULL, LLMCOST_INPUT), 1000000);
     assert_int_equal(rate_at("dashscope-intl", "qwen-nova", 32001, NULL, LLMCOST_INPUT), 1800000);
     assert_int_equal(rate_at("dashscope-intl", "qwen-nova", 32001, NULL, LLMCOST_INPUT_CACHED), 180000);
@@ -156,9 +213,12 @@ static void test_tiered_pricing(void **state)
 static void test_override_inherits(void **state)
 {
     (void)state;
-    prices_load(catalog, "{\"gpt-4o\": {\"litellm_provider\": \"openai\", \"mode\": \"chat\", \"input_cost_per_token\": 2e-06, \"output_cost_per_token\": 8e-06},"
-                         "\"gpt-5.4\": {\"litellm_provider\": \"openai\", \"mode\": \"chat\", \"input_cost_per_token_above_272k_tokens\": 4e-06},"
-                         "\"deepseek/deepseek-chat\": {\"litellm_provider\": \"deepseek\", \"mode\": \"chat\", \"input_cost_per_token\": 2.8e-07, \"output_cost_per_token\": 4.2e-07}}");
+    prices_load(
+        catalog,
+        "{\"gpt-4o\": {\"litellm_provider\": \"openai\", \"mode\": \"chat\", \"input_cost_per_token\": 2e-06, \"output_cost_per_token\": 8e-06},"
+        "\"gpt-5.4\": {\"litellm_provider\": \"openai\", \"mode\": \"chat\", \"input_cost_per_token_above_272k_tokens\": 4e-06},"
+        "\"deepseek/deepseek-chat\": {\"litellm_provider\": \"deepseek\", \"mode\": \"chat\", \"input_cost_per_token\": 2.8e-07, "
+        "\"output_cost_per_token\": 4.2e-07}}");
     assert_int_equal(rate("openai", "gpt-4o", LLMCOST_INPUT), 2000000);
     assert_int_equal(rate("openai", "gpt-4o", LLMCOST_INPUT_CACHED), 1250000);
     assert_int_equal(rate_at("openai", "gpt-5.4", 300000, NULL, LLMCOST_INPUT), 4000000);
@@ -172,8 +232,10 @@ static void test_another_currency_is_not_inherited(void **state)
 {
     (void)state;
     llmc_rates rates;
-    prices_load(catalog, "{\"doubao-seed-2-0-pro\": {\"litellm_provider\": \"volcengine\", \"mode\": \"chat\", \"input_cost_per_token\": 4.6e-07, \"output_cost_per_token\": 2.3e-06}}");
-    assert_true(llmc_model_rates(llmc_catalog_find(catalog, "doubao", "doubao-seed-2-0-pro"), &(llmc_price_query){ .prompt_tokens = 500000 }, &rates));
+    prices_load(catalog, "{\"doubao-seed-2-0-pro\": {\"litellm_provider\": \"volcengine\", \"mode\": \"chat\", \"input_cost_per_token\": 4.6e-07, "
+                         "\"output_cost_per_token\": 2.3e-06}}");
+    assert_true(
+        llmc_model_rates(llmc_catalog_find(catalog, "doubao", "doubao-seed-2-0-pro"), &(llmc_price_query){ .prompt_tokens = 500000 }, &rates));
     assert_string_equal(rates.currency, "USD");
     assert_int_equal(rates.rate[LLMCOST_INPUT].pico, 460000);
 }
@@ -181,20 +243,34 @@ static void test_another_currency_is_not_inherited(void **state)
 static void test_figures_that_are_not_believed(void **state)
 {
     (void)state;
-    prices_load(catalog, "{" ENTRY("good", "house") ","
-                "\"zeros\": {\"litellm_provider\": \"house\", \"mode\": \"chat\", \"input_cost_per_token\": 0, \"output_cost_per_token\": 0.0},"
-                "\"zero\": {\"litellm_provider\": \"house\", \"mode\": \"chat\", \"input_cost_per_token\": 0},"
-                "\"local\": {\"litellm_provider\": \"hosted_vllm\", \"mode\": \"chat\", \"input_cost_per_token\": 0, \"output_cost_per_token\": 0},"
-                "\"gemini/gemini-1.5-flash\": {\"litellm_provider\": \"gemini\", \"mode\": \"chat\", \"input_cost_per_token\": 7.5e-08, \"output_cost_per_token\": 0},"
-                "\"embed\": {\"litellm_provider\": \"house\", \"mode\": \"embedding\", \"input_cost_per_token\": 1e-07, \"output_cost_per_token\": 0},"
-                "\"cents\": {\"litellm_provider\": \"house\", \"mode\": \"chat\", \"input_cost_per_token\": 0.055, \"output_cost_per_token\": 0.2},"
-                "\"gpt-4o\": {\"litellm_provider\": \"openai\", \"mode\": \"chat\", \"input_cost_per_token\": 2.5, \"output_cost_per_token\": 10},"
-                "\"negative\": {\"litellm_provider\": \"house\", \"mode\": \"chat\", \"input_cost_per_token\": -1e-06, \"output_cost_per_token\": 1e-06},"
-                "\"huge\": {\"litellm_provider\": \"house\", \"mode\": \"chat\", \"input_cost_per_token\": 1e300, \"output_cost_per_token\": 1e-06},"
-                "\"noise\": {\"litellm_provider\": \"house\", \"mode\": \"chat\", \"input_cost_per_token\": 2.9999900000000002e-06, \"output_cost_per_token\": \"0.0000014\"},"
-                "\"text\": {\"litellm_provider\": \"house\", \"mode\": \"chat\", \"input_cost_per_token\": \"ask us\", \"max_input_tokens\": \"many\", \"max_output_tokens\": -3},"
-                "\"image\": {\"litellm_provider\": \"house\", \"mode\": \"image_generation\", \"output_cost_per_image\": 0.04},"
-                "\"no provider\": {\"input_cost_per_token\": 1e-06}, \"no object\": 5, \"odd\": {\"litellm_provider\": 7}, \"\": {\"litellm_provider\": \"house\", \"mode\": \"chat\"}}");
+    prices_load(
+        catalog,
+        "{" ENTRY(
+            "good",
+            "house") ","
+                     "\"zeros\": {\"litellm_provider\": \"house\", \"mode\": \"chat\", \"input_cost_per_token\": 0, \"output_cost_per_token\": 0.0},"
+                     "\"zero\": {\"litellm_provider\": \"house\", \"mode\": \"chat\", \"input_cost_per_token\": 0},"
+                     "\"local\": {\"litellm_provider\": \"hosted_vllm\", \"mode\": \"chat\", \"input_cost_per_token\": 0, \"output_cost_per_token\": "
+                     "0},"
+                     "\"gemini/gemini-1.5-flash\": {\"litellm_provider\": \"gemini\", \"mode\": \"chat\", \"input_cost_per_token\": 7.5e-08, "
+                     "\"output_cost_per_token\": 0},"
+                     "\"embed\": {\"litellm_provider\": \"house\", \"mode\": \"embedding\", \"input_cost_per_token\": 1e-07, "
+                     "\"output_cost_per_token\": 0},"
+                     "\"cents\": {\"litellm_provider\": \"house\", \"mode\": \"chat\", \"input_cost_per_token\": 0.055, \"output_cost_per_token\": "
+                     "0.2},"
+                     "\"gpt-4o\": {\"litellm_provider\": \"openai\", \"mode\": \"chat\", \"input_cost_per_token\": 2.5, \"output_cost_per_token\": "
+                     "10},"
+                     "\"negative\": {\"litellm_provider\": \"house\", \"mode\": \"chat\", \"input_cost_per_token\": -1e-06, "
+                     "\"output_cost_per_token\": 1e-06},"
+                     "\"huge\": {\"litellm_provider\": \"house\", \"mode\": \"chat\", \"input_cost_per_token\": 1e300, \"output_cost_per_token\": "
+                     "1e-06},"
+                     "\"noise\": {\"litellm_provider\": \"house\", \"mode\": \"chat\", \"input_cost_per_token\": 2.9999900000000002e-06, "
+                     "\"output_cost_per_token\": \"0.0000014\"},"
+                     "\"text\": {\"litellm_provider\": \"house\", \"mode\": \"chat\", \"input_cost_per_token\": \"ask us\", \"max_input_tokens\": "
+                     "\"many\", \"max_output_tokens\": -3},"
+                     "\"image\": {\"litellm_provider\": \"house\", \"mode\": \"image_generation\", \"output_cost_per_image\": 0.04},"
+                     "\"no provider\": {\"input_cost_per_token\": 1e-06}, \"no object\": 5, \"odd\": {\"litellm_provider\": 7}, \"\": "
+                     "{\"litellm_provider\": \"house\", \"mode\": \"chat\"}}");
     assert_false(is_priced("house", "zeros"));
     assert_non_null(llmc_catalog_find(catalog, "house", "zeros"));
     assert_false(is_priced("house", "zero"));
@@ -358,6 +434,7 @@ int main(void)
         TEST(test_plain_entry),
         TEST(test_provider_names),
         TEST(test_suffixes_combine),
+        TEST(test_levels_stated_in_part),
         TEST(test_any_order),
         TEST(test_tiered_pricing),
         TEST(test_override_inherits),
