@@ -224,6 +224,8 @@ llmc_mock_wire *llmc_mock_answer_request(llmc_mock_server *server, const llmc_ht
     question.http_1_0 = request->http_1_0;
     question.dialect = llmc_mock_dialect_of(&question);
     take_next_script(server);
+    if (!question.is_post && request->method != LLMC_HTTP_GET)
+        llmc_mock_refuse(&question, 405, "invalid_request_error", NULL, "Only GET and POST are answered here.");
     llmc_mock_wire *wire;
     if (path_is(&question, "/mock/stats")) {
         wire = show_stats(server, &question);
