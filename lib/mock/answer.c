@@ -132,7 +132,7 @@ static llmc_mock_wire *show_stats(llmc_mock_server *server, const llmc_mock_ques
         { ",\"dropped\":", atomic_load(&server->dropped) },
     };
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        llmc_buffer_add_text(&json, parts[i].before);
+        llmc_mock_put(&json, parts[i].before);
         llmc_buffer_add_integer(&json, (int64_t)parts[i].value);
     }
     llmc_buffer_add_byte(&json, '}');
@@ -224,6 +224,8 @@ llmc_mock_wire *llmc_mock_answer_request(llmc_mock_server *server, const llmc_ht
     question.http_1_0 = request->http_1_0;
     question.dialect = llmc_mock_dialect_of(&question);
     take_next_script(server);
+    if (!question.is_post && request->method != LLMC_HTTP_GET)
+        llmc_mock_refuse(&question, 405, "invalid_request_error", NULL, "Only GET and POST are answered here.");
     llmc_mock_wire *wire;
     if (path_is(&question, "/mock/stats")) {
         wire = show_stats(server, &question);

@@ -26,11 +26,11 @@ static llmc_mock_text stop_reason(llmc_mock_text finish)
 
 static void add_head(llmc_buffer *out, const llmc_mock_answer *answer)
 {
-    llmc_buffer_add_text(out, "{\"id\":\"msg_mock_");
+    llmc_mock_put(out, "{\"id\":\"msg_mock_");
     llmc_buffer_add_integer(out, (int64_t)answer->question->number);
-    llmc_buffer_add_text(out, "\",\"type\":\"message\",\"role\":\"assistant\",\"model\":");
+    llmc_mock_put(out, "\",\"type\":\"message\",\"role\":\"assistant\",\"model\":");
     add(out, answer->model);
-    llmc_buffer_add_text(out, ",\"content\":[");
+    llmc_mock_put(out, ",\"content\":[");
 }
 
 /* The input side excludes what was read from and written to the cache. */
@@ -46,31 +46,31 @@ static void add_usage(llmc_buffer *out, const llmc_mock_usage *usage, int64_t ou
         { "},\"output_tokens\":", output },
     };
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        llmc_buffer_add_text(out, parts[i].before);
+        llmc_mock_put(out, parts[i].before);
         llmc_buffer_add_integer(out, parts[i].value);
     }
     if (all && usage->reasoning > 0) {
-        llmc_buffer_add_text(out, ",\"output_tokens_details\":{\"thinking_tokens\":");
+        llmc_mock_put(out, ",\"output_tokens_details\":{\"thinking_tokens\":");
         llmc_buffer_add_integer(out, usage->reasoning);
         llmc_buffer_add_byte(out, '}');
     }
-    llmc_buffer_add_text(out, ",\"service_tier\":\"standard\"}");
+    llmc_mock_put(out, ",\"service_tier\":\"standard\"}");
 }
 
 static void add_call_head(llmc_buffer *out, const json_t *call, size_t index)
 {
     llmc_mock_text id = member(call, "id");
-    llmc_buffer_add_text(out, "{\"type\":\"tool_use\",\"id\":");
+    llmc_mock_put(out, "{\"type\":\"tool_use\",\"id\":");
     if (id.text) {
         add(out, id);
     } else {
-        llmc_buffer_add_text(out, "\"toolu_mock_");
+        llmc_mock_put(out, "\"toolu_mock_");
         llmc_buffer_add_integer(out, (int64_t)index);
         llmc_buffer_add_byte(out, '"');
     }
-    llmc_buffer_add_text(out, ",\"name\":");
+    llmc_mock_put(out, ",\"name\":");
     add(out, member(call, "name"));
-    llmc_buffer_add_text(out, ",\"input\":");
+    llmc_mock_put(out, ",\"input\":");
 }
 
 static llmc_mock_text arguments_of(const json_t *call)
@@ -91,14 +91,14 @@ static void add_blocks(llmc_buffer *out, const llmc_mock_choice *choice)
     json_t *call;
     if (choice->reasoning.text) {
         comma(out, &blocks);
-        llmc_buffer_add_text(out, "{\"type\":\"thinking\",\"thinking\":");
+        llmc_mock_put(out, "{\"type\":\"thinking\",\"thinking\":");
         add(out, choice->reasoning);
-        llmc_buffer_add_text(out, ",\"signature\":\"c2lnbmVk\"}");
+        llmc_mock_put(out, ",\"signature\":\"c2lnbmVk\"}");
     }
     llmc_mock_text text = choice->text.text ? choice->text : choice->refusal;
     if (text.text) {
         comma(out, &blocks);
-        llmc_buffer_add_text(out, "{\"type\":\"text\",\"text\":");
+        llmc_mock_put(out, "{\"type\":\"text\",\"text\":");
         add(out, text);
         llmc_buffer_add_byte(out, '}');
     }
@@ -124,9 +124,9 @@ static void render_whole(llmc_mock_body *body, const llmc_mock_answer *answer)
     llmc_buffer *out = &body->bytes;
     add_head(out, answer);
     add_blocks(out, &choice);
-    llmc_buffer_add_text(out, "],\"stop_reason\":");
+    llmc_mock_put(out, "],\"stop_reason\":");
     add(out, finish_of(&choice));
-    llmc_buffer_add_text(out, ",\"stop_sequence\":null");
+    llmc_mock_put(out, ",\"stop_sequence\":null");
     if (!answer->usage.none)
         add_usage(out, &answer->usage, answer->usage.completion, true);
     llmc_buffer_add_byte(out, '}');
@@ -143,32 +143,32 @@ struct stream {
 static void begin_event(struct stream *stream, const char *name)
 {
     llmc_buffer *out = &stream->body->bytes;
-    llmc_buffer_add_text(out, "event: ");
-    llmc_buffer_add_text(out, name);
-    llmc_buffer_add_text(out, "\ndata: {\"type\":\"");
-    llmc_buffer_add_text(out, name);
+    llmc_mock_put(out, "event: ");
+    llmc_mock_put(out, name);
+    llmc_mock_put(out, "\ndata: {\"type\":\"");
+    llmc_mock_put(out, name);
     llmc_buffer_add_byte(out, '"');
 }
 
 static void begin_block_event(struct stream *stream, const char *name)
 {
     begin_event(stream, name);
-    llmc_buffer_add_text(&stream->body->bytes, ",\"index\":");
+    llmc_mock_put(&stream->body->bytes, ",\"index\":");
     llmc_buffer_add_integer(&stream->body->bytes, (int64_t)stream->block);
 }
 
 static void end_event(struct stream *stream)
 {
-    llmc_buffer_add_text(&stream->body->bytes, "}\n\n");
+    llmc_mock_put(&stream->body->bytes, "}\n\n");
     llmc_mock_body_cut(stream->body);
 }
 
 static void send_delta(struct stream *stream, const char *before, const char *piece, size_t bytes)
 {
     begin_block_event(stream, "content_block_delta");
-    llmc_buffer_add_text(&stream->body->bytes, before);
+    llmc_mock_put(&stream->body->bytes, before);
     llmc_buffer_add(&stream->body->bytes, piece, bytes);
-    llmc_buffer_add_text(&stream->body->bytes, "\"}");
+    llmc_mock_put(&stream->body->bytes, "\"}");
     end_event(stream);
 }
 
@@ -191,7 +191,7 @@ static bool send_pieces(struct stream *stream, llmc_mock_text text, const char *
 static void begin_block(struct stream *stream)
 {
     begin_block_event(stream, "content_block_start");
-    llmc_buffer_add_text(&stream->body->bytes, ",\"content_block\":");
+    llmc_mock_put(&stream->body->bytes, ",\"content_block\":");
 }
 
 /* The first block is followed by a ping, as the provider does. */
@@ -216,7 +216,7 @@ static bool send_thinking(struct stream *stream, llmc_mock_text reasoning)
     if (!reasoning.text)
         return true;
     begin_block(stream);
-    llmc_buffer_add_text(&stream->body->bytes, "{\"type\":\"thinking\",\"thinking\":\"\",\"signature\":\"\"}");
+    llmc_mock_put(&stream->body->bytes, "{\"type\":\"thinking\",\"thinking\":\"\",\"signature\":\"\"}");
     block_begun(stream);
     if (!send_pieces(stream, reasoning, ",\"delta\":{\"type\":\"thinking_delta\",\"thinking\":\""))
         return false;
@@ -230,7 +230,7 @@ static bool send_text(struct stream *stream, llmc_mock_text text)
     if (!text.text)
         return true;
     begin_block(stream);
-    llmc_buffer_add_text(&stream->body->bytes, "{\"type\":\"text\",\"text\":\"\"}");
+    llmc_mock_put(&stream->body->bytes, "{\"type\":\"text\",\"text\":\"\"}");
     block_begun(stream);
     if (!send_pieces(stream, text, ",\"delta\":{\"type\":\"text_delta\",\"text\":\""))
         return false;
@@ -247,7 +247,7 @@ static bool send_calls(struct stream *stream, json_t *calls)
         llmc_mock_text arguments = arguments_of(call);
         begin_block(stream);
         add_call_head(&stream->body->bytes, call, index);
-        llmc_buffer_add_text(&stream->body->bytes, "{}}");
+        llmc_mock_put(&stream->body->bytes, "{}}");
         block_begun(stream);
         if (strcmp(arguments.text, "{}") != 0 && !send_pieces(stream, arguments, ",\"delta\":{\"type\":\"input_json_delta\",\"partial_json\":\""))
             return false;
@@ -260,9 +260,9 @@ static void send_start(struct stream *stream)
 {
     llmc_buffer *out = &stream->body->bytes;
     begin_event(stream, "message_start");
-    llmc_buffer_add_text(out, ",\"message\":");
+    llmc_mock_put(out, ",\"message\":");
     add_head(out, stream->answer);
-    llmc_buffer_add_text(out, "],\"stop_reason\":null,\"stop_sequence\":null");
+    llmc_mock_put(out, "],\"stop_reason\":null,\"stop_sequence\":null");
     if (!stream->answer->usage.none)
         add_usage(out, &stream->answer->usage, 1, false);
     llmc_buffer_add_byte(out, '}');
@@ -273,9 +273,9 @@ static void send_finish(struct stream *stream, const llmc_mock_choice *choice)
 {
     llmc_buffer *out = &stream->body->bytes;
     begin_event(stream, "message_delta");
-    llmc_buffer_add_text(out, ",\"delta\":{\"stop_reason\":");
+    llmc_mock_put(out, ",\"delta\":{\"stop_reason\":");
     add(out, finish_of(choice));
-    llmc_buffer_add_text(out, ",\"stop_sequence\":null}");
+    llmc_mock_put(out, ",\"stop_sequence\":null}");
     if (!stream->answer->usage.none)
         add_usage(out, &stream->answer->usage, stream->answer->usage.completion, true);
     end_event(stream);
@@ -304,11 +304,11 @@ void llmc_mock_anthropic_render(llmc_mock_body *body, const llmc_mock_answer *an
 
 void llmc_mock_anthropic_error(llmc_buffer *out, llmc_mock_text type, llmc_mock_text message)
 {
-    llmc_buffer_add_text(out, "{\"type\":\"error\",\"error\":{\"type\":");
+    llmc_mock_put(out, "{\"type\":\"error\",\"error\":{\"type\":");
     add(out, type);
-    llmc_buffer_add_text(out, ",\"message\":");
+    llmc_mock_put(out, ",\"message\":");
     add(out, message);
-    llmc_buffer_add_text(out, "},\"request_id\":\"req_mock\"}");
+    llmc_mock_put(out, "},\"request_id\":\"req_mock\"}");
 }
 
 void llmc_mock_anthropic_models(llmc_mock_body *body, const json_t *models)
@@ -316,24 +316,24 @@ void llmc_mock_anthropic_models(llmc_mock_body *body, const json_t *models)
     size_t index, count = json_array_size(models);
     json_t *name;
     llmc_buffer *out = &body->bytes;
-    llmc_buffer_add_text(out, "{\"data\":[");
+    llmc_mock_put(out, "{\"data\":[");
     json_array_foreach((json_t *)models, index, name) {
         llmc_mock_text text = { json_string_value(name), json_string_length(name) };
-        llmc_buffer_add_text(out, index ? ",{\"type\":\"model\",\"id\":" : "{\"type\":\"model\",\"id\":");
+        llmc_mock_put(out, index ? ",{\"type\":\"model\",\"id\":" : "{\"type\":\"model\",\"id\":");
         add(out, text);
-        llmc_buffer_add_text(out, ",\"display_name\":");
+        llmc_mock_put(out, ",\"display_name\":");
         add(out, text);
-        llmc_buffer_add_text(out, ",\"created_at\":\"2023-11-14T00:00:00Z\"}");
+        llmc_mock_put(out, ",\"created_at\":\"2023-11-14T00:00:00Z\"}");
     }
-    llmc_buffer_add_text(out, "],\"has_more\":false,\"first_id\":");
+    llmc_mock_put(out, "],\"has_more\":false,\"first_id\":");
     for (int last = 0; last < 2; last++) {
         const json_t *edge = json_array_get(models, last ? count - 1 : 0);
         if (last)
-            llmc_buffer_add_text(out, ",\"last_id\":");
+            llmc_mock_put(out, ",\"last_id\":");
         if (edge)
             llmc_mock_add_string(out, json_string_value(edge), json_string_length(edge));
         else
-            llmc_buffer_add_text(out, "null");
+            llmc_mock_put(out, "null");
     }
     llmc_buffer_add_byte(out, '}');
 }

@@ -16,13 +16,13 @@ static llmc_mock_text member(const json_t *object, const char *name)
 
 static void add_head(llmc_buffer *out, const llmc_mock_answer *answer, const char *object)
 {
-    llmc_buffer_add_text(out, "{\"id\":\"chatcmpl-mock-");
+    llmc_mock_put(out, "{\"id\":\"chatcmpl-mock-");
     llmc_buffer_add_integer(out, (int64_t)answer->question->number);
-    llmc_buffer_add_text(out, "\",\"object\":\"");
-    llmc_buffer_add_text(out, object);
-    llmc_buffer_add_text(out, "\",\"created\":1700000000,\"model\":");
+    llmc_mock_put(out, "\",\"object\":\"");
+    llmc_mock_put(out, object);
+    llmc_mock_put(out, "\",\"created\":1700000000,\"model\":");
     add(out, answer->model);
-    llmc_buffer_add_text(out, ",\"service_tier\":\"default\",\"system_fingerprint\":\"fp_mock\",\"choices\":[");
+    llmc_mock_put(out, ",\"service_tier\":\"default\",\"system_fingerprint\":\"fp_mock\",\"choices\":[");
 }
 
 static void add_usage(llmc_buffer *out, const llmc_mock_usage *usage)
@@ -38,26 +38,26 @@ static void add_usage(llmc_buffer *out, const llmc_mock_usage *usage)
         { ",\"audio_tokens\":", 0 },
     };
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        llmc_buffer_add_text(out, parts[i].before);
+        llmc_mock_put(out, parts[i].before);
         llmc_buffer_add_integer(out, parts[i].value);
     }
-    llmc_buffer_add_text(out, "}}");
+    llmc_mock_put(out, "}}");
 }
 
 static void add_call_head(llmc_buffer *out, const json_t *call, size_t index)
 {
     llmc_mock_text id = member(call, "id");
-    llmc_buffer_add_text(out, "\"id\":");
+    llmc_mock_put(out, "\"id\":");
     if (id.text) {
         add(out, id);
     } else {
-        llmc_buffer_add_text(out, "\"call_mock_");
+        llmc_mock_put(out, "\"call_mock_");
         llmc_buffer_add_integer(out, (int64_t)index);
         llmc_buffer_add_byte(out, '"');
     }
-    llmc_buffer_add_text(out, ",\"type\":\"function\",\"function\":{\"name\":");
+    llmc_mock_put(out, ",\"type\":\"function\",\"function\":{\"name\":");
     add(out, member(call, "name"));
-    llmc_buffer_add_text(out, ",\"arguments\":");
+    llmc_mock_put(out, ",\"arguments\":");
 }
 
 static llmc_mock_text arguments_of(const json_t *call)
@@ -70,14 +70,14 @@ static llmc_mock_text arguments_of(const json_t *call)
 static void add_token(llmc_buffer *out, const llmc_mock_question *question, const char *token, size_t bytes, const json_t *logprob)
 {
     for (int top = 0; top < (question->top_logprobs ? 2 : 1); top++) {
-        llmc_buffer_add_text(out, top ? ",\"top_logprobs\":[{\"token\":\"" : "{\"token\":\"");
+        llmc_mock_put(out, top ? ",\"top_logprobs\":[{\"token\":\"" : "{\"token\":\"");
         llmc_buffer_add(out, token, bytes);
-        llmc_buffer_add_text(out, "\",\"bytes\":null,\"logprob\":");
+        llmc_mock_put(out, "\",\"bytes\":null,\"logprob\":");
         char number[40];
         size_t length = json_dumpb(logprob, number, sizeof number, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
         llmc_buffer_add(out, number, length <= sizeof number ? length : 0);
     }
-    llmc_buffer_add_text(out, question->top_logprobs ? "}]}" : ",\"top_logprobs\":[]}");
+    llmc_mock_put(out, question->top_logprobs ? "}]}" : ",\"top_logprobs\":[]}");
 }
 
 static bool wants_logprobs(const llmc_mock_answer *answer, const llmc_mock_choice *choice)
@@ -91,41 +91,41 @@ static void add_logprobs(llmc_buffer *out, const llmc_mock_answer *answer, const
     const char *piece;
     size_t bytes;
     llmc_mock_pieces_begin(&pieces, out->allocator, choice->text, answer->rule, json_array_size(choice->logprobs));
-    llmc_buffer_add_text(out, "{\"content\":[");
+    llmc_mock_put(out, "{\"content\":[");
     for (size_t i = 0; llmc_mock_pieces_next(&pieces, &piece, &bytes); i++) {
         if (i)
             llmc_buffer_add_byte(out, ',');
         add_token(out, answer->question, piece, bytes, json_array_get(choice->logprobs, i));
     }
-    llmc_buffer_add_text(out, "],\"refusal\":null}");
+    llmc_mock_put(out, "],\"refusal\":null}");
     llmc_mock_pieces_free(&pieces, out);
 }
 
 static void add_message(llmc_buffer *out, const llmc_mock_choice *choice)
 {
-    llmc_buffer_add_text(out, "{\"role\":\"assistant\",\"content\":");
+    llmc_mock_put(out, "{\"role\":\"assistant\",\"content\":");
     if (choice->text.text)
         add(out, choice->text);
     else
-        llmc_buffer_add_text(out, "null");
+        llmc_mock_put(out, "null");
     if (choice->reasoning.text) {
-        llmc_buffer_add_text(out, ",\"reasoning_content\":");
+        llmc_mock_put(out, ",\"reasoning_content\":");
         add(out, choice->reasoning);
     }
-    llmc_buffer_add_text(out, ",\"refusal\":");
+    llmc_mock_put(out, ",\"refusal\":");
     if (choice->refusal.text)
         add(out, choice->refusal);
     else
-        llmc_buffer_add_text(out, "null");
+        llmc_mock_put(out, "null");
     size_t index;
     json_t *call;
     json_array_foreach(choice->tool_calls, index, call) {
-        llmc_buffer_add_text(out, index ? ",{" : ",\"tool_calls\":[{");
+        llmc_mock_put(out, index ? ",{" : ",\"tool_calls\":[{");
         add_call_head(out, call, index);
         add(out, arguments_of(call));
-        llmc_buffer_add_text(out, "}}");
+        llmc_mock_put(out, "}}");
     }
-    llmc_buffer_add_text(out, json_array_size(choice->tool_calls) ? "]}" : "}");
+    llmc_mock_put(out, json_array_size(choice->tool_calls) ? "]}" : "}");
 }
 
 static void render_whole(llmc_mock_body *body, const llmc_mock_answer *answer)
@@ -134,16 +134,16 @@ static void render_whole(llmc_mock_body *body, const llmc_mock_answer *answer)
     add_head(out, answer, "chat.completion");
     for (size_t i = 0; i < answer->count; i++) {
         llmc_mock_choice choice = llmc_mock_answer_choice(answer, i);
-        llmc_buffer_add_text(out, i ? ",{\"index\":" : "{\"index\":");
+        llmc_mock_put(out, i ? ",{\"index\":" : "{\"index\":");
         llmc_buffer_add_integer(out, (int64_t)i);
-        llmc_buffer_add_text(out, ",\"message\":");
+        llmc_mock_put(out, ",\"message\":");
         add_message(out, &choice);
-        llmc_buffer_add_text(out, ",\"logprobs\":");
+        llmc_mock_put(out, ",\"logprobs\":");
         if (wants_logprobs(answer, &choice))
             add_logprobs(out, answer, &choice);
         else
-            llmc_buffer_add_text(out, "null");
-        llmc_buffer_add_text(out, ",\"finish_reason\":");
+            llmc_mock_put(out, "null");
+        llmc_mock_put(out, ",\"finish_reason\":");
         add(out, choice.finish);
         llmc_buffer_add_byte(out, '}');
     }
@@ -166,31 +166,31 @@ static void begin_chunk(struct stream *stream)
 {
     llmc_buffer *out = &stream->body->bytes;
     llmc_buffer_add(out, stream->head.data, stream->head.length);
-    llmc_buffer_add_text(out, "{\"index\":");
+    llmc_mock_put(out, "{\"index\":");
     llmc_buffer_add_integer(out, (int64_t)stream->index);
-    llmc_buffer_add_text(out, ",\"delta\":{");
+    llmc_mock_put(out, ",\"delta\":{");
 }
 
 /* The delta stands; what follows it in every chunk. */
 static void end_chunk(struct stream *stream, llmc_mock_text finish)
 {
     llmc_buffer *out = &stream->body->bytes;
-    llmc_buffer_add_text(out, ",\"finish_reason\":");
+    llmc_mock_put(out, ",\"finish_reason\":");
     if (finish.text)
         add(out, finish);
     else
-        llmc_buffer_add_text(out, "null");
-    llmc_buffer_add_text(out, "}]");
+        llmc_mock_put(out, "null");
+    llmc_mock_put(out, "}]");
     if (stream->answer->question->include_usage)
-        llmc_buffer_add_text(out, ",\"usage\":null");
-    llmc_buffer_add_text(out, "}\n\n");
+        llmc_mock_put(out, ",\"usage\":null");
+    llmc_mock_put(out, "}\n\n");
     llmc_mock_body_cut(stream->body);
 }
 
 static void plain_end(struct stream *stream, const char *end)
 {
-    llmc_buffer_add_text(&stream->body->bytes, end);
-    llmc_buffer_add_text(&stream->body->bytes, ",\"logprobs\":null");
+    llmc_mock_put(&stream->body->bytes, end);
+    llmc_mock_put(&stream->body->bytes, ",\"logprobs\":null");
     end_chunk(stream, (llmc_mock_text){ 0 });
 }
 
@@ -208,16 +208,16 @@ static bool send_pieces(struct stream *stream, llmc_mock_text text, const char *
         if (!whole)
             break;
         begin_chunk(stream);
-        llmc_buffer_add_text(out, before);
+        llmc_mock_put(out, before);
         llmc_buffer_add(out, piece, bytes);
         if (!logprobs) {
             plain_end(stream, after);
             continue;
         }
-        llmc_buffer_add_text(out, after);
-        llmc_buffer_add_text(out, ",\"logprobs\":{\"content\":[");
+        llmc_mock_put(out, after);
+        llmc_mock_put(out, ",\"logprobs\":{\"content\":[");
         add_token(out, stream->answer->question, piece, bytes, json_array_get(logprobs, i));
-        llmc_buffer_add_text(out, "],\"refusal\":null}");
+        llmc_mock_put(out, "],\"refusal\":null}");
         end_chunk(stream, (llmc_mock_text){ 0 });
     }
     llmc_mock_pieces_free(&pieces, out);
@@ -231,7 +231,7 @@ static bool send_calls(struct stream *stream, const json_t *calls)
     llmc_buffer *out = &stream->body->bytes;
     json_array_foreach((json_t *)calls, index, call) {
         begin_chunk(stream);
-        llmc_buffer_add_text(out, "\"tool_calls\":[{\"index\":");
+        llmc_mock_put(out, "\"tool_calls\":[{\"index\":");
         llmc_buffer_add_integer(out, (int64_t)index);
         llmc_buffer_add_byte(out, ',');
         add_call_head(out, call, index);
@@ -254,7 +254,7 @@ static bool send_choice(struct stream *stream, const llmc_mock_choice *choice)
 {
     begin_chunk(stream);
     plain_end(stream, choice->text.text ? "\"role\":\"assistant\",\"content\":\"\",\"refusal\":null}" : "\"role\":\"assistant\",\"content\":null}");
-    if (!send_pieces(stream, choice->reasoning, "\"reasoning_content\":\"", "\"}", NULL))
+    if (choice->reasoning.text && !send_pieces(stream, choice->reasoning, "\"reasoning_content\":\"", "\"}", NULL))
         return false;
     if (choice->text.text && !send_pieces(stream, choice->text, "\"content\":\"", "\"}", wants_logprobs(stream->answer, choice) ? choice->logprobs : NULL))
         return false;
@@ -263,7 +263,7 @@ static bool send_choice(struct stream *stream, const llmc_mock_choice *choice)
     if (!send_calls(stream, choice->tool_calls) || llmc_mock_stream_broke(stream->body, stream->answer))
         return false;
     begin_chunk(stream);
-    llmc_buffer_add_text(&stream->body->bytes, "},\"logprobs\":null");
+    llmc_mock_put(&stream->body->bytes, "},\"logprobs\":null");
     end_chunk(stream, choice->finish);
     return true;
 }
@@ -272,7 +272,7 @@ static void render_stream(llmc_mock_body *body, const llmc_mock_answer *answer)
 {
     struct stream stream = { .body = body, .answer = answer };
     llmc_buffer_init(&stream.head, body->bytes.allocator, SIZE_MAX / 4);
-    llmc_buffer_add_text(&stream.head, "data: ");
+    llmc_mock_put(&stream.head, "data: ");
     add_head(&stream.head, answer, "chat.completion.chunk");
     body->content_type = "text/event-stream; charset=utf-8";
     body->streamed = true;
@@ -286,11 +286,11 @@ static void render_stream(llmc_mock_body *body, const llmc_mock_answer *answer)
         llmc_buffer_add(&body->bytes, stream.head.data, stream.head.length);
         llmc_buffer_add_byte(&body->bytes, ']');
         add_usage(&body->bytes, &answer->usage);
-        llmc_buffer_add_text(&body->bytes, "}\n\n");
+        llmc_mock_put(&body->bytes, "}\n\n");
         llmc_mock_body_cut(body);
     }
     if (whole && !answer->rule->fault.no_terminator) {
-        llmc_buffer_add_text(&body->bytes, "data: [DONE]\n\n");
+        llmc_mock_put(&body->bytes, "data: [DONE]\n\n");
         llmc_mock_body_cut(body);
     }
     llmc_buffer_free(&stream.head);
@@ -303,32 +303,32 @@ void llmc_mock_openai_render(llmc_mock_body *body, const llmc_mock_answer *answe
 
 void llmc_mock_openai_error(llmc_buffer *out, llmc_mock_text type, llmc_mock_text code, llmc_mock_text message, const char *param)
 {
-    llmc_buffer_add_text(out, "{\"error\":{\"message\":");
+    llmc_mock_put(out, "{\"error\":{\"message\":");
     add(out, message);
-    llmc_buffer_add_text(out, ",\"type\":");
+    llmc_mock_put(out, ",\"type\":");
     add(out, type);
-    llmc_buffer_add_text(out, ",\"param\":");
+    llmc_mock_put(out, ",\"param\":");
     if (param)
         llmc_mock_add_string(out, param, strlen(param));
     else
-        llmc_buffer_add_text(out, "null");
-    llmc_buffer_add_text(out, ",\"code\":");
+        llmc_mock_put(out, "null");
+    llmc_mock_put(out, ",\"code\":");
     if (code.text)
         add(out, code);
     else
-        llmc_buffer_add_text(out, "null");
-    llmc_buffer_add_text(out, "}}");
+        llmc_mock_put(out, "null");
+    llmc_mock_put(out, "}}");
 }
 
 void llmc_mock_openai_models(llmc_mock_body *body, const json_t *models)
 {
     size_t index;
     json_t *name;
-    llmc_buffer_add_text(&body->bytes, "{\"object\":\"list\",\"data\":[");
+    llmc_mock_put(&body->bytes, "{\"object\":\"list\",\"data\":[");
     json_array_foreach((json_t *)models, index, name) {
-        llmc_buffer_add_text(&body->bytes, index ? ",{\"id\":" : "{\"id\":");
+        llmc_mock_put(&body->bytes, index ? ",{\"id\":" : "{\"id\":");
         llmc_mock_add_string(&body->bytes, json_string_value(name), json_string_length(name));
-        llmc_buffer_add_text(&body->bytes, ",\"object\":\"model\",\"created\":1700000000,\"owned_by\":\"mock\"}");
+        llmc_mock_put(&body->bytes, ",\"object\":\"model\",\"created\":1700000000,\"owned_by\":\"mock\"}");
     }
-    llmc_buffer_add_text(&body->bytes, "]}");
+    llmc_mock_put(&body->bytes, "]}");
 }

@@ -29,6 +29,11 @@ void llmc_mock_body_cut(llmc_mock_body *body)
     body->cuts[body->cut_count++] = body->bytes.length;
 }
 
+void llmc_mock_put(llmc_buffer *buffer, const char *text)
+{
+    llmc_buffer_add(buffer, text, strlen(text));
+}
+
 static void add_unit(llmc_buffer *buffer, uint32_t unit)
 {
     static const char digits[] = "0123456789abcdef";

@@ -32,10 +32,10 @@ struct assembly {
 
 static void add_header(llmc_buffer *out, const char *name, const char *value, size_t bytes)
 {
-    llmc_buffer_add_text(out, name);
-    llmc_buffer_add_text(out, ": ");
+    llmc_mock_put(out, name);
+    llmc_mock_put(out, ": ");
     llmc_buffer_add(out, value, bytes);
-    llmc_buffer_add_text(out, "\r\n");
+    llmc_mock_put(out, "\r\n");
 }
 
 static void add_rule_headers(struct assembly *assembly)
@@ -51,10 +51,10 @@ static void add_rule_headers(struct assembly *assembly)
         add_header(&assembly->out, "Retry-After-Ms", rule->fault.retry_after_ms.text, rule->fault.retry_after_ms.bytes);
     if (!rule->fault.long_header)
         return;
-    llmc_buffer_add_text(&assembly->out, "X-Long: ");
+    llmc_mock_put(&assembly->out, "X-Long: ");
     for (int64_t i = 0; i < rule->fault.long_header; i++)
         llmc_buffer_add_byte(&assembly->out, 'x');
-    llmc_buffer_add_text(&assembly->out, "\r\n");
+    llmc_mock_put(&assembly->out, "\r\n");
 }
 
 static void add_head(struct assembly *assembly)
@@ -64,22 +64,22 @@ static void add_head(struct assembly *assembly)
     bool anthropic = assembly->question->dialect == LLMC_MOCK_ANTHROPIC || assembly->question->dialect == LLMC_MOCK_ANTHROPIC_MODELS;
     llmc_buffer_add_format(out, "HTTP/1.1 %d %s\r\nServer: llmcost-mock\r\n%s: req_mock_", (int)body->status, reason_of(body->status), anthropic ? "Request-Id" : "X-Request-Id");
     assembly->wire->request_id = out->length;
-    llmc_buffer_add_text(out, "0000000000000000\r\n");
+    llmc_mock_put(out, "0000000000000000\r\n");
     add_header(out, "Content-Type", body->content_type, strlen(body->content_type));
     llmc_buffer_add(out, body->headers.data, body->headers.length);
     if (assembly->rule)
         add_rule_headers(assembly);
     if (assembly->chunked)
-        llmc_buffer_add_text(out, "Transfer-Encoding: chunked\r\n");
+        llmc_mock_put(out, "Transfer-Encoding: chunked\r\n");
     if (!assembly->chunked && !assembly->until_close) {
         int64_t length = (int64_t)body->bytes.length + (assembly->rule ? assembly->rule->fault.wrong_length : 0);
-        llmc_buffer_add_text(out, "Content-Length: ");
+        llmc_mock_put(out, "Content-Length: ");
         llmc_buffer_add_integer(out, length < 0 ? 0 : length);
-        llmc_buffer_add_text(out, "\r\n");
+        llmc_mock_put(out, "\r\n");
     }
     if (assembly->until_close || assembly->wire->end != LLMC_MOCK_KEEP)
-        llmc_buffer_add_text(out, "Connection: close\r\n");
-    llmc_buffer_add_text(out, "\r\n");
+        llmc_mock_put(out, "Connection: close\r\n");
+    llmc_mock_put(out, "\r\n");
 }
 
 static void add_step(struct assembly *assembly, size_t end, int64_t delay_ms)
@@ -105,7 +105,7 @@ static void add_piece(struct assembly *assembly, size_t from, size_t to)
         assembly->cut = out->length + ((size_t)cut_at - from);
     llmc_buffer_add(out, assembly->body->bytes.data + from, to - from);
     if (assembly->chunked)
-        llmc_buffer_add_text(out, "\r\n");
+        llmc_mock_put(out, "\r\n");
 }
 
 static void add_pieces(struct assembly *assembly)
@@ -125,7 +125,7 @@ static void add_pieces(struct assembly *assembly)
     if (from < body->bytes.length || !body->cut_count)
         add_piece(assembly, from, body->bytes.length);
     if (assembly->chunked)
-        llmc_buffer_add_text(&assembly->out, "0\r\n\r\n");
+        llmc_mock_put(&assembly->out, "0\r\n\r\n");
 }
 
 /* Which end and which framing the faults ask for. */
@@ -364,7 +364,7 @@ llmc_mock_wire *llmc_mock_wire_of_json(const llmc_allocator *allocator, const ll
     llmc_mock_body body;
     llmc_mock_body_init(&body, allocator);
     body.status = status;
-    llmc_buffer_add_text(&body.bytes, json);
+    llmc_mock_put(&body.bytes, json);
     llmc_mock_wire *wire = llmc_mock_wire_assemble(allocator, &body, question, NULL);
     llmc_mock_body_free(&body);
     return wire;

@@ -312,7 +312,7 @@ static progress feed(llmc_mock_server *server, llmc_mock_connection *connection,
         llmc_buffer_free(&connection->in);
         return connection->wire ? DONE : DEAD;
     }
-    connection->close_after = !request->keep_alive;
+    connection->close_after = !request->keep_alive || request->method == LLMC_HTTP_HEAD; /* whose refusal has a body */
     connection->continued = false;
     begin_wire(server, connection, llmc_mock_answer_request(server, request, bytes, &connection->number));
     return connection->wire && set_aside(connection, bytes, request->next, length) ? DONE : DEAD;
