@@ -199,6 +199,10 @@ llmcost_status llmc_config_leaf(const llmc_settings *settings, const char *name,
     const llmc_provider *found = slash && slash[1] ? llmc_config_provider(settings, name, (size_t)(slash - name)) : NULL;
     if (found)
         return make_leaf(settings, found, slash + 1, arena, out, reason);
+    if (slash && !slash[1]) {
+        snprintf(reason, LLMC_REASON_BYTES, "no model is named behind \"%.256s\"", name);
+        return LLMCOST_E_UNKNOWN_MODEL;
+    }
     for (size_t i = 0; i < settings->provider_count; i++) {
         const llmc_provider *provider = &settings->providers[i];
         if (!provider_has(settings, provider, name))
