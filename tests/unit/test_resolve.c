@@ -4,6 +4,7 @@
 #include "../support/config_reading.h"
 #include "../support/failing_allocator.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -16,22 +17,12 @@ static const char *const environment[] = { "OPENAI_API_KEY=sk-openai", "ANTHROPI
 
 static config_reading good(const char *config)
 {
-    config_reading reading;
-    config_reading_begin(&reading, config, environment);
-    if (reading.status)
-        fail_msg("%s: %s", config, llmcost_error_message(&reading.error));
-    return reading;
+    return config_reading_good(config, environment);
 }
 
 static void bad_has(const char *config, const char *words)
 {
-    config_reading reading;
-    config_reading_begin(&reading, config, environment);
-    if (!strstr(llmcost_error_message(&reading.error), words))
-        fail_msg("\"%s\" is not in: %s", words, llmcost_error_message(&reading.error));
-    assert_int_equal(reading.status, LLMCOST_E_CONFIG);
-    assert_null(reading.settings);
-    config_reading_end(&reading);
+    config_reading_bad_has(config, environment, words);
 }
 
 /* {"providers": {"openai": {}}, <members>} */
@@ -315,31 +306,107 @@ static void test_fingerprints(void **state)
     config_reading_end(&reading);
 }
 
-static void test_without_memory(void **state)
+/* More names than are remembered: each means the same every time. */
+static void test_many_names(void **state)
 {
     (void)state;
     config_reading reading = good(with_openai("\"currency\": \"USD\""));
-    for (long n = 1;; n++) {
-        failing_allocator failing;
-        failing_allocator_init(&failing, n);
-        llmc_arena arena;
-        llmc_arena_init(&arena, &failing.allocator, NULL, 0);
-        const llmc_route *route;
-        llmcost_status status = llmc_settings_resolve(reading.settings, "openai/x", &arena, &route, &reading.error);
-        assert_int_equal(status, failing.failed ? LLMCOST_E_MEMORY : LLMCOST_OK);
-        llmc_arena_clear(&arena);
-        assert_int_equal(failing.live, 0);
-        if (!failing.failed)
-            break;
+    char name[40];
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < 2000; i++) {
+            snprintf(name, sizeof name, "openai/m%d", i);
+            const llmc_route *leaf = resolve(&reading, name);
+            assert_string_equal(leaf->name, name);
+            assert_string_equal(leaf->model, name + 7);
+        }
     }
     config_reading_end(&reading);
+
+    reading = good(with_openai("\"currency\": \"USD\""));
+    const llmc_route *bare = resolve(&reading, "gpt-4o");
+    assert_ptr_equal(bare, resolve(&reading, "gpt-4o"));
+    assert_ptr_not_equal(bare, resolve(&reading, "openai/gpt-4o"));
+    assert_string_equal(bare->name, "openai/gpt-4o");
+    char *longest = calloc(1, 300);
+    memset(longest, 'x', 256);
+    memcpy(longest, "openai/", 7);
+    assert_string_equal(resolve(&reading, longest)->name, longest);
+    free(longest);
+    config_reading_end(&reading);
+}
+
+static void *resolve_many(void *user)
+{
+    const llmc_settings *settings = user;
+    llmcost_error error;
+    llmc_arena arena;
+    const llmc_route *route;
+    char name[40];
+    size_t wrong = 0;
+    llmc_error_init(&error, &llmc_allocator_system);
+    for (int i = 0; i < 20000; i++) {
+        llmc_arena_init(&arena, &llmc_allocator_system, NULL, 0);
+        snprintf(name, sizeof name, "openai/m%d", i % 200);
+        if (llmc_settings_resolve(settings, name, &arena, &route, &error) || strcmp(route->name, name) != 0)
+            wrong++;
+        llmc_arena_clear(&arena);
+    }
+    llmc_error_clear(&error);
+    return (void *)wrong;
+}
+
+static void test_threads(void **state)
+{
+    (void)state;
+    config_reading reading = good(with_openai("\"currency\": \"USD\""));
+    pthread_t threads[4];
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, resolve_many, reading.settings), 0);
+    for (size_t i = 0; i < 4; i++) {
+        void *wrong;
+        pthread_join(threads[i], &wrong);
+        assert_null(wrong);
+    }
+    config_reading_end(&reading);
+}
+
+/* The remembering fails first, then the arena of the call: only without both there is no answer. */
+static void test_without_memory(void **state)
+{
+    (void)state;
+    failing_allocator failing;
+    failing_allocator_init(&failing, 0);
+    llmcost_error error;
+    llmc_error_init(&error, &llmc_allocator_system);
+    llmc_settings *settings;
+    const llmc_route *route;
+    assert_int_equal(llmc_settings_read(&settings, with_openai("\"currency\": \"USD\""), &failing.allocator, test_environment, (void *)environment, &error), LLMCOST_OK);
+
+    failing_allocator calls;
+    failing_allocator_init(&calls, 1);
+    llmc_arena arena;
+    llmc_arena_init(&arena, &calls.allocator, NULL, 0);
+    failing.fail_at = failing.calls + 1;
+    assert_int_equal(llmc_settings_resolve(settings, "openai/x", &arena, &route, &error), LLMCOST_E_MEMORY);
+    assert_null(route);
+    failing.fail_at = failing.calls + 1;
+    assert_int_equal(llmc_settings_resolve(settings, "openai/x", &arena, &route, &error), LLMCOST_OK);
+    assert_int_equal(calls.live, 1);
+    assert_string_equal(route->name, "openai/x");
+    assert_int_equal(llmc_settings_resolve(settings, "openai/x", &arena, &route, &error), LLMCOST_OK);
+    assert_int_equal(calls.live, 1);
+    llmc_arena_clear(&arena);
+    llmc_settings_free(settings);
+    llmc_error_clear(&error);
+    assert_int_equal(failing.live, 0);
+    assert_int_equal(calls.live, 0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names),       cmocka_unit_test(test_names_that_fail), cmocka_unit_test(test_escalation),     cmocka_unit_test(test_routes_that_fail),
-        cmocka_unit_test(test_deep_routes), cmocka_unit_test(test_fingerprints),    cmocka_unit_test(test_without_memory),
+        cmocka_unit_test(test_deep_routes), cmocka_unit_test(test_fingerprints),    cmocka_unit_test(test_many_names),      cmocka_unit_test(test_threads),        cmocka_unit_test(test_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
