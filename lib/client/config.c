@@ -48,11 +48,14 @@ static llmcost_status read_baseline(llmc_config *config, const llmc_config_node 
     llmcost_status status = llmc_config_name(config, node, &name);
     if (status)
         return status;
-    status = llmc_settings_resolve(settings, name, &settings->arena, &settings->baseline, config->error);
+    char reason[LLMC_REASON_BYTES];
+    settings->baseline = llmc_config_known_name(settings, name);
+    if (!settings->baseline)
+        status = llmc_config_leaf(settings, name, &settings->arena, &settings->baseline, reason);
     if (status == LLMCOST_E_MEMORY)
-        return status;
+        return llmc_config_no_memory(config);
     if (status)
-        return llmc_config_fail(config, node, "\"baseline\": %s", config->error->message ? config->error->message : name);
+        return llmc_config_fail(config, node, "\"baseline\": %s", reason);
     return settings->baseline->kind == LLMC_ROUTE_LEAF ? LLMCOST_OK : llmc_config_fail(config, node, "\"baseline\" must be a model, and \"%.200s\" is a route", name);
 }
 
@@ -113,8 +116,10 @@ static llmcost_status read_any(llmc_config *config, const char *source)
 {
     if (!source)
         return read_environment(config);
-    if (source[strspn(source, " \t\r\n")] == '{')
-        return read_text(config, "config", source, strlen(source));
+    if (source[strspn(source, " \t\r\n")] == '{') {
+        size_t bytes = strnlen(source, LLMC_CONFIG_MAX_FILE_BYTES + 1);
+        return bytes <= LLMC_CONFIG_MAX_FILE_BYTES ? read_text(config, "config", source, bytes) : llmc_config_fail(config, NULL, "the config is larger than 16 MB");
+    }
     return read_path(config, source);
 }
 
@@ -127,7 +132,8 @@ llmcost_status llmc_settings_read(llmc_settings **out, const char *config, const
     if (!settings)
         return llmc_config_no_memory(&reading);
     llmc_arena_init(&settings->arena, allocator, NULL, 0);
-    llmcost_status status = llmc_catalog_new(&settings->catalog, allocator, error);
+    settings->leaves = llmc_leaf_memo_new(&settings->arena);
+    llmcost_status status = settings->leaves ? llmc_catalog_new(&settings->catalog, allocator, error) : llmc_config_no_memory(&reading);
     if (!status)
         status = read_any(&reading, config);
     if (status) {
@@ -147,6 +153,7 @@ void llmc_settings_free(llmc_settings *settings)
         for (size_t k = 0; k < settings->providers[i].key_count; k++)
             llmc_secret_free(&settings->providers[i].keys[k], allocator);
     }
+    llmc_leaf_memo_free(settings->leaves, allocator);
     llmc_catalog_free(settings->catalog);
     llmc_arena_clear(&settings->arena);
     llmc_free(allocator, settings);

@@ -88,9 +88,14 @@ llmcost_status llmc_config_money_rules(llmc_config *config, const llmc_config_no
 /* ---- names of models (config_resolve.c) ---- */
 
 enum { LLMC_REASON_BYTES = 700 };
+const llmc_route *llmc_config_known_name(const llmc_settings *settings, const char *name); /* a route or an alias; NULL: none */
 /* "provider/model" or a bare name; reason says why not. */
 llmcost_status llmc_config_leaf(const llmc_settings *settings, const char *name, llmc_arena *arena, const llmc_route **out, char reason[LLMC_REASON_BYTES]);
 const llmc_provider *llmc_config_provider(const llmc_settings *settings, const char *name, size_t bytes); /* NULL: not configured */
+/* The same, remembering: for names of requests (config_leaves.c). *out is NULL after a failure. */
+llmcost_status llmc_leaf_memo_resolve(const llmc_settings *settings, const char *name, llmc_arena *arena, const llmc_route **out, char reason[LLMC_REASON_BYTES]);
+struct llmc_leaf_memo *llmc_leaf_memo_new(llmc_arena *arena);
+void llmc_leaf_memo_free(struct llmc_leaf_memo *memo, const llmc_allocator *allocator); /* what it remembers; NULL is fine */
 void llmc_route_fingerprint(llmc_route *route); /* of a node whose children have theirs */
 
 #endif

@@ -336,8 +336,10 @@ static void document_key(llmc_buffer *out, const config_key *key)
     llmc_buffer_add_format(out, "| `%s` | ", key->name);
     document_value(out, key);
     llmc_buffer_add_text(out, " | ");
-    if (key->fallback)
-        llmc_buffer_add_format(out, *key->fallback ? "`%s`" : "empty", key->fallback);
+    if (key->fallback && !*key->fallback)
+        llmc_buffer_add_text(out, "empty");
+    else if (key->fallback)
+        llmc_buffer_add_format(out, "`%s`", key->fallback);
     llmc_buffer_add_text(out, " | ");
     llmc_buffer_add_text(out, key->text);
     llmc_buffer_add_text(out, " |\n");
@@ -347,7 +349,8 @@ llmcost_status llmc_config_document(llmc_buffer *out)
 {
     for (size_t i = 0; i < LLMC_SECTION_COUNT; i++) {
         const struct section *section = &sections[i];
-        llmc_buffer_add_format(out, *section->name ? "%s### `%s`\n\n" : "%s### The config%s\n\n", i ? "\n" : "", section->name);
+        if (i)
+            llmc_buffer_add_format(out, "\n### `%s`\n\n", section->name);
         llmc_buffer_add_format(out, "%s\n\n| key | value | default | meaning |\n|---|---|---|---|\n", section->text);
         for (size_t k = 0; k < section->count; k++)
             document_key(out, &section->keys[k]);

@@ -199,6 +199,10 @@ llmcost_status llmc_config_leaf(const llmc_settings *settings, const char *name,
     const llmc_provider *found = slash && slash[1] ? llmc_config_provider(settings, name, (size_t)(slash - name)) : NULL;
     if (found)
         return make_leaf(settings, found, slash + 1, arena, out, reason);
+    if (slash && !slash[1]) {
+        snprintf(reason, LLMC_REASON_BYTES, "no model is named behind \"%.256s\"", name);
+        return LLMCOST_E_UNKNOWN_MODEL;
+    }
     for (size_t i = 0; i < settings->provider_count; i++) {
         const llmc_provider *provider = &settings->providers[i];
         if (!provider_has(settings, provider, name))
@@ -211,7 +215,7 @@ llmcost_status llmc_config_leaf(const llmc_settings *settings, const char *name,
 }
 
 /* Routes and aliases are sorted by name. */
-static const llmc_route *find_name(const llmc_settings *settings, const char *name)
+const llmc_route *llmc_config_known_name(const llmc_settings *settings, const char *name)
 {
     size_t low = 0, high = settings->name_count;
     while (low < high) {
@@ -230,13 +234,13 @@ static const llmc_route *find_name(const llmc_settings *settings, const char *na
 llmcost_status llmc_settings_resolve(const llmc_settings *settings, const char *name, llmc_arena *arena, const llmc_route **out, llmcost_error *error)
 {
     char reason[LLMC_REASON_BYTES];
-    *out = name ? find_name(settings, name) : NULL;
+    *out = name ? llmc_config_known_name(settings, name) : NULL;
     if (*out)
         return LLMCOST_OK;
     const char *flaw = flaw_of_name(name);
     if (flaw)
         return llmc_error_set(error, LLMCOST_E_INVALID, "%s", flaw);
-    llmcost_status status = llmc_config_leaf(settings, name, arena, out, reason);
+    llmcost_status status = llmc_leaf_memo_resolve(settings, name, arena, out, reason);
     return status ? llmc_error_set(error, status, "%s", reason) : LLMCOST_OK;
 }
 

@@ -18,4 +18,12 @@ void config_reading_begin(config_reading *reading, const char *config, const cha
 void config_reading_end(config_reading *reading);
 const llmc_provider *config_reading_provider(const config_reading *reading, const char *name);
 
+
+/* These fail the running test where it comes out otherwise. */
+config_reading config_reading_good(const char *config, const char *const *environment);
+void config_reading_bad(const char *config, const char *const *environment, llmcost_status status, const char *message); /* exactly this message */
+void config_reading_bad_has(const char *config, const char *const *environment, const char *words);                      /* E_CONFIG, and these words in it */
+/* Every allocation fails once: a clear status, and nothing is left behind. */
+void config_reading_sweep(const char *config, const char *const *environment);
+
 #endif
