@@ -97,7 +97,8 @@ static llmc_tool_builder *tool_at(llmc_answer_builder *builder, llmc_choice_buil
     if (!room_at(builder, (void **)&choice->tools, &choice->tool_capacity, index, LLMC_ANSWER_MAX_TOOL_CALLS, sizeof *choice->tools))
         return NULL;
     while (choice->tool_count <= index) {
-        llmc_buffer *buffers[] = BUFFERS_OF_TOOL(&choice->tools[choice->tool_count++]);
+        llmc_tool_builder *tool = &choice->tools[choice->tool_count++];
+        llmc_buffer *buffers[] = BUFFERS_OF_TOOL(tool);
         init_buffers(buffers, COUNT(buffers), builder->allocator);
     }
     return &choice->tools[index];
