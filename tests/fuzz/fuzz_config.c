@@ -1,5 +1,5 @@
 /* Any text as a config; what is read must resolve names without harm. */
-#include "call/settings.h"
+#include "policy/settings.h"
 
 #include <stdlib.h>
 #include <string.h>
