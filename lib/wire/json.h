@@ -1,9 +1,10 @@
 /*
  * JSON on the hot path, without trees: a one-pass reader over bytes that are all there, and a writer into a buffer.
  *
- * What jansson accepts is accepted and read alike. Beyond it, because paid answers contain them: U+0000, lone
- * surrogates, and numbers of any size in members that nobody reads. Anything else that is no JSON is a failure, which
- * sticks: after it every read returns false, so a caller checks once, at the end.
+ * What jansson accepts is accepted and read alike, with two differences: nesting ends at LLMC_JSON_MAX_DEPTH (jansson:
+ * 2,048), and of members with the same name all are met in turn (jansson keeps the last). Beyond jansson, because paid
+ * answers contain them: U+0000, lone surrogates, and numbers of any size in members that nobody reads. Anything else
+ * that is no JSON is a failure, which sticks: after it every read returns false, so a caller checks once, at the end.
  *
  * Reading goes along the structure:
  *
@@ -73,7 +74,7 @@ static inline bool llmc_json_key_is(const llmc_json_key *key, const char *name) 
 bool llmc_json_span_string(llmc_json *json, llmc_json_span *out); /* no copy */
 bool llmc_json_string(llmc_json *json, llmc_buffer *out);         /* appends the decoded text */
 bool llmc_json_integer(llmc_json *json, int64_t *out);  /* whole numbers within int64; 12.0 and 1e3 are whole; others: false */
-bool llmc_json_double(llmc_json *json, double *out);    /* independent of the locale */
+bool llmc_json_double(llmc_json *json, double *out);    /* independent of the locale; beyond the range: false */
 bool llmc_json_bool(llmc_json *json, bool *out);
 
 bool llmc_json_skip(llmc_json *json);                      /* any value */
