@@ -27,6 +27,7 @@ typedef struct value_node {
     struct value_node *chain;  /* in its bucket; never changes */
     struct value_node *before; /* the value that came before it, for walking over all; never changes */
     uint64_t hash;
+    size_t bytes;              /* of its text */
     llmc_row_kind kind;
     llmc_row *rows[SHARDS];    /* each under its shard's lock; NULL: that shard never met it */
     llmc_row merged;           /* under the report's lock */
@@ -76,22 +77,21 @@ static void add_capped(int64_t *to, int64_t more)
         *to = more < 0 ? INT64_MIN : INT64_MAX;
 }
 
-/* All figures at once, then a look whether any of them wrapped. */
-static void row_add(llmc_row *to, const llmc_row *from)
+/* All figures at once, then a look whether any of them wrapped: then once more, with care. */
+static void row_add(llmc_row *restrict to, const llmc_row *restrict from)
 {
-    llmc_row sum;
     uint64_t wrapped = 0;
     for (size_t i = 0; i < LLMC_FIGURE_COUNT; i++) {
-        uint64_t a = (uint64_t)to->figure[i], b = (uint64_t)from->figure[i];
-        sum.figure[i] = (int64_t)(a + b);
-        wrapped |= (a ^ (a + b)) & (b ^ (a + b));
+        uint64_t a = (uint64_t)to->figure[i], b = (uint64_t)from->figure[i], sum = a + b;
+        to->figure[i] = (int64_t)sum;
+        wrapped |= (a ^ sum) & (b ^ sum);
     }
-    if (!(wrapped >> 63)) {
-        *to = sum;
+    if (!(wrapped >> 63))
         return;
-    }
-    for (size_t i = 0; i < LLMC_FIGURE_COUNT; i++)
+    for (size_t i = 0; i < LLMC_FIGURE_COUNT; i++) {
+        to->figure[i] = (int64_t)((uint64_t)to->figure[i] - (uint64_t)from->figure[i]);
         add_capped(&to->figure[i], from->figure[i]);
+    }
 }
 
 /* ---- making and freeing ---- */
@@ -102,6 +102,7 @@ static value_node *node_new(llmc_totals *totals, llmc_row_kind kind, const char 
     if (!node)
         return NULL;
     node->kind = kind;
+    node->bytes = bytes;
     memcpy(node->text, text, bytes);
     return node;
 }
@@ -208,10 +209,10 @@ void llmc_totals_free(llmc_totals *totals)
 
 /* ---- adding ---- */
 
-static value_node *find_value(const dimension *of, const char *text, uint64_t hash)
+static value_node *find_value(const dimension *of, const char *text, size_t bytes, uint64_t hash)
 {
     value_node *node = atomic_load_explicit(&of->buckets[hash & (of->bucket_count - 1)], memory_order_acquire);
-    while (node && (node->hash != hash || strcmp(node->text, text) != 0))
+    while (node && (node->hash != hash || node->bytes != bytes || memcmp(node->text, text, bytes) != 0))
         node = node->chain;
     return node;
 }
@@ -219,7 +220,7 @@ static value_node *find_value(const dimension *of, const char *text, uint64_t ha
 static value_node *add_value(llmc_totals *totals, dimension *of, const char *text, size_t bytes, uint64_t hash)
 {
     pthread_mutex_lock(&totals->adding);
-    value_node *node = find_value(of, text, hash); /* another thread may have been first */
+    value_node *node = find_value(of, text, bytes, hash); /* another thread may have been first */
     if (!node && of->count < totals->settings.max_values && (node = node_new(totals, LLMC_ROW_VALUE, text, bytes))) {
         _Atomic(value_node *) *bucket = &of->buckets[hash & (of->bucket_count - 1)];
         node->hash = hash;
@@ -242,7 +243,7 @@ static llmc_row *find_row(llmc_totals *totals, dimension *of, const char *text, 
     if (bytes > MAX_VALUE_BYTES)
         return of->other->rows[shard];
     uint64_t hash = llmc_hash64(text, bytes, totals->seed);
-    value_node *node = find_value(of, text, hash);
+    value_node *node = find_value(of, text, bytes, hash);
     if (!node)
         node = add_value(totals, of, text, bytes, hash);
     if (node && !node->rows[shard])
