@@ -54,7 +54,7 @@ help:
 ## all          the static and the shared library, in build/
 ## deps         install by package name what build and tests need (Debian); nothing where it is all there
 deps:
-	@sh tools/deps.sh
+	@sh tests/tools/deps.sh
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -88,6 +88,11 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(STATIC)
 tests: $(UNIT_TESTS) $(SYSTEM_TESTS)
 .PHONY: tests
 
+# The loopback provider as a program, for tests in other languages.
+$(BUILD)/llmcost-mock: $(BUILD)/tests/tools/mock_main.o $(STATIC)
+	@$(if $(V),,echo "  link $@")
+	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $^ $(LDFLAGS) $(LIBS)
+
 FUZZ_SECONDS ?= 20
 ## fuzz         every fuzz target for FUZZ_SECONDS (20) each, from the seeds in tests/fuzz/seeds
 fuzz:
@@ -95,6 +100,8 @@ fuzz:
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) sh tests/fuzz/run.sh $(BUILD)/fuzz/tests/fuzz
 fuzz-targets: $(FUZZERS)
 .PHONY: fuzz fuzz-targets
+
+-include tests/tests.mk tests/bench/bench.mk examples/examples.mk bindings/python/python.mk pkgconfig/install.mk
 
 ## clean        remove build/
 clean:

@@ -1,6 +1,9 @@
 #include "base/text.h"
 
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 /* Length of the well-formed UTF-8 character at text, 0 where there is none. */
 static size_t character_bytes(const unsigned char *text, size_t bytes)
@@ -21,23 +24,48 @@ static size_t character_bytes(const unsigned char *text, size_t bytes)
     return 0;
 }
 
+/* How far the text is ASCII, give or take a step. Most text is all ASCII, and passes by here. */
+static size_t ascii_bytes(const char *text, size_t bytes)
+{
+    size_t at = 0;
+#ifdef __SSE2__
+    for (; bytes - at >= 64; at += 64) {
+        const __m128i *from = (const __m128i *)(const void *)(text + at);
+        __m128i low = _mm_or_si128(_mm_loadu_si128(from), _mm_loadu_si128(from + 1));
+        __m128i high = _mm_or_si128(_mm_loadu_si128(from + 2), _mm_loadu_si128(from + 3));
+        if (_mm_movemask_epi8(_mm_or_si128(low, high)))
+            break;
+    }
+#endif
+    const uint64_t high = UINT64_C(0x8080808080808080);
+    uint64_t eight;
+    for (; bytes - at >= sizeof eight; at += sizeof eight) {
+        memcpy(&eight, text + at, sizeof eight);
+        if (eight & high)
+            return at;
+    }
+    if (bytes < sizeof eight) {
+        while (at < bytes && !(text[at] & 0x80))
+            at++;
+        return at;
+    }
+    memcpy(&eight, text + bytes - sizeof eight, sizeof eight); /* the rest, once more with what stands before it */
+    return eight & high ? at : bytes;
+}
+
 bool llmc_utf8_valid(const char *text, size_t bytes)
 {
     size_t at = 0;
     while (at < bytes) {
-        uint64_t eight;
-        while (bytes - at >= sizeof eight) { /* most text is ASCII: eight bytes at a time */
-            memcpy(&eight, text + at, sizeof eight);
-            if (eight & UINT64_C(0x8080808080808080))
+        at += ascii_bytes(text + at, bytes - at);
+        while (at < bytes) {
+            size_t length = character_bytes((const unsigned char *)text + at, bytes - at);
+            if (!length)
+                return false;
+            at += length;
+            if (length == 1)
                 break;
-            at += sizeof eight;
         }
-        if (at == bytes)
-            break;
-        size_t length = character_bytes((const unsigned char *)text + at, bytes - at);
-        if (!length)
-            return false;
-        at += length;
     }
     return true;
 }

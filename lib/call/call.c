@@ -102,8 +102,11 @@ static void finish(llmc_call *call)
         take_outcome(call);
     llmc_leg_destroy(call->root);
     detach_slot(call);
-    if (call->mode != LLMC_CALL_DETACHED && client->services.on_receipt)
+    if (call->mode != LLMC_CALL_DETACHED && client->services.on_receipt) {
+        llmc_callback_begin(client);
         client->services.on_receipt(call->response, client->services.on_receipt_user);
+        llmc_callback_end(client);
+    }
     if (call->done)
         call->done(call);
 }

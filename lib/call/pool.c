@@ -185,24 +185,19 @@ static void cancel_everything(llmc_slot *slot)
     }
 }
 
-static bool nothing_leased(llmc_pool *pool)
-{
-    return pool->leased == 0;
-}
-
 /* Blocking calls in other threads see cancel_all when their driver wakes, cancel their calls and give the driver back. */
 static void wait_for_leases(llmcost_client *client)
 {
     llmc_pool *pool = &client->pool;
     pthread_mutex_lock(&pool->lock);
-    while (!nothing_leased(pool)) {
+    while (pool->leased > 0 || !llmc_client_is_empty(client)) {
         for (llmc_slot *slot = pool->all; slot; slot = slot->next_all) {
             atomic_store(&slot->cancel_all, true);
             llmc_driver_wake(&slot->driver);
         }
         struct timespec until;
         clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += 50000000;
+        until.tv_nsec += 5000000;
         if (until.tv_nsec >= 1000000000) {
             until.tv_sec++;
             until.tv_nsec -= 1000000000;

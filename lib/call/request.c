@@ -9,6 +9,9 @@
 #include "call/call.h"
 #include "call/request.h"
 
+#include <stdarg.h>
+#include <stdio.h>
+
 enum { MAX_STRUCT_BYTES = 1 << 14 };
 
 /* The layout of one kind of struct: ours, and the caller's. */
@@ -84,34 +87,52 @@ static bool lay_over(void *ours, const void *theirs, const layout *sizes)
     return is_zero((const char *)theirs + known, sizes->theirs - known);
 }
 
-/* An array in our layout, in the arena. field: its name in messages. */
-static llmcost_status lay_array(const import *in, const char *field, const void *theirs, uint32_t count, int kind, void **out)
+/* Which array is laid over, for messages. */
+typedef struct place {
+    int32_t message; /* the one that holds it; -1: the request does */
+    const char *field;
+} place;
+
+__attribute__((format(printf, 3, 4), cold)) static llmcost_status refuse_array(const import *in, const place *at, const char *format, ...)
+{
+    char outer[32] = "", why[160];
+    if (at->message >= 0)
+        snprintf(outer, sizeof outer, "messages[%d].", (int)at->message);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(why, sizeof why, format, arguments);
+    va_end(arguments);
+    return llmc_error_set(in->error, LLMCOST_E_INVALID, "%s%s%s", outer, at->field, why);
+}
+
+/* An array in our layout, in the arena. */
+static llmcost_status lay_array(const import *in, place at, const void *theirs, uint32_t count, int kind, void **out)
 {
     const layout *sizes = &in->layouts[kind];
     *out = NULL;
     if (!count)
         return LLMCOST_OK;
     if (!theirs)
-        return llmc_error_set(in->error, LLMCOST_E_INVALID, "%s is NULL, but its count is %u", field, count);
+        return refuse_array(in, &at, " is NULL, but its count is %u", count);
     if (count > LLMC_REQUEST_MAX_ITEMS)
-        return llmc_error_set(in->error, LLMCOST_E_INVALID, "%s has %u items: more than %d make no sense", field, count, LLMC_REQUEST_MAX_ITEMS);
+        return refuse_array(in, &at, " has %u items: more than %d make no sense", count, LLMC_REQUEST_MAX_ITEMS);
     char *items = llmc_arena_calloc(in->arena, count, sizes->ours);
     if (!items)
         return no_memory(in);
     for (uint32_t i = 0; i < count; i++) {
         if (!lay_over(items + (size_t)i * sizes->ours, (const char *)theirs + (size_t)i * sizes->theirs, sizes))
-            return llmc_error_set(in->error, LLMCOST_E_INVALID, "%s[%u] sets a field that this version of the library does not know", field, i);
+            return refuse_array(in, &at, "[%u] sets a field that this version of the library does not know", i);
     }
     *out = items;
     return LLMCOST_OK;
 }
 
-static llmcost_status lay_message(const import *in, llmcost_message *message)
+static llmcost_status lay_message(const import *in, int32_t index, llmcost_message *message)
 {
     void *parts, *calls;
-    llmcost_status status = lay_array(in, "parts", message->parts, message->part_count, PART, &parts);
+    llmcost_status status = lay_array(in, (place){ index, "parts" }, message->parts, message->part_count, PART, &parts);
     if (!status)
-        status = lay_array(in, "tool_calls", message->tool_calls, message->tool_call_count, TOOL_CALL, &calls);
+        status = lay_array(in, (place){ index, "tool_calls" }, message->tool_calls, message->tool_call_count, TOOL_CALL, &calls);
     if (status)
         return status;
     message->parts = parts;
@@ -128,13 +149,13 @@ static llmcost_status lay_request(const import *in, const llmcost_request *their
     if (!lay_over(ours, theirs, &in->layouts[REQUEST]))
         return llmc_error_set(in->error, LLMCOST_E_INVALID, "the request sets a field that this version of the library does not know");
     void *messages, *tools, *tags;
-    llmcost_status status = lay_array(in, "messages", ours->messages, ours->message_count, MESSAGE, &messages);
+    llmcost_status status = lay_array(in, (place){ -1, "messages" }, ours->messages, ours->message_count, MESSAGE, &messages);
     if (!status)
-        status = lay_array(in, "tools", ours->tools, ours->tool_count, TOOL, &tools);
+        status = lay_array(in, (place){ -1, "tools" }, ours->tools, ours->tool_count, TOOL, &tools);
     if (!status)
-        status = lay_array(in, "tags", ours->tags, ours->tag_count, TAG, &tags);
+        status = lay_array(in, (place){ -1, "tags" }, ours->tags, ours->tag_count, TAG, &tags);
     for (uint32_t i = 0; !status && i < ours->message_count; i++)
-        status = lay_message(in, &((llmcost_message *)messages)[i]);
+        status = lay_message(in, (int32_t)i, &((llmcost_message *)messages)[i]);
     if (status)
         return status;
     ours->messages = messages;

@@ -62,14 +62,22 @@ static llmcost_status check_text(checker *check, const char *field, const char *
     return llmc_utf8_valid(text, bytes) ? LLMCOST_OK : fail(check, field, "is not valid UTF-8");
 }
 
-/* A text of one line. NULL is fine. */
+/* A text of one line. NULL is fine. One pass, since such texts are short and many. */
 static llmcost_status check_line(checker *check, const char *field, const char *text)
 {
+    const unsigned char *at = (const unsigned char *)text;
+    unsigned char seen = 0;
     if (!text)
         return LLMCOST_OK;
-    if (!llmc_text_is_header_safe(text))
-        return fail(check, field, "holds a control character");
-    return check_text(check, field, text, 0);
+    for (; *at; at++) {
+        if (*at < 0x20 || *at == 0x7F)
+            return fail(check, field, "holds a control character");
+        seen |= *at;
+    }
+    size_t bytes = (size_t)((const char *)at - text);
+    if (seen & 0x80 && !llmc_utf8_valid(text, bytes))
+        return fail(check, field, "is not valid UTF-8");
+    return add_bytes(check, field, bytes);
 }
 
 /* A short line that must be there. */
@@ -79,9 +87,11 @@ static llmcost_status check_name(checker *check, const char *field, const char *
         return fail(check, field, "is missing");
     if (!*text)
         return fail(check, field, "is empty");
-    if (strnlen(text, MAX_NAME_BYTES + 1) > MAX_NAME_BYTES)
+    size_t before = check->bytes;
+    llmcost_status status = check_line(check, field, text);
+    if (!status && check->bytes - before > MAX_NAME_BYTES)
         return fail(check, field, "is longer than %d bytes", MAX_NAME_BYTES);
-    return check_line(check, field, text);
+    return status;
 }
 
 static llmcost_status check_optional_name(checker *check, const char *field, const char *text)

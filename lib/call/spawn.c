@@ -32,6 +32,7 @@ llmcost_leg *llmc_leg_spawn(llmcost_leg *parent, const llmc_spawn *spawn)
  */
 static void detached_done(llmc_call *call)
 {
+    atomic_fetch_sub(&call->client->services.detached, 1);
     llmc_response_unref(call->response);
 }
 
@@ -81,6 +82,7 @@ llmcost_leg *llmc_leg_detach(llmcost_leg *leg, llmcost_phase phase)
     leg->at = (uint16_t)(index - 1);
     call->root = detached;
     llmc_response_ref(call->response);
+    atomic_fetch_add(&call->client->services.detached, 1);
     llmc_call_attach(call, leg->call->slot); /* without a deadline it cannot fail */
     return detached;
 }

@@ -97,7 +97,7 @@ static int32_t read_request_line(llmc_http_request *request, const char *head, c
             return 400;
     }
     const char *target = space + 1, *second = memchr(target, ' ', (size_t)(stop - target));
-    if (!second || second == target || stop - second != 9)
+    if (!second || *target != '/' || stop - second != 9)
         return 400;
     for (const char *at = target; at < second; at++) {
         if ((unsigned char)*at <= 0x20 || *at == 0x7F)

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -96,6 +97,16 @@ static void close_others(const llmc_mock_server *server)
     close_range(from, ~0u, 0);
 }
 
+/* The child is ours alone, so it may take as many connections as it is let. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static llmcost_status start_child(llmcost_mock *mock, llmcost_error *error)
 {
     pid_t child = fork();
@@ -103,6 +114,7 @@ static llmcost_status start_child(llmcost_mock *mock, llmcost_error *error)
         return llmc_error_set(error, LLMCOST_E_MEMORY, "mock: no child process (errno %d)", errno);
     if (child == 0) {
         close_others(&mock->server);
+        raise_descriptor_limit();
         llmc_mock_server_run(&mock->server);
         _exit(0);
     }

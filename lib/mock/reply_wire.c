@@ -103,7 +103,8 @@ static void add_piece(struct assembly *assembly, size_t from, size_t to)
         llmc_buffer_add_format(out, "%zx\r\n", to - from);
     if (cut_at >= 0 && assembly->cut == SIZE_MAX && (size_t)cut_at <= to)
         assembly->cut = out->length + ((size_t)cut_at - from);
-    llmc_buffer_add(out, assembly->body->bytes.data + from, to - from);
+    if (to > from)
+        llmc_buffer_add(out, assembly->body->bytes.data + from, to - from);
     if (assembly->chunked)
         llmc_mock_put(out, "\r\n");
 }

@@ -56,6 +56,20 @@ void llmcost_cache_reply_send(llmcost_cache_reply *reply, const void *value, siz
 
 /* ---- a hit ---- */
 
+/* The response keeps the root's answer, so its texts may be borrowed; a child's answer goes with the child. */
+static bool name_origin(llmcost_leg *leg, llmc_line *line, const llmc_answer *answer)
+{
+    line->provider = answer->provider;
+    line->served_model = answer->model;
+    line->original = answer->receipt_id;
+    if (!leg->parent)
+        return true;
+    line->provider = llmc_arena_strdup(llmc_leg_arena(leg), answer->provider);
+    line->served_model = llmc_arena_strdup(llmc_leg_arena(leg), answer->model);
+    line->original = llmc_arena_strdup(llmc_leg_arena(leg), answer->receipt_id);
+    return line->provider && line->served_model && line->original;
+}
+
 static llmcost_verdict answer_from(llmcost_leg *leg, cache_state *state, llmc_answer *answer, int64_t stored_wall_ms)
 {
     state->hit = true;
@@ -69,9 +83,8 @@ static llmcost_verdict answer_from(llmcost_leg *leg, cache_state *state, llmc_an
     if (!line)
         return llmc_leg_out_of_memory(leg);
     line->flags |= LLMC_LINE_CACHED | LLMC_LINE_PRICED;
-    line->provider = answer->provider;
-    line->served_model = answer->model;
-    line->original = answer->receipt_id;
+    if (!name_origin(leg, line, answer))
+        return llmc_leg_out_of_memory(leg);
     line->age_ms = stored_wall_ms >= 0 ? llmc_clock_wall_ms(&leg->services->clock) - stored_wall_ms : -1;
     atomic_fetch_add_explicit(&leg->services->cache_saved_ns, (uint64_t)(answer->duration_ns > 0 ? answer->duration_ns : 0), memory_order_relaxed);
     return llmc_leg_streams(leg) ? llmc_leg_replay(leg) : LLMCOST_ANSWER;

@@ -141,7 +141,7 @@ static bool take_event(void *user, const llmcost_event *event)
     if (event->kind == LLMCOST_EVENT_USAGE)
         state->leg->usage = *event->usage;
     if (!llmc_answer_builder_add(&state->builder, event)) {
-        state->failure = LLMCOST_E_MEMORY;
+        state->failure = state->builder.too_large ? LLMCOST_E_TOO_LARGE : LLMCOST_E_MEMORY;
         return false;
     }
     if (llmc_leg_is_detached(state->leg) || llmc_leg_emit(state->leg, event))
@@ -337,7 +337,9 @@ static void settle_line(wire_state *state)
     line->model = leg->route->model;
     line->status = leg->status;
     line->http_status = state->http_status;
-    line->served_model = leg->answer ? leg->answer->model : "";
+    line->served_model = leg->answer ? llmc_arena_strdup(llmc_leg_arena(leg), leg->answer->model) : "";
+    if (!line->served_model)
+        line->served_model = "";
     line->key = state->provider->key_count ? state->provider->keys[0].fingerprint : "";
     line->duration_ms = (now - state->began_ns) / LLMC_MS;
     const char *request_id = state->answer_error.request_id ? state->answer_error.request_id : leg->error.request_id;

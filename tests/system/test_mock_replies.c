@@ -602,7 +602,8 @@ static int compute(llmcost_mock_exchange *exchange, void *user)
     assert_int_equal(llmcost_mock_exchange_text(exchange, answer, 0), LLMCOST_OK);
     llmcost_mock_exchange_usage(exchange, 11, 12, 3);
     llmcost_mock_exchange_delay(exchange, 1, -5);
-    assert_non_null(strstr(llmcost_mock_exchange_body(exchange, &bytes), "messages"));
+    const char *body = llmcost_mock_exchange_body(exchange, &bytes);
+    assert_non_null(memmem(body, bytes, "\"messages\"", 10));
     return 1;
 }
 

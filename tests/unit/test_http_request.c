@@ -81,6 +81,8 @@ static void hostile_requests(void **state)
         { "GET\r\n\r\n", 400 },
         { "GET /\r\n\r\n", 400 },
         { "GET  HTTP/1.1\r\n\r\n", 400 },
+        { "GET ?a HTTP/1.1\r\n\r\n", 400 },
+        { "GET http://a/ HTTP/1.1\r\n\r\n", 400 },
         { " / HTTP/1.1\r\n\r\n", 400 },
         { "G\tT / HTTP/1.1\r\n\r\n", 400 },
         { "GET /a\x01 HTTP/1.1\r\n\r\n", 400 },
