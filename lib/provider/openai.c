@@ -188,10 +188,11 @@ typedef struct wire_call {
 
 static bool is_same_call(const openai_call *call, const wire_call *wire, uint64_t id_hash)
 {
-    bool other_id = id_hash && call->id_hash && id_hash != call->id_hash;
-    if (other_id)
+    if (id_hash && call->id_hash && id_hash != call->id_hash)
         return false;
-    return wire->index < 0 ? id_hash == 0 || id_hash == call->id_hash : wire->index == call->wire_index;
+    if (wire->index >= 0)
+        return wire->index == call->wire_index;
+    return id_hash ? id_hash == call->id_hash : !(wire->name.bytes && call->announced); /* another name begins another call */
 }
 
 /* By index and id, latest first: some servers send no index, others the same one for every call of a turn. */
@@ -284,8 +285,8 @@ static llmcost_status decode_tool_calls(llmc_decoder *decoder, llmc_json *json, 
     llmc_json_key key;
     if (!llmc_json_array(json))
         return LLMCOST_OK;
-    while (llmc_json_next_item(json)) {
-        wire_call wire = { .index = -1 };
+    for (int64_t ordinal = 0; llmc_json_next_item(json); ordinal++) {
+        wire_call wire = { .index = decoder->stream ? -1 : ordinal };
         if (!llmc_json_object(json))
             continue;
         while (llmc_json_next_key(json, &key)) {
@@ -708,7 +709,8 @@ static llmcost_status decode_chunk(llmc_decoder *decoder, const llmc_frame *fram
     llmc_json_begin(&json, frame->data, frame->bytes);
     if (llmc_json_peek(&json) != LLMC_JSON_OBJECT) {
         llmc_json_skip(&json);
-        return llmc_json_end(&json) ? llmc_decode_error_in_success(decoder, frame, "no JSON object") : llmc_decoder_malformed(decoder, &json, NULL);
+        llmc_json_end(&json);
+        return llmc_decoder_malformed(decoder, &json, "no JSON object");
     }
     llmc_json_object(&json);
     while (!status && llmc_json_next_key(&json, &key))
