@@ -34,6 +34,7 @@ typedef struct openai_state {
     bool introduced;
     bool finish_came;
     bool byok;               /* the stated cost is a fee only */
+    bool counted;            /* this chunk holds figures */
     openai_choice *choices;
     size_t choice_count, choice_capacity;
     llmc_usage_counts counts;
@@ -138,6 +139,7 @@ static void read_usage(llmc_json *json, openai_state *state)
     llmc_json_key key;
     if (!llmc_json_object(json))
         return;
+    state->counted = true;
     while (llmc_json_next_key(json, &key)) {
         if (read_member(json, &key, counts, totals, sizeof totals / sizeof totals[0]))
             continue;
@@ -511,7 +513,7 @@ static llmcost_status decode_choice_member(llmc_decoder *decoder, llmc_json *jso
             llmc_json_skip(json);
     } else if (llmc_json_key_is(key, "finish_reason")) {
         llmc_json_span_string(json, &rest->finish);
-    } else if (llmc_json_key_is(key, "logprobs")) {
+    } else if (llmc_json_key_is(key, "logprobs") && llmc_json_peek(json) == LLMC_JSON_OBJECT) {
         llmc_json_raw(json, &rest->logprobs);
     } else if (llmc_json_key_is(key, "usage")) {
         read_usage(json, state_of(decoder));
@@ -697,7 +699,10 @@ static llmcost_status decode_rest(llmc_decoder *decoder, const openai_chunk *chu
         status = tell_sources(decoder, &chunk->citations, "citations", &state->extra_hash[0]);
     if (!status)
         status = tell_sources(decoder, &chunk->search_results, "search_results", &state->extra_hash[1]);
-    return status ? status : llmc_decoder_emit_usage(decoder, &state->counts);
+    if (status || !state->counted)
+        return status;
+    state->counted = false;
+    return llmc_decoder_emit_usage(decoder, &state->counts);
 }
 
 static llmcost_status decode_chunk(llmc_decoder *decoder, const llmc_frame *frame)
