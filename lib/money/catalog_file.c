@@ -16,10 +16,11 @@
  *       "currency": "USD", "uncertain": true, "free": true, "confirmed": true } } }
  *
  * What a model leaves out is inherited from the row that it overrides; without one, as price.c says. A figure beside
- * "tiers" holds on every day and hour. "tiers" replaces the list of tiers ([]: none); what a tier leaves out comes from
- * the old tier of the same length, else from the model. "free": all zero. Figures in another currency than the row's
- * inherit none. A token rate above 10,000 or, but for 0, below 0.001 per million tokens, or a fee above 100, is taken
- * for a mixed-up unit, unless the model says "confirmed": true.
+ * "tiers" holds on every day and hour; tiers and priority figures that are inherited cost at least as much. "tiers"
+ * replaces the list of tiers ([]: none); what a tier leaves out comes from the old tier of the same length, else from
+ * the model. "free": all zero. Figures in another currency than the row's inherit none. A token rate above 10,000 or,
+ * but for 0, below 0.001 per million tokens, or a fee above 100, is taken for a mixed-up unit, unless the model says
+ * "confirmed": true.
  *
  * Left out on purpose: dated prices and hours. A file is today's price and can be replaced.
  */

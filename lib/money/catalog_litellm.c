@@ -22,13 +22,20 @@
 static const struct {
     const char *theirs, *ours; /* theirs also with "-models" and the like behind it */
 } providers[] = {
-    { "gemini", "google" },          { "vertex_ai", "vertex" },
-    { "bedrock_converse", "bedrock" }, { "azure_text", "azure" },
-    { "dashscope", "dashscope-intl" }, { "volcengine", "doubao" },
-    { "tencent", "hunyuan" },        { "cohere_chat", "cohere" },
-    { "fireworks_ai", "fireworks" }, { "together_ai", "together" },
-    { "ollama_chat", "ollama" },     { "hosted_vllm", "vllm" },
-    { "lm_studio", "lmstudio" },     { "text-completion-openai", "openai" },
+    { "gemini", "google" },
+    { "vertex_ai", "vertex" },
+    { "bedrock_converse", "bedrock" },
+    { "azure_text", "azure" },
+    { "dashscope", "dashscope-intl" },
+    { "volcengine", "doubao" },
+    { "tencent", "hunyuan" },
+    { "cohere_chat", "cohere" },
+    { "fireworks_ai", "fireworks" },
+    { "together_ai", "together" },
+    { "ollama_chat", "ollama" },
+    { "hosted_vllm", "vllm" },
+    { "lm_studio", "lmstudio" },
+    { "text-completion-openai", "openai" },
 };
 
 static const char *const local_hosts[] = { "ollama", "vllm", "lmstudio", "llamafile", "lemonade", "xinference" };
@@ -269,7 +276,9 @@ llmcost_status llmc_catalog_load_litellm(llmc_catalog *catalog, const char *file
             return llmc_error_set(error, LLMCOST_E_MEMORY, "no memory to read %s", file);
     }
     if (!taken)
-        return llmc_error_set(error, LLMCOST_E_CONFIG, "%s holds no prices: a file of ours begins with \"llmcost_prices\": 1, a LiteLLM price map names a "
-                                                       "litellm_provider for each model", file);
+        return llmc_error_set(error, LLMCOST_E_CONFIG,
+                              "%s holds no prices: a file of ours begins with \"llmcost_prices\": 1, a LiteLLM price map names a "
+                              "litellm_provider for each model",
+                              file);
     return LLMCOST_OK;
 }

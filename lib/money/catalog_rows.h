@@ -29,8 +29,8 @@ typedef struct llmc_price {
 
 struct llmc_model {
     const char *provider, *name, *source;
-    llmc_price *prices; /* the undated base first, then its tiers and hours, dated lists, levels */
-    size_t price_count; /* 0: no token price */
+    llmc_price *prices;                   /* the undated base first, then its tiers and hours, dated lists, levels */
+    size_t price_count;                   /* 0: no token price */
     int64_t multiplier[LLMC_LEVEL_COUNT]; /* in millionths; 0: none known */
     int64_t request_most;                 /* the dearest fee per request, where the fee depends on what it asks for */
     int64_t max_output, context;

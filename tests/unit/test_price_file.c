@@ -106,6 +106,20 @@ static void test_override_holds_on_every_day_and_hour(void **state)
     assert_int_equal(rate_of(catalog, "google", "gemini-4-argon", later, LLMCOST_INPUT), 4000000);
 }
 
+static void test_inherited_tiers_cost_no_less(void **state)
+{
+    (void)state;
+    prices_load(catalog, file_with("\"openai/gpt-5.4\": {\"input\": 20, \"output\": 16}, \"openai/gpt-4o\": {\"input\": 5, \"output\": 9}"));
+    assert_int_equal(rate_at("openai", "gpt-5.4", 300000, NULL, LLMCOST_INPUT), 20000000); /* not the built-in tier's 5 */
+    assert_int_equal(rate_at("openai", "gpt-5.4", 300000, NULL, LLMCOST_OUTPUT), 22500000);
+    assert_int_equal(rate_at("openai", "gpt-5.4", 300000, NULL, LLMCOST_INPUT_CACHED), 500000);
+    assert_int_equal(rate_at("openai", "gpt-4o", 10, "priority", LLMCOST_INPUT), 5000000);
+    assert_int_equal(rate_at("openai", "gpt-4o", 10, "priority", LLMCOST_OUTPUT), 17000000);
+    prices_load(catalog, file_with("\"openai/gpt-5.4\": {\"input\": 30, \"tiers\": [{\"above_prompt_tokens\": 272000, \"output\": 40}]}"));
+    assert_int_equal(rate_at("openai", "gpt-5.4", 300000, NULL, LLMCOST_INPUT), 30000000);
+    assert_int_equal(rate_at("openai", "gpt-5.4", 300000, NULL, LLMCOST_OUTPUT), 40000000);
+}
+
 static void test_tiers(void **state)
 {
     (void)state;
@@ -145,8 +159,9 @@ static void test_tiers_hold_in_every_price_list(void **state)
 static void test_levels(void **state)
 {
     (void)state;
-    prices_load(catalog, file_with("\"house/a\": {\"input\": 1, \"output\": 4, \"cache_read\": 0.1, \"batch_multiplier\": \"0.25\", \"fast_multiplier\": 3,"
-                                   "\"priority\": {\"input\": 2}, \"tiers\": [{\"above_prompt_tokens\": 1000, \"input\": 2, \"output\": 8}]}"));
+    prices_load(catalog,
+                file_with("\"house/a\": {\"input\": 1, \"output\": 4, \"cache_read\": 0.1, \"batch_multiplier\": \"0.25\", \"fast_multiplier\": 3,"
+                          "\"priority\": {\"input\": 2}, \"tiers\": [{\"above_prompt_tokens\": 1000, \"input\": 2, \"output\": 8}]}"));
     assert_int_equal(rate_at("house", "a", 10, "batch", LLMCOST_INPUT_CACHED), 25000);
     assert_int_equal(rate_at("house", "a", 10, "fast", LLMCOST_OUTPUT), 12000000);
     assert_int_equal(rate_at("house", "a", 10, "flex", LLMCOST_OUTPUT), 4000000);
@@ -160,12 +175,14 @@ static void test_levels(void **state)
     assert_int_equal(rate_at("openai", "gpt-5.4", 10, "batch", LLMCOST_INPUT), 1000000);
     assert_int_equal(rate_at("openai", "gpt-5.4", 10, "batch", LLMCOST_INPUT_CACHED), 100000);
     assert_int_equal(rate_at("openai", "gpt-5.4", 300000, "batch", LLMCOST_INPUT), 2000000);
+    assert_int_equal(rate_at("openai", "gpt-5.4", 10, "batch", LLMCOST_OUTPUT), 7500000); /* of this side nothing is said: the multiplier */
 }
 
 static void test_multiplier_rounds_half_up(void **state)
 {
     (void)state;
-    prices_load(catalog, file_with("\"house/r\": {\"input\": \"0.001001\", \"output\": 1, \"batch_multiplier\": 0.5, \"flex_multiplier\": 0.333333}"));
+    prices_load(catalog,
+                file_with("\"house/r\": {\"input\": \"0.001001\", \"output\": 1, \"batch_multiplier\": 0.5, \"flex_multiplier\": 0.333333}"));
     assert_int_equal(rate_at("house", "r", 10, "batch", LLMCOST_INPUT), 501); /* 500.5 pico */
     assert_int_equal(rate_at("house", "r", 10, "flex", LLMCOST_INPUT), 334);  /* 333.67 */
 }
@@ -173,9 +190,11 @@ static void test_multiplier_rounds_half_up(void **state)
 static void test_new_rows(void **state)
 {
     (void)state;
-    prices_load(catalog, file_with("\"house/llama/3\": {\"input\": 1, \"output\": 2, \"cache_write_5m\": 1.25, \"cache_write_30m\": 1.5, \"cache_write_1h\": 2,"
-                                   "\"reasoning\": 3, \"audio_in\": 4, \"audio_out\": 5, \"per_request\": \"0.005\", \"max_output\": 100, \"context\": 1000,"
-                                   "\"aliases\": [\"small\", \"little\"], \"source\": \"contract 7\", \"uncertain\": true}"));
+    prices_load(
+        catalog,
+        file_with("\"house/llama/3\": {\"input\": 1, \"output\": 2, \"cache_write_5m\": 1.25, \"cache_write_30m\": 1.5, \"cache_write_1h\": 2,"
+                  "\"reasoning\": 3, \"audio_in\": 4, \"audio_out\": 5, \"per_request\": \"0.005\", \"max_output\": 100, \"context\": 1000,"
+                  "\"aliases\": [\"small\", \"little\"], \"source\": \"contract 7\", \"uncertain\": true}"));
     static const int64_t expected[LLMCOST_CLASS_COUNT] = { 1000000, 1000000, 1250000, 1500000, 2000000,
                                                            2000000, 3000000, 4000000, 5000000, INT64_C(5000000000) };
     for (int i = 0; i < LLMCOST_CLASS_COUNT; i++)
@@ -229,7 +248,8 @@ static void test_currencies(void **state)
     assert_true(llmc_model_rates(llmc_catalog_find(catalog, "openai", "gpt-5-mini"), &(llmc_price_query){ .tier = "batch" }, &rates));
     assert_string_equal(rates.currency, "USD");
     assert_int_equal(rates.rate[LLMCOST_INPUT].pico, 100000);
-    prices_refuse(catalog, "{\"llmcost_prices\": 1, \"unit\": \"per_token\", \"currency\": \"EUR\", \"models\": {\"openai/gpt-4.1\": {\"output\": 0.00001}}}",
+    prices_refuse(catalog,
+                  "{\"llmcost_prices\": 1, \"unit\": \"per_token\", \"currency\": \"EUR\", \"models\": {\"openai/gpt-4.1\": {\"output\": 0.00001}}}",
                   "openai/gpt-4.1", "\"input\" is missing");
 }
 
@@ -242,7 +262,8 @@ static void test_units_are_exact(void **state)
     assert_int_equal(rate("h", "t", LLMCOST_OUTPUT), 200000);
     assert_int_equal(rate("h", "t", LLMCOST_INPUT_CACHED), 130000);
     assert_int_equal(rate("h", "t", LLMCOST_AUDIO_IN), 70000);
-    prices_load(catalog, "{\"llmcost_prices\": 1, \"unit\": \"per_thousand_tokens\", \"models\": {\"h/k\": {\"input\": 0.000075, \"output\": \"0.01\"}}}");
+    prices_load(catalog,
+                "{\"llmcost_prices\": 1, \"unit\": \"per_thousand_tokens\", \"models\": {\"h/k\": {\"input\": 0.000075, \"output\": \"0.01\"}}}");
     assert_int_equal(rate("h", "k", LLMCOST_INPUT), 75000);
     assert_int_equal(rate("h", "k", LLMCOST_OUTPUT), 10000000);
     prices_load(catalog, file_with("\"h/m\": {\"input\": 0.075, \"output\": \"0.3\", \"cache_read\": 0.01875, \"per_request\": 1e-12}"));
@@ -250,7 +271,9 @@ static void test_units_are_exact(void **state)
     assert_int_equal(rate("h", "m", LLMCOST_OUTPUT), 300000);
     assert_int_equal(rate("h", "m", LLMCOST_INPUT_CACHED), 18750);
     assert_int_equal(rate("h", "m", LLMCOST_REQUEST), 1);
-    prices_load(catalog, "{\"llmcost_prices\": 1, \"unit\": \"per_token\", \"models\": {\"h/c\": {\"confirmed\": true, \"input\": 1.3e-10, \"output\": 0.5}}}");
+    prices_load(
+        catalog,
+        "{\"llmcost_prices\": 1, \"unit\": \"per_token\", \"models\": {\"h/c\": {\"confirmed\": true, \"input\": 1.3e-10, \"output\": 0.5}}}");
     assert_int_equal(rate("h", "c", LLMCOST_INPUT), 130);
     assert_int_equal(rate("h", "c", LLMCOST_OUTPUT), INT64_C(500000000000));
 }
@@ -342,7 +365,8 @@ static void test_wrong_values(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         refuse_model(cases[i].body, cases[i].piece, cases[i].other);
     prices_refuse(catalog, file_with("\"house/new\": {\"output\": 1}"), "house/new", "\"input\" is missing");
-    prices_refuse(catalog, file_with("\"house/new\": {\"tiers\": [{\"above_prompt_tokens\": 5, \"input\": 1}]}"), "house/new", "\"input\" is missing");
+    prices_refuse(catalog, file_with("\"house/new\": {\"tiers\": [{\"above_prompt_tokens\": 5, \"input\": 1}]}"), "house/new",
+                  "\"input\" is missing");
 }
 
 static void test_too_many_tiers(void **state)
@@ -388,7 +412,8 @@ static void test_wrong_files(void **state)
 static void test_every_allocation_may_fail(void **state)
 {
     (void)state;
-    char models[6000] = "\"openai/gpt-4o\": {\"input\": 1, \"aliases\": [\"mine\"], \"source\": \"s\", \"tiers\": [{\"above_prompt_tokens\": 9, \"input\": 2}]}";
+    char models[6000] =
+        "\"openai/gpt-4o\": {\"input\": 1, \"aliases\": [\"mine\"], \"source\": \"s\", \"tiers\": [{\"above_prompt_tokens\": 9, \"input\": 2}]}";
     for (int i = 0; i < 60; i++) /* enough to grow the index and the arena */
         snprintf(models + strlen(models), sizeof models - strlen(models), ", \"house/model-%d\": {\"input\": 1, \"aliases\": [\"alias-%d\"]}", i, i);
     size_t failures = 0;
@@ -424,6 +449,7 @@ int main(void)
         TEST(test_later_files_win),
         TEST(test_override_by_alias_leaves_the_model_alone),
         TEST(test_override_holds_on_every_day_and_hour),
+        TEST(test_inherited_tiers_cost_no_less),
         TEST(test_tiers),
         TEST(test_tiers_hold_in_every_price_list),
         TEST(test_levels),
