@@ -16,13 +16,16 @@ AR ?= ar
 PKG_CONFIG ?= pkg-config
 PYTHON ?= python3
 BUILD ?= build
+# make V=1 shows the commands.
+Q = $(if $(V),,@)
 
 # SQLite and hiredis are for stores to come; today both switches change nothing but are accepted.
 WITH_SQLITE ?= 0
 WITH_HIREDIS ?= 0
 
 PACKAGES := libcurl jansson libxxhash
-CPPFLAGS_ALL = -Iinclude -Ilib -D_GNU_SOURCE -DLLMCOST_BUILD $(shell $(PKG_CONFIG) --cflags $(PACKAGES)) $(CPPFLAGS)
+PACKAGE_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
+CPPFLAGS_ALL = -Iinclude -Ilib -D_GNU_SOURCE -DLLMCOST_BUILD $(PACKAGE_CFLAGS) $(CPPFLAGS)
 WARNINGS = -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 CFLAGS ?= -O2 -g
 CFLAGS_ALL = -std=c11 $(WARNINGS) -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections -pthread $(CFLAGS) $(SANITIZE)
@@ -51,33 +54,44 @@ help:
 ## all          the static and the shared library, in build/
 ## deps         install by package name what build and tests need (Debian); nothing where it is all there
 deps:
-	@sh tools/deps.sh
+	@sh tests/tools/deps.sh
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+	@$(if $(V),,echo "  cc   $<")
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
 $(STATIC): $(OBJECTS)
 	@rm -f $@
-	$(AR) rcs $@ $(OBJECTS)
+	@$(if $(V),,echo "  ar   $@")
+	$(Q)$(AR) rcs $@ $(OBJECTS)
 
 $(SHARED): $(OBJECTS) lib/llmcost.map
-	$(CC) $(CFLAGS_ALL) -shared -Wl,-soname,libllmcost.so.$(SOVERSION) -Wl,--version-script=lib/llmcost.map -Wl,--gc-sections -Wl,-z,defs -o $@ $(OBJECTS) $(LDFLAGS) $(LIBS)
-	ln -sf $(@F) $(BUILD)/libllmcost.so.$(SOVERSION)
-	ln -sf libllmcost.so.$(SOVERSION) $(BUILD)/libllmcost.so
+	@$(if $(V),,echo "  link $@")
+	$(Q)$(CC) $(CFLAGS_ALL) -shared -Wl,-soname,libllmcost.so.$(SOVERSION) -Wl,--version-script=lib/llmcost.map -Wl,--gc-sections -Wl,-z,defs -o $@ $(OBJECTS) $(LDFLAGS) $(LIBS)
+	$(Q)ln -sf $(@F) $(BUILD)/libllmcost.so.$(SOVERSION)
+	$(Q)ln -sf libllmcost.so.$(SOVERSION) $(BUILD)/libllmcost.so
 
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(TEST_SUPPORT) $(STATIC)
-	$(CC) $(CFLAGS_ALL) -o $@ $< $(TEST_SUPPORT) $(STATIC) $(LDFLAGS) $(TEST_LIBS) $(LIBS)
+	@$(if $(V),,echo "  link $@")
+	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $< $(TEST_SUPPORT) $(STATIC) $(LDFLAGS) $(TEST_LIBS) $(LIBS)
 
 $(BUILD)/tests/system/%: $(BUILD)/tests/system/%.o $(TEST_SUPPORT) $(STATIC)
-	$(CC) $(CFLAGS_ALL) -o $@ $< $(TEST_SUPPORT) $(STATIC) $(LDFLAGS) $(TEST_LIBS) $(LIBS)
+	@$(if $(V),,echo "  link $@")
+	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $< $(TEST_SUPPORT) $(STATIC) $(LDFLAGS) $(TEST_LIBS) $(LIBS)
 
 # Fuzzers compile the library's own sources with clang's coverage: make BUILD=build/fuzz CC=clang SANITIZE=... (see fuzz).
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(STATIC)
-	$(CC) $(CFLAGS_ALL) -fsanitize=fuzzer -o $@ $< $(STATIC) $(LDFLAGS) $(LIBS)
+	@$(if $(V),,echo "  link $@")
+	$(Q)$(CC) $(CFLAGS_ALL) -fsanitize=fuzzer -o $@ $< $(STATIC) $(LDFLAGS) $(LIBS)
 
 tests: $(UNIT_TESTS) $(SYSTEM_TESTS)
 .PHONY: tests
+
+# The loopback provider as a program, for tests in other languages.
+$(BUILD)/llmcost-mock: $(BUILD)/tests/tools/mock_main.o $(STATIC)
+	@$(if $(V),,echo "  link $@")
+	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $^ $(LDFLAGS) $(LIBS)
 
 FUZZ_SECONDS ?= 20
 ## fuzz         every fuzz target for FUZZ_SECONDS (20) each, from the seeds in tests/fuzz/seeds
@@ -86,6 +100,8 @@ fuzz:
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) sh tests/fuzz/run.sh $(BUILD)/fuzz/tests/fuzz
 fuzz-targets: $(FUZZERS)
 .PHONY: fuzz fuzz-targets
+
+-include tests/tests.mk tests/bench/bench.mk examples/examples.mk bindings/python/python.mk pkgconfig/install.mk
 
 ## clean        remove build/
 clean:

@@ -188,6 +188,7 @@ typedef struct llmcost_http_request {
 
 /* What a transport reports, in this order, on the thread that steps it; done exactly once and last. */
 typedef struct llmcost_http_events {
+    void (*opening)(void *context);                                          /* it has left the queue for max_connections */
     void (*connected)(void *context);                                        /* the request is about to leave */
     void (*status)(void *context, int32_t http_status);
     void (*header)(void *context, const char *name, const char *value);

@@ -40,7 +40,17 @@ typedef struct llmc_pool {
     uint64_t opened;
 } llmc_pool;
 
+enum { LLMC_GATES = 16, LLMC_CALLBACK_THREADS = 64 };
+
+/* How many threads are inside the client, counted where threads rarely meet, so that a cache hit waits for nobody. */
+typedef struct llmc_gate {
+    atomic_int inside;
+    char apart[128 - sizeof(atomic_int)]; /* allocators align to 16: two lines keep neighbours off each other's */
+} llmc_gate;
+
 struct llmcost_client {
+    llmc_gate gates[LLMC_GATES];
+    atomic_uintptr_t callback_threads[LLMC_CALLBACK_THREADS]; /* threads that run one of the host's callbacks */
     llmc_services services;
     llmc_settings *settings;
     llmcost_policy policies[LLMC_MAX_POLICIES]; /* by phase */
@@ -130,7 +140,6 @@ void llmc_call_fail(llmc_call *call, llmcost_status status); /* complete at once
 void llmc_call_cancel(llmc_call *call, llmcost_status status); /* E_CANCELLED or E_DEADLINE; completes soon, through the legs */
 void llmc_call_pump(llmc_call *call);
 bool llmc_call_attach(llmc_call *call, llmc_slot *slot);
-/* The response is complete: receipt closed, totals counted, callbacks called. Called by the meter. */
 
 /* ---- leg.c ---- */
 llmcost_leg *llmc_leg_new(llmc_call *call, llmcost_leg *parent, const llmc_operation *operation, uint16_t first);
@@ -150,7 +159,17 @@ void llmc_slot_unref(llmc_slot *slot);
 /* Run idle drivers that have detached work, until `until_ns` or nothing is left. Returns how many calls are left. */
 uint32_t llmc_pool_run_detached(llmcost_client *client, int64_t until_ns, bool wait);
 
-/* True when this is the process that opened the client and it is not closing. Else E_MISUSE (fork) or E_CLOSED. */
-llmcost_status llmc_client_check(llmcost_client *client);
+llmcost_status llmc_client_add_policy(llmcost_client *client, const llmcost_policy *policy); /* plugin.c; E_MISUSE: too many */
+void llmc_client_wake_background(llmcost_client *client); /* client.c */
+
+/* ---- gate.c ---- */
+/* Into the client: E_MISUSE (NULL, or a forked child), E_CLOSED. After LLMCOST_OK it stays open until leave(). */
+llmcost_status llmc_client_enter(llmcost_client *client);
+void llmc_client_leave(llmcost_client *client);
+bool llmc_client_is_empty(llmcost_client *client); /* nobody is inside */
+/* Around each callback of the host's, so that closing inside one is told from closing elsewhere. */
+void llmc_callback_begin(llmcost_client *client);
+void llmc_callback_end(llmcost_client *client);
+bool llmc_in_callback(llmcost_client *client);     /* this thread runs one */
 
 #endif

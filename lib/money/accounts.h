@@ -88,6 +88,7 @@ typedef void (*llmc_settled_fn)(void *user, bool stored); /* stored false: the e
 typedef struct llmc_account_engine llmc_account_engine;
 struct llmc_account_engine {
     const char *name;
+    bool answers_later;       /* hold may reply after it returned, from any thread */
     /* Exactly one reply each, before returning or later. fn of settle may be NULL. ticket state makes each idempotent. */
     void (*hold)(llmc_account_engine *engine, llmc_ticket *ticket, const llmc_account_ref *refs, size_t count, int64_t bound_nano, int64_t wall_ms, llmc_hold_fn fn, void *user);
     /* The true amount, also above the hold; 0 releases. It lands in the window the ticket was held in. */

@@ -211,6 +211,15 @@ static void overlay(llmc_price *price, const llmc_price *figures)
     }
 }
 
+/* Who states a new price and not its tiers must not find long or urgent requests cheaper than the price stated. */
+static void raise_to(llmc_price *price, const llmc_price *base)
+{
+    for (int i = 0; base && i < LLMCOST_CLASS_COUNT; i++) {
+        if (price->pico[i] != LLMC_NO_RATE && price->pico[i] < base->pico[i])
+            price->pico[i] = base->pico[i];
+    }
+}
+
 static bool same_conditions(const llmc_price *a, const llmc_price *b)
 {
     return a->level == b->level && a->above_prompt == b->above_prompt && a->least_output == b->least_output && a->from_day == b->from_day &&
@@ -231,21 +240,32 @@ static bool is_plain(const llmc_price *price)
     return price->level == LLMC_STANDARD && !llmc_price_is_tier(price);
 }
 
-/* Longer prompts last, because the last price that holds wins. */
+static bool goes_before(const llmc_price *a, const llmc_price *b)
+{
+    if (a->level != b->level)
+        return a->level < b->level;
+    return a->above_prompt != b->above_prompt ? a->above_prompt < b->above_prompt : a->least_output < b->least_output;
+}
+
+/* Longer lengths last, because the last price that holds wins; what is equal keeps its order. */
 static void sort_prices(llmc_price *prices, size_t count)
 {
     for (size_t i = 1; i < count; i++) {
         llmc_price moving = prices[i];
         size_t at = i;
-        for (; at > 0; at--) {
-            const llmc_price *before = &prices[at - 1];
-            if (before->above_prompt < moving.above_prompt ||
-                (before->above_prompt == moving.above_prompt && before->least_output <= moving.least_output))
-                break;
-            prices[at] = *before;
-        }
+        for (; at > 0 && goes_before(&moving, &prices[at - 1]); at--)
+            prices[at] = prices[at - 1];
         prices[at] = moving;
     }
+}
+
+static const llmc_price *base_of(const llmc_row_patch *patch)
+{
+    for (size_t i = 0; i < patch->price_count; i++) {
+        if (is_plain(&patch->prices[i]))
+            return &patch->prices[i];
+    }
+    return NULL;
 }
 
 /* The row's prices without what the patch replaces as a whole; figures of the patch's base hold on every day and hour. */
@@ -254,12 +274,14 @@ static size_t keep_prices(const llmc_model *model, const llmc_row_patch *patch, 
     size_t count = 0;
     for (size_t i = 0; i < model->price_count; i++) {
         const llmc_price *old = &model->prices[i];
-        bool replaced = old->level == LLMC_STANDARD ? patch->replaces_tiers && llmc_price_is_tier(old) : patch->multiplier[old->level] != 0;
-        if (replaced)
+        bool tier_goes = old->level == LLMC_STANDARD && llmc_price_is_tier(old) && patch->replaces_tiers;
+        if (tier_goes || patch->multiplier[old->level])
             continue;
         out[count] = *old;
         if (base && is_plain(old))
             overlay(&out[count], base);
+        if (old->level != LLMC_BATCH && old->level != LLMC_FLEX)
+            raise_to(&out[count], base);
         count++;
     }
     if (base && !model->price_count)
@@ -268,7 +290,7 @@ static size_t keep_prices(const llmc_model *model, const llmc_row_patch *patch, 
 }
 
 /* The patch's tiers in every price list: over the old tier of the same length, else over the list's base. */
-static size_t add_tiers(const llmc_model *model, const llmc_row_patch *patch, llmc_price *out, size_t count)
+static size_t add_tiers(const llmc_model *model, const llmc_row_patch *patch, const llmc_price *base, llmc_price *out, size_t count)
 {
     size_t lists = count;
     for (size_t i = 0; i < lists; i++) {
@@ -282,6 +304,7 @@ static size_t add_tiers(const llmc_model *model, const llmc_row_patch *patch, ll
             tier.until_day = out[i].until_day;
             const llmc_price *old = with_conditions(model->prices, model->price_count, &tier), *below = old ? old : &out[i];
             memcpy(tier.pico, below->pico, sizeof tier.pico);
+            raise_to(&tier, base);
             overlay(&tier, &patch->prices[j]);
             out[count++] = tier;
         }
@@ -312,24 +335,26 @@ static size_t count_lists(const llmc_model *model)
     return lists;
 }
 
-static bool merge_prices(llmc_catalog *catalog, llmc_model *model, llmc_row_patch *patch)
+static bool merge_prices(llmc_catalog *catalog, llmc_model *model, const llmc_row_patch *patch)
 {
-    if (patch->price_count && (patch->free_of_charge || strcmp(model->currency, patch->currency) != 0)) { /* figures in another currency cannot be inherited */
+    bool another_currency = strcmp(model->currency, patch->currency) != 0; /* its figures cannot be inherited */
+    if (patch->price_count && (patch->free_of_charge || another_currency)) {
         model->price_count = 0;
         memset(model->multiplier, 0, sizeof model->multiplier);
         model->request_most = 0;
         model->thinking_reprices = false;
         memcpy(model->currency, patch->currency, sizeof model->currency);
     }
-    sort_prices(patch->prices, patch->price_count);
-    const llmc_price *base = patch->price_count && is_plain(&patch->prices[0]) ? &patch->prices[0] : NULL;
-    llmc_price *merged = llmc_arena_calloc(&catalog->arena, model->price_count + patch->price_count * count_lists(model) + 1, sizeof *merged);
+    const llmc_price *base = base_of(patch);
+    size_t most = model->price_count + patch->price_count * count_lists(model) + 1;
+    llmc_price *merged = llmc_arena_calloc(&catalog->arena, most, sizeof *merged);
     if (!merged)
         return false;
     size_t count = keep_prices(model, patch, base, merged);
     bool priced = count > 0 && merged[0].pico[LLMCOST_INPUT] != LLMC_NO_RATE;
     if (priced)
-        count = add_levels(patch, merged, add_tiers(model, patch, merged, count));
+        count = add_levels(patch, merged, add_tiers(model, patch, base, merged, count));
+    sort_prices(merged, count);
     model->prices = merged;
     model->price_count = priced ? count : 0;
     if (base && base->pico[LLMCOST_REQUEST] != LLMC_NO_RATE)
@@ -358,12 +383,12 @@ static llmc_model *own_row(llmc_catalog *catalog, const char *provider, const ch
     return model;
 }
 
-bool llmc_catalog_apply(llmc_catalog *catalog, const llmc_row_patch *given)
+llmc_model *llmc_catalog_apply(llmc_catalog *catalog, const llmc_row_patch *given)
 {
     llmc_row_patch patch = *given;
     llmc_model *model = own_row(catalog, patch.provider, patch.model);
     if (!model)
-        return false;
+        return NULL;
     if (patch.free_of_charge) {
         patch.price_count = 0;
         llmc_price *nothing = llmc_patch_price(&patch, LLMC_STANDARD, -1, 0);
@@ -375,12 +400,12 @@ bool llmc_catalog_apply(llmc_catalog *catalog, const llmc_row_patch *given)
     if (!model->currency[0])
         memcpy(model->currency, patch.currency, sizeof model->currency);
     if (has_prices && !merge_prices(catalog, model, &patch))
-        return false;
+        return NULL;
     for (int i = 0; i < LLMC_LEVEL_COUNT; i++)
         model->multiplier[i] = patch.multiplier[i] ? patch.multiplier[i] : model->multiplier[i];
     model->max_output = patch.max_output ? patch.max_output : model->max_output;
     model->context = patch.context ? patch.context : model->context;
-    return true;
+    return model;
 }
 
 /* ---------------------------------------------------------------- the catalog */

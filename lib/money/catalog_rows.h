@@ -29,8 +29,8 @@ typedef struct llmc_price {
 
 struct llmc_model {
     const char *provider, *name, *source;
-    llmc_price *prices; /* the undated base first, then its tiers and hours, dated lists, levels */
-    size_t price_count; /* 0: no token price */
+    llmc_price *prices;                   /* the undated base first, then its tiers and hours, dated lists, levels */
+    size_t price_count;                   /* 0: no token price */
     int64_t multiplier[LLMC_LEVEL_COUNT]; /* in millionths; 0: none known */
     int64_t request_most;                 /* the dearest fee per request, where the fee depends on what it asks for */
     int64_t max_output, context;
@@ -58,8 +58,8 @@ void llmc_price_init(llmc_price *price); /* no rates, no conditions */
 bool llmc_price_is_tier(const llmc_price *price);
 /* The patch's price for these conditions, new if need be; NULL: there are too many. */
 llmc_price *llmc_patch_price(llmc_row_patch *patch, llmc_level level, int64_t above_prompt, int64_t least_output);
-/* Replaces the row's figures by those given, and keeps the others. false: no memory. */
-bool llmc_catalog_apply(llmc_catalog *catalog, const llmc_row_patch *patch);
+/* Replaces the row's figures by those given, and keeps the others; the row, or NULL without memory. */
+llmc_model *llmc_catalog_apply(llmc_catalog *catalog, const llmc_row_patch *patch);
 char *llmc_catalog_keep(llmc_catalog *catalog, const char *text); /* a copy that lives as long as the catalog; NULL without memory */
 
 /* New rows, for the built-in table. */
@@ -69,7 +69,7 @@ bool llmc_catalog_load_builtin(llmc_catalog *catalog);
 
 /* The two formats; root: a jansson tree. */
 struct json_t;
-llmcost_status llmc_catalog_load_own(llmc_catalog *catalog, const char *file, const struct json_t *root, llmcost_error *error);
-llmcost_status llmc_catalog_load_litellm(llmc_catalog *catalog, const char *file, const struct json_t *root, llmcost_error *error);
+llmcost_status llmc_catalog_load_own(llmc_catalog *catalog, const char *file, struct json_t *root, llmcost_error *error);
+llmcost_status llmc_catalog_load_litellm(llmc_catalog *catalog, const char *file, struct json_t *root, llmcost_error *error);
 
 #endif

@@ -121,47 +121,50 @@ static int64_t scaled(int64_t rate, int64_t numerator, int64_t denominator)
     return value > INT64_MAX ? INT64_MAX : (int64_t)value;
 }
 
-/*
- * Figures of a service level. They are stated for some prompt length and perhaps for some classes only; what they do
- * to a class there, they do to it in a longer tier too, and to the other classes of its side: a priority price without
- * a long-context figure never falls back to the plain one.
- */
-static void apply_level_figures(const llmc_model *model, const price_point *point, const llmc_price *level, int64_t pico[LLMCOST_CLASS_COUNT])
+/* The level's figure for a class that holds at this length. */
+static const llmc_price *stated_level(const llmc_model *model, const price_point *point, int token_class)
 {
-    int64_t plain[LLMCOST_CLASS_COUNT], now[LLMCOST_CLASS_COUNT];
-    const llmc_price *standard = select_price(model, point, LLMC_STANDARD, point->prompt);
-    const llmc_price *stated_for = select_price(model, point, LLMC_STANDARD, level->above_prompt + 1);
-    fill_in(stated_for ? stated_for : standard, plain);
-    memcpy(now, pico, sizeof now);
-    for (int i = 0; i < LLMCOST_REQUEST; i++) {
-        int side = i == LLMCOST_OUTPUT || i == LLMCOST_REASONING || i == LLMCOST_AUDIO_OUT ? LLMCOST_OUTPUT : LLMCOST_INPUT;
-        int reference = level->pico[i] != LLMC_NO_RATE ? i : side;
-        if (level->pico[reference] == LLMC_NO_RATE)
-            continue;
-        if (plain[reference] > 0)
-            pico[i] = scaled(now[i], level->pico[reference], plain[reference]);
-        if (plain[reference] == 0 || (reference == i && stated_for == standard))
-            pico[i] = level->pico[reference];
+    const llmc_price *stated = NULL;
+    for (size_t i = 0; i < model->price_count; i++) {
+        if (model->prices[i].pico[token_class] != LLMC_NO_RATE && holds(&model->prices[i], point, point->level, point->prompt))
+            stated = &model->prices[i];
     }
-    if (level->pico[LLMCOST_REQUEST] != LLMC_NO_RATE)
-        pico[LLMCOST_REQUEST] = level->pico[LLMCOST_REQUEST];
+    return stated;
+}
+
+/*
+ * A class's rate at the service level asked for. A figure may be stated for some lengths and some classes only; what it
+ * does to its class there, it does to it in a longer tier too, and to the other classes of its side: a priority price
+ * without a long-context figure never falls back to the plain one. Without a figure the level's multiplier holds.
+ */
+static int64_t level_rate(const llmc_model *model, const price_point *point, int token_class, const llmc_price *standard, int64_t rate)
+{
+    bool is_output = token_class == LLMCOST_OUTPUT || token_class == LLMCOST_REASONING || token_class == LLMCOST_AUDIO_OUT;
+    int side = token_class == LLMCOST_REQUEST ? LLMCOST_REQUEST : is_output ? LLMCOST_OUTPUT : LLMCOST_INPUT;
+    const llmc_price *own = stated_level(model, point, token_class), *level = own ? own : stated_level(model, point, side);
+    if (!level) {
+        int64_t multiplier = model->multiplier[point->level];
+        return multiplier ? scaled(rate, multiplier, LLMC_MULTIPLIER_ONE) : rate;
+    }
+    const llmc_price *stated_for = select_price(model, point, LLMC_STANDARD, level->above_prompt + 1);
+    if (own && stated_for == standard)
+        return own->pico[token_class];
+    int64_t plain[LLMCOST_CLASS_COUNT];
+    int reference = own ? token_class : side;
+    fill_in(stated_for, plain);
+    return plain[reference] ? scaled(rate, level->pico[reference], plain[reference]) : level->pico[reference];
 }
 
 static void rates_at(const llmc_model *model, const price_point *point, int64_t pico[LLMCOST_CLASS_COUNT])
 {
-    fill_in(select_price(model, point, LLMC_STANDARD, point->prompt), pico);
+    const llmc_price *standard = select_price(model, point, LLMC_STANDARD, point->prompt);
+    fill_in(standard, pico);
     if (point->dearest && pico[LLMCOST_REQUEST] < model->request_most)
         pico[LLMCOST_REQUEST] = model->request_most;
+    for (int i = 0; point->level != LLMC_STANDARD && i < LLMCOST_CLASS_COUNT; i++)
+        pico[i] = level_rate(model, point, i, standard, pico[i]);
     if (model->thinking_reprices && point->reasoned)
         pico[LLMCOST_OUTPUT] = pico[LLMCOST_REASONING];
-    if (point->level == LLMC_STANDARD)
-        return;
-    const llmc_price *level = select_price(model, point, point->level, point->prompt);
-    if (level)
-        apply_level_figures(model, point, level, pico);
-    int64_t multiplier = level ? 0 : model->multiplier[point->level];
-    for (int i = 0; multiplier && i < LLMCOST_CLASS_COUNT; i++)
-        pico[i] = scaled(pico[i], multiplier, LLMC_MULTIPLIER_ONE);
 }
 
 /* What does not depend on the request's size; false: the row has no token price. */

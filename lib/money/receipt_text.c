@@ -299,7 +299,7 @@ static void say_legs(llmc_buffer *out, const leg_sums *sums)
     if (sums->out >= 0)
         say_count(out, about, sums->out, " out");
     if (sums->sent > 1)
-        say_count(out, " in ", sums->sent, " legs");
+        say_count(out, " over ", sums->sent, " legs");
 }
 
 /* ", saved $0.002877 of $0.003 (route $0.002877)"; nothing where nothing is known or gained. */

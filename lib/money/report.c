@@ -13,10 +13,10 @@ enum { NAME_BYTES = 41 };
 
 static bool comes_before(const llmc_report_row *a, const llmc_report_row *b)
 {
-    if (a->row.cost_nano != b->row.cost_nano)
-        return a->row.cost_nano > b->row.cost_nano;
-    if (a->row.calls != b->row.calls)
-        return a->row.calls > b->row.calls;
+    if (a->row.figure[LLMC_COST_NANO] != b->row.figure[LLMC_COST_NANO])
+        return a->row.figure[LLMC_COST_NANO] > b->row.figure[LLMC_COST_NANO];
+    if (a->row.figure[LLMC_CALLS] != b->row.figure[LLMC_CALLS])
+        return a->row.figure[LLMC_CALLS] > b->row.figure[LLMC_CALLS];
     if (a->kind != b->kind)
         return a->kind < b->kind;
     return a->kind == LLMC_ROW_VALUE && strcmp(a->value, b->value) < 0;
@@ -70,9 +70,9 @@ static const char *percent(int64_t part, int64_t whole, char out[32])
 static int64_t saved(const llmc_row *row)
 {
     int64_t difference;
-    if (!__builtin_sub_overflow(row->baseline_nano, row->cost_nano, &difference))
+    if (!__builtin_sub_overflow(row->figure[LLMC_BASELINE_NANO], row->figure[LLMC_COST_NANO], &difference))
         return difference;
-    return row->cost_nano > 0 ? INT64_MIN : INT64_MAX;
+    return row->figure[LLMC_COST_NANO] > 0 ? INT64_MIN : INT64_MAX;
 }
 
 static const char *day_text(int64_t days, char out[NAME_BYTES])
@@ -109,14 +109,14 @@ static void text_total(const llmc_report *report, llmc_buffer *out)
 {
     const llmc_grand_total *total = &report->total;
     char cost[40], baseline[40], difference[40], share[32];
-    llmc_buffer_add_format(out, "calls     %lld (failed %lld, refused %lld, escalated %lld)\n", (long long)total->row.calls,
-                           (long long)total->row.failed, (long long)total->row.refused, (long long)total->escalations);
-    llmc_buffer_add_format(out, "cached    %lld (hit rate %s)\n", (long long)total->row.cached, percent(total->row.cached, total->row.calls, share));
-    llmc_buffer_add_format(out, "tokens    in %lld, out %lld\n", (long long)total->row.tokens_in, (long long)total->row.tokens_out);
-    llmc_buffer_add_format(out, "cost      %s\n", llmc_amount_text(total->row.cost_nano, report->currency, 2, cost));
-    llmc_buffer_add_format(out, "baseline  %s\n", llmc_amount_text(total->row.baseline_nano, report->currency, 2, baseline));
+    llmc_buffer_add_format(out, "calls     %lld (failed %lld, refused %lld, escalated %lld)\n", (long long)total->row.figure[LLMC_CALLS],
+                           (long long)total->row.figure[LLMC_FAILED], (long long)total->row.figure[LLMC_REFUSED], (long long)total->escalations);
+    llmc_buffer_add_format(out, "cached    %lld (hit rate %s)\n", (long long)total->row.figure[LLMC_CACHED], percent(total->row.figure[LLMC_CACHED], total->row.figure[LLMC_CALLS], share));
+    llmc_buffer_add_format(out, "tokens    in %lld, out %lld\n", (long long)total->row.figure[LLMC_TOKENS_IN], (long long)total->row.figure[LLMC_TOKENS_OUT]);
+    llmc_buffer_add_format(out, "cost      %s\n", llmc_amount_text(total->row.figure[LLMC_COST_NANO], report->currency, 2, cost));
+    llmc_buffer_add_format(out, "baseline  %s\n", llmc_amount_text(total->row.figure[LLMC_BASELINE_NANO], report->currency, 2, baseline));
     llmc_buffer_add_format(out, "saved     %s (%s)\n", llmc_amount_text(saved(&total->row), report->currency, 2, difference),
-                           percent(saved(&total->row), total->row.baseline_nano, share));
+                           percent(saved(&total->row), total->row.figure[LLMC_BASELINE_NANO], share));
     for (size_t i = 0; i < LLMC_SAVING_COUNT; i++)
         llmc_buffer_add_format(out, "  %-16s %20s\n", llmc_saving_names[i], llmc_amount_text(total->saved_nano[i], report->currency, 2, difference));
 }
@@ -127,9 +127,9 @@ static void text_dimension(const llmc_report *report, const llmc_report_dimensio
     llmc_buffer_add_format(out, "\n%-40s %10s %8s %8s %8s %18s %9s %18s\n", clean_text(of->name, name, sizeof name), "calls", "cached", "failed", "refused", "cost", "share", "saved");
     for (size_t i = 0; i < of->count; i++) {
         const llmc_report_row *row = &of->rows[i];
-        llmc_buffer_add_format(out, "%-40s %10lld %8lld %8lld %8lld %18s %9s %18s\n", row_name(of, row, name), (long long)row->row.calls,
-                               (long long)row->row.cached, (long long)row->row.failed, (long long)row->row.refused,
-                               llmc_amount_text(row->row.cost_nano, report->currency, 2, cost), percent(row->row.cost_nano, report->total.row.cost_nano, share),
+        llmc_buffer_add_format(out, "%-40s %10lld %8lld %8lld %8lld %18s %9s %18s\n", row_name(of, row, name), (long long)row->row.figure[LLMC_CALLS],
+                               (long long)row->row.figure[LLMC_CACHED], (long long)row->row.figure[LLMC_FAILED], (long long)row->row.figure[LLMC_REFUSED],
+                               llmc_amount_text(row->row.figure[LLMC_COST_NANO], report->currency, 2, cost), percent(row->row.figure[LLMC_COST_NANO], report->total.row.figure[LLMC_COST_NANO], share),
                                llmc_amount_text(saved(&row->row), report->currency, 2, difference));
     }
 }
@@ -160,15 +160,10 @@ static void json_text(llmc_json_writer *json, const char *name, const char *text
 
 static void json_figures(llmc_json_writer *json, const llmc_row *row)
 {
-    json_number(json, "calls", row->calls);
-    json_number(json, "failed", row->failed);
-    json_number(json, "refused", row->refused);
-    json_number(json, "cached", row->cached);
-    json_number(json, "cost_nano", row->cost_nano);
-    json_number(json, "baseline_nano", row->baseline_nano);
+    static const char *const names[LLMC_FIGURE_COUNT] = { "calls", "failed", "refused", "cached", "cost_nano", "baseline_nano", "tokens_in", "tokens_out" };
+    for (size_t i = 0; i < LLMC_FIGURE_COUNT; i++)
+        json_number(json, names[i], row->figure[i]);
     json_number(json, "saved_nano", saved(row));
-    json_number(json, "tokens_in", row->tokens_in);
-    json_number(json, "tokens_out", row->tokens_out);
 }
 
 static void json_total(llmc_json_writer *json, const llmc_grand_total *total)
@@ -176,8 +171,8 @@ static void json_total(llmc_json_writer *json, const llmc_grand_total *total)
     llmc_json_write_key(json, "total");
     llmc_json_write_begin_object(json);
     json_figures(json, &total->row);
-    json_number(json, "hit_rate_permille", permille(total->row.cached, total->row.calls));
-    json_number(json, "saved_permille", permille(saved(&total->row), total->row.baseline_nano));
+    json_number(json, "hit_rate_permille", permille(total->row.figure[LLMC_CACHED], total->row.figure[LLMC_CALLS]));
+    json_number(json, "saved_permille", permille(saved(&total->row), total->row.figure[LLMC_BASELINE_NANO]));
     json_number(json, "escalations", total->escalations);
     json_number(json, "duration_ns", total->duration_ns);
     llmc_json_write_key(json, "saved_by");
@@ -196,7 +191,7 @@ static void json_row(llmc_json_writer *json, const llmc_report_dimension *of, co
     llmc_json_write_key(json, "other");
     llmc_json_write_bool(json, row->kind == LLMC_ROW_OTHER);
     json_figures(json, &row->row);
-    json_number(json, "share_permille", permille(row->row.cost_nano, total_nano));
+    json_number(json, "share_permille", permille(row->row.figure[LLMC_COST_NANO], total_nano));
     llmc_json_write_end_object(json);
 }
 
@@ -223,7 +218,7 @@ void llmc_report_json(const llmc_report *report, llmc_buffer *out)
     llmc_json_write_key(&json, "by");
     llmc_json_write_begin_array(&json);
     for (size_t i = 0; i < report->count; i++)
-        json_dimension(&json, &report->dimensions[i], report->total.row.cost_nano);
+        json_dimension(&json, &report->dimensions[i], report->total.row.figure[LLMC_COST_NANO]);
     llmc_json_write_end_array(&json);
     llmc_json_write_end_object(&json);
 }

@@ -27,6 +27,7 @@ typedef struct value_node {
     struct value_node *chain;  /* in its bucket; never changes */
     struct value_node *before; /* the value that came before it, for walking over all; never changes */
     uint64_t hash;
+    size_t bytes;              /* of its text */
     llmc_row_kind kind;
     llmc_row *rows[SHARDS];    /* each under its shard's lock; NULL: that shard never met it */
     llmc_row merged;           /* under the report's lock */
@@ -76,16 +77,21 @@ static void add_capped(int64_t *to, int64_t more)
         *to = more < 0 ? INT64_MIN : INT64_MAX;
 }
 
-void llmc_row_add(llmc_row *to, const llmc_row *from)
+/* All figures at once, then a look whether any of them wrapped: then once more, with care. */
+static void row_add(llmc_row *restrict to, const llmc_row *restrict from)
 {
-    add_capped(&to->calls, from->calls);
-    add_capped(&to->failed, from->failed);
-    add_capped(&to->refused, from->refused);
-    add_capped(&to->cached, from->cached);
-    add_capped(&to->cost_nano, from->cost_nano);
-    add_capped(&to->baseline_nano, from->baseline_nano);
-    add_capped(&to->tokens_in, from->tokens_in);
-    add_capped(&to->tokens_out, from->tokens_out);
+    uint64_t wrapped = 0;
+    for (size_t i = 0; i < LLMC_FIGURE_COUNT; i++) {
+        uint64_t a = (uint64_t)to->figure[i], b = (uint64_t)from->figure[i], sum = a + b;
+        to->figure[i] = (int64_t)sum;
+        wrapped |= (a ^ sum) & (b ^ sum);
+    }
+    if (!(wrapped >> 63))
+        return;
+    for (size_t i = 0; i < LLMC_FIGURE_COUNT; i++) {
+        to->figure[i] = (int64_t)((uint64_t)to->figure[i] - (uint64_t)from->figure[i]);
+        add_capped(&to->figure[i], from->figure[i]);
+    }
 }
 
 /* ---- making and freeing ---- */
@@ -96,6 +102,7 @@ static value_node *node_new(llmc_totals *totals, llmc_row_kind kind, const char 
     if (!node)
         return NULL;
     node->kind = kind;
+    node->bytes = bytes;
     memcpy(node->text, text, bytes);
     return node;
 }
@@ -202,10 +209,10 @@ void llmc_totals_free(llmc_totals *totals)
 
 /* ---- adding ---- */
 
-static value_node *find_value(const dimension *of, const char *text, uint64_t hash)
+static value_node *find_value(const dimension *of, const char *text, size_t bytes, uint64_t hash)
 {
     value_node *node = atomic_load_explicit(&of->buckets[hash & (of->bucket_count - 1)], memory_order_acquire);
-    while (node && (node->hash != hash || strcmp(node->text, text) != 0))
+    while (node && (node->hash != hash || node->bytes != bytes || memcmp(node->text, text, bytes) != 0))
         node = node->chain;
     return node;
 }
@@ -213,7 +220,7 @@ static value_node *find_value(const dimension *of, const char *text, uint64_t ha
 static value_node *add_value(llmc_totals *totals, dimension *of, const char *text, size_t bytes, uint64_t hash)
 {
     pthread_mutex_lock(&totals->adding);
-    value_node *node = find_value(of, text, hash); /* another thread may have been first */
+    value_node *node = find_value(of, text, bytes, hash); /* another thread may have been first */
     if (!node && of->count < totals->settings.max_values && (node = node_new(totals, LLMC_ROW_VALUE, text, bytes))) {
         _Atomic(value_node *) *bucket = &of->buckets[hash & (of->bucket_count - 1)];
         node->hash = hash;
@@ -236,7 +243,7 @@ static llmc_row *find_row(llmc_totals *totals, dimension *of, const char *text, 
     if (bytes > MAX_VALUE_BYTES)
         return of->other->rows[shard];
     uint64_t hash = llmc_hash64(text, bytes, totals->seed);
-    value_node *node = find_value(of, text, hash);
+    value_node *node = find_value(of, text, bytes, hash);
     if (!node)
         node = add_value(totals, of, text, bytes, hash);
     if (node && !node->rows[shard])
@@ -259,7 +266,7 @@ static day_row *replace_oldest(totals_shard *shard, int64_t day)
     }
     if (!shard->day_count || oldest->day > day)
         return NULL;
-    llmc_row_add(&shard->earlier, &oldest->row);
+    row_add(&shard->earlier, &oldest->row);
     return oldest;
 }
 
@@ -303,7 +310,7 @@ static size_t lock_shard(llmc_totals *totals)
 
 static void add_total(llmc_grand_total *to, const llmc_grand_total *from)
 {
-    llmc_row_add(&to->row, &from->row);
+    row_add(&to->row, &from->row);
     for (size_t i = 0; i < LLMC_SAVING_COUNT; i++)
         add_capped(&to->saved_nano[i], from->saved_nano[i]);
     add_capped(&to->duration_ns, from->duration_ns);
@@ -312,8 +319,8 @@ static void add_total(llmc_grand_total *to, const llmc_grand_total *from)
 
 void llmc_totals_add(llmc_totals *totals, const llmc_call_facts *facts)
 {
-    llmc_grand_total call = { .row = { 1, facts->failed, facts->refused, facts->cached, facts->cost_nano, facts->baseline_nano,
-                                       facts->tokens_in, facts->tokens_out },
+    llmc_grand_total call = { .row.figure = { 1, facts->failed, facts->refused, facts->cached, facts->cost_nano, facts->baseline_nano,
+                                              facts->tokens_in, facts->tokens_out },
                               .duration_ns = facts->duration_ns, .escalations = facts->escalations };
     memcpy(call.saved_nano, facts->saved_nano, sizeof call.saved_nano);
     size_t tags = totals->settings.tag_count, at = lock_shard(totals);
@@ -321,11 +328,11 @@ void llmc_totals_add(llmc_totals *totals, const llmc_call_facts *facts)
     add_total(&shard->total, &call);
     for (size_t i = 0; i < tags; i++) {
         const char *value = llmc_tag_value(facts->tags, facts->tag_count, totals->dimensions[i].name);
-        llmc_row_add(find_row(totals, &totals->dimensions[i], value, at), &call.row);
+        row_add(find_row(totals, &totals->dimensions[i], value, at), &call.row);
     }
-    llmc_row_add(find_row(totals, &totals->dimensions[tags], facts->model, at), &call.row);
-    llmc_row_add(find_row(totals, &totals->dimensions[tags + 1], facts->provider, at), &call.row);
-    llmc_row_add(find_day(totals, shard, day_of(facts->wall_ms)), &call.row);
+    row_add(find_row(totals, &totals->dimensions[tags], facts->model, at), &call.row);
+    row_add(find_row(totals, &totals->dimensions[tags + 1], facts->provider, at), &call.row);
+    row_add(find_day(totals, shard, day_of(facts->wall_ms)), &call.row);
     pthread_mutex_unlock(&shard->lock);
 }
 
@@ -355,7 +362,7 @@ static bool merge_shard(llmc_totals *totals, size_t at, llmc_report *report, llm
     bool room = llmc_grow(&totals->allocator, (void **)&days->days, &days->day_capacity, days->day_count + shard->day_count, sizeof *days->days);
     if (room) {
         add_total(&report->total, &shard->total);
-        llmc_row_add(earlier, &shard->earlier);
+        row_add(earlier, &shard->earlier);
         if (shard->day_count)
             memcpy(days->days + days->day_count, shard->days, shard->day_count * sizeof *shard->days);
         days->day_count += shard->day_count;
@@ -364,7 +371,7 @@ static bool merge_shard(llmc_totals *totals, size_t at, llmc_report *report, llm
         dimension *of = &totals->dimensions[i];
         for (value_node *node = next_node(of, NULL); node; node = next_node(of, node)) {
             if (node->rows[at])
-                llmc_row_add(&node->merged, node->rows[at]);
+                row_add(&node->merged, node->rows[at]);
         }
     }
     pthread_mutex_unlock(&shard->lock);
@@ -375,12 +382,12 @@ static bool gather_values(dimension *of, llmc_report_dimension *out, llmc_arena 
 {
     size_t count = 0;
     for (value_node *node = next_node(of, NULL); node; node = next_node(of, node))
-        count += node->merged.calls > 0;
+        count += node->merged.figure[LLMC_CALLS] > 0;
     *out = (llmc_report_dimension){ .name = of->name, .tag = of->tag, .rows = llmc_arena_calloc(arena, count, sizeof *out->rows) };
     if (!out->rows)
         return false;
     for (value_node *node = next_node(of, NULL); node && out->count < count; node = next_node(of, node)) {
-        if (node->merged.calls > 0)
+        if (node->merged.figure[LLMC_CALLS] > 0)
             out->rows[out->count++] = (llmc_report_row){ node->kind, node->kind == LLMC_ROW_VALUE ? node->text : NULL, 0, node->merged };
     }
     return true;
@@ -399,12 +406,12 @@ static bool gather_days(const totals_shard *days, const llmc_row *earlier, size_
             memmove(&out->rows[at + 1], &out->rows[at], (out->count++ - at) * sizeof *out->rows);
             out->rows[at] = (llmc_report_row){ .day = days->days[i].day };
         }
-        llmc_row_add(&out->rows[at].row, &days->days[i].row);
+        row_add(&out->rows[at].row, &days->days[i].row);
     }
     llmc_report_row rest = { .kind = LLMC_ROW_OTHER, .row = *earlier };
     while (out->count > max_days)
-        llmc_row_add(&rest.row, &out->rows[--out->count].row);
-    if (rest.row.calls)
+        row_add(&rest.row, &out->rows[--out->count].row);
+    if (rest.row.figure[LLMC_CALLS])
         out->rows[out->count++] = rest;
     return true;
 }

@@ -4,9 +4,13 @@
 
 #include "money/totals.h"
 
-/* One cache line: what every row of every dimension counts. */
+/* What every row of every dimension counts: one cache line. */
+typedef enum llmc_figure {
+    LLMC_CALLS = 0, LLMC_FAILED, LLMC_REFUSED, LLMC_CACHED, LLMC_COST_NANO, LLMC_BASELINE_NANO, LLMC_TOKENS_IN, LLMC_TOKENS_OUT, LLMC_FIGURE_COUNT
+} llmc_figure;
+
 typedef struct llmc_row {
-    int64_t calls, failed, refused, cached, cost_nano, baseline_nano, tokens_in, tokens_out;
+    int64_t figure[LLMC_FIGURE_COUNT];
 } llmc_row;
 
 /* What is counted once per call. */
@@ -40,7 +44,6 @@ typedef struct llmc_report {
     size_t count;
 } llmc_report;
 
-void llmc_row_add(llmc_row *to, const llmc_row *from); /* capped instead of wrapped */
 void llmc_report_sort(llmc_report *report); /* by cost, dearest first */
 void llmc_report_text(const llmc_report *report, llmc_buffer *out);
 void llmc_report_json(const llmc_report *report, llmc_buffer *out);

@@ -31,7 +31,7 @@ typedef struct llmc_services {
     llmcost_receipt_fn on_receipt;
     void *on_receipt_user;
     struct llmc_judge *judges;
-    atomic_uint_fast64_t policy_failures, cache_saved_nano, cache_saved_ns, dropped_detached, bound_exceeded, refused;
+    atomic_uint_fast64_t policy_failures, cache_saved_nano, cache_saved_ns, dropped_detached, detached, bound_exceeded, refused;
     llmcost_log_fn log;
     void *log_user;
     int32_t log_level;
@@ -69,6 +69,7 @@ struct llmcost_leg {
     uint16_t first, at;                 /* policy indices: entered are first..at */
     uint8_t stage, waiting, forwards, queued, cancelled, cutting, detached, wanted_another;
     bool altered, sent, timer_set;
+    bool delivered;                     /* content of this leg has reached the caller: no other try can be invisible */
     uint32_t attempt;                   /* retries: 0 is the first */
     void **states;                      /* one per policy; NULL: not entered */
 
@@ -85,6 +86,8 @@ struct llmcost_leg {
     const char *pruned;                 /* reasons, see check.c; bits of steps in pruned_steps */
     uint64_t pruned_steps;
     int64_t extra_prompt_tokens;
+    int64_t requested_wall_ms;          /* decides price periods and budget windows */
+    int64_t bound_nano;                 /* what a budget holds for it; -1: nothing */
     struct llmc_held_events *held;      /* of the policy that holds */
 };
 
@@ -92,9 +95,11 @@ struct llmcost_leg {
 
 llmc_arena *llmc_leg_arena(llmcost_leg *leg);
 llmc_receipt *llmc_leg_receipt(llmcost_leg *leg);
+llmcost_response *llmc_leg_response(llmcost_leg *leg);
 int64_t llmc_leg_now(const llmcost_leg *leg);
 int64_t llmc_leg_call_started(const llmcost_leg *leg);
 bool llmc_leg_streams(const llmcost_leg *leg);          /* the caller wants pieces */
+bool llmc_leg_is_detached(const llmcost_leg *leg);      /* nobody waits for it any more */
 /* The driver of the call, leased now if it has none. NULL: E_MEMORY. */
 llmc_driver *llmc_leg_driver(llmcost_leg *leg);
 const llmcost_transport *llmc_leg_transport(llmcost_leg *leg);
@@ -122,10 +127,13 @@ void llmc_leg_pump(llmcost_leg *leg);
 
 /* An event on its way out, from the policy that the leg is at. false: stop, the leg was cut. */
 bool llmc_leg_emit(llmcost_leg *leg, const llmcost_event *event);
-/* Let go what a policy of this leg holds, but for the last keep_bytes of text. false: the leg was cut. */
+/* Let go what the policy that the leg is at holds, but for the last keep_bytes of text. false: the leg was cut. */
 bool llmc_leg_release(llmcost_leg *leg, size_t keep_bytes);
+bool llmc_leg_hold(llmcost_leg *leg, const llmcost_event *event); /* queue an event at the policy that the leg is at; false: no memory */
+void llmc_leg_trim_held(llmcost_leg *leg, size_t bytes);          /* take so many bytes off the end of the held text */
 void llmc_leg_drop_held(llmcost_leg *leg);
-size_t llmc_leg_held_text(const llmcost_leg *leg, const char **text); /* the held text of the first choice */
+/* Emit the leg's answer piece by piece, as a stream would have come: ANSWER, or FAIL when the caller wants no more. */
+llmcost_verdict llmc_leg_replay(llmcost_leg *leg);
 
 /* The leg's line on the receipt, made when first asked for. NULL without memory. */
 llmc_line *llmc_leg_line(llmcost_leg *leg);
@@ -139,6 +147,8 @@ llmcost_leg *llmc_leg_detach(llmcost_leg *leg, llmcost_phase phase);
 void llmc_services_log(llmc_services *services, int level, const char *part, const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* ---- the policies, in the order of their phases ---- */
+
+bool llmc_route_step_fits(llmcost_leg *leg, const llmc_route *step); /* check.c: whether a cascade may use this step */
 
 extern const llmcost_policy llmc_policy_meter;
 extern const llmcost_policy llmc_policy_resolve;

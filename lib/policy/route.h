@@ -27,6 +27,7 @@ typedef struct llmc_route {
     llmc_route_kind kind;
     const char *name;              /* "faq", or "openai/gpt-4o" for a leaf */
     uint8_t fingerprint[32];       /* SHA-256 over everything that decides which answer comes out of this subtree */
+    uint32_t leaf_count;           /* leaves of the unfolded tree; 1 for a leaf */
     /* LEAF */
     const llmc_provider *provider;
     const char *model;

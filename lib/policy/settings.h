@@ -28,6 +28,7 @@ typedef struct llmc_settings {
     size_t provider_count;
     llmc_alias *names; /* routes and aliases, by name; bare models and provider/model are resolved as they come */
     size_t name_count;
+    struct llmc_leaf_memo *leaves; /* leaves that requests named: grows, without locks (client/config_leaves.c) */
     llmc_catalog *catalog;
 
     /* "cache" */
@@ -69,7 +70,8 @@ void llmc_settings_free(llmc_settings *settings);
 
 /*
  * What a request's model name means: a route, else an alias, else "provider/model", else a bare name that exactly one
- * configured provider's catalog has. A leaf that is not in the tables is made in `arena`.
+ * configured provider's catalog has. A leaf that is not in the tables and finds no place there is made in `arena`.
+ * Any thread.
  * E_UNKNOWN_MODEL names the nearest known one, E_AMBIGUOUS_MODEL lists the providers.
  */
 llmcost_status llmc_settings_resolve(const llmc_settings *settings, const char *name, llmc_arena *arena, const llmc_route **out, llmcost_error *error);

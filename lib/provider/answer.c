@@ -1,8 +1,7 @@
 /*
- * Gathering an answer and packing it.
+ * Packing an answer into one allocation, from a builder or from another answer.
  *
- * Packing runs twice over the same code: once to measure, once to copy. That keeps an answer one allocation without a
- * second description of its layout.
+ * Packing runs twice over the same code: once to measure, once to copy. That spares a second description of the layout.
  */
 #include "provider/answer.h"
 
@@ -191,176 +190,7 @@ void llmc_answer_unref(llmc_answer *answer)
     llmc_free(&allocator, answer);
 }
 
-/* ---- the builder ---- */
-
-void llmc_answer_builder_init(llmc_answer_builder *builder, const llmc_allocator *allocator, size_t maximum)
-{
-    *builder = (llmc_answer_builder){ .allocator = allocator, .maximum = maximum };
-    llmc_buffer *buffers[] = { &builder->id, &builder->model, &builder->models, &builder->extra };
-    for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++)
-        llmc_buffer_init(buffers[i], allocator, maximum);
-}
-
-static void free_choice(llmc_choice_builder *choice, const llmc_allocator *allocator)
-{
-    llmc_buffer *buffers[] = { &choice->text, &choice->reasoning, &choice->refusal, &choice->signature, &choice->hidden_reasoning, &choice->logprobs, &choice->finish_raw };
-    for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++)
-        llmc_buffer_free(buffers[i]);
-    for (size_t i = 0; i < choice->tool_count; i++) {
-        llmc_buffer_free(&choice->tools[i].id);
-        llmc_buffer_free(&choice->tools[i].name);
-        llmc_buffer_free(&choice->tools[i].arguments);
-    }
-    llmc_free(allocator, choice->tools);
-}
-
-void llmc_answer_builder_free(llmc_answer_builder *builder)
-{
-    for (size_t i = 0; i < builder->choice_count; i++)
-        free_choice(&builder->choices[i], builder->allocator);
-    llmc_free(builder->allocator, builder->choices);
-    llmc_buffer_free(&builder->id);
-    llmc_buffer_free(&builder->model);
-    llmc_buffer_free(&builder->models);
-    llmc_buffer_free(&builder->extra);
-    builder->choices = NULL;
-    builder->choice_count = builder->choice_capacity = 0;
-}
-
-static llmc_choice_builder *choice_at(llmc_answer_builder *builder, uint32_t index)
-{
-    if (!llmc_grow(builder->allocator, (void **)&builder->choices, &builder->choice_capacity, (size_t)index + 1, sizeof *builder->choices))
-        return NULL;
-    while (builder->choice_count <= index) {
-        llmc_choice_builder *choice = &builder->choices[builder->choice_count++];
-        *choice = (llmc_choice_builder){ 0 };
-        llmc_buffer *buffers[] = { &choice->text, &choice->reasoning, &choice->refusal, &choice->signature, &choice->hidden_reasoning, &choice->logprobs, &choice->finish_raw };
-        for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++)
-            llmc_buffer_init(buffers[i], builder->allocator, builder->maximum);
-    }
-    return &builder->choices[index];
-}
-
-static llmc_tool_builder *tool_at(llmc_answer_builder *builder, llmc_choice_builder *choice, uint32_t index)
-{
-    if (!llmc_grow(builder->allocator, (void **)&choice->tools, &choice->tool_capacity, (size_t)index + 1, sizeof *choice->tools))
-        return NULL;
-    while (choice->tool_count <= index) {
-        llmc_tool_builder *tool = &choice->tools[choice->tool_count++];
-        llmc_buffer_init(&tool->id, builder->allocator, builder->maximum);
-        llmc_buffer_init(&tool->name, builder->allocator, builder->maximum);
-        llmc_buffer_init(&tool->arguments, builder->allocator, builder->maximum);
-    }
-    return &choice->tools[index];
-}
-
-static bool append(llmc_answer_builder *builder, llmc_buffer *buffer, const char *text, size_t bytes)
-{
-    llmc_buffer_add(buffer, text, bytes);
-    if (buffer->failure)
-        builder->failed = true;
-    return !builder->failed;
-}
-
-static bool replace(llmc_answer_builder *builder, llmc_buffer *buffer, const char *text)
-{
-    llmc_buffer_clear(buffer);
-    return append(builder, buffer, text, strlen(text));
-}
-
-static bool add_extra(llmc_answer_builder *builder, const llmcost_event *event)
-{
-    llmc_json_writer writer = { &builder->extra, builder->extra.length > 0 };
-    if (!writer.comma)
-        llmc_buffer_add_byte(&builder->extra, '{');
-    llmc_json_write_key(&writer, event->tool_name);
-    llmc_json_write_raw(&writer, event->text, event->bytes);
-    return append(builder, &builder->extra, "", 0);
-}
-
-static bool add_logprobs(llmc_answer_builder *builder, llmc_choice_builder *choice, const llmcost_event *event)
-{
-    /* Each event is an array; the arrays are joined into one: "[a" + ",b" ... the end is put on when the answer is built. */
-    if (event->bytes < 2 || event->text[0] != '[')
-        return true;
-    size_t inner = event->bytes - 2;
-    if (inner == 0)
-        return true;
-    return append(builder, &choice->logprobs, choice->logprobs.length ? "," : "[", 1) && append(builder, &choice->logprobs, event->text + 1, inner);
-}
-
-static bool add_tool(llmc_answer_builder *builder, llmc_choice_builder *choice, const llmcost_event *event)
-{
-    llmc_tool_builder *tool = tool_at(builder, choice, event->tool_index);
-    if (!tool) {
-        builder->failed = true;
-        return false;
-    }
-    if (event->kind == LLMCOST_EVENT_TOOL_ARGUMENTS)
-        return append(builder, &tool->arguments, event->text, event->bytes);
-    return replace(builder, &tool->id, event->tool_id) && replace(builder, &tool->name, event->tool_name);
-}
-
-bool llmc_answer_builder_add(llmc_answer_builder *builder, const llmcost_event *event)
-{
-    switch (event->kind) {
-    case LLMCOST_EVENT_USAGE:
-        return true;
-    case LLMC_EVENT_META:
-        return (!event->bytes || replace(builder, &builder->id, event->text)) && (!*event->tool_name || replace(builder, &builder->model, event->tool_name));
-    case LLMC_EVENT_MODEL:
-        builder->model_count++;
-        return append(builder, &builder->models, event->text, event->bytes) && append(builder, &builder->models, "", 1);
-    case LLMC_EVENT_EXTRA:
-        return add_extra(builder, event);
-    default:
-        break;
-    }
-    llmc_choice_builder *choice = choice_at(builder, event->choice);
-    if (!choice) {
-        builder->failed = true;
-        return false;
-    }
-    switch (event->kind) {
-    case LLMCOST_EVENT_TEXT:
-        return append(builder, &choice->text, event->text, event->bytes);
-    case LLMCOST_EVENT_REASONING:
-        return append(builder, &choice->reasoning, event->text, event->bytes);
-    case LLMCOST_EVENT_REFUSAL:
-        return append(builder, &choice->refusal, event->text, event->bytes);
-    case LLMC_EVENT_SIGNATURE:
-        return append(builder, &choice->signature, event->text, event->bytes);
-    case LLMC_EVENT_REASONING_HIDDEN:
-        return append(builder, &choice->hidden_reasoning, event->text, event->bytes);
-    case LLMC_EVENT_LOGPROBS:
-        return add_logprobs(builder, choice, event);
-    case LLMCOST_EVENT_FINISH:
-        choice->finish = event->finish;
-        return replace(builder, &choice->finish_raw, event->finish_raw ? event->finish_raw : "");
-    case LLMCOST_EVENT_TOOL_CALL:
-    case LLMCOST_EVENT_TOOL_ARGUMENTS:
-        return add_tool(builder, choice, event);
-    default:
-        return true;
-    }
-}
-
-bool llmc_answer_builder_is_empty(const llmc_answer_builder *builder)
-{
-    return builder->choice_count == 0 && builder->model_count == 0;
-}
-
-size_t llmc_answer_builder_output_bytes(const llmc_answer_builder *builder)
-{
-    size_t bytes = 0;
-    for (size_t i = 0; i < builder->choice_count; i++) {
-        const llmc_choice_builder *choice = &builder->choices[i];
-        bytes += choice->text.length + choice->reasoning.length + choice->refusal.length;
-        for (size_t t = 0; t < choice->tool_count; t++)
-            bytes += choice->tools[t].name.length + choice->tools[t].arguments.length;
-    }
-    return bytes;
-}
+/* ---- from a builder ---- */
 
 static llmc_text buffer_text(const llmc_buffer *buffer)
 {
@@ -386,30 +216,76 @@ static void builder_tool(const void *from, uint32_t choice, uint32_t index, llmc
     *arguments = buffer_text(&tool->arguments);
 }
 
-/* Puts the closing bracket on arrays and objects that were gathered piece by piece. */
-static bool close_gathered(llmc_answer_builder *builder)
+/* Puts the closing bracket on the arrays that were gathered piece by piece. */
+static bool close_logprobs(llmc_answer_builder *builder)
 {
-    if (builder->extra.length)
-        llmc_buffer_add_byte(&builder->extra, '}');
+    bool closed = true;
     for (size_t i = 0; i < builder->choice_count; i++) {
         llmc_buffer *logprobs = &builder->choices[i].logprobs;
         if (logprobs->length)
-            append(builder, logprobs, "]", 1);
+            llmc_buffer_add_byte(logprobs, ']');
+        closed = closed && !logprobs->failure;
     }
-    return !builder->failed && !builder->extra.failure;
+    return closed;
+}
+
+/* Takes it off again: an answer may be built from what has come so far, and more come later. */
+static void reopen_logprobs(llmc_answer_builder *builder)
+{
+    for (size_t i = 0; i < builder->choice_count; i++) {
+        if (builder->choices[i].logprobs.length)
+            builder->choices[i].logprobs.length--;
+    }
+}
+
+static bool write_extras(const llmc_answer_builder *builder, llmc_buffer *out)
+{
+    llmc_json_writer writer = { out, false };
+    if (!builder->extra_count)
+        return true;
+    llmc_json_write_begin_object(&writer);
+    for (size_t i = 0; i < builder->extra_count; i++) {
+        const char *name = llmc_buffer_text(&builder->extras[i].name);
+        if (!name)
+            return false;
+        llmc_json_write_key(&writer, name);
+        llmc_json_write_raw(&writer, builder->extras[i].value.data, builder->extras[i].value.length);
+    }
+    llmc_json_write_end_object(&writer);
+    return !out->failure;
+}
+
+static llmc_answer *pack_builder(const llmc_answer_builder *builder, const answer_source *given)
+{
+    llmc_answer *answer = NULL;
+    llmc_buffer extra;
+    llmc_buffer_init(&extra, builder->allocator, SIZE_MAX / 4);
+    if (write_extras(builder, &extra)) {
+        answer_source source = *given;
+        source.extra = buffer_text(&extra);
+        answer = make_answer(builder->allocator, &source);
+    }
+    llmc_buffer_free(&extra);
+    return answer;
 }
 
 llmc_answer *llmc_answer_build(llmc_answer_builder *builder, const char *provider, const char *receipt_id, const llmc_usage *usage, int64_t duration_ns)
 {
-    if (builder->failed || !close_gathered(builder))
+    if (builder->failed)
         return NULL;
+    if (!close_logprobs(builder)) {
+        builder->failed = true;
+        return NULL;
+    }
     answer_source source = {
         .from = builder, .choice_count = (uint32_t)builder->choice_count, .model_count = builder->model_count,
         .choice = builder_choice, .tool = builder_tool,
-        .id = buffer_text(&builder->id), .model = buffer_text(&builder->model), .extra = buffer_text(&builder->extra), .models = buffer_text(&builder->models),
+        .id = buffer_text(&builder->id), .model = buffer_text(&builder->model), .models = buffer_text(&builder->models),
         .provider = provider, .receipt_id = receipt_id, .usage = *usage, .duration_ns = duration_ns,
     };
-    return make_answer(builder->allocator, &source);
+    llmc_answer *answer = pack_builder(builder, &source);
+    reopen_logprobs(builder);
+    return answer;
 }
 
 /* ---- from another answer ---- */
@@ -443,12 +319,22 @@ static void changed_tool(const void *from, uint32_t choice, uint32_t index, llmc
     *arguments = string_text(call->arguments);
 }
 
+/* The names as they are packed, one behind the other. */
+static llmc_text models_text(const llmc_answer *answer)
+{
+    if (!answer->model_count)
+        return (llmc_text){ "", 0 };
+    const char *last = answer->models[answer->model_count - 1];
+    return (llmc_text){ answer->models[0], (size_t)(last - answer->models[0]) + strlen(last) + 1 };
+}
+
 llmc_answer *llmc_answer_with_text(const llmc_answer *answer, const char *text, size_t bytes)
 {
     changed_answer changed = { answer, { text, bytes } };
     answer_source source = {
-        .from = &changed, .choice_count = answer->choice_count, .choice = changed_choice, .tool = changed_tool,
-        .id = string_text(answer->id), .model = string_text(answer->model), .extra = string_text(answer->extra), .models = { "", 0 },
+        .from = &changed, .choice_count = answer->choice_count, .model_count = answer->model_count,
+        .choice = changed_choice, .tool = changed_tool,
+        .id = string_text(answer->id), .model = string_text(answer->model), .extra = string_text(answer->extra), .models = models_text(answer),
         .provider = answer->provider, .receipt_id = answer->receipt_id, .usage = answer->usage, .duration_ns = answer->duration_ns,
     };
     return make_answer(&answer->allocator, &source);

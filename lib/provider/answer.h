@@ -54,22 +54,32 @@ typedef struct llmc_choice_builder {
     size_t tool_count, tool_capacity;
 } llmc_choice_builder;
 
+/* A kept member: what came last, or the pieces of a list joined. */
+typedef struct llmc_extra_builder {
+    llmc_buffer name, value;
+} llmc_extra_builder;
+
+/* Indices come from servers and from shared caches. */
+enum { LLMC_ANSWER_MAX_CHOICES = 128, LLMC_ANSWER_MAX_TOOL_CALLS = 1024, LLMC_ANSWER_MAX_EXTRAS = 64 };
+
 typedef struct llmc_answer_builder {
     const llmc_allocator *allocator;
-    size_t maximum;               /* of all texts together */
+    size_t maximum, used;         /* of all texts together */
     llmc_choice_builder *choices;
     size_t choice_count, choice_capacity;
-    llmc_buffer id, model, models, extra; /* models: each ended by a zero byte */
+    llmc_extra_builder *extras;
+    size_t extra_count, extra_capacity;
+    llmc_buffer id, model, models; /* models: each ended by a zero byte */
     uint32_t model_count;
-    bool failed;                  /* no memory */
+    bool failed, too_large;       /* no memory, or more than `maximum` or the limits above allow */
 } llmc_answer_builder;
 
 void llmc_answer_builder_init(llmc_answer_builder *builder, const llmc_allocator *allocator, size_t maximum);
 void llmc_answer_builder_free(llmc_answer_builder *builder);
-bool llmc_answer_builder_add(llmc_answer_builder *builder, const llmcost_event *event); /* false: no memory */
+bool llmc_answer_builder_add(llmc_answer_builder *builder, const llmcost_event *event); /* false: builder->failed */
 bool llmc_answer_builder_is_empty(const llmc_answer_builder *builder); /* nothing of an answer has come */
 size_t llmc_answer_builder_output_bytes(const llmc_answer_builder *builder); /* what the model wrote, for estimates */
-/* The answer, with one reference; NULL without memory. */
+/* The answer so far, with one reference; the builder can go on. NULL without memory, or after a failure. */
 llmc_answer *llmc_answer_build(llmc_answer_builder *builder, const char *provider, const char *receipt_id, const llmc_usage *usage, int64_t duration_ns);
 /* A copy whose first choice has another text. NULL without memory. */
 llmc_answer *llmc_answer_with_text(const llmc_answer *answer, const char *text, size_t bytes);

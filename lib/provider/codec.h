@@ -125,6 +125,7 @@ void llmc_decoder_begin(llmc_decoder *decoder, const llmc_codec *codec, llmc_ope
 void llmc_decoder_free(llmc_decoder *decoder);
 /* Decodes a span into scratch and emits it as one event of this kind, well-formed (halves joined through joiner). */
 llmcost_status llmc_decoder_emit_text(llmc_decoder *decoder, int kind, uint32_t choice, uint32_t tool_index, const llmc_json_span *span, llmc_utf8_joiner *joiner);
+/* E_CANCELLED, with emit_stopped set and no error filled in, when the receiver does not want more. */
 llmcost_status llmc_decoder_emit(llmc_decoder *decoder, const llmcost_event *event);
 
 /* An error answer without any body of meaning: by HTTP status alone (providers.md section 1). */
@@ -134,8 +135,12 @@ llmcost_status llmc_status_from_http(int32_t http_status);
  * by code where one is known, else by HTTP status; llmc_status_from_http() semantics for 2xx: E_SERVER.
  */
 llmcost_status llmc_decode_error_body(llmcost_error *error, int32_t http_status, const char *body, size_t bytes);
-/* One response header that matters for errors and receipts: retry-after(-ms), x-ratelimit-reset*, request ids. wall_ms: now. */
-void llmc_decode_error_header(llmcost_error *error, const char *name, const char *value, int64_t wall_ms);
+/*
+ * One response header that matters for errors and receipts: retry-after(-ms), x-ratelimit-reset*, request ids. wall_ms: now.
+ * rank: 0 before the first header of an answer; it remembers how exact the wait so far is, so that the order of headers
+ * does not matter.
+ */
+void llmc_decode_error_header(llmcost_error *error, uint32_t *rank, const char *name, const char *value, int64_t wall_ms);
 
 /* Token estimate of a text where the provider sent none: never 0 for a text that is not empty. */
 int64_t llmc_estimate_tokens(const char *text, size_t bytes);

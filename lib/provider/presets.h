@@ -27,7 +27,10 @@ typedef enum llmc_auth {
     X(REASONING_BESIDE_COMPLETION, "reasoning_beside_completion") /* xAI: add it */                                   \
     X(DONE_OPTIONAL, "done_optional")            /* a stream may end without [DONE] once a finish_reason came */      \
     X(USER_FIELD, "user_field")                  /* end user goes into user, not safety_identifier */                 \
-    X(DEVELOPER_ROLE, "developer_role")          /* system messages of reasoning models go as developer */
+    X(DEVELOPER_ROLE, "developer_role")          /* system messages of reasoning models go as developer */            \
+    X(USER_ID_FIELD, "user_id_field")            /* end user goes into user_id */                                     \
+    X(REASONING_CONTENT, "reasoning_content")    /* wants its reasoning back on turns with tool calls */              \
+    X(OPEN_UNIT_SAMPLING, "open_unit_sampling")  /* temperature and top_p strictly between 0 and 1: clamped */
 
 enum llmc_quirk_bit {
 #define LLMC_QUIRK_BIT(name, text) LLMC_QUIRK_BIT_##name,

@@ -570,7 +570,8 @@ llmcost_status llmc_memory_accounts_new(llmc_account_engine **out, const llmc_al
     memory_engine *engine = llmc_calloc(allocator, 1, sizeof *engine + budget_count * sizeof(budget_state));
     if (!engine)
         return LLMCOST_E_MEMORY;
-    engine->base = (llmc_account_engine){ "memory", engine_hold, engine_settle, engine_wait, engine_unwait, engine_correct, engine_describe, engine_free };
+    engine->base = (llmc_account_engine){ .name = "memory", .hold = engine_hold, .settle = engine_settle, .wait = engine_wait, .unwait = engine_unwait,
+                                          .correct = engine_correct, .describe = engine_describe, .free = engine_free };
     engine->allocator = *allocator;
     engine->alert = alert;
     engine->alert_user = alert_user;

@@ -422,6 +422,7 @@ static bool run(exchange *x)
         return false;
     x->running = true;
     x->host->active++;
+    x->events->opening(x->context);
     return true;
 }
 

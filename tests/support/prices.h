@@ -11,13 +11,13 @@ typedef struct price_memory {
 } price_memory;
 void price_memory_init(price_memory *memory, long fail_at);
 
-llmc_catalog *prices_new(void); /* the built-in table; asserts */
+llmc_catalog *prices_new(void);                            /* the built-in table; asserts */
 void prices_load(llmc_catalog *catalog, const char *json); /* asserts that it loads */
 /* Loads what must fail with E_CONFIG, and asserts that the message has both pieces. */
 void prices_refuse(llmc_catalog *catalog, const char *json, const char *piece, const char *other);
 
 int64_t at_time(int year, int month, int day, int hour, int minute); /* wall_ms, UTC */
-extern const int64_t price_day; /* noon of 2026-11-21, a Saturday */
+extern const int64_t price_day;                                      /* noon of 2026-11-21, a Saturday */
 
 /* One class's rate in pico per token; asserts that row and price are there. */
 int64_t rate_of(const llmc_catalog *catalog, const char *provider, const char *model, llmc_price_query query, llmcost_class token_class);

@@ -111,8 +111,17 @@ static void test_find(void **state)
     assert_string_equal(llmc_model_name(llmc_catalog_find(catalog, "anthropic", "claude-opus-5-5-20261101")), "claude-opus-5-5");
     assert_string_equal(llmc_model_name(llmc_catalog_find(catalog, "openai", "gpt-5.6-2026-09-01")), "gpt-5.6-sol"); /* an alias with a date */
     assert_string_equal(llmc_model_name(llmc_catalog_find(catalog, "mistral", "mistral-large-latest")), "mistral-large-2512");
-    static const char *const no_dates[] = { "gpt-4o-2024-8-06", "gpt-4o-202408061", "gpt-4o2024-08-06", "gpt-4o-2024-08-0x", "gpt-4o-LATEST",
-                                            "gpt-4", "GPT-4o", "-latest", "-2024-08-06", "gpt-4o-latest-latest", "" };
+    static const char *const no_dates[] = { "gpt-4o-2024-8-06",
+                                            "gpt-4o-202408061",
+                                            "gpt-4o2024-08-06",
+                                            "gpt-4o-2024-08-0x",
+                                            "gpt-4o-LATEST",
+                                            "gpt-4",
+                                            "GPT-4o",
+                                            "-latest",
+                                            "-2024-08-06",
+                                            "gpt-4o-latest-latest",
+                                            "" };
     for (size_t i = 0; i < sizeof no_dates / sizeof no_dates[0]; i++)
         assert_null(llmc_catalog_find(catalog, "openai", no_dates[i]));
     assert_string_equal(llmc_model_name(llmc_catalog_find(catalog, "ollama", "qwen2.5:7b")), "*");
@@ -162,12 +171,17 @@ static void test_tier_boundaries(void **state)
         const char *provider, *model;
         int64_t threshold, below, above;
     } tiers[] = {
-        { "openai", "gpt-5.4", 272000, 2500000, 5000000 },       { "openai", "gpt-6.2-sol", 272000, 2000000, 4000000 },
-        { "google", "gemini-2.5-pro", 200000, 1250000, 2500000 }, { "google", "gemini-1.5-flash", 128000, 75000, 150000 },
-        { "anthropic", "claude-sonnet-4-5", 200000, 3000000, 6000000 }, { "anthropic", "claude-haiku-5-5", 100000, 100000, 500000 },
-        { "minimax", "MiniMax-M3", 512000, 300000, 600000 },     { "xai", "grok-4.3", 200000, 1250000, 2500000 },
+        { "openai", "gpt-5.4", 272000, 2500000, 5000000 },
+        { "openai", "gpt-6.2-sol", 272000, 2000000, 4000000 },
+        { "google", "gemini-2.5-pro", 200000, 1250000, 2500000 },
+        { "google", "gemini-1.5-flash", 128000, 75000, 150000 },
+        { "anthropic", "claude-sonnet-4-5", 200000, 3000000, 6000000 },
+        { "anthropic", "claude-haiku-5-5", 100000, 100000, 500000 },
+        { "minimax", "MiniMax-M3", 512000, 300000, 600000 },
+        { "xai", "grok-4.3", 200000, 1250000, 2500000 },
         { "xai", "grok-4.7", 199999, 2000000, 4000000 }, /* starts AT 200,000 */
-        { "dashscope", "qwen3-max", 32000, 2500000, 4000000 },   { "dashscope", "qwen3-max", 128000, 4000000, 7000000 },
+        { "dashscope", "qwen3-max", 32000, 2500000, 4000000 },
+        { "dashscope", "qwen3-max", 128000, 4000000, 7000000 },
     };
     for (size_t i = 0; i < sizeof tiers / sizeof tiers[0]; i++) {
         assert_int_equal(rate_with(tiers[i].provider, tiers[i].model, tiers[i].threshold, NULL, LLMCOST_INPUT), tiers[i].below);
@@ -182,8 +196,11 @@ static void test_tier_by_output_length(void **state)
     (void)state;
     static const struct {
         int64_t prompt, output, input_rate, output_rate;
-    } cases[] = { { 100, 199, 2000000, 8000000 }, { 100, 200, 3000000, 14000000 }, { 32000, 5000, 3000000, 14000000 },
-                  { 32001, 10, 4000000, 16000000 }, { 32001, 5000, 4000000, 16000000 } };
+    } cases[] = { { 100, 199, 2000000, 8000000 },
+                  { 100, 200, 3000000, 14000000 },
+                  { 32000, 5000, 3000000, 14000000 },
+                  { 32001, 10, 4000000, 16000000 },
+                  { 32001, 5000, 4000000, 16000000 } };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         llmc_price_query query = { .wall_ms = price_day, .prompt_tokens = cases[i].prompt, .output_tokens = cases[i].output };
         assert_int_equal(rate_of(catalog, "zhipu", "glm-4.7", query, LLMCOST_INPUT), cases[i].input_rate);
@@ -221,7 +238,7 @@ static void test_hours(void **state)
         int day, hour, minute;
         bool peak;
     } cases[] = {
-        { 23, 0, 59, false }, { 23, 1, 0, true },  { 23, 3, 59, true },  { 23, 4, 0, false }, { 23, 5, 59, false }, { 23, 6, 0, true },
+        { 23, 0, 59, false }, { 23, 1, 0, true },   { 23, 3, 59, true }, { 23, 4, 0, false }, { 23, 5, 59, false }, { 23, 6, 0, true },
         { 23, 9, 59, true },  { 23, 10, 0, false }, { 27, 9, 59, true }, { 28, 2, 0, false }, { 29, 7, 0, false },  { 21, 2, 0, false },
     }; /* the 23rd is a Monday, the 27th a Friday */
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -379,16 +396,27 @@ static void test_worst_case_is_a_bound(void **state)
 {
     (void)state;
     static const char *const rows[][2] = {
-        { "openai", "gpt-5.4" },         { "openai", "gpt-5.6-sol" },      { "openai", "gpt-4o" },           { "deepseek", "deepseek-flash" },
-        { "zhipu", "glm-4.7" },          { "zhipu", "glm-4.5-air" },       { "xai", "grok-4-1-fast" },       { "dashscope-intl", "qwen-plus" },
-        { "google", "gemini-4-argon" },  { "dashscope", "qwen3-max" },     { "anthropic", "claude-sonnet-5-5" }, { "perplexity", "sonar" },
+        { "openai", "gpt-5.4" },
+        { "openai", "gpt-5.6-sol" },
+        { "openai", "gpt-4o" },
+        { "deepseek", "deepseek-flash" },
+        { "zhipu", "glm-4.7" },
+        { "zhipu", "glm-4.5-air" },
+        { "xai", "grok-4-1-fast" },
+        { "dashscope-intl", "qwen-plus" },
+        { "google", "gemini-4-argon" },
+        { "dashscope", "qwen3-max" },
+        { "anthropic", "claude-sonnet-5-5" },
+        { "perplexity", "sonar" },
     };
     static const char *const tiers[] = { "", "batch", "flex", "priority", "fast" };
     for (int round = 0; round < 60000; round++) {
         const char *const *row = rows[random_number(sizeof rows / sizeof rows[0])];
         const llmc_model *model = llmc_catalog_find(catalog, row[0], row[1]);
         int64_t day = at_time(2026, 7, 25, 0, 0) + (int64_t)random_number(200) * 86400000;
-        llmc_price_query most = { .wall_ms = day, .prompt_tokens = (int64_t)random_number(400000), .output_tokens = (int64_t)random_number(400),
+        llmc_price_query most = { .wall_ms = day,
+                                  .prompt_tokens = (int64_t)random_number(400000),
+                                  .output_tokens = (int64_t)random_number(400),
                                   .tier = tiers[random_number(5)] };
         llmc_price_query one = { .wall_ms = day + (int64_t)random_number(86400000),
                                  .prompt_tokens = (int64_t)random_number((uint64_t)most.prompt_tokens + 1),
@@ -564,8 +592,7 @@ static void test_every_reference_price(void **state)
     json_t *root = json_loadb(text, bytes, 0, NULL);
     const json_t *entry, *entries = json_object_get(root, "models");
     assert_int_equal(json_array_size(entries), 138);
-    json_array_foreach(entries, index, entry)
-        compare_row(entry);
+    json_array_foreach(entries, index, entry) compare_row(entry);
     json_decref(root);
     free(text);
 }

@@ -52,8 +52,8 @@ static void test_decimal_is_exact(void **state)
 static void test_decimal_refuses(void **state)
 {
     (void)state;
-    static const char *const no_numbers[] = { "",    "-",   "+1",  ".5",   "5.",  "1.e3", "e5",      "1e",  "1e-", "1,5",
-                                              " 1",  "1 ",  "1.5x", "0x10", "nan", "inf",  "--1",     "1.2.3", "1e5.5", "1_000" };
+    static const char *const no_numbers[] = { "",   "-",  "+1",   ".5",   "5.",  "1.e3", "e5",  "1e",    "1e-",   "1,5",
+                                              " 1", "1 ", "1.5x", "0x10", "nan", "inf",  "--1", "1.2.3", "1e5.5", "1_000" };
     for (size_t i = 0; i < sizeof no_numbers / sizeof no_numbers[0]; i++)
         refuse(no_numbers[i], 6);
     refuse("0.0000001", 6); /* a remainder beyond the scale */
@@ -241,10 +241,14 @@ static void test_amount_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_decimal_is_exact),      cmocka_unit_test(test_decimal_refuses),
-        cmocka_unit_test(test_double_is_exact),       cmocka_unit_test(test_double_refuses),
-        cmocka_unit_test(test_numbers_ignore_the_locale), cmocka_unit_test(test_sum_rounds_once),
-        cmocka_unit_test(test_sum_survives_hostile_counts), cmocka_unit_test(test_usage_totals),
+        cmocka_unit_test(test_decimal_is_exact),
+        cmocka_unit_test(test_decimal_refuses),
+        cmocka_unit_test(test_double_is_exact),
+        cmocka_unit_test(test_double_refuses),
+        cmocka_unit_test(test_numbers_ignore_the_locale),
+        cmocka_unit_test(test_sum_rounds_once),
+        cmocka_unit_test(test_sum_survives_hostile_counts),
+        cmocka_unit_test(test_usage_totals),
         cmocka_unit_test(test_amount_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,39 @@
+#include "base/secret.h"
+
+#include "base/sha256.h"
+
+#include <string.h>
+
+void llmc_wipe(void *memory, size_t bytes)
+{
+    if (!memory)
+        return;
+    memset(memory, 0, bytes);
+    __asm__ __volatile__("" : : "r"(memory) : "memory"); /* the compiler must assume that somebody reads the zeros */
+}
+
+bool llmc_secret_set(llmc_secret *secret, const llmc_allocator *allocator, const char *text, size_t bytes)
+{
+    char *copy = llmc_strndup(allocator, text, bytes);
+    if (!copy)
+        return false;
+    uint8_t digest[32];
+    llmc_sha256_of(text, bytes, digest);
+    llmc_secret_free(secret, allocator);
+    secret->hidden = copy;
+    secret->bytes = bytes;
+    llmc_hex(digest, 4, secret->fingerprint);
+    return true;
+}
+
+void llmc_secret_free(llmc_secret *secret, const llmc_allocator *allocator)
+{
+    llmc_wipe(secret->hidden, secret->bytes);
+    llmc_free(allocator, secret->hidden);
+    *secret = (llmc_secret){ 0 };
+}
+
+const char *llmc_secret_reveal(const llmc_secret *secret)
+{
+    return secret->hidden ? secret->hidden : "";
+}

@@ -1,0 +1,230 @@
+/*
+ * A call: its legs' queue, its deadline, and its one completion.
+ *
+ * A call begins on the thread that makes it and needs no driver until something waits: a cache hit never leases one.
+ */
+#include "call/call.h"
+
+#include <string.h>
+
+llmc_call *llmc_call_new(llmcost_client *client, llmcost_response *response, const llmc_call_start *start)
+{
+    llmc_call *call = llmc_arena_calloc(&response->arena, 1, sizeof *call);
+    if (!call)
+        return NULL;
+    atomic_store_explicit(&client->sealed, true, memory_order_relaxed);
+    call->client = client;
+    call->response = response;
+    call->last_ready = &call->ready;
+    call->request = start->request;
+    call->mode = start->mode;
+    call->streams = start->streams;
+    call->sink = start->sink;
+    call->done = start->done;
+    call->user = start->user;
+    call->started_ns = llmc_clock_now(&client->services.clock);
+    int32_t deadline_ms = start->request ? start->request->deadline_ms : 0;
+    if (deadline_ms == 0)
+        deadline_ms = client->settings->deadline_ms ? client->settings->deadline_ms : -1;
+    call->deadline_ns = llmc_clock_after(call->started_ns, deadline_ms);
+    call->root = llmc_leg_new(call, NULL, start->operation, 0);
+    if (!call->root)
+        return NULL;
+    call->root->request = start->request;
+    call->root->provider_name = start->provider_name;
+    call->root->purpose = "answer";
+    return call;
+}
+
+static void detach_slot(llmc_call *call)
+{
+    llmc_slot *slot = call->slot;
+    if (!slot)
+        return;
+    if (call->timer_reserved) {
+        llmc_driver_timer_stop(&slot->driver, &call->deadline_timer);
+        llmc_driver_unreserve_timer(&slot->driver);
+        call->timer_reserved = false;
+    }
+    *call->link = call->next;
+    if (call->next)
+        call->next->link = call->link;
+    slot->call_count--;
+}
+
+static void deadline_passed(void *user)
+{
+    llmc_call *call = user;
+    llmc_call_cancel(call, LLMCOST_E_DEADLINE);
+}
+
+bool llmc_call_attach(llmc_call *call, llmc_slot *slot)
+{
+    if (call->deadline_ns != LLMC_NEVER) {
+        if (!llmc_driver_reserve_timer(&slot->driver))
+            return false;
+        call->timer_reserved = true;
+        call->deadline_timer.fire = deadline_passed;
+        call->deadline_timer.user = call;
+        llmc_driver_timer_start(&slot->driver, &call->deadline_timer, call->deadline_ns);
+    }
+    call->slot = slot;
+    call->next = slot->calls;
+    call->link = &slot->calls;
+    if (call->next)
+        call->next->link = &call->next;
+    slot->calls = call;
+    slot->call_count++;
+    return true;
+}
+
+static void take_outcome(llmc_call *call)
+{
+    llmcost_response *response = call->response;
+    llmcost_leg *root = call->root;
+    response->status = root->status;
+    response->altered = root->altered || response->receipt.altered;
+    response->answer = root->answer;
+    root->answer = NULL;
+    response->answered = root->source ? root->source->line : NULL;
+    response->from_cache = response->answered && (response->answered->flags & LLMC_LINE_CACHED);
+    if (root->status == LLMCOST_OK)
+        return;
+    llmc_error_move(&response->error, &root->error);
+    response->error.status = root->status;
+}
+
+static void finish(llmc_call *call)
+{
+    llmcost_client *client = call->client;
+    call->complete = true;
+    if (call->root->stage == LLMC_LEG_COMPLETE)
+        take_outcome(call);
+    llmc_leg_destroy(call->root);
+    detach_slot(call);
+    if (call->mode != LLMC_CALL_DETACHED && client->services.on_receipt) {
+        llmc_callback_begin(client);
+        client->services.on_receipt(call->response, client->services.on_receipt_user);
+        llmc_callback_end(client);
+    }
+    if (call->done)
+        call->done(call);
+}
+
+void llmc_call_pump(llmc_call *call)
+{
+    if (call->pumping || call->complete)
+        return;
+    llmcost_response *response = llmc_response_ref(call->response); /* done() may free the owner's */
+    call->pumping = true;
+    while (call->ready) {
+        llmcost_leg *leg = call->ready;
+        call->ready = leg->next_ready;
+        if (!call->ready)
+            call->last_ready = &call->ready;
+        leg->queued = 0;
+        llmc_leg_run(leg);
+    }
+    call->pumping = false;
+    if (call->root->stage == LLMC_LEG_COMPLETE)
+        finish(call);
+    llmc_response_unref(response);
+}
+
+void llmc_call_begin(llmc_call *call)
+{
+    llmc_leg_schedule(call->root);
+    llmc_call_pump(call);
+}
+
+void llmc_call_fail(llmc_call *call, llmcost_status status)
+{
+    llmcost_response *response = llmc_response_ref(call->response);
+    response->status = response->error.status = status;
+    finish(call);
+    llmc_response_unref(response);
+}
+
+void llmc_call_cancel(llmc_call *call, llmcost_status status)
+{
+    if (call->complete)
+        return;
+    llmc_leg_cancel(call->root, status);
+    llmc_call_pump(call);
+}
+
+/* ---- what legs ask of their call ---- */
+
+llmc_arena *llmc_leg_arena(llmcost_leg *leg)
+{
+    return &leg->call->response->arena;
+}
+
+llmc_receipt *llmc_leg_receipt(llmcost_leg *leg)
+{
+    return &leg->call->response->receipt;
+}
+
+llmcost_response *llmc_leg_response(llmcost_leg *leg)
+{
+    return leg->call->response;
+}
+
+int64_t llmc_leg_now(const llmcost_leg *leg)
+{
+    return llmc_clock_now(&leg->services->clock);
+}
+
+int64_t llmc_leg_call_started(const llmcost_leg *leg)
+{
+    return leg->call->started_ns;
+}
+
+bool llmc_leg_streams(const llmcost_leg *leg)
+{
+    return leg->call->streams;
+}
+
+bool llmc_leg_is_detached(const llmcost_leg *leg)
+{
+    return leg->call->mode == LLMC_CALL_DETACHED;
+}
+
+llmc_driver *llmc_leg_driver(llmcost_leg *leg)
+{
+    llmc_call *call = leg->call;
+    if (call->slot)
+        return &call->slot->driver;
+    llmc_slot *slot = llmc_slot_lease(call->client, false);
+    if (!slot)
+        return NULL;
+    if (!llmc_call_attach(call, slot)) {
+        llmc_slot_return(slot, false);
+        return NULL;
+    }
+    call->owns_lease = true;
+    return &slot->driver;
+}
+
+const llmcost_transport *llmc_leg_transport(llmcost_leg *leg)
+{
+    return leg->call->slot ? leg->call->slot->transport : NULL;
+}
+
+void llmc_leg_pump(llmcost_leg *leg)
+{
+    llmc_call_pump(leg->call);
+}
+
+llmc_line *llmc_leg_line(llmcost_leg *leg)
+{
+    if (leg->line)
+        return leg->line;
+    const llmcost_leg *above = leg->parent;
+    while (above && !above->line)
+        above = above->parent;
+    llmc_line *line = llmc_receipt_add(llmc_leg_receipt(leg), llmc_leg_arena(leg), leg->purpose, above ? (int32_t)above->line->index : -1);
+    if (line)
+        line->started_ms = (llmc_leg_now(leg) - leg->call->started_ns) / LLMC_MS;
+    return leg->line = line;
+}

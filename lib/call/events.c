@@ -1,0 +1,287 @@
+/*
+ * Events walk outward from the policy a leg is at: each policy may pass, hold, release, swallow or cut. Past the
+ * outermost policy they enter the parent at the policy that spawned the leg, if the leg forwards, or reach the caller.
+ */
+#include "call/events.h"
+
+#include "base/text.h"
+
+#include <string.h>
+
+typedef struct held_event {
+    llmcost_event event;  /* its pointers are set when it is let go */
+    size_t text_at, id_at, name_at, raw_at;
+    llmc_usage usage;
+} held_event;
+
+typedef struct llmc_held_events {
+    struct llmc_held_events *next;
+    uint16_t policy;
+    held_event *events;
+    size_t count, capacity;
+    llmc_buffer texts;    /* each ended by a zero byte */
+} llmc_held_events;
+
+static bool deliver(llmcost_leg *leg, int32_t below, const llmcost_event *event, llmcost_leg *child, llmcost_leg *origin);
+
+static llmc_held_events *find_held(const llmcost_leg *leg, uint16_t policy)
+{
+    llmc_held_events *held = leg->held;
+    while (held && held->policy != policy)
+        held = held->next;
+    return held;
+}
+
+static llmc_held_events *make_held(llmcost_leg *leg, uint16_t policy)
+{
+    llmc_held_events *held = find_held(leg, policy);
+    if (held)
+        return held;
+    held = llmc_arena_calloc(llmc_leg_arena(leg), 1, sizeof *held);
+    if (!held)
+        return NULL;
+    held->policy = policy;
+    llmc_buffer_init(&held->texts, &leg->services->allocator, SIZE_MAX / 4);
+    held->next = leg->held;
+    leg->held = held;
+    return held;
+}
+
+static size_t keep_text(llmc_held_events *held, const char *text, size_t bytes)
+{
+    size_t at = held->texts.length;
+    if (bytes)
+        llmc_buffer_add(&held->texts, text, bytes);
+    llmc_buffer_add_byte(&held->texts, '\0');
+    return at;
+}
+
+/* Text that follows text of the same choice grows the last event instead of making a new one. */
+static bool extends_last(const llmc_held_events *held, const llmcost_event *event)
+{
+    if (event->kind != LLMCOST_EVENT_TEXT || held->count == 0)
+        return false;
+    const held_event *last = &held->events[held->count - 1];
+    return last->event.kind == LLMCOST_EVENT_TEXT && last->event.choice == event->choice && last->raw_at + 1 == held->texts.length;
+}
+
+static bool hold(llmcost_leg *leg, uint16_t policy, const llmcost_event *event)
+{
+    llmc_held_events *held = make_held(leg, policy);
+    if (!held)
+        return false;
+    if (extends_last(held, event)) {
+        held_event *last = &held->events[held->count - 1];
+        held->texts.length = last->text_at + last->event.bytes;
+        llmc_buffer_add(&held->texts, event->text, event->bytes);
+        llmc_buffer_add_byte(&held->texts, '\0');
+        last->event.bytes += event->bytes;
+        last->id_at = last->name_at = last->raw_at = held->texts.length - 1;
+        return !held->texts.failure;
+    }
+    if (!llmc_grow(&leg->services->allocator, (void **)&held->events, &held->capacity, held->count + 1, sizeof *held->events))
+        return false;
+    held_event *copy = &held->events[held->count];
+    copy->event = *event;
+    copy->text_at = keep_text(held, event->text, event->bytes);
+    if (event->kind == LLMCOST_EVENT_TEXT) { /* one zero byte serves all the empty texts, so that the text can grow */
+        copy->id_at = copy->name_at = copy->raw_at = held->texts.length - 1;
+    } else {
+        copy->id_at = keep_text(held, event->tool_id, event->tool_id ? strlen(event->tool_id) : 0);
+        copy->name_at = keep_text(held, event->tool_name, event->tool_name ? strlen(event->tool_name) : 0);
+        copy->raw_at = keep_text(held, event->finish_raw, event->finish_raw ? strlen(event->finish_raw) : 0);
+    }
+    if (event->usage)
+        copy->usage = *event->usage;
+    if (held->texts.failure)
+        return false;
+    held->count++;
+    return true;
+}
+
+static bool let_go(llmcost_leg *leg, llmc_held_events *held, held_event *copy, size_t bytes)
+{
+    if (copy->event.kind == LLMCOST_EVENT_TEXT && bytes == 0)
+        return true; /* trimmed away */
+    llmcost_event event = copy->event;
+    const char *texts = held->texts.data;
+    event.text = texts + copy->text_at;
+    event.bytes = bytes;
+    event.tool_id = texts + copy->id_at;
+    event.tool_name = texts + copy->name_at;
+    event.finish_raw = texts + copy->raw_at;
+    event.usage = copy->event.usage ? &copy->usage : NULL;
+    /* A shortened piece borrows its last byte's successor for the zero that ends it. */
+    char *end = held->texts.data + copy->text_at + bytes, after = *end;
+    *end = '\0';
+    bool more = deliver(leg, (int32_t)held->policy - 1, &event, NULL, leg);
+    *end = after;
+    return more;
+}
+
+static size_t held_text_bytes(const llmc_held_events *held)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < held->count; i++)
+        bytes += held->events[i].event.kind == LLMCOST_EVENT_TEXT ? held->events[i].event.bytes : 0;
+    return bytes;
+}
+
+static bool release(llmcost_leg *leg, uint16_t policy, size_t keep_bytes)
+{
+    llmc_held_events *held = find_held(leg, policy);
+    if (!held || held->count == 0)
+        return true;
+    size_t total = held_text_bytes(held), may = total > keep_bytes ? total - keep_bytes : 0, done = 0;
+    bool more = true;
+    while (done < held->count && more) {
+        held_event *copy = &held->events[done];
+        if (copy->event.kind != LLMCOST_EVENT_TEXT || copy->event.bytes <= may) {
+            if (copy->event.kind == LLMCOST_EVENT_TEXT)
+                may -= copy->event.bytes;
+            more = let_go(leg, held, copy, copy->event.bytes);
+            done++;
+            continue;
+        }
+        size_t part = llmc_utf8_cut(held->texts.data + copy->text_at, copy->event.bytes, may);
+        if (part > 0) {
+            more = let_go(leg, held, copy, part);
+            copy->text_at += part;
+            copy->event.bytes -= part;
+        }
+        break;
+    }
+    memmove(held->events, held->events + done, (held->count - done) * sizeof *held->events);
+    held->count -= done;
+    if (held->count == 0)
+        llmc_buffer_clear(&held->texts);
+    return more;
+}
+
+bool llmc_leg_release(llmcost_leg *leg, size_t keep_bytes)
+{
+    return release(leg, leg->at, keep_bytes);
+}
+
+bool llmc_leg_hold(llmcost_leg *leg, const llmcost_event *event)
+{
+    return hold(leg, leg->at, event);
+}
+
+void llmc_leg_trim_held(llmcost_leg *leg, size_t bytes)
+{
+    llmc_held_events *held = find_held(leg, leg->at);
+    for (size_t i = held ? held->count : 0; i-- > 0 && bytes > 0;) {
+        held_event *copy = &held->events[i];
+        if (copy->event.kind != LLMCOST_EVENT_TEXT)
+            continue;
+        size_t part = copy->event.bytes < bytes ? copy->event.bytes : bytes;
+        copy->event.bytes -= part;
+        bytes -= part;
+    }
+}
+
+void llmc_leg_drop_held(llmcost_leg *leg)
+{
+    llmc_held_events *held = find_held(leg, leg->at);
+    if (!held)
+        return;
+    held->count = 0;
+    llmc_buffer_clear(&held->texts);
+}
+
+void llmc_events_free(llmcost_leg *leg)
+{
+    for (llmc_held_events *held = leg->held; held; held = held->next) {
+        llmc_free(&leg->services->allocator, held->events);
+        llmc_buffer_free(&held->texts);
+    }
+    leg->held = NULL;
+}
+
+/* What one policy says of an event; true: it goes on outward. *stop: the leg was cut, or memory ran out. */
+static bool ask(llmcost_leg *leg, uint16_t index, const llmcost_event *event, llmcost_leg *child, bool *stop)
+{
+    const llmcost_policy *policy = &leg->call->client->policies[index];
+    if (!policy->event || !leg->states[index])
+        return true;
+    switch (policy->event(leg, leg->states[index], policy->user, event, child)) {
+    case LLMCOST_PASS:
+        return true;
+    case LLMCOST_HOLD:
+        *stop = !hold(leg, index, event);
+        return false;
+    case LLMCOST_RELEASE:
+        *stop = !release(leg, index, 0);
+        return !*stop;
+    case LLMCOST_SWALLOW:
+        return false;
+    default:
+        *stop = true;
+        return false;
+    }
+}
+
+static bool is_content(const llmcost_event *event)
+{
+    return event->kind >= LLMCOST_EVENT_TEXT && event->kind <= LLMCOST_EVENT_TOOL_ARGUMENTS;
+}
+
+static bool deliver(llmcost_leg *leg, int32_t below, const llmcost_event *event, llmcost_leg *child, llmcost_leg *origin)
+{
+    bool stop = false;
+    for (int32_t i = below; i >= (int32_t)leg->first; i--) {
+        if (!ask(leg, (uint16_t)i, event, child, &stop))
+            return !stop;
+        child = NULL;
+    }
+    if (leg->parent)
+        return leg->forwards ? deliver(leg->parent, leg->parent->at, event, leg, origin) : true;
+    llmc_call *call = leg->call;
+    if (call->sink && is_content(event)) {
+        for (llmcost_leg *from = origin; from; from = from->parent)
+            from->delivered = true;
+    }
+    return !call->sink || event->kind > LLMCOST_EVENT_USAGE || call->sink(call, event);
+}
+
+bool llmc_leg_emit(llmcost_leg *leg, const llmcost_event *event)
+{
+    return deliver(leg, (int32_t)leg->at - 1, event, NULL, leg);
+}
+
+/* ---- the leg's timer ---- */
+
+static void timer_fired(void *user)
+{
+    llmcost_leg *leg = user;
+    llmcost_wake wake = { .kind = LLMCOST_WAKE_TIMER };
+    llmc_leg_wake(leg, &wake);
+    llmc_leg_pump(leg);
+}
+
+llmcost_status llmcost_leg_timer(llmcost_leg *leg, int64_t delay_ms)
+{
+    if (delay_ms < 0) {
+        if (leg->timer_set)
+            llmc_driver_timer_stop(&leg->call->slot->driver, &leg->timer);
+        return LLMCOST_OK;
+    }
+    llmc_driver *driver = llmc_leg_driver(leg);
+    if (!driver || (!leg->timer_set && !llmc_driver_reserve_timer(driver)))
+        return LLMCOST_E_MEMORY;
+    leg->timer_set = true;
+    leg->timer.fire = timer_fired;
+    leg->timer.user = leg;
+    llmc_driver_timer_start(driver, &leg->timer, llmc_clock_after(llmc_leg_now(leg), delay_ms));
+    return LLMCOST_OK;
+}
+
+void llmc_leg_timer_end(llmcost_leg *leg)
+{
+    if (!leg->timer_set)
+        return;
+    leg->timer_set = false;
+    llmc_driver_timer_stop(&leg->call->slot->driver, &leg->timer);
+    llmc_driver_unreserve_timer(&leg->call->slot->driver);
+}

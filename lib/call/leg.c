@@ -1,0 +1,336 @@
+/*
+ * The walk of a leg: inward through the policies' enter, outward through their leave, waiting where one says so.
+ *
+ * Nothing recurses: a leg that a callback makes ready is queued, and the call's pump runs the queue. A leg that has
+ * begun to leave never turns back; another try is a new leg.
+ */
+#include "call/call.h"
+#include "call/events.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const llmcost_policy *policy_at(const llmcost_leg *leg, uint16_t index)
+{
+    return &leg->call->client->policies[index];
+}
+
+static bool applies(const llmcost_leg *leg, const llmcost_policy *policy)
+{
+    return policy->operations == 0 || (policy->operations & (1u << leg->operation->id));
+}
+
+uint16_t llmc_leg_policy_index(const llmcost_leg *leg, llmcost_phase phase)
+{
+    uint16_t index = 0;
+    while (index < leg->call->client->policy_count && policy_at(leg, index)->phase < (int32_t)phase)
+        index++;
+    return index;
+}
+
+llmcost_leg *llmc_leg_new(llmc_call *call, llmcost_leg *parent, const llmc_operation *operation, uint16_t first)
+{
+    llmc_arena *arena = &call->response->arena;
+    llmcost_leg *leg = llmc_arena_calloc(arena, 1, sizeof *leg);
+    void **states = llmc_arena_calloc(arena, call->client->policy_count, sizeof *states);
+    if (!leg || !states)
+        return NULL;
+    leg->call = call;
+    leg->services = &call->client->services;
+    leg->operation = operation;
+    leg->states = states;
+    leg->first = leg->at = first;
+    leg->serial = ++call->serial;
+    leg->deadline_ns = parent ? parent->deadline_ns : call->deadline_ns;
+    leg->last_wake = &leg->wakes;
+    llmc_error_init(&leg->error, &leg->services->allocator);
+    llmc_usage_init(&leg->usage);
+    if (parent) {
+        leg->parent = parent;
+        leg->next_sibling = parent->children;
+        parent->children = leg;
+    }
+    return leg;
+}
+
+/* ---- the queue ---- */
+
+void llmc_leg_schedule(llmcost_leg *leg)
+{
+    if (leg->queued)
+        return;
+    leg->queued = 1;
+    leg->next_ready = NULL;
+    *leg->call->last_ready = leg;
+    leg->call->last_ready = &leg->next_ready;
+}
+
+void llmc_leg_wake(llmcost_leg *leg, const llmcost_wake *wake)
+{
+    if (!leg->waiting || leg->stage == LLMC_LEG_COMPLETE)
+        return;
+    llmc_pending_wake *pending = llmc_arena_alloc(&leg->call->response->arena, sizeof *pending);
+    if (!pending) { /* a wake that is lost would hang the call */
+        llmc_leg_cancel(leg, LLMCOST_E_MEMORY);
+        return;
+    }
+    pending->next = NULL;
+    pending->wake = *wake;
+    *leg->last_wake = pending;
+    leg->last_wake = &pending->next;
+    llmc_leg_schedule(leg);
+}
+
+static void drop_wakes(llmcost_leg *leg)
+{
+    leg->wakes = NULL;
+    leg->last_wake = &leg->wakes;
+}
+
+/* ---- outcomes ---- */
+
+llmcost_verdict llmc_leg_fail(llmcost_leg *leg, llmcost_status status, const char *format, ...)
+{
+    char line[1000];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    leg->status = llmc_error_set(&leg->error, status, "%s", line);
+    return LLMCOST_FAIL;
+}
+
+llmcost_verdict llmc_leg_out_of_memory(llmcost_leg *leg)
+{
+    leg->status = leg->error.status = LLMCOST_E_MEMORY;
+    return LLMCOST_FAIL;
+}
+
+void llmc_leg_set_answer(llmcost_leg *leg, llmc_answer *answer)
+{
+    llmc_answer_unref(leg->answer);
+    leg->answer = answer;
+    leg->source = leg;
+}
+
+llmcost_verdict llmcost_leg_adopt(llmcost_leg *leg, llmcost_leg *child)
+{
+    llmc_answer_unref(leg->answer);
+    leg->answer = llmc_answer_ref(child->answer);
+    leg->source = child->source ? child->source : child;
+    leg->usage = child->usage;
+    leg->extra_prompt_tokens = child->extra_prompt_tokens;
+    leg->status = child->status;
+    leg->altered |= child->altered;
+    if (child->status == LLMCOST_OK) {
+        llmc_error_clear(&leg->error);
+        return LLMCOST_ANSWER;
+    }
+    llmc_error_copy(&leg->error, &child->error);
+    return LLMCOST_FAIL;
+}
+
+/* ---- the walk ---- */
+
+static bool children_running(const llmcost_leg *leg)
+{
+    for (const llmcost_leg *child = leg->children; child; child = child->next_sibling) {
+        if (child->stage != LLMC_LEG_COMPLETE)
+            return true;
+    }
+    return false;
+}
+
+static void destroy_state(llmcost_leg *leg, uint16_t index)
+{
+    const llmcost_policy *policy = policy_at(leg, index);
+    if (leg->states[index] && policy->destroy)
+        policy->destroy(leg, leg->states[index], policy->user);
+    leg->states[index] = NULL;
+}
+
+static void complete(llmcost_leg *leg)
+{
+    leg->stage = LLMC_LEG_COMPLETE;
+    leg->waiting = 0;
+    llmc_leg_timer_end(leg);
+    llmc_events_free(leg);
+    if (leg->parent) {
+        llmcost_wake wake = { .kind = LLMCOST_WAKE_CHILD, .child = leg };
+        if (leg->parent->waiting)
+            llmc_leg_wake(leg->parent, &wake);
+        else
+            llmc_leg_schedule(leg->parent); /* it may be waiting for its children to be gone */
+    }
+}
+
+static llmcost_verdict enter_next(llmcost_leg *leg)
+{
+    static char nothing[16]; /* the state of policies without one: marks "entered" */
+    while (leg->at < leg->call->client->policy_count && !applies(leg, policy_at(leg, leg->at)))
+        leg->at++;
+    if (leg->at == leg->call->client->policy_count)
+        return llmc_leg_fail(leg, LLMCOST_E_MISUSE, "no policy answered the leg");
+    const llmcost_policy *policy = policy_at(leg, leg->at);
+    leg->states[leg->at] = policy->state_bytes ? llmc_arena_calloc(&leg->call->response->arena, 1, policy->state_bytes) : nothing;
+    if (!leg->states[leg->at])
+        return llmc_leg_out_of_memory(leg);
+    return policy->enter ? policy->enter(leg, leg->states[leg->at], policy->user) : LLMCOST_CONTINUE;
+}
+
+/* One step of an entering leg; false: it waits. */
+static bool entered(llmcost_leg *leg, llmcost_verdict verdict)
+{
+    switch (verdict) {
+    case LLMCOST_CONTINUE:
+        leg->at++;
+        return true;
+    case LLMCOST_WAIT:
+        leg->waiting = 1;
+        return leg->wakes != NULL;
+    case LLMCOST_FAIL:
+        if (leg->status == LLMCOST_OK)
+            llmc_leg_fail(leg, LLMCOST_E_MISUSE, "policy %s failed the leg without a reason", policy_at(leg, leg->at)->name);
+        break;
+    default:
+        break;
+    }
+    leg->stage = LLMC_LEG_LEAVING;
+    return true;
+}
+
+static bool spawn_another(llmcost_leg *leg)
+{
+    llmcost_leg *child = llmc_leg_new(leg->call, leg, leg->operation, (uint16_t)(leg->at + 1));
+    if (!child)
+        return false;
+    child->request = leg->request;
+    child->route = leg->route;
+    child->provider_name = leg->provider_name;
+    child->purpose = "retry";
+    child->forwards = 1;
+    child->attempt = leg->attempt + 1;
+    leg->attempt++;
+    leg->wanted_another = 1;
+    leg->waiting = 1;
+    llmc_leg_schedule(child);
+    return true;
+}
+
+/* One step of a leaving leg; false: it waits. */
+static bool left(llmcost_leg *leg, llmcost_verdict verdict)
+{
+    if (verdict == LLMCOST_WAIT) {
+        leg->waiting = 1;
+        return leg->wakes != NULL;
+    }
+    if (verdict == LLMCOST_ANOTHER && !leg->cancelled) {
+        if (spawn_another(leg))
+            return false;
+        llmc_leg_out_of_memory(leg);
+    }
+    destroy_state(leg, leg->at);
+    if (leg->at == leg->first) {
+        complete(leg);
+        return false;
+    }
+    leg->at--;
+    return true;
+}
+
+static llmcost_verdict leave_here(llmcost_leg *leg)
+{
+    const llmcost_policy *policy = policy_at(leg, leg->at);
+    if (!leg->states[leg->at] || !policy->leave)
+        return LLMCOST_CONTINUE;
+    return policy->leave(leg, leg->states[leg->at], policy->user);
+}
+
+/* A wake for a waiting leg: its policy resumes, or leaves again with the outcome of another try. */
+static llmcost_verdict resume(llmcost_leg *leg, const llmcost_wake *wake)
+{
+    const llmcost_policy *policy = policy_at(leg, leg->at);
+    leg->waiting = 0;
+    if (leg->wanted_another) {
+        if (wake->kind != LLMCOST_WAKE_CHILD)
+            return LLMCOST_WAIT;
+        leg->wanted_another = 0;
+        llmcost_leg_adopt(leg, wake->child);
+        return leave_here(leg);
+    }
+    return policy->resume ? policy->resume(leg, leg->states[leg->at], policy->user, wake) : LLMCOST_WAIT;
+}
+
+static bool step_waiting(llmcost_leg *leg)
+{
+    llmc_pending_wake *pending = leg->wakes;
+    if (!pending)
+        return false;
+    leg->wakes = pending->next;
+    if (!leg->wakes)
+        leg->last_wake = &leg->wakes;
+    llmcost_verdict verdict = resume(leg, &pending->wake);
+    return leg->stage == LLMC_LEG_ENTERING ? entered(leg, verdict) : left(leg, verdict);
+}
+
+void llmc_leg_run(llmcost_leg *leg)
+{
+    for (;;) {
+        if (leg->stage == LLMC_LEG_COMPLETE)
+            return;
+        if (leg->stage == LLMC_LEG_NEW)
+            leg->stage = LLMC_LEG_ENTERING;
+        if (leg->waiting) {
+            if (!step_waiting(leg))
+                return;
+            continue;
+        }
+        if (leg->stage == LLMC_LEG_ENTERING) {
+            if (!entered(leg, enter_next(leg)))
+                return;
+            continue;
+        }
+        if (leg->children && children_running(leg))
+            return; /* the receipt needs their lines: the last of them schedules this leg again */
+        if (!left(leg, leave_here(leg)))
+            return;
+    }
+}
+
+void llmc_leg_cancel(llmcost_leg *leg, llmcost_status status)
+{
+    if (leg->stage == LLMC_LEG_COMPLETE || leg->cancelled)
+        return;
+    leg->cancelled = 1;
+    for (llmcost_leg *child = leg->children; child; child = child->next_sibling)
+        llmc_leg_cancel(child, status);
+    /* A leg that leaves with an answer is only settling: its outcome stands. */
+    if (leg->stage != LLMC_LEG_LEAVING || leg->wanted_another || leg->status != LLMCOST_OK) {
+        leg->status = leg->error.status = status;
+        llmc_error_set(&leg->error, status, "%s", status == LLMCOST_E_DEADLINE ? "deadline_ms passed before the answer was complete"
+                                                                                : llmcost_status_text(status));
+    }
+    const llmcost_policy *policy = policy_at(leg, leg->at < leg->call->client->policy_count ? leg->at : 0);
+    if (leg->waiting && !leg->wanted_another && policy->cancel)
+        policy->cancel(leg, leg->states[leg->at], policy->user);
+    leg->waiting = leg->wanted_another = 0;
+    drop_wakes(leg);
+    if (leg->stage == LLMC_LEG_NEW)
+        leg->at = leg->first;
+    leg->stage = LLMC_LEG_LEAVING;
+    llmc_leg_schedule(leg);
+}
+
+void llmc_leg_destroy(llmcost_leg *leg)
+{
+    for (llmcost_leg *child = leg->children; child; child = child->next_sibling)
+        llmc_leg_destroy(child);
+    for (uint16_t i = leg->first; i < leg->call->client->policy_count; i++)
+        destroy_state(leg, i);
+    llmc_leg_timer_end(leg);
+    llmc_events_free(leg);
+    llmc_answer_unref(leg->answer);
+    leg->answer = NULL;
+    llmc_error_clear(&leg->error);
+}

@@ -1,0 +1,208 @@
+/* What plugin.h offers to policies of the host. */
+#include "call/call.h"
+#include "policy/request_copy.h"
+
+#include <string.h>
+
+static bool add_by_phase(llmcost_client *client, const llmcost_policy *policy)
+{
+    if (client->policy_count == LLMC_MAX_POLICIES)
+        return false;
+    uint16_t at = client->policy_count;
+    while (at > 0 && client->policies[at - 1].phase > policy->phase)
+        at--;
+    memmove(&client->policies[at + 1], &client->policies[at], (size_t)(client->policy_count - at) * sizeof *policy);
+    client->policies[at] = *policy;
+    client->policy_count++;
+    return true;
+}
+
+llmcost_status llmc_client_add_policy(llmcost_client *client, const llmcost_policy *policy)
+{
+    return add_by_phase(client, policy) ? LLMCOST_OK : LLMCOST_E_MISUSE;
+}
+
+llmcost_status llmcost_client_add_policy(llmcost_client *client, const llmcost_policy *policy)
+{
+    llmcost_policy ours = { .phase = -1 };
+    if (!client || !policy || policy->struct_size < offsetof(llmcost_policy, enter) || policy->struct_size > 4 * sizeof ours || atomic_load(&client->sealed))
+        return LLMCOST_E_MISUSE;
+    memcpy(&ours, policy, policy->struct_size < sizeof ours ? policy->struct_size : sizeof ours);
+    ours.struct_size = sizeof ours;
+    if (!ours.name || ours.phase < LLMCOST_PHASE_METER || ours.phase > LLMCOST_PHASE_BUDGET)
+        return LLMCOST_E_MISUSE;
+    return llmc_client_add_policy(client, &ours);
+}
+
+const llmcost_request *llmcost_leg_request(const llmcost_leg *leg)
+{
+    return leg->request;
+}
+
+const char *llmcost_leg_operation(const llmcost_leg *leg)
+{
+    return leg->operation->name;
+}
+
+const char *llmcost_leg_target(const llmcost_leg *leg)
+{
+    return leg->route ? leg->route->name : "";
+}
+
+llmcost_status llmcost_leg_status(const llmcost_leg *leg)
+{
+    return leg->status;
+}
+
+const char *llmcost_leg_text(const llmcost_leg *leg, size_t *bytes)
+{
+    bool has = leg->answer && leg->answer->choice_count > 0;
+    if (bytes)
+        *bytes = has ? leg->answer->choices[0].text.bytes : 0;
+    return has ? leg->answer->choices[0].text.text : "";
+}
+
+llmcost_finish llmcost_leg_finish_reason(const llmcost_leg *leg)
+{
+    return leg->answer && leg->answer->choice_count > 0 ? leg->answer->choices[0].finish : LLMCOST_FINISH_NONE;
+}
+
+llmcost_verdict llmcost_leg_fail(llmcost_leg *leg, llmcost_status status, const char *message)
+{
+    return llmc_leg_fail(leg, status == LLMCOST_OK ? LLMCOST_E_MISUSE : status, "%s", message ? message : llmcost_status_text(status));
+}
+
+llmcost_verdict llmcost_leg_answer(llmcost_leg *leg, const char *text, size_t bytes)
+{
+    llmc_answer *answer = llmc_answer_of_text(&leg->services->allocator, text, bytes ? bytes : strlen(text));
+    if (!answer)
+        return llmc_leg_out_of_memory(leg);
+    llmc_leg_set_answer(leg, answer);
+    leg->altered = true;
+    return LLMCOST_ANSWER;
+}
+
+llmcost_status llmcost_leg_set_request(llmcost_leg *leg, const llmcost_request *request)
+{
+    llmcost_request *copy = llmc_request_copy(request, llmc_leg_arena(leg));
+    if (!copy)
+        return LLMCOST_E_MEMORY;
+    leg->request = copy;
+    return LLMCOST_OK;
+}
+
+void *llmcost_leg_alloc(llmcost_leg *leg, size_t bytes)
+{
+    return llmc_arena_calloc(llmc_leg_arena(leg), 1, bytes);
+}
+
+void llmcost_leg_mark_altered(llmcost_leg *leg)
+{
+    leg->altered = true;
+}
+
+void llmcost_leg_note(llmcost_leg *leg, const char *text)
+{
+    llmc_line *line = llmc_leg_line(leg);
+    if (line)
+        llmc_line_add_note(line, llmc_leg_arena(leg), text);
+}
+
+llmcost_leg *llmcost_leg_spawn(llmcost_leg *parent, const llmcost_spawn *spawn)
+{
+    llmcost_spawn ours = { 0 };
+    memcpy(&ours, spawn, spawn->struct_size < sizeof ours ? spawn->struct_size : sizeof ours);
+    llmc_spawn inner = { .first_phase = (llmcost_phase)ours.first_phase, .purpose = ours.purpose ? ours.purpose : "spawn", .forwards = ours.forward_events != 0 };
+    if (ours.model && llmc_settings_resolve(parent->services->settings, ours.model, llmc_leg_arena(parent), &inner.route, &parent->error)) {
+        parent->status = parent->error.status;
+        return NULL;
+    }
+    if (ours.request && !(inner.request = llmc_request_copy(ours.request, llmc_leg_arena(parent)))) {
+        llmc_leg_out_of_memory(parent);
+        return NULL;
+    }
+    if (ours.deadline_ms > 0)
+        inner.deadline_ns = llmc_clock_after(llmc_leg_now(parent), ours.deadline_ms);
+    /* Just inside the policy that spawns: it must not meet its own child. */
+    uint16_t inside = (uint16_t)(parent->at + 1);
+    llmcost_leg *child = llmc_leg_spawn(parent, &inner);
+    if (child && child->first < inside)
+        child->first = child->at = inside;
+    return child;
+}
+
+void llmcost_leg_cancel_child(llmcost_leg *leg, llmcost_leg *child)
+{
+    (void)leg;
+    llmc_leg_cancel(child, LLMCOST_E_CANCELLED);
+}
+
+/* ---- wakers ---- */
+
+struct llmcost_waker {
+    llmc_message message;
+    llmc_allocator allocator;
+    llmc_slot *slot;
+    llmcost_response *response; /* keeps the leg's memory */
+    llmcost_leg *leg;
+    int32_t value;
+};
+
+static void waker_free(llmcost_waker *waker)
+{
+    llmc_allocator allocator = waker->allocator;
+    llmc_response_unref(waker->response);
+    llmc_slot_unref(waker->slot);
+    llmc_free(&allocator, waker);
+}
+
+static void waker_arrived(llmc_message *message)
+{
+    llmcost_waker *waker = (llmcost_waker *)message;
+    llmcost_leg *leg = waker->leg;
+    if (leg->stage != LLMC_LEG_COMPLETE && !leg->call->complete) {
+        llmcost_wake wake = { .kind = LLMCOST_WAKE_HOOK, .value = waker->value };
+        llmc_leg_wake(leg, &wake);
+        llmc_call_pump(leg->call);
+    }
+    waker_free(waker);
+}
+
+llmcost_waker *llmcost_leg_waker(llmcost_leg *leg)
+{
+    if (!llmc_leg_driver(leg))
+        return NULL;
+    llmcost_waker *waker = llmc_calloc(&leg->services->allocator, 1, sizeof *waker);
+    if (!waker)
+        return NULL;
+    waker->message.run = waker_arrived;
+    waker->allocator = leg->services->allocator;
+    waker->slot = leg->call->slot;
+    waker->response = llmc_response_ref(leg->call->response);
+    waker->leg = leg;
+    llmc_slot_ref(waker->slot);
+    return waker;
+}
+
+void llmcost_waker_fire(llmcost_waker *waker, int32_t value)
+{
+    if (!waker)
+        return;
+    llmc_slot *slot = waker->slot;
+    waker->value = value;
+    llmc_slot_ref(slot);
+    pthread_mutex_lock(&slot->lock);
+    bool closed = slot->closed;
+    if (!closed)
+        llmc_driver_post(&slot->driver, &waker->message);
+    pthread_mutex_unlock(&slot->lock);
+    if (closed)
+        waker_free(waker);
+    llmc_slot_unref(slot);
+}
+
+void llmcost_waker_free(llmcost_waker *waker)
+{
+    if (waker)
+        waker_free(waker);
+}

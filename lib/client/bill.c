@@ -1,0 +1,156 @@
+/* What a client can tell of itself: the report, its counters, its budgets. */
+#include "client/client.h"
+
+#include <string.h>
+
+enum { LARGEST_REPORT = 64 << 20 };
+
+typedef llmcost_status (*write_fn)(llmcost_client *client, const void *how, llmc_buffer *out);
+
+/* Lets `write` fill a buffer and hands the text out. */
+static llmcost_status hand_out(llmcost_client *client, write_fn write, const void *how, char **out)
+{
+    if (!out)
+        return LLMCOST_E_MISUSE;
+    *out = NULL;
+    llmcost_status status = llmc_client_enter(client);
+    if (status)
+        return status;
+    llmc_buffer buffer;
+    llmc_buffer_init(&buffer, &client->services.allocator, LARGEST_REPORT);
+    status = write(client, how, &buffer);
+    if (!status && !(*out = llmc_string_new(&client->services.allocator, &buffer)))
+        status = LLMCOST_E_MEMORY;
+    llmc_buffer_free(&buffer);
+    llmc_client_leave(client);
+    return status;
+}
+
+static llmcost_status write_report(llmcost_client *client, const void *how, llmc_buffer *out)
+{
+    return llmc_totals_report(client->services.totals, *(const char *)how, out);
+}
+
+llmcost_status llmcost_report(llmcost_client *client, const char *format, char **out)
+{
+    if (out)
+        *out = NULL;
+    if (!format || (strcmp(format, "text") != 0 && strcmp(format, "json") != 0))
+        return LLMCOST_E_MISUSE;
+    return hand_out(client, write_report, format[0] == 't' ? "t" : "j", out);
+}
+
+static void member(llmc_json_writer *writer, const char *name, uint64_t value)
+{
+    llmc_json_write_key(writer, name);
+    llmc_json_write_integer(writer, value > INT64_MAX ? INT64_MAX : (int64_t)value);
+}
+
+static void write_cache(llmcost_client *client, llmc_json_writer *writer)
+{
+    llmc_services *services = &client->services;
+    llmc_memory_cache_stats stats = { 0 };
+    if (services->cache)
+        llmc_memory_cache_stats_read(services->cache, &stats);
+    llmc_json_write_key(writer, "cache");
+    llmc_json_write_begin_object(writer);
+    member(writer, "hits", stats.hits);
+    member(writer, "misses", stats.misses);
+    member(writer, "stores", stats.stores);
+    member(writer, "evictions", stats.evictions);
+    member(writer, "expirations", stats.expirations);
+    member(writer, "entries", stats.entries);
+    member(writer, "bytes", stats.bytes);
+    member(writer, "saved_nano", atomic_load(&services->cache_saved_nano));
+    member(writer, "saved_ms", atomic_load(&services->cache_saved_ns) / 1000000);
+    llmc_json_write_end_object(writer);
+}
+
+static void write_drivers(llmcost_client *client, llmc_json_writer *writer)
+{
+    llmc_pool *pool = &client->pool;
+    uint64_t connections = 0;
+    pthread_mutex_lock(&pool->lock);
+    for (llmc_slot *slot = pool->all; slot; slot = slot->next_all)
+        connections += slot->http ? llmc_http_connections(slot->http) : 0;
+    uint64_t opened = pool->opened, leased = pool->leased, owned = pool->owned;
+    pthread_mutex_unlock(&pool->lock);
+    llmc_json_write_key(writer, "drivers");
+    llmc_json_write_begin_object(writer);
+    member(writer, "opened", opened);
+    member(writer, "leased", leased);
+    member(writer, "owned", owned);
+    member(writer, "connections", connections);
+    llmc_json_write_end_object(writer);
+}
+
+static llmcost_status write_stats(llmcost_client *client, const void *how, llmc_buffer *out)
+{
+    (void)how;
+    llmc_services *services = &client->services;
+    llmc_json_writer writer = { out, false };
+    llmc_json_write_begin_object(&writer);
+    write_cache(client, &writer);
+    write_drivers(client, &writer);
+    member(&writer, "budget_refusals", atomic_load(&services->refused));
+    member(&writer, "bounds_exceeded", atomic_load(&services->bound_exceeded));
+    member(&writer, "policy_failures", atomic_load(&services->policy_failures));
+    member(&writer, "detached", atomic_load(&services->detached));
+    member(&writer, "detached_dropped", atomic_load(&services->dropped_detached));
+    llmc_json_write_end_object(&writer);
+    return LLMCOST_OK;
+}
+
+llmcost_status llmcost_stats(llmcost_client *client, char **out)
+{
+    return hand_out(client, write_stats, NULL, out);
+}
+
+static llmcost_status write_budgets(llmcost_client *client, const void *how, llmc_buffer *out)
+{
+    (void)how;
+    llmc_account_engine *accounts = client->services.accounts;
+    if (accounts)
+        return accounts->describe(accounts, llmc_clock_wall_ms(&client->services.clock), out);
+    llmc_buffer_add_text(out, "[]");
+    return LLMCOST_OK;
+}
+
+llmcost_status llmcost_budgets(llmcost_client *client, char **out)
+{
+    return hand_out(client, write_budgets, NULL, out);
+}
+
+static llmcost_status correct(llmcost_client *client, const char *budget, const char *value, int64_t delta_nano)
+{
+    const llmc_settings *settings = client->settings;
+    llmc_account_engine *accounts = client->services.accounts;
+    for (size_t i = 0; accounts && i < settings->budget_count; i++) {
+        if (strcmp(settings->budgets[i].name, budget) == 0)
+            return accounts->correct(accounts, (uint32_t)i, value, delta_nano, llmc_clock_wall_ms(&client->services.clock));
+    }
+    return LLMCOST_E_MISUSE;
+}
+
+llmcost_status llmcost_budget_correct(llmcost_client *client, const char *budget, const char *value, int64_t delta_nano)
+{
+    if (!budget)
+        return LLMCOST_E_MISUSE;
+    llmcost_status status = llmc_client_enter(client);
+    if (status)
+        return status;
+    status = correct(client, budget, value, delta_nano);
+    llmc_client_leave(client);
+    return status;
+}
+
+llmcost_status llmcost_cache_clear(llmcost_client *client)
+{
+    llmcost_status status = llmc_client_enter(client);
+    if (status)
+        return status;
+    if (client->services.cache)
+        llmc_memory_cache_clear(client->services.cache);
+    llmc_client_leave(client);
+    return LLMCOST_OK;
+}

@@ -1,0 +1,351 @@
+/*
+ * Opening and closing a client, and its housekeeping.
+ *
+ * Nothing here is on a call's path but the two checks of llmc_client_check(): whether the client closes, and whether
+ * this is still the process that opened it, which a page that the kernel wipes in a child tells without a system call.
+ */
+#include "client/client.h"
+#include "client/options.h"
+
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+enum { FORK_PAGE_BYTES = 4096, BACKGROUND_SLICE_MS = 100 };
+
+static const char *system_environment(const char *name, void *user)
+{
+    (void)user;
+    return getenv(name);
+}
+
+static void release_answer(void *value)
+{
+    llmc_answer_unref(value);
+}
+
+/* ---- alerts ---- */
+
+static void alert_of_account(const llmc_account_alert *alert, void *user)
+{
+    llmcost_client *client = user;
+    if (!client->on_alert)
+        return;
+    llmc_buffer text;
+    llmc_buffer_init(&text, &client->services.allocator, 1 << 20);
+    llmc_json_writer writer = { &text, false };
+    llmc_json_write_begin_object(&writer);
+    llmc_json_write_key(&writer, "alert");
+    llmc_json_write_text(&writer, alert->permille ? "budget" : "bound_exceeded");
+    llmc_json_write_key(&writer, "budget");
+    llmc_json_write_text(&writer, alert->budget->name);
+    llmc_json_write_key(&writer, "value");
+    llmc_json_write_text(&writer, alert->value);
+    llmc_json_write_key(&writer, "fraction");
+    llmc_json_write_double(&writer, alert->permille / 1000.0);
+    llmc_json_write_key(&writer, "spent_nano");
+    llmc_json_write_integer(&writer, alert->spent_nano);
+    llmc_json_write_key(&writer, "limit_nano");
+    llmc_json_write_integer(&writer, alert->limit_nano);
+    llmc_json_write_key(&writer, "window_from_ms");
+    llmc_json_write_integer(&writer, alert->window_from_ms);
+    llmc_json_write_end_object(&writer);
+    const char *json = llmc_buffer_text(&text);
+    if (json) {
+        llmc_callback_begin(client);
+        client->on_alert(json, client->on_alert_user);
+        llmc_callback_end(client);
+    }
+    llmc_buffer_free(&text);
+}
+
+/* ---- opening ---- */
+
+static const llmcost_policy *const policies[] = { &llmc_policy_meter, &llmc_policy_resolve, &llmc_policy_cache, &llmc_policy_check, &llmc_policy_cascade,
+                                                  &llmc_policy_retry, &llmc_policy_fit,     &llmc_policy_budget, &llmc_policy_wire };
+
+static llmcost_status open_services(llmcost_client *client)
+{
+    llmc_services *services = &client->services;
+    const llmc_settings *settings = client->settings;
+    llmcost_status status = LLMCOST_OK;
+    services->settings = settings;
+    if (settings->cache_memory) {
+        llmc_memory_cache_limits limits = { settings->cache_max_bytes, settings->cache_max_entries };
+        status = llmc_memory_cache_new(&services->cache, &services->allocator, &limits, llmc_random_next(&services->random), release_answer);
+    }
+    if (!status && settings->budget_count)
+        status = llmc_memory_accounts_new(&services->accounts, &services->allocator, settings->budgets, settings->budget_count, alert_of_account, client);
+    llmc_totals_settings totals = { settings->report_tags, settings->report_tag_count, settings->report_max_values, settings->report_max_days, settings->currency };
+    return status ? status : llmc_totals_new(&services->totals, &services->allocator, &totals);
+}
+
+static void close_services(llmcost_client *client)
+{
+    llmc_services *services = &client->services;
+    llmc_memory_cache_free(services->cache);
+    if (services->accounts)
+        services->accounts->free(services->accounts);
+    llmc_totals_free(services->totals);
+    while (services->judges) {
+        llmc_judge *judge = services->judges;
+        services->judges = judge->next;
+        llmc_free(&services->allocator, judge->name);
+        llmc_free(&services->allocator, judge);
+    }
+}
+
+static bool mark_process(llmcost_client *client)
+{
+    client->fork_mark = mmap(NULL, FORK_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (client->fork_mark == MAP_FAILED)
+        return false;
+    madvise(client->fork_mark, FORK_PAGE_BYTES, MADV_WIPEONFORK);
+    *client->fork_mark = 1;
+    return true;
+}
+
+static void free_client(llmcost_client *client)
+{
+    llmc_allocator allocator = client->services.allocator;
+    close_services(client);
+    llmc_settings_free(client->settings);
+    if (client->fork_mark && client->fork_mark != MAP_FAILED)
+        munmap(client->fork_mark, FORK_PAGE_BYTES);
+    pthread_cond_destroy(&client->background_wake);
+    pthread_mutex_destroy(&client->background_lock);
+    if (!client->transport)
+        llmc_http_global_close();
+    llmc_free(&allocator, client);
+}
+
+static void *run_background(void *user)
+{
+    llmcost_client *client = user;
+    while (!atomic_load(&client->background_stop)) {
+        int64_t until = llmc_clock_after(llmc_clock_now(&client->services.clock), BACKGROUND_SLICE_MS);
+        if (llmc_pool_run_detached(client, until, true) > 0)
+            continue;
+        pthread_mutex_lock(&client->background_lock);
+        if (!atomic_load(&client->background_stop) && atomic_load(&client->services.detached) == 0)
+            pthread_cond_wait(&client->background_wake, &client->background_lock);
+        pthread_mutex_unlock(&client->background_lock);
+    }
+    return NULL;
+}
+
+void llmc_client_wake_background(llmcost_client *client)
+{
+    pthread_mutex_lock(&client->background_lock);
+    pthread_cond_signal(&client->background_wake);
+    pthread_mutex_unlock(&client->background_lock);
+}
+
+static llmcost_status open_client(llmcost_client *client, const char *config, const llmcost_options *options, llmcost_error *error)
+{
+    llmc_services *services = &client->services;
+    llmcost_environment_fn environment = options->environment ? options->environment : system_environment;
+    services->clock = options->clock ? *options->clock : llmc_clock_system;
+    services->log = options->log;
+    services->log_user = options->log_user;
+    services->log_level = options->log_level ? options->log_level : LLMCOST_LOG_WARNING;
+    llmc_random_init(&services->random, options->random_seed);
+    llmcost_status status = llmc_settings_read(&client->settings, config, &services->allocator, environment, options->environment_user, error);
+    if (!status)
+        status = open_services(client);
+    for (size_t i = 0; !status && i < sizeof policies / sizeof policies[0]; i++)
+        status = llmc_client_add_policy(client, policies[i]);
+    if (!status && !mark_process(client))
+        status = LLMCOST_E_MEMORY;
+    return status ? status : llmc_pool_open(client);
+}
+
+static llmcost_status start_background(llmcost_client *client)
+{
+    if (!client->settings->background)
+        return LLMCOST_OK;
+    if (pthread_create(&client->background, NULL, run_background, client))
+        return LLMCOST_E_MEMORY;
+    client->background_runs = true;
+    return LLMCOST_OK;
+}
+
+static llmcost_client *new_client(const llmcost_options *options)
+{
+    const llmc_allocator *allocator = options->allocator ? options->allocator : &llmc_allocator_system;
+    llmcost_client *client = llmc_calloc(allocator, 1, sizeof *client);
+    if (!client)
+        return NULL;
+    client->services.allocator = *allocator;
+    client->transport = options->transport;
+    atomic_init(&client->references, 1);
+    pthread_mutex_init(&client->background_lock, NULL);
+    pthread_cond_init(&client->background_wake, NULL);
+    if (!client->transport && llmc_http_global_open()) {
+        pthread_cond_destroy(&client->background_wake);
+        pthread_mutex_destroy(&client->background_lock);
+        llmc_free(allocator, client);
+        return NULL;
+    }
+    return client;
+}
+
+/* The caller's error object, where he wants one. */
+static llmcost_status hand_error(const llmcost_options *options, llmcost_error *error, llmcost_status status)
+{
+    error->status = status;
+    if (options->error && status) {
+        llmcost_error *copy = llmc_calloc(&error->allocator, 1, sizeof *copy);
+        if (copy) {
+            llmc_error_init(copy, &error->allocator);
+            llmc_error_move(copy, error);
+        }
+        *options->error = copy;
+    }
+    llmc_error_clear(error);
+    return status;
+}
+
+llmcost_status llmcost_client_open(llmcost_client **out, const char *config, const llmcost_options *given)
+{
+    llmcost_options options;
+    llmcost_error error;
+    if (!out)
+        return LLMCOST_E_MISUSE;
+    *out = NULL;
+    llmcost_status status = llmc_options_import(given, &options);
+    if (status)
+        return status;
+    if (options.error)
+        *options.error = NULL;
+    llmc_error_init(&error, options.allocator ? options.allocator : &llmc_allocator_system);
+    llmcost_client *client = new_client(&options);
+    if (!client)
+        return hand_error(&options, &error, LLMCOST_E_MEMORY);
+    status = open_client(client, config, &options, &error);
+    if (!status && (status = start_background(client)))
+        llmc_pool_close(client);
+    if (status)
+        free_client(client);
+    else
+        *out = client;
+    return hand_error(&options, &error, status);
+}
+
+/* ---- closing ---- */
+
+llmcost_client *llmcost_client_ref(llmcost_client *client)
+{
+    if (client)
+        atomic_fetch_add(&client->references, 1);
+    return client;
+}
+
+static bool in_use(llmcost_client *client)
+{
+    pthread_mutex_lock(&client->pool.lock);
+    bool owned = client->pool.owned > 0;
+    if (!owned)
+        atomic_store(&client->closing, true);
+    pthread_mutex_unlock(&client->pool.lock);
+    return owned;
+}
+
+llmcost_status llmcost_client_close(llmcost_client *client)
+{
+    if (!client)
+        return LLMCOST_OK;
+    if (!*client->fork_mark)
+        return LLMCOST_E_MISUSE;
+    unsigned references = atomic_load(&client->references);
+    while (references > 1) {
+        if (atomic_compare_exchange_weak(&client->references, &references, references - 1))
+            return LLMCOST_OK;
+    }
+    if (llmc_in_callback(client) || in_use(client))
+        return LLMCOST_E_MISUSE;
+    if (client->background_runs) {
+        atomic_store(&client->background_stop, true);
+        llmc_client_wake_background(client);
+        pthread_join(client->background, NULL);
+        client->background_runs = false;
+    }
+    llmc_pool_close(client);
+    free_client(client);
+    return LLMCOST_OK;
+}
+
+/* ---- housekeeping ---- */
+
+llmcost_status llmcost_client_run(llmcost_client *client, int32_t max_ms)
+{
+    if (llmc_client_enter(client))
+        return LLMCOST_E_MISUSE;
+    int64_t now = llmc_clock_now(&client->services.clock);
+    llmc_pool_run_detached(client, max_ms > 0 ? llmc_clock_after(now, max_ms) : now, max_ms > 0);
+    llmc_client_leave(client);
+    return LLMCOST_OK;
+}
+
+void llmc_client_give_turn(llmcost_client *client)
+{
+    if (atomic_load_explicit(&client->services.detached, memory_order_relaxed) == 0 || client->background_runs)
+        return;
+    llmc_pool_run_detached(client, llmc_clock_now(&client->services.clock), false);
+}
+
+/* ---- hooks ---- */
+
+static llmcost_status may_change(llmcost_client *client)
+{
+    return !client || !*client->fork_mark || atomic_load(&client->closing) || atomic_load(&client->sealed) ? LLMCOST_E_MISUSE : LLMCOST_OK;
+}
+
+llmcost_status llmcost_client_on_receipt(llmcost_client *client, llmcost_receipt_fn fn, void *user)
+{
+    if (may_change(client))
+        return LLMCOST_E_MISUSE;
+    client->services.on_receipt = fn;
+    client->services.on_receipt_user = user;
+    return LLMCOST_OK;
+}
+
+llmcost_status llmcost_client_on_alert(llmcost_client *client, llmcost_alert_fn fn, void *user)
+{
+    if (may_change(client))
+        return LLMCOST_E_MISUSE;
+    client->on_alert = fn;
+    client->on_alert_user = user;
+    return LLMCOST_OK;
+}
+
+llmcost_status llmcost_client_add_judge(llmcost_client *client, const char *name, llmcost_judge_fn fn, void *user)
+{
+    if (may_change(client) || !name || !*name || !fn)
+        return LLMCOST_E_MISUSE;
+    const llmc_allocator *allocator = &client->services.allocator;
+    llmc_judge *judge = llmc_calloc(allocator, 1, sizeof *judge);
+    char *copy = llmc_strdup(allocator, name);
+    if (!judge || !copy) {
+        llmc_free(allocator, judge);
+        llmc_free(allocator, copy);
+        return LLMCOST_E_MEMORY;
+    }
+    *judge = (llmc_judge){ client->services.judges, copy, fn, user };
+    client->services.judges = judge;
+    return LLMCOST_OK;
+}
+
+llmcost_status llmcost_client_set_cache_store(llmcost_client *client, const llmcost_cache_store *store)
+{
+    llmcost_cache_store ours = { 0 };
+    if (may_change(client) || !store || store->struct_size < sizeof ours)
+        return LLMCOST_E_MISUSE;
+    ours = *store;
+    if (!ours.get || !ours.put)
+        return LLMCOST_E_MISUSE;
+    client->services.cache_store = ours;
+    return LLMCOST_OK;
+}

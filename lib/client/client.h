@@ -1,0 +1,28 @@
+/* What the front door's files share. */
+#ifndef LLMC_CLIENT_H
+#define LLMC_CLIENT_H
+
+#include "call/call.h"
+
+/* A text for the host, freed by llmcost_string_free(). Takes the buffer's content; NULL without memory. */
+char *llmc_string_new(const llmc_allocator *allocator, llmc_buffer *from);
+
+/* A response whose call never began, because of what its error says; for the callers that yield one anyway. */
+typedef struct llmc_front {
+    llmcost_response *response;
+    const llmcost_request *request; /* imported */
+    llmcost_status status;          /* of the import */
+} llmc_front;
+/* Checks the client, makes a response and imports. E_MEMORY, E_MISUSE, E_CLOSED: no response. Else LLMCOST_OK, and front->status. */
+llmcost_status llmc_front_open(llmcost_client *client, const llmcost_request *request, bool copy, llmc_front *front);
+/* The same for an OpenAI body. wants_stream: what the body asks for. */
+typedef struct llmc_json_front {
+    llmc_front front;
+    bool wants_stream, wants_usage;
+} llmc_json_front;
+llmcost_status llmc_front_open_json(llmcost_client *client, const char *body, size_t bytes, llmc_json_front *front);
+
+/* Detached work gets a short turn at the end of other calls. */
+void llmc_client_give_turn(llmcost_client *client);
+
+#endif

@@ -1,0 +1,336 @@
+/* "providers": presets with the config's keys, base URL and limits laid over them; or, without a config, the environment's. */
+#include "client/config.h"
+
+#include "base/text.h"
+
+#include <string.h>
+
+enum { MAX_KEYS = 1000, MAX_KEY_BYTES = 16 << 10, MAX_KEY_FILE_BYTES = 64 << 10 };
+
+static const char *look_up(const llmc_config *config, const char *variable)
+{
+    const char *value = config->environment(variable, config->environment_user);
+    return value && *value ? value : NULL;
+}
+
+/* ---- keys ---- */
+
+/* What is wrong with a key, without showing it. */
+static const char *flaw_of_key(const char *text, size_t bytes)
+{
+    if (!bytes)
+        return "is empty";
+    if (bytes > MAX_KEY_BYTES)
+        return "is longer than 16 KB";
+    if (text[0] == ' ' || text[bytes - 1] == ' ')
+        return "begins or ends with a space";
+    for (size_t i = 0; i < bytes; i++) {
+        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7F)
+            return "holds a control character, such as a newline";
+        if ((unsigned char)text[i] > 0x7F)
+            return "holds a character that is not ASCII";
+    }
+    return NULL;
+}
+
+static llmcost_status add_key(llmc_config *config, const llmc_config_node *node, llmc_provider *provider, const char *origin, const char *text, size_t bytes)
+{
+    const char *flaw = flaw_of_key(text, bytes);
+    if (flaw)
+        return llmc_config_fail(config, node, "provider \"%s\": the key%.300s %s", provider->name, origin, flaw);
+    if (!llmc_secret_set(&provider->keys[provider->key_count], config->allocator, text, bytes))
+        return llmc_config_no_memory(config);
+    provider->key_count++;
+    return LLMCOST_OK;
+}
+
+static llmcost_status add_key_of_file(llmc_config *config, const llmc_config_node *node, llmc_provider *provider, const char *path)
+{
+    const char *joined = llmc_config_path(config, path);
+    if (!joined)
+        return llmc_config_no_memory(config);
+    llmc_buffer content;
+    llmcost_status status = llmc_config_file(config, node, joined, MAX_KEY_FILE_BYTES, &content);
+    size_t bytes = content.length;
+    while (bytes && (content.data[bytes - 1] == '\n' || content.data[bytes - 1] == '\r'))
+        bytes--;
+    if (!status)
+        status = add_key(config, node, provider, " in its file", content.data, bytes);
+    llmc_wipe(content.data, content.length);
+    llmc_buffer_free(&content);
+    return status;
+}
+
+static llmcost_status add_key_of_node(llmc_config *config, const llmc_config_node *node, llmc_provider *provider)
+{
+    if (node->type != LLMC_JSON_STRING)
+        return llmc_config_fail(config, node, "provider \"%s\": a key is a text: \"env:NAME\", \"file:PATH\" or the key itself", provider->name);
+    if (strncmp(node->text, "file:", 5) == 0)
+        return add_key_of_file(config, node, provider, node->text + 5);
+    if (strncmp(node->text, "env:", 4) != 0)
+        return add_key(config, node, provider, "", node->text, node->bytes);
+    const char *value = look_up(config, node->text + 4);
+    if (!value)
+        return llmc_config_fail(config, node, "provider \"%s\": the environment variable %.200s is not set", provider->name, node->text + 4);
+    return add_key(config, node, provider, " in its environment variable", value, strlen(value));
+}
+
+static llmcost_status make_room(llmc_config *config, llmc_provider *provider, size_t count)
+{
+    provider->keys = llmc_arena_calloc(&config->settings->arena, count, sizeof *provider->keys);
+    return provider->keys ? LLMCOST_OK : llmc_config_no_memory(config);
+}
+
+/* The usual variables of the preset; a server of this machine may do without. */
+static llmcost_status add_usual_key(llmc_config *config, const llmc_config_node *node, llmc_provider *provider)
+{
+    const char *const *variables = provider->preset->key_variables;
+    for (size_t i = 0; i < 3 && variables[i]; i++) {
+        const char *value = look_up(config, variables[i]);
+        if (!value)
+            continue;
+        llmcost_status status = make_room(config, provider, 1);
+        return status ? status : add_key(config, node, provider, " in its usual environment variable", value, strlen(value));
+    }
+    if (provider->preset->auth == LLMC_AUTH_NONE_OR_BEARER || provider->loopback)
+        return LLMCOST_OK;
+    return llmc_config_fail(config, node, "provider \"%s\" has no key: set the environment variable %s, or give it a \"key\"", provider->name,
+                            variables[0] ? variables[0] : "that you name in \"key\"");
+}
+
+static llmcost_status read_keys(llmc_config *config, const llmc_config_node *object, llmc_provider *provider)
+{
+    const llmc_config_node *one = llmc_config_member(object, "key"), *several = llmc_config_member(object, "keys");
+    if (!one && !several)
+        return add_usual_key(config, object, provider);
+    if (one && several)
+        return llmc_config_fail(config, several, "provider \"%s\" has both \"key\" and \"keys\"; give one of them", provider->name);
+    if (several && (several->type != LLMC_JSON_ARRAY || !several->count || several->count > MAX_KEYS))
+        return llmc_config_fail(config, several, "provider \"%s\": \"keys\" must be a list of 1 to %d keys", provider->name, MAX_KEYS);
+    llmcost_status status = make_room(config, provider, several ? several->count : 1);
+    if (one)
+        return status ? status : add_key_of_node(config, one, provider);
+    for (const llmc_config_node *item = several->first; item && !status; item = item->next)
+        status = add_key_of_node(config, item, provider);
+    return status;
+}
+
+/* ---- headers and quirks ---- */
+
+static bool is_token(const char *text)
+{
+    return *text && text[strspn(text, "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")] == '\0';
+}
+
+static bool is_one_of(const char *name, const char *const *names)
+{
+    for (; *names; names++) {
+        if (llmc_text_equal_ignoring_case(name, *names))
+            return true;
+    }
+    return false;
+}
+
+static llmcost_status read_header(llmc_config *config, const llmc_config_node *node, const llmc_provider *provider, const char **out)
+{
+    static const char *const ours[] = { "content-length", "transfer-encoding", "connection", "content-type", "accept-encoding", "expect", NULL };
+    if (!is_token(node->key))
+        return llmc_config_fail(config, node, "provider \"%s\": this is no name of an HTTP header", provider->name);
+    if (is_one_of(node->key, ours))
+        return llmc_config_fail(config, node, "provider \"%s\": the header %s is the library's own", provider->name, node->key);
+    if (node->type != LLMC_JSON_STRING || node->bytes > 8000 || !llmc_text_is_header_safe(node->text))
+        return llmc_config_fail(config, node, "provider \"%s\": the header %s must be a text of at most 8,000 bytes without control characters",
+                                provider->name, node->key);
+    size_t name = strlen(node->key);
+    char *line = llmc_arena_alloc(&config->settings->arena, name + 2 + node->bytes + 1);
+    if (!line)
+        return llmc_config_no_memory(config);
+    memcpy(line, node->key, name);
+    memcpy(line + name, ": ", 2);
+    memcpy(line + name + 2, node->text, node->bytes + 1);
+    *out = line;
+    return LLMCOST_OK;
+}
+
+static llmcost_status read_headers(llmc_config *config, const llmc_config_node *headers, llmc_provider *provider)
+{
+    if (!headers)
+        return LLMCOST_OK;
+    llmcost_status status = llmc_config_expect(config, headers, LLMC_JSON_OBJECT, "an object of names and values");
+    const char **lines = llmc_arena_calloc(&config->settings->arena, headers->count + 1, sizeof *lines);
+    if (!status && !lines)
+        return llmc_config_no_memory(config);
+    for (const llmc_config_node *node = headers->first; node && !status; node = node->next)
+        status = read_header(config, node, provider, &lines[provider->header_count++]);
+    provider->headers = lines;
+    return status;
+}
+
+static llmcost_status read_quirks(llmc_config *config, const llmc_config_node *quirks, llmc_provider *provider)
+{
+#define QUIRK_NAME(name, text) text,
+    static const char *const names[] = { LLMC_QUIRK_LIST(QUIRK_NAME) };
+#undef QUIRK_NAME
+    llmcost_status status = quirks ? llmc_config_expect(config, quirks, LLMC_JSON_OBJECT, "an object of names and true or false") : LLMCOST_OK;
+    for (const llmc_config_node *node = quirks ? quirks->first : NULL; node && !status; node = node->next) {
+        uint64_t quirk = llmc_quirk_find(node->key);
+        llmc_nearest nearest = { .word = node->key };
+        char hint[LLMC_HINT_BYTES];
+        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+            llmc_nearest_offer(&nearest, names[i]);
+        if (!quirk)
+            return llmc_config_fail(config, node, "unknown quirk \"%.200s\"%s", node->key, llmc_nearest_hint(&nearest, hint));
+        if (node->type != LLMC_JSON_TRUE && node->type != LLMC_JSON_FALSE)
+            return llmc_config_fail(config, node, "\"%s\" must be true or false", node->key);
+        provider->quirks = node->type == LLMC_JSON_TRUE ? provider->quirks | quirk : provider->quirks & ~quirk;
+    }
+    return status;
+}
+
+/* ---- one provider ---- */
+
+static llmcost_status unknown_preset(llmc_config *config, const llmc_config_node *node, const char *what, const char *word)
+{
+    llmc_nearest nearest = { .word = word };
+    char hint[LLMC_HINT_BYTES];
+    for (size_t i = 0; i < llmc_preset_count(); i++)
+        llmc_nearest_offer(&nearest, llmc_preset_at(i)->name);
+    return llmc_config_fail(config, node, "%s \"%.200s\"%s", what, word, llmc_nearest_hint(&nearest, hint));
+}
+
+static llmcost_status find_preset(llmc_config *config, const llmc_config_node *object, llmc_provider *provider)
+{
+    const llmc_config_node *node = llmc_config_member(object, "preset");
+    if (node && node->type != LLMC_JSON_STRING)
+        return llmc_config_fail(config, node, "\"preset\" must be a text");
+    provider->preset = llmc_preset_find(node ? node->text : provider->name);
+    if (provider->preset)
+        return LLMCOST_OK;
+    if (node)
+        return unknown_preset(config, node, "unknown preset", node->text);
+    provider->preset = llmc_preset_find("openai-compatible");
+    return llmc_config_member(object, "base_url") ? LLMCOST_OK : unknown_preset(config, object, "a \"preset\" or \"base_url\" is needed for provider", provider->name);
+}
+
+static void take_preset(llmc_provider *provider)
+{
+    const llmc_preset *preset = provider->preset;
+    provider->codec = preset->codec;
+    provider->catalog = preset->catalog;
+    provider->currency = preset->currency;
+    provider->quirks = preset->quirks;
+    provider->free_of_charge = preset->free_of_charge;
+}
+
+static llmcost_status read_codec(llmc_config *config, const llmc_config_node *node, llmc_provider *provider)
+{
+    if (!node)
+        return LLMCOST_OK;
+    const llmc_codec *codec = node->type == LLMC_JSON_STRING ? llmc_codec_find(node->text) : NULL;
+    if (!codec)
+        return llmc_config_fail(config, node, "\"codec\" must be one of openai, anthropic");
+    provider->codec = codec;
+    return LLMCOST_OK;
+}
+
+static llmcost_status find_base_url(llmc_config *config, const llmc_config_node *object, llmc_provider *provider)
+{
+    const llmc_config_node *node = object ? llmc_config_member(object, "base_url") : NULL;
+    const char *variable = provider->preset->base_url_variable;
+    const char *url = provider->base_url ? provider->base_url : variable ? look_up(config, variable) : NULL;
+    if (!url)
+        url = provider->preset->base_url;
+    if (!url)
+        return llmc_config_fail(config, object, "provider \"%s\" needs a \"base_url\"", provider->name);
+    return llmc_config_base_url(config, node ? node : object, provider, url);
+}
+
+static llmcost_status check_plain_http(llmc_config *config, const llmc_config_node *node, const llmc_provider *provider)
+{
+    static const char *const credentials[] = { "authorization", "x-api-key", "api-key", "cookie", "proxy-authorization", NULL };
+    bool secret = provider->key_count > 0;
+    for (size_t i = 0; i < provider->header_count; i++) {
+        char name[32] = "";
+        strncat(name, provider->headers[i], strcspn(provider->headers[i], ":") < sizeof name ? strcspn(provider->headers[i], ":") : 0);
+        secret = secret || is_one_of(name, credentials);
+    }
+    if (!secret || provider->loopback || provider->allow_plain_http_key || strncmp(provider->base_url, "http://", 7) != 0)
+        return LLMCOST_OK;
+    return llmc_config_fail(config, node, "provider \"%s\" would send its key over plain http: use https, or say \"send_key_over_plain_http\": true", provider->name);
+}
+
+static llmcost_status read_provider(llmc_config *config, const llmc_config_node *object, llmc_provider *provider)
+{
+    if (!is_token(provider->name) || provider->name[strspn(provider->name, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_.-")])
+        return llmc_config_fail(config, object, "the name of a provider is made of letters, digits, \"_\", \".\" and \"-\"");
+    llmcost_status status = llmc_config_expect(config, object, LLMC_JSON_OBJECT, "an object");
+    if (!status)
+        status = find_preset(config, object, provider);
+    if (status)
+        return status;
+    take_preset(provider);
+    status = llmc_config_keys(config, LLMC_SECTION_PROVIDER, object, provider);
+    if (!status)
+        status = read_codec(config, llmc_config_member(object, "codec"), provider);
+    if (!status)
+        status = read_quirks(config, llmc_config_member(object, "quirks"), provider);
+    if (!status)
+        status = read_headers(config, llmc_config_member(object, "headers"), provider);
+    if (!status)
+        status = find_base_url(config, object, provider);
+    if (!status)
+        status = read_keys(config, object, provider);
+    return status ? status : check_plain_http(config, object, provider);
+}
+
+llmcost_status llmc_config_providers(llmc_config *config, const llmc_config_node *providers)
+{
+    llmc_settings *settings = config->settings;
+    if (!providers)
+        return LLMCOST_OK;
+    llmcost_status status = llmc_config_expect(config, providers, LLMC_JSON_OBJECT, "an object of names and providers");
+    settings->providers = llmc_arena_calloc(&settings->arena, providers->count + 1, sizeof *settings->providers);
+    if (!status && !settings->providers)
+        return llmc_config_no_memory(config);
+    for (const llmc_config_node *node = providers->first; node && !status; node = node->next) {
+        llmc_provider *provider = &settings->providers[settings->provider_count++];
+        status = llmc_config_key_name(config, node, &provider->name);
+        if (!status)
+            status = read_provider(config, node, provider);
+    }
+    return status;
+}
+
+static bool has_usual_key(const llmc_config *config, const llmc_preset *preset)
+{
+    for (size_t i = 0; i < 3 && preset->key_variables[i]; i++) {
+        if (look_up(config, preset->key_variables[i]))
+            return preset->base_url || (preset->base_url_variable && look_up(config, preset->base_url_variable));
+    }
+    return false;
+}
+
+llmcost_status llmc_config_providers_of_environment(llmc_config *config)
+{
+    llmc_settings *settings = config->settings;
+    settings->providers = llmc_arena_calloc(&settings->arena, llmc_preset_count() + 1, sizeof *settings->providers);
+    if (!settings->providers)
+        return llmc_config_no_memory(config);
+    llmcost_status status = LLMCOST_OK;
+    for (size_t i = 0; i < llmc_preset_count() && !status; i++) {
+        const llmc_preset *preset = llmc_preset_at(i);
+        if (preset->auth == LLMC_AUTH_NONE_OR_BEARER || !has_usual_key(config, preset))
+            continue;
+        llmc_provider *provider = &settings->providers[settings->provider_count++];
+        *provider = (llmc_provider){ .name = preset->name, .preset = preset };
+        take_preset(provider);
+        status = llmc_config_keys(config, LLMC_SECTION_PROVIDER, NULL, provider);
+        if (!status)
+            status = find_base_url(config, NULL, provider);
+        if (!status)
+            status = add_usual_key(config, NULL, provider);
+        if (!status)
+            status = check_plain_http(config, NULL, provider);
+    }
+    return status;
+}

@@ -1,0 +1,260 @@
+/*
+ * What a name of a model means, and fingerprints: SHA-256 over everything that decides which answer comes out of a
+ * subtree. Names do not enter, so that two routes that do the same share their answers. What is hashed is built of
+ * texts with their lengths in front and of fixed-width numbers, so that no two meanings have the same bytes.
+ */
+#include "client/config.h"
+
+#include "base/sha256.h"
+#include "base/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { FINGERPRINT_FORMAT = 1 };
+
+/* ---- fingerprints ---- */
+
+static void hash_number(llmc_sha256 *hash, uint64_t number)
+{
+    uint8_t bytes[8];
+    for (int i = 0; i < 8; i++)
+        bytes[i] = (uint8_t)(number >> (8 * i));
+    llmc_sha256_add(hash, bytes, sizeof bytes);
+}
+
+static void hash_text(llmc_sha256 *hash, const char *text)
+{
+    hash_number(hash, text ? strlen(text) + 1 : 0);
+    llmc_sha256_add(hash, text, text ? strlen(text) : 0);
+}
+
+/* Headers can switch a provider's features. Their order means nothing. */
+static void hash_headers(llmc_sha256 *hash, const llmc_provider *provider)
+{
+    uint8_t all[32] = { 0 }, each[32];
+    for (size_t i = 0; i < provider->header_count; i++) {
+        llmc_sha256_of(provider->headers[i], strlen(provider->headers[i]), each);
+        for (size_t k = 0; k < sizeof all; k++)
+            all[k] ^= each[k];
+    }
+    hash_number(hash, provider->header_count);
+    llmc_sha256_add(hash, all, sizeof all);
+}
+
+static void hash_leaf(llmc_sha256 *hash, const llmc_route *route)
+{
+    const llmc_provider *provider = route->provider;
+    hash_text(hash, provider->codec->name);
+    hash_text(hash, provider->base_url);
+    hash_text(hash, provider->preset->name);
+    hash_number(hash, provider->quirks);
+    hash_headers(hash, provider);
+    hash_text(hash, route->model);
+}
+
+static void hash_escalation(llmc_sha256 *hash, const llmc_escalation *rules)
+{
+    hash_text(hash, rules->marker);
+    hash_text(hash, rules->marker_instruction);
+    hash_number(hash, (uint64_t)(rules->on_refusal | rules->on_truncation << 1 | rules->on_invalid_json << 2 | rules->has_logprob << 3));
+    hash_number(hash, rules->has_logprob ? (uint64_t)(int64_t)(rules->min_mean_logprob * 1e6 - 0.5) : 0);
+    hash_text(hash, rules->judge_host);
+    hash_number(hash, rules->judge_route != NULL);
+    if (rules->judge_route)
+        llmc_sha256_add(hash, rules->judge_route->fingerprint, sizeof rules->judge_route->fingerprint);
+    hash_text(hash, rules->judge_instruction);
+}
+
+void llmc_route_fingerprint(llmc_route *route)
+{
+    llmc_sha256 hash;
+    llmc_sha256_begin(&hash);
+    hash_number(&hash, FINGERPRINT_FORMAT);
+    hash_number(&hash, route->kind);
+    if (route->kind == LLMC_ROUTE_LEAF)
+        hash_leaf(&hash, route);
+    hash_number(&hash, route->step_count);
+    for (size_t i = 0; i < route->step_count; i++)
+        llmc_sha256_add(&hash, route->steps[i]->fingerprint, sizeof route->steps[i]->fingerprint);
+    hash_escalation(&hash, &route->escalation);
+    hash_number(&hash, route->on_failure);
+    llmc_sha256_end(&hash, route->fingerprint);
+}
+
+/* ---- leaves ---- */
+
+const llmc_provider *llmc_config_provider(const llmc_settings *settings, const char *name, size_t bytes)
+{
+    for (size_t i = 0; i < settings->provider_count; i++) {
+        const llmc_provider *provider = &settings->providers[i];
+        if (strncmp(provider->name, name, bytes) == 0 && provider->name[bytes] == '\0')
+            return provider;
+    }
+    return NULL;
+}
+
+static llmcost_status make_leaf(const llmc_settings *settings, const llmc_provider *provider, const char *model, llmc_arena *arena, const llmc_route **out,
+                                char reason[LLMC_REASON_BYTES])
+{
+    size_t prefix = strlen(provider->name), bytes = strlen(model);
+    llmc_route *leaf = llmc_arena_calloc(arena, 1, sizeof *leaf);
+    char *name = llmc_arena_alloc(arena, prefix + 1 + bytes + 1);
+    if (!leaf || !name) {
+        snprintf(reason, LLMC_REASON_BYTES, "out of memory");
+        return LLMCOST_E_MEMORY;
+    }
+    memcpy(name, provider->name, prefix);
+    name[prefix] = '/';
+    memcpy(name + prefix + 1, model, bytes + 1);
+    leaf->name = name;
+    leaf->leaf_count = 1;
+    leaf->provider = provider;
+    leaf->model = name + prefix + 1;
+    leaf->prices = provider->catalog ? llmc_catalog_find(settings->catalog, provider->catalog, leaf->model) : NULL;
+    llmc_route_fingerprint(leaf);
+    *out = leaf;
+    return LLMCOST_OK;
+}
+
+static bool provider_has(const llmc_settings *settings, const llmc_provider *provider, const char *model)
+{
+    return provider->catalog && llmc_catalog_has(settings->catalog, provider->catalog, model);
+}
+
+static llmcost_status ambiguous(const llmc_settings *settings, const char *name, const char *first, char reason[LLMC_REASON_BYTES])
+{
+    int length = snprintf(reason, LLMC_REASON_BYTES, "several providers have \"%.200s\": write one of them in front, such as \"%.60s/%.200s\"; they are", name,
+                          first, name);
+    const char *comma = " ";
+    for (size_t i = 0; i < settings->provider_count && length < LLMC_REASON_BYTES - 1; i++) {
+        if (!provider_has(settings, &settings->providers[i], name))
+            continue;
+        length += snprintf(reason + length, (size_t)(LLMC_REASON_BYTES - length), "%s%s", comma, settings->providers[i].name);
+        comma = ", ";
+    }
+    return LLMCOST_E_AMBIGUOUS_MODEL;
+}
+
+/* ---- names that nobody has ---- */
+
+/* A host we know, but that is not configured: say how to have it. Returns 0 where no preset fits. */
+static int hint_at_preset(const llmc_settings *settings, const char *name, char *out, size_t bytes)
+{
+    const char *slash = strchr(name, '/');
+    for (size_t i = 0; i < llmc_preset_count(); i++) {
+        const llmc_preset *preset = llmc_preset_at(i);
+        bool named = slash && strlen(preset->name) == (size_t)(slash - name) && strncmp(preset->name, name, (size_t)(slash - name)) == 0;
+        bool has = preset->catalog && llmc_catalog_has(settings->catalog, preset->catalog, name);
+        if (!named && !has)
+            continue;
+        if (preset->key_variables[0])
+            return snprintf(out, bytes, "; %s has it, but is not configured: set %s, or add \"%s\" to \"providers\"", preset->name, preset->key_variables[0], preset->name);
+        return snprintf(out, bytes, "; %s has it, but is not configured: add \"%s\" to \"providers\"", preset->name, preset->name);
+    }
+    return 0;
+}
+
+static llmcost_status unknown(const llmc_settings *settings, const char *name, char reason[LLMC_REASON_BYTES])
+{
+    int length = snprintf(reason, LLMC_REASON_BYTES, "no route, alias or provider is called \"%.256s\"", name);
+    const char *slash = strchr(name, '/');
+    llmc_nearest nearest = { .word = name };
+    for (size_t i = 0; i < settings->name_count; i++)
+        llmc_nearest_offer(&nearest, settings->names[i].name);
+    char hint[LLMC_HINT_BYTES], prefix[64] = "";
+    if (!*llmc_nearest_hint(&nearest, hint) && slash && (size_t)(slash - name) < sizeof prefix) {
+        memcpy(prefix, name, (size_t)(slash - name));
+        nearest = (llmc_nearest){ .word = prefix };
+        for (size_t i = 0; i < settings->provider_count; i++)
+            llmc_nearest_offer(&nearest, settings->providers[i].name);
+        if (*llmc_nearest_hint(&nearest, hint))
+            snprintf(hint, sizeof hint, ", did you mean \"%.60s%.200s\"?", nearest.best, slash);
+    }
+    size_t rest = (size_t)(LLMC_REASON_BYTES - length);
+    if (*hint)
+        snprintf(reason + length, rest, "%s", hint);
+    else if (!hint_at_preset(settings, name, reason + length, rest) && settings->provider_count)
+        snprintf(reason + length, rest, "; write \"provider/model\", such as \"%s/%.200s\"", settings->providers[0].name, slash ? slash + 1 : name);
+    else if (!settings->provider_count && !reason[length])
+        snprintf(reason + length, rest, "; no provider is configured: set OPENAI_API_KEY or another provider's key variable, or open the client with a config");
+    return LLMCOST_E_UNKNOWN_MODEL;
+}
+
+static const char *flaw_of_name(const char *name)
+{
+    size_t bytes = name ? strnlen(name, LLMC_CONFIG_MAX_NAME_BYTES + 1) : 0;
+    if (!bytes)
+        return "no model is named";
+    if (bytes > LLMC_CONFIG_MAX_NAME_BYTES)
+        return "the name of the model is longer than 256 bytes";
+    if (!llmc_utf8_valid(name, bytes))
+        return "the name of the model is not valid UTF-8";
+    return llmc_text_is_header_safe(name) ? NULL : "the name of the model holds a control character";
+}
+
+llmcost_status llmc_config_leaf(const llmc_settings *settings, const char *name, llmc_arena *arena, const llmc_route **out, char reason[LLMC_REASON_BYTES])
+{
+    const char *slash = strchr(name, '/');
+    const llmc_provider *found = slash && slash[1] ? llmc_config_provider(settings, name, (size_t)(slash - name)) : NULL;
+    if (found)
+        return make_leaf(settings, found, slash + 1, arena, out, reason);
+    if (slash && !slash[1]) {
+        snprintf(reason, LLMC_REASON_BYTES, "no model is named behind \"%.256s\"", name);
+        return LLMCOST_E_UNKNOWN_MODEL;
+    }
+    for (size_t i = 0; i < settings->provider_count; i++) {
+        const llmc_provider *provider = &settings->providers[i];
+        if (!provider_has(settings, provider, name))
+            continue;
+        if (found)
+            return ambiguous(settings, name, found->name, reason);
+        found = provider;
+    }
+    return found ? make_leaf(settings, found, name, arena, out, reason) : unknown(settings, name, reason);
+}
+
+/* Routes and aliases are sorted by name. */
+const llmc_route *llmc_config_known_name(const llmc_settings *settings, const char *name)
+{
+    size_t low = 0, high = settings->name_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = strcmp(name, settings->names[middle].name);
+        if (order == 0)
+            return settings->names[middle].route;
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return NULL;
+}
+
+llmcost_status llmc_settings_resolve(const llmc_settings *settings, const char *name, llmc_arena *arena, const llmc_route **out, llmcost_error *error)
+{
+    char reason[LLMC_REASON_BYTES];
+    *out = name ? llmc_config_known_name(settings, name) : NULL;
+    if (*out)
+        return LLMCOST_OK;
+    const char *flaw = flaw_of_name(name);
+    if (flaw)
+        return llmc_error_set(error, LLMCOST_E_INVALID, "%s", flaw);
+    llmcost_status status = llmc_leaf_memo_resolve(settings, name, arena, out, reason);
+    return status ? llmc_error_set(error, status, "%s", reason) : LLMCOST_OK;
+}
+
+bool llmc_settings_exchange(const llmc_settings *settings, const char *currency, int64_t *nano)
+{
+    if (strcmp(currency, settings->currency) == 0) {
+        *nano = 1000000000;
+        return true;
+    }
+    for (size_t i = 0; i < settings->exchange_count; i++) {
+        if (strcmp(currency, settings->exchanges[i].from) == 0) {
+            *nano = settings->exchanges[i].nano;
+            return true;
+        }
+    }
+    return false;
+}

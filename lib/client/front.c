@@ -1,0 +1,49 @@
+/* What every front door does first: check the client, make a response, import the request. */
+#include "client/client.h"
+#include "client/chat_json.h"
+
+#include <string.h>
+
+static llmcost_status new_response(llmcost_client *client, llmc_front *front)
+{
+    *front = (llmc_front){ 0 };
+    front->response = llmc_response_new(&client->services.allocator, &client->services);
+    return front->response ? LLMCOST_OK : LLMCOST_E_MEMORY;
+}
+
+static llmcost_status import(llmc_front *front, const llmcost_request *request, bool copy)
+{
+    llmcost_response *response = front->response;
+    front->status = llmc_request_import(request, copy, &response->arena, &front->request, &response->error);
+    if (front->status != LLMCOST_E_MEMORY && front->status != LLMCOST_E_MISUSE)
+        return LLMCOST_OK;
+    llmc_response_unref(response);
+    front->response = NULL;
+    return front->status;
+}
+
+llmcost_status llmc_front_open(llmcost_client *client, const llmcost_request *request, bool copy, llmc_front *front)
+{
+    llmcost_status status = request ? new_response(client, front) : LLMCOST_E_MISUSE;
+    return status ? status : import(front, request, copy);
+}
+
+llmcost_status llmc_front_open_json(llmcost_client *client, const char *body, size_t bytes, llmc_json_front *json)
+{
+    llmc_front *front = &json->front;
+    llmc_stream_wish wish = { 0 };
+    llmcost_request *request = NULL;
+    llmcost_status status = body ? new_response(client, front) : LLMCOST_E_MISUSE;
+    if (status)
+        return status;
+    front->status = llmc_request_from_json(body, bytes, &front->response->arena, &request, &wish, &front->response->error);
+    json->wants_stream = wish.stream;
+    json->wants_usage = wish.include_usage;
+    if (front->status == LLMCOST_OK)
+        return import(front, request, false); /* its texts are in the arena already */
+    if (front->status != LLMCOST_E_MEMORY)
+        return LLMCOST_OK;
+    llmc_response_unref(front->response);
+    front->response = NULL;
+    return LLMCOST_E_MEMORY;
+}

@@ -1,0 +1,267 @@
+/*
+ * Streaming by pull: the caller's thread drives the call for as long as it takes to have the next piece. Not calling
+ * next drives nothing, so the transfer pauses by itself. A stream owns its driver while it is open.
+ */
+#include "call/openai_shape.h"
+#include "client/client.h"
+
+#include <string.h>
+
+typedef struct queued_event {
+    llmcost_event event;
+    size_t text_at, id_at, name_at, raw_at;
+    llmc_usage usage;
+} queued_event;
+
+struct llmcost_stream {
+    llmcost_client *client;
+    llmc_slot *slot;
+    llmc_call *call;
+    llmcost_response *response;
+    llmcost_status status;      /* when the call is complete */
+    queued_event *events;
+    size_t head, count, capacity;
+    llmc_buffer texts;
+    llmcost_event current;
+    llmc_chunks chunks;
+    llmc_buffer names;          /* the id and the model that chunks carry */
+    bool failed_queue, discards, taken;
+};
+
+/* ---- the queue between the engine and the caller ---- */
+
+static size_t put_text(llmcost_stream *stream, const char *text, size_t bytes)
+{
+    size_t at = stream->texts.length;
+    if (bytes)
+        llmc_buffer_add(&stream->texts, text, bytes);
+    llmc_buffer_add_byte(&stream->texts, '\0');
+    return at;
+}
+
+static size_t put_string(llmcost_stream *stream, const char *text)
+{
+    return put_text(stream, text, text ? strlen(text) : 0);
+}
+
+static bool queue_event(llmc_call *call, const llmcost_event *event)
+{
+    llmcost_stream *stream = call->user;
+    if (stream->discards)
+        return true;
+    if (!llmc_grow(&stream->client->services.allocator, (void **)&stream->events, &stream->capacity, stream->count + 1, sizeof *stream->events)) {
+        stream->failed_queue = true;
+        return false;
+    }
+    queued_event *queued = &stream->events[stream->count];
+    queued->event = *event;
+    queued->text_at = put_text(stream, event->text, event->bytes);
+    queued->id_at = put_string(stream, event->tool_id);
+    queued->name_at = put_string(stream, event->tool_name);
+    queued->raw_at = put_string(stream, event->finish_raw);
+    if (event->usage)
+        queued->usage = *event->usage;
+    stream->failed_queue = stream->texts.failure != LLMC_BUFFER_FINE;
+    stream->count += !stream->failed_queue;
+    return !stream->failed_queue;
+}
+
+static const llmcost_event *pop_event(llmcost_stream *stream)
+{
+    queued_event *queued = &stream->events[stream->head++];
+    const char *texts = stream->texts.data;
+    stream->current = queued->event;
+    stream->current.text = texts + queued->text_at;
+    stream->current.tool_id = texts + queued->id_at;
+    stream->current.tool_name = texts + queued->name_at;
+    stream->current.finish_raw = texts + queued->raw_at;
+    stream->current.usage = queued->event.usage ? &queued->usage : NULL;
+    llmc_chunks_attach(&stream->chunks, &stream->current);
+    return &stream->current;
+}
+
+static void clear_queue(llmcost_stream *stream)
+{
+    stream->head = stream->count = 0;
+    llmc_buffer_clear(&stream->texts);
+}
+
+/* ---- driving ---- */
+
+static void step(llmcost_stream *stream)
+{
+    if (!stream->call->slot) { /* a policy waits for something that no driver will bring */
+        llmc_call_cancel(stream->call, LLMCOST_E_MISUSE);
+        return;
+    }
+    llmc_driver_step(&stream->slot->driver, LLMC_NEVER);
+}
+
+static void call_done(llmc_call *call)
+{
+    llmcost_stream *stream = call->user;
+    stream->status = stream->failed_queue ? LLMCOST_E_MEMORY : call->response->status;
+    call->response->status = stream->status;
+}
+
+static void drop_stream(llmcost_stream *stream)
+{
+    llmcost_client *client = stream->client;
+    llmc_response_unref(stream->response);
+    llmc_free(&client->services.allocator, stream->events);
+    llmc_buffer_free(&stream->texts);
+    llmc_buffer_free(&stream->names);
+    llmc_chunks_free(&stream->chunks);
+    llmc_slot_return(stream->slot, true);
+    llmc_free(&client->services.allocator, stream);
+}
+
+static llmcost_stream *new_stream(llmcost_client *client, llmcost_response *response)
+{
+    const llmc_allocator *allocator = &client->services.allocator;
+    llmcost_stream *stream = llmc_calloc(allocator, 1, sizeof *stream);
+    if (!stream)
+        return NULL;
+    stream->client = client;
+    stream->slot = llmc_slot_lease(client, true);
+    if (!stream->slot) {
+        llmc_free(allocator, stream);
+        return NULL;
+    }
+    llmc_buffer_init(&stream->texts, allocator, SIZE_MAX / 4);
+    llmc_buffer_init(&stream->names, allocator, 4096);
+    stream->response = response;
+    return stream;
+}
+
+/* The response's reference is the stream's, also after a failure. */
+static llmcost_status open_stream(llmcost_client *client, llmc_front *front, bool without_usage, llmcost_stream **out)
+{
+    llmcost_stream *stream = new_stream(client, front->response);
+    if (!stream) {
+        llmc_response_unref(front->response);
+        return LLMCOST_E_MEMORY;
+    }
+    llmc_call_start start = { .operation = &llmc_operations[LLMC_OP_CHAT], .request = front->request, .mode = LLMC_CALL_STREAM, .streams = true,
+                              .sink = queue_event, .done = call_done, .user = stream };
+    stream->call = llmc_call_new(client, front->response, &start);
+    if (!stream->call || (!front->status && !llmc_call_attach(stream->call, stream->slot))) {
+        drop_stream(stream);
+        return LLMCOST_E_MEMORY;
+    }
+    llmc_chunks_init(&stream->chunks, &client->services.allocator, front->response->receipt.id, front->request ? front->request->model : "",
+                     front->response->receipt.started_wall_ms / 1000);
+    stream->chunks.without_usage = without_usage;
+    if (front->status)
+        llmc_call_fail(stream->call, front->status);
+    else
+        llmc_call_begin(stream->call);
+    *out = stream;
+    return LLMCOST_OK;
+}
+
+/* ---- the public face ---- */
+
+llmcost_status llmcost_stream_open(llmcost_client *client, const llmcost_request *request, llmcost_stream **out)
+{
+    llmc_front front;
+    if (!out)
+        return LLMCOST_E_MISUSE;
+    *out = NULL;
+    llmcost_status status = llmc_client_enter(client);
+    if (status)
+        return status;
+    status = llmc_front_open(client, request, true, &front);
+    if (!status)
+        status = open_stream(client, &front, false, out);
+    llmc_client_leave(client);
+    return status;
+}
+
+llmcost_status llmcost_stream_open_json(llmcost_client *client, const char *body, size_t body_bytes, llmcost_stream **out)
+{
+    llmc_json_front json;
+    if (!out)
+        return LLMCOST_E_MISUSE;
+    *out = NULL;
+    llmcost_status status = llmc_client_enter(client);
+    if (status)
+        return status;
+    status = llmc_front_open_json(client, body, body_bytes, &json);
+    if (!status)
+        status = open_stream(client, &json.front, !json.wants_usage, out);
+    llmc_client_leave(client);
+    return status;
+}
+
+llmcost_status llmcost_stream_next(llmcost_stream *stream, const llmcost_event **out)
+{
+    if (!out)
+        return LLMCOST_E_MISUSE;
+    *out = NULL;
+    if (!stream)
+        return LLMCOST_E_MISUSE;
+    if (stream->head == stream->count) {
+        clear_queue(stream);
+        while (stream->count == 0 && !stream->call->complete)
+            step(stream);
+    }
+    if (stream->head == stream->count)
+        return stream->status;
+    *out = pop_event(stream);
+    return LLMCOST_OK;
+}
+
+llmcost_status llmcost_stream_finish(llmcost_stream *stream, llmcost_response **out)
+{
+    if (!out)
+        return LLMCOST_E_MISUSE;
+    *out = NULL;
+    if (!stream || stream->taken)
+        return LLMCOST_E_MISUSE;
+    stream->discards = true;
+    clear_queue(stream);
+    while (!stream->call->complete)
+        step(stream);
+    *out = llmc_response_ref(stream->response);
+    llmcost_status status = stream->status;
+    stream->taken = true;
+    return status;
+}
+
+void llmcost_stream_close(llmcost_stream *stream)
+{
+    if (!stream)
+        return;
+    stream->discards = true;
+    llmc_call_cancel(stream->call, LLMCOST_E_CANCELLED);
+    while (!stream->call->complete)
+        step(stream);
+    drop_stream(stream);
+}
+
+llmcost_status llmcost_chat_stream(llmcost_client *client, const llmcost_request *request, llmcost_event_fn fn, void *user, llmcost_response **out)
+{
+    llmcost_stream *stream;
+    const llmcost_event *event;
+    if (!out)
+        return LLMCOST_E_MISUSE;
+    *out = NULL;
+    if (!fn)
+        return LLMCOST_E_MISUSE;
+    llmcost_status status = llmcost_stream_open(client, request, &stream);
+    if (status)
+        return status;
+    while ((status = llmcost_stream_next(stream, &event)) == LLMCOST_OK && event) {
+        llmc_callback_begin(client);
+        int stop = fn(event, user);
+        llmc_callback_end(client);
+        if (stop) {
+            llmc_call_cancel(stream->call, LLMCOST_E_CANCELLED);
+            break;
+        }
+    }
+    status = llmcost_stream_finish(stream, out);
+    llmcost_stream_close(stream);
+    return status;
+}

@@ -1,0 +1,356 @@
+/*
+ * budget.c: a leg is sent only if every budget it matches can cover its upper bound, and is settled for what it cost.
+ *
+ * The bound is computed by the same price code that settles. A shortage that other calls' open holds make is waited
+ * for; one that is really spent lowers max_tokens, down to a floor; below it the leg is refused and nothing was sent.
+ * The tickets' engine decides; this file only asks, waits, shortens and settles.
+ */
+#include "policy/policy.h"
+#include "policy/price_leg.h"
+#include "policy/request_copy.h"
+#include "policy/usage_estimate.h"
+
+#include <string.h>
+
+enum { OUTPUT_WHERE_UNKNOWN = 4096 };
+
+typedef struct budget_state {
+    llmcost_leg *leg;
+    llmc_ticket ticket;
+    llmc_account_ref refs[LLMC_BUDGET_MAX_MATCHES];
+    size_t ref_count;
+    llmc_rates rates;          /* worst case */
+    int64_t exchange_nano, input_bound, output_bound, floor;
+    uint32_t choices;
+    llmc_account_waiter waiter;
+    bool queued, shortened, own_length, bounded, timer_set;
+    int64_t give_up_ns;
+    /* The answer of an engine that answers later. */
+    atomic_uint reply_state;   /* 0 asked, 1 answered, 2 waited for */
+    llmc_hold_reply reply;
+    llmcost_waker *waker;      /* fired by the engine's answer, or by room in an account */
+    bool holding;
+} budget_state;
+
+static llmcost_verdict try_hold(llmcost_leg *leg, budget_state *state);
+
+/* ---- what is matched, and what it can cost ---- */
+
+static size_t match(llmcost_leg *leg, budget_state *state, bool *hard)
+{
+    const llmc_settings *settings = leg->services->settings;
+    const llmcost_request *request = leg->request;
+    for (size_t i = 0; i < settings->budget_count && state->ref_count < LLMC_BUDGET_MAX_MATCHES; i++) {
+        const llmc_budget *budget = &settings->budgets[i];
+        if (!llmc_budget_matches(budget, request->tags, request->tag_count, leg->route->provider->name, leg->route->model))
+            continue;
+        const char *value = budget->each ? llmc_tag_value(request->tags, request->tag_count, budget->each) : NULL;
+        state->refs[state->ref_count++] = (llmc_account_ref){ (uint32_t)i, budget->each && !value ? "" : value };
+        *hard |= !budget->soft;
+    }
+    return state->ref_count;
+}
+
+static int64_t dearest_input(const llmc_rates *rates, const llmcost_request *request)
+{
+    /* A mark may write to the provider's cache at a surcharge; automatic caches may write too. */
+    static const llmcost_class classes[] = { LLMCOST_INPUT, LLMCOST_INPUT_CACHED, LLMCOST_WRITE_5M, LLMCOST_WRITE_30M, LLMCOST_WRITE_1H };
+    int64_t dearest = 0;
+    (void)request;
+    for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
+        if (rates->rate[classes[i]].pico > dearest)
+            dearest = rates->rate[classes[i]].pico;
+    }
+    return dearest;
+}
+
+static int64_t dearest_output(const llmc_rates *rates)
+{
+    int64_t output = rates->rate[LLMCOST_OUTPUT].pico, reasoning = rates->rate[LLMCOST_REASONING].pico;
+    return output > reasoning ? output : reasoning;
+}
+
+static bool bound_of(const budget_state *state, const llmcost_request *request, int64_t output, int64_t *nano)
+{
+    llmc_sum sum = { 0 };
+    llmc_sum_add(&sum, state->input_bound, (llmc_rate){ dearest_input(&state->rates, request) });
+    llmc_sum_add(&sum, 1, state->rates.rate[LLMCOST_REQUEST]);
+    for (uint32_t i = 0; i < state->choices; i++)
+        llmc_sum_add(&sum, output, (llmc_rate){ dearest_output(&state->rates) });
+    return llmc_sum_amount(&sum, state->exchange_nano, nano);
+}
+
+/* The longest answer that `spendable` covers; -1: not even the prompt. */
+static int64_t affordable_output(const budget_state *state, const llmcost_request *request, int64_t spendable)
+{
+    int64_t low = -1, high = state->output_bound, nano;
+    while (low < high) {
+        int64_t middle = low + (high - low + 1) / 2;
+        if (bound_of(state, request, middle < 0 ? 0 : middle, &nano) && nano <= spendable && middle >= 0)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return low;
+}
+
+/* ---- sizes and rates ---- */
+
+static int64_t wanted_output(llmcost_leg *leg, budget_state *state)
+{
+    if (leg->request->max_tokens > 0)
+        return leg->request->max_tokens;
+    int64_t most = leg->route->prices ? llmc_model_max_output(leg->route->prices) : 0;
+    state->own_length = true;
+    return most > 0 ? most : OUTPUT_WHERE_UNKNOWN;
+}
+
+static llmcost_verdict find_rates(llmcost_leg *leg, budget_state *state)
+{
+    const llmc_settings *settings = leg->services->settings;
+    llmc_price_query query = { .wall_ms = leg->requested_wall_ms, .prompt_tokens = state->input_bound, .output_tokens = state->output_bound, .reasoned = true };
+    bool known = llmc_settings_exchange(settings, leg->route->provider->currency, &state->exchange_nano) &&
+                 llmc_target_rates(leg->services, leg->route, &query, true, &state->rates);
+    if (known)
+        return LLMCOST_CONTINUE;
+    if (llmc_worst_case_rates(leg->services, &state->rates)) {
+        state->exchange_nano = 1000000000;
+        return LLMCOST_CONTINUE;
+    }
+    if (settings->unknown_price == LLMC_PRICE_ALLOW) {
+        llmc_rates_free_of_charge(&state->rates, settings->currency);
+        state->exchange_nano = 1000000000;
+        return LLMCOST_CONTINUE;
+    }
+    return llmc_leg_fail(leg, LLMCOST_E_PRICE_UNKNOWN, "%s: the catalog has no price for it, so a budget cannot bound it; add it under \"prices\", or set \"unknown_price\"",
+                         leg->route->name);
+}
+
+static llmcost_verdict size_up(llmcost_leg *leg, budget_state *state)
+{
+    const char *why = "";
+    if (!llmc_prompt_bound(leg->services, leg->request, leg->route, &state->input_bound, &why))
+        return llmc_leg_fail(leg, LLMCOST_E_BUDGET, "%s: its cost has no upper bound under a hard budget: %s", leg->route->name, why);
+    state->choices = leg->request->n ? leg->request->n : 1;
+    state->output_bound = wanted_output(leg, state);
+    state->floor = leg->services->settings->min_max_tokens > 0 ? leg->services->settings->min_max_tokens : 1;
+    return find_rates(leg, state);
+}
+
+static bool set_length(llmcost_leg *leg, int64_t length)
+{
+    if (leg->request->max_tokens == length)
+        return true;
+    llmcost_request *request = llmc_request_copy(leg->request, llmc_leg_arena(leg));
+    if (!request)
+        return false;
+    request->max_tokens = length;
+    leg->request = request;
+    return true;
+}
+
+/* ---- holding ---- */
+
+static void replied(void *user, const llmc_hold_reply *reply)
+{
+    budget_state *state = user;
+    state->reply = *reply;
+    if (atomic_exchange(&state->reply_state, 1) == 2)
+        llmcost_waker_fire(state->waker, 0);
+}
+
+static llmcost_verdict refuse(llmcost_leg *leg, budget_state *state)
+{
+    const llmc_budget *budget = &leg->services->settings->budgets[state->reply.budget];
+    char bound[40], left[40];
+    int64_t nano = 0;
+    bound_of(state, leg->request, state->shortened ? state->floor : state->output_bound, &nano);
+    atomic_fetch_add(&leg->services->refused, 1);
+    return llmc_leg_fail(leg, LLMCOST_E_BUDGET, "%s: budget \"%s\" has %s left and the call may cost %s; raise the limit, lower max_tokens, or wait for the next window",
+                         leg->route->name, budget->name, llmc_amount_text(state->reply.spendable_nano, leg->services->settings->currency, 2, left),
+                         llmc_amount_text(nano, leg->services->settings->currency, 2, bound));
+}
+
+static llmcost_verdict granted(llmcost_leg *leg, budget_state *state)
+{
+    state->holding = true;
+    leg->bound_nano = state->ticket.bound_nano;
+    llmc_line *line = llmc_leg_line(leg);
+    if (!line || !set_length(leg, state->output_bound))
+        return llmc_leg_out_of_memory(leg);
+    line->bound_nano = leg->bound_nano;
+    if (state->shortened)
+        llmc_line_add_note(line, llmc_leg_arena(leg), "max_tokens was lowered to what the budget has left");
+    return LLMCOST_CONTINUE;
+}
+
+/* Less is left than the bound: a shorter answer may fit. */
+static llmcost_verdict shorten(llmcost_leg *leg, budget_state *state)
+{
+    int64_t length = affordable_output(state, leg->request, state->reply.spendable_nano);
+    int64_t floor = state->floor < state->output_bound ? state->floor : state->output_bound;
+    if (length < floor || length >= state->output_bound)
+        return refuse(leg, state);
+    state->output_bound = length;
+    state->shortened = true;
+    return try_hold(leg, state);
+}
+
+static void room_made(void *user)
+{
+    budget_state *state = user;
+    llmcost_waker *waker = state->waker;
+    state->waker = NULL;
+    llmcost_waker_fire(waker, 1);
+}
+
+/* In the way are only other calls' holds: queue, ask once more (room may have been made meanwhile), then wait. */
+static llmcost_verdict wait_for_room(llmcost_leg *leg, budget_state *state)
+{
+    llmc_account_engine *accounts = leg->services->accounts;
+    int64_t now = llmc_leg_now(leg);
+    if (!state->give_up_ns)
+        state->give_up_ns = llmc_clock_after(now, leg->services->settings->budget_wait_ms);
+    if (now >= state->give_up_ns || now >= leg->deadline_ns)
+        return refuse(leg, state);
+    if (!state->queued) {
+        state->waker = llmcost_leg_waker(leg);
+        if (!state->waker)
+            return llmc_leg_out_of_memory(leg);
+        state->waiter = (llmc_account_waiter){ .wake = room_made, .user = state };
+        state->queued = true;
+        accounts->wait(accounts, &state->waiter);
+        return try_hold(leg, state);
+    }
+    int64_t left_ms = (state->give_up_ns - now + LLMC_MS - 1) / LLMC_MS;
+    return llmcost_leg_timer(leg, left_ms) == LLMCOST_OK ? LLMCOST_WAIT : llmc_leg_out_of_memory(leg);
+}
+
+static void stop_waiting(llmcost_leg *leg, budget_state *state)
+{
+    if (!state->queued)
+        return;
+    leg->services->accounts->unwait(leg->services->accounts, &state->waiter);
+    state->queued = false;
+    llmcost_waker_free(state->waker);
+    state->waker = NULL;
+}
+
+static llmcost_verdict act_on_reply(llmcost_leg *leg, budget_state *state)
+{
+    if (state->reply.outcome == LLMC_HOLD_SHORT_HELD)
+        return wait_for_room(leg, state);
+    stop_waiting(leg, state);
+    switch (state->reply.outcome) {
+    case LLMC_HOLD_GRANTED:
+        return granted(leg, state);
+    case LLMC_HOLD_SHORT_SPENT:
+        return shorten(leg, state);
+    default:
+        return llmc_leg_fail(leg, LLMCOST_E_BUDGET, "%s: the budget's account cannot be read, and a hard budget then refuses", leg->route->name);
+    }
+}
+
+static llmcost_verdict try_hold(llmcost_leg *leg, budget_state *state)
+{
+    llmc_account_engine *accounts = leg->services->accounts;
+    int64_t bound;
+    if (!bound_of(state, leg->request, state->output_bound, &bound))
+        bound = INT64_MAX;
+    state->ticket.id[0] = llmc_random_next(&leg->services->random);
+    state->ticket.id[1] = leg->serial;
+    state->ticket.bound_nano = bound;
+    atomic_store(&state->reply_state, 0);
+    if (accounts->answers_later && !state->waker && !(state->waker = llmcost_leg_waker(leg)))
+        return llmc_leg_out_of_memory(leg);
+    accounts->hold(accounts, &state->ticket, state->refs, state->ref_count, bound, leg->requested_wall_ms, replied, state);
+    if (atomic_exchange(&state->reply_state, 2) != 1)
+        return LLMCOST_WAIT;
+    if (accounts->answers_later) {
+        llmcost_waker_free(state->waker);
+        state->waker = NULL;
+    }
+    return act_on_reply(leg, state);
+}
+
+/* ---- the policy ---- */
+
+static llmcost_verdict budget_enter(llmcost_leg *leg, void *memory, void *user)
+{
+    (void)user;
+    budget_state *state = memory;
+    state->leg = leg;
+    leg->bound_nano = -1;
+    leg->requested_wall_ms = llmc_clock_wall_ms(&leg->services->clock);
+    bool hard = false;
+    if (!leg->services->accounts || !match(leg, state, &hard))
+        return LLMCOST_CONTINUE;
+    llmcost_verdict verdict = size_up(leg, state);
+    if (verdict != LLMCOST_CONTINUE && !hard) {
+        /* Soft budgets count; they never refuse. */
+        llmc_error_clear(&leg->error);
+        leg->status = LLMCOST_OK;
+        state->input_bound = state->output_bound = 0;
+        llmc_rates_free_of_charge(&state->rates, leg->services->settings->currency);
+        state->exchange_nano = 1000000000;
+        verdict = LLMCOST_CONTINUE;
+    }
+    return verdict == LLMCOST_CONTINUE ? try_hold(leg, state) : verdict;
+}
+
+static llmcost_verdict budget_resume(llmcost_leg *leg, void *memory, void *user, const llmcost_wake *wake)
+{
+    (void)user;
+    budget_state *state = memory;
+    if (wake->kind == LLMCOST_WAKE_HOOK && wake->value == 0) { /* the engine answered */
+        state->waker = NULL;
+        return act_on_reply(leg, state);
+    }
+    if (wake->kind == LLMCOST_WAKE_HOOK)
+        state->queued = false; /* woken once, not in the queue any more */
+    return try_hold(leg, state);
+}
+
+static void mark_if_shortened(llmcost_leg *leg, const budget_state *state)
+{
+    if (!state->shortened || !leg->answer)
+        return;
+    bool cut = leg->answer->choice_count && leg->answer->choices[0].finish == LLMCOST_FINISH_LENGTH;
+    if (!state->own_length || cut)
+        leg->altered = true;
+}
+
+static llmcost_verdict budget_leave(llmcost_leg *leg, void *memory, void *user)
+{
+    (void)user;
+    budget_state *state = memory;
+    stop_waiting(leg, state);
+    if (!state->holding)
+        return LLMCOST_CONTINUE;
+    state->holding = false;
+    mark_if_shortened(leg, state);
+    llmc_line *line = leg->line;
+    if (leg->usage.flags & LLMC_USAGE_PRESUMED) { /* sent, and nothing is known of what became of it */
+        line->cost_nano = state->ticket.bound_nano;
+        line->flags |= LLMC_LINE_PRICED;
+        line->rates = NULL;
+    }
+    int64_t amount = line->flags & LLMC_LINE_PRICED ? line->cost_nano : 0;
+    if (amount > state->ticket.bound_nano) {
+        line->flags |= LLMC_LINE_BOUND_EXCEEDED;
+        atomic_fetch_add(&leg->services->bound_exceeded, 1);
+    }
+    leg->services->accounts->settle(leg->services->accounts, &state->ticket, amount, NULL, NULL);
+    return LLMCOST_CONTINUE;
+}
+
+static void budget_cancel(llmcost_leg *leg, void *memory, void *user)
+{
+    (void)user;
+    stop_waiting(leg, memory);
+}
+
+const llmcost_policy llmc_policy_budget = {
+    .struct_size = sizeof(llmcost_policy), .name = "budget", .phase = LLMCOST_PHASE_BUDGET, .operations = 1u << LLMC_OP_CHAT,
+    .state_bytes = sizeof(budget_state), .enter = budget_enter, .resume = budget_resume, .leave = budget_leave, .cancel = budget_cancel,
+};

@@ -1,0 +1,288 @@
+/*
+ * cache.c: answers a call with what was answered before.
+ *
+ * Found by hash, accepted only after comparing the whole canonical request, the namespace and the route's fingerprint.
+ * Only complete, successful, unaltered answers are stored; sampled ones only where the config or the call says so.
+ * A host's store stands behind the memory tier; when it fails the call goes on.
+ * Left out on purpose: similar questions, and calls that are in flight.
+ */
+#include "base/sha256.h"
+#include "policy/canonical.h"
+#include "policy/policy.h"
+
+#include <string.h>
+
+enum { KEY_ON_STACK = 4096 };
+
+typedef struct cache_state {
+    char *key; /* NULL: this call is not for the cache */
+    size_t key_bytes;
+    llmc_cache_hash hash;
+    uint8_t address[32]; /* of the host's store */
+    bool hit, addressed;
+    llmcost_cache_reply *reply; /* asked of the host's store and not used yet */
+} cache_state;
+
+/* ---- a get of the host's store, which may answer later and from any thread ---- */
+
+struct llmcost_cache_reply {
+    llmc_allocator allocator;
+    atomic_uint references;  /* the policy's and the store's */
+    atomic_uint state;       /* 0 asked, 1 answered, 2 waited for */
+    llmcost_waker *waker;
+    void *value;
+    size_t bytes;
+};
+
+static void reply_unref(llmcost_cache_reply *reply)
+{
+    if (atomic_fetch_sub(&reply->references, 1) != 1)
+        return;
+    llmc_allocator allocator = reply->allocator;
+    llmc_free(&allocator, reply->value);
+    llmc_free(&allocator, reply);
+}
+
+void llmcost_cache_reply_send(llmcost_cache_reply *reply, const void *value, size_t bytes)
+{
+    if (!reply)
+        return;
+    if (value && (reply->value = llmc_strndup(&reply->allocator, value, bytes)))
+        reply->bytes = bytes;
+    if (atomic_exchange(&reply->state, 1) == 2)
+        llmcost_waker_fire(reply->waker, 0);
+    reply_unref(reply);
+}
+
+/* ---- a hit ---- */
+
+/* The response keeps the root's answer, so its texts may be borrowed; a child's answer goes with the child. */
+static bool name_origin(llmcost_leg *leg, llmc_line *line, const llmc_answer *answer)
+{
+    line->provider = answer->provider;
+    line->served_model = answer->model;
+    line->original = answer->receipt_id;
+    if (!leg->parent)
+        return true;
+    line->provider = llmc_arena_strdup(llmc_leg_arena(leg), answer->provider);
+    line->served_model = llmc_arena_strdup(llmc_leg_arena(leg), answer->model);
+    line->original = llmc_arena_strdup(llmc_leg_arena(leg), answer->receipt_id);
+    return line->provider && line->served_model && line->original;
+}
+
+static llmcost_verdict answer_from(llmcost_leg *leg, cache_state *state, llmc_answer *answer, int64_t stored_wall_ms)
+{
+    state->hit = true;
+    llmc_receipt *receipt = llmc_leg_receipt(leg);
+    receipt->cache_state = "hit";
+    receipt->cached = true;
+    leg->purpose = "cache";
+    llmc_leg_set_answer(leg, answer);
+    leg->usage = answer->usage;
+    llmc_line *line = llmc_leg_line(leg);
+    if (!line)
+        return llmc_leg_out_of_memory(leg);
+    line->flags |= LLMC_LINE_CACHED | LLMC_LINE_PRICED;
+    if (!name_origin(leg, line, answer))
+        return llmc_leg_out_of_memory(leg);
+    line->age_ms = stored_wall_ms >= 0 ? llmc_clock_wall_ms(&leg->services->clock) - stored_wall_ms : -1;
+    atomic_fetch_add_explicit(&leg->services->cache_saved_ns, (uint64_t)(answer->duration_ns > 0 ? answer->duration_ns : 0), memory_order_relaxed);
+    return llmc_leg_streams(leg) ? llmc_leg_replay(leg) : LLMCOST_ANSWER;
+}
+
+/* ---- eligibility ---- */
+
+/* An absent temperature is the provider's default, so it samples. */
+static bool samples(const llmcost_request *request)
+{
+    return !request->has_temperature || request->temperature != 0;
+}
+
+static bool sampled_allowed(const llmcost_leg *leg)
+{
+    int wanted = leg->request->cache_sampled;
+    return wanted == LLMCOST_DEFAULT ? leg->services->settings->cache_sampled : wanted == LLMCOST_ON;
+}
+
+static const char *not_for_the_cache(const llmcost_leg *leg)
+{
+    if (!leg->services->cache && !leg->services->cache_store.get)
+        return "none";
+    if (leg->request->cache == LLMCOST_CACHE_OFF)
+        return "off";
+    if (samples(leg->request) && !sampled_allowed(leg))
+        return "not cacheable: sampled";
+    return NULL;
+}
+
+static llmcost_verdict missed(llmcost_leg *leg, const char *why)
+{
+    llmc_leg_receipt(leg)->cache_state = why;
+    if (leg->request->cache == LLMCOST_CACHE_ONLY)
+        return llmc_leg_fail(leg, LLMCOST_E_CACHE_MISS, "%s", strcmp(why, "miss") == 0 ? llmcost_status_text(LLMCOST_E_CACHE_MISS) : "the call asked for a cached answer only, but it is not for the cache: see \"sampled\" and \"memory\" under \"cache\"");
+    return LLMCOST_CONTINUE;
+}
+
+/* ---- looking up ---- */
+
+static void address(cache_state *state)
+{
+    llmc_sha256_of(state->key, state->key_bytes, state->address);
+    state->addressed = true;
+}
+
+static llmcost_verdict use_reply(llmcost_leg *leg, cache_state *state, llmcost_cache_reply *reply)
+{
+    llmc_answer *answer = reply->value ? llmc_answer_read(&leg->services->allocator, reply->value, reply->bytes) : NULL;
+    if (reply->value && !answer)
+        atomic_fetch_add(&leg->services->policy_failures, 1);
+    return answer ? answer_from(leg, state, answer, -1) : missed(leg, "miss");
+}
+
+static llmcost_verdict ask_store(llmcost_leg *leg, cache_state *state)
+{
+    const llmcost_cache_store *store = &leg->services->cache_store;
+    llmcost_cache_reply *reply = llmc_calloc(&leg->services->allocator, 1, sizeof *reply);
+    llmcost_waker *waker = reply ? llmcost_leg_waker(leg) : NULL;
+    if (!waker) { /* without memory the call still goes on */
+        llmc_free(&leg->services->allocator, reply);
+        atomic_fetch_add(&leg->services->policy_failures, 1);
+        return missed(leg, "miss");
+    }
+    address(state);
+    reply->allocator = leg->services->allocator;
+    reply->waker = waker;
+    atomic_init(&reply->references, 2);
+    state->reply = reply;
+    store->get(state->address, reply, store->user);
+    if (atomic_exchange(&reply->state, 2) != 1)
+        return LLMCOST_WAIT;
+    llmcost_waker_free(waker);
+    llmcost_verdict verdict = use_reply(leg, state, reply);
+    state->reply = NULL;
+    reply_unref(reply);
+    return verdict;
+}
+
+static llmcost_verdict look_up(llmcost_leg *leg, cache_state *state, const char *key)
+{
+    llmc_services *services = leg->services;
+    if (services->cache) {
+        state->hash = llmc_memory_cache_hash(services->cache, key, state->key_bytes);
+        if (leg->request->cache != LLMCOST_CACHE_REFRESH) {
+            llmc_cache_entry *entry = llmc_memory_cache_get(services->cache, state->hash, key, state->key_bytes, llmc_leg_call_started(leg));
+            if (entry) {
+                llmc_answer *answer = llmc_answer_ref(llmc_cache_entry_value(entry));
+                int64_t stored = llmc_cache_entry_stored_wall_ms(entry);
+                llmc_cache_entry_release(entry);
+                return answer_from(leg, state, answer, stored);
+            }
+        }
+    }
+    /* Only a miss keeps its key: for storing what is answered. */
+    if (!state->key && !(state->key = llmc_arena_strndup(llmc_leg_arena(leg), key, state->key_bytes)))
+        return llmc_leg_out_of_memory(leg);
+    if (leg->request->cache == LLMCOST_CACHE_REFRESH) {
+        llmc_leg_receipt(leg)->cache_state = "refresh";
+        return LLMCOST_CONTINUE;
+    }
+    return services->cache_store.get ? ask_store(leg, state) : missed(leg, "miss");
+}
+
+static llmcost_verdict cache_enter(llmcost_leg *leg, void *memory, void *user)
+{
+    (void)user;
+    cache_state *state = memory;
+    const char *why = not_for_the_cache(leg);
+    if (why)
+        return missed(leg, why);
+    const char *name_space = leg->request->cache_namespace ? leg->request->cache_namespace : leg->services->settings->cache_namespace;
+    state->key_bytes = llmc_canonical_bytes(leg->request, name_space, leg->route);
+    if (!state->key_bytes)
+        return missed(leg, "not cacheable: too large");
+    char on_stack[KEY_ON_STACK], *key = on_stack;
+    if (state->key_bytes > sizeof on_stack) {
+        key = state->key = llmc_arena_alloc(llmc_leg_arena(leg), state->key_bytes);
+        if (!key)
+            return llmc_leg_out_of_memory(leg);
+    }
+    llmc_canonical_write(leg->request, name_space, leg->route, key);
+    return look_up(leg, state, key);
+}
+
+static llmcost_verdict cache_resume(llmcost_leg *leg, void *memory, void *user, const llmcost_wake *wake)
+{
+    (void)user;
+    (void)wake;
+    cache_state *state = memory;
+    llmcost_cache_reply *reply = state->reply;
+    state->reply = NULL;
+    llmcost_verdict verdict = use_reply(leg, state, reply);
+    reply_unref(reply);
+    return verdict;
+}
+
+/* ---- storing ---- */
+
+static bool worth_keeping(const llmcost_leg *leg)
+{
+    if (leg->status != LLMCOST_OK || leg->altered || !leg->answer || leg->answer->choice_count == 0)
+        return false;
+    for (uint32_t i = 0; i < leg->answer->choice_count; i++) {
+        llmcost_finish finish = leg->answer->choices[i].finish;
+        if (finish != LLMCOST_FINISH_STOP && finish != LLMCOST_FINISH_TOOL_CALLS && finish != LLMCOST_FINISH_LENGTH)
+            return false;
+    }
+    return true;
+}
+
+static void store_in_memory(llmcost_leg *leg, cache_state *state, int64_t ttl_ms)
+{
+    int64_t now = llmc_leg_now(leg);
+    bool stored = llmc_memory_cache_put(leg->services->cache, state->hash, state->key, state->key_bytes, llmc_answer_ref(leg->answer), leg->answer->bytes,
+                                        llmc_clock_after(now, ttl_ms > 0 ? ttl_ms : -1), llmc_clock_wall_ms(&leg->services->clock), now);
+    if (!stored)
+        atomic_fetch_add(&leg->services->policy_failures, 1);
+}
+
+static void store_at_host(llmcost_leg *leg, cache_state *state, int64_t ttl_ms)
+{
+    const llmcost_cache_store *store = &leg->services->cache_store;
+    llmc_buffer bytes;
+    llmc_buffer_init(&bytes, &leg->services->allocator, SIZE_MAX / 4);
+    if (!state->addressed)
+        address(state);
+    if (llmc_answer_write(leg->answer, &bytes))
+        store->put(state->address, bytes.data, bytes.length, ttl_ms, store->user);
+    else
+        atomic_fetch_add(&leg->services->policy_failures, 1);
+    llmc_buffer_free(&bytes);
+}
+
+static llmcost_verdict cache_leave(llmcost_leg *leg, void *memory, void *user)
+{
+    (void)user;
+    cache_state *state = memory;
+    if (!state->key || state->hit || !worth_keeping(leg))
+        return LLMCOST_CONTINUE;
+    int64_t ttl_ms = leg->request->cache_ttl_ms > 0 ? leg->request->cache_ttl_ms : leg->services->settings->cache_ttl_ms;
+    if (leg->services->cache)
+        store_in_memory(leg, state, ttl_ms);
+    if (leg->services->cache_store.put)
+        store_at_host(leg, state, ttl_ms);
+    return LLMCOST_CONTINUE;
+}
+
+static void cache_destroy(llmcost_leg *leg, void *memory, void *user)
+{
+    (void)leg;
+    (void)user;
+    cache_state *state = memory;
+    if (state->reply)
+        reply_unref(state->reply);
+}
+
+const llmcost_policy llmc_policy_cache = {
+    .struct_size = sizeof(llmcost_policy), .name = "cache", .phase = LLMCOST_PHASE_CACHE, .operations = 1u << LLMC_OP_CHAT,
+    .state_bytes = sizeof(cache_state), .enter = cache_enter, .resume = cache_resume, .leave = cache_leave, .destroy = cache_destroy,
+};

@@ -1,0 +1,18 @@
+/*
+ * The canonical form of a request: every field that shapes the answer, in a fixed order, each text with its length, so
+ * that two requests have the same bytes exactly when they ask the same. With the namespace and the fingerprint of the
+ * resolved route before it, it is the key of the cache.
+ *
+ * Not in it, because they do not shape the answer: tags, deadline, cache options, the end user's id, and the model's
+ * name (its route's fingerprint stands for it).
+ */
+#ifndef LLMC_CANONICAL_H
+#define LLMC_CANONICAL_H
+
+#include "policy/policy.h"
+
+/* Bytes that llmc_canonical_write() needs. 0: larger than a key may be. */
+size_t llmc_canonical_bytes(const llmcost_request *request, const char *name_space, const llmc_route *route);
+size_t llmc_canonical_write(const llmcost_request *request, const char *name_space, const llmc_route *route, char *out);
+
+#endif

@@ -1,0 +1,75 @@
+/*
+ * check.c: before the first leg is sent, every leaf that the route can reach is asked whether it can serve the request.
+ * Unfit leaves are pruned and told on the receipt; when nothing is left, or the last step of a cascade is unfit, the
+ * call fails and nothing was sent.
+ */
+#include "policy/policy.h"
+
+#include <string.h>
+
+static bool fits(llmcost_leg *leg, const llmc_route *route, llmcost_error *error);
+
+static bool leaf_fits(llmcost_leg *leg, const llmc_route *route, llmcost_error *error)
+{
+    const llmc_provider *provider = route->provider;
+    llmc_codec_target target = { .preset = provider->preset, .provider = provider->name, .model = route->model, .quirks = provider->quirks, .stream = llmc_leg_streams(leg) };
+    llmcost_status status = provider->codec->check(leg->operation->id, leg->request, &target, error);
+    error->status = status;
+    return status == LLMCOST_OK;
+}
+
+static void tell_pruned(llmcost_leg *leg, const llmc_route *route, const llmcost_error *error)
+{
+    llmc_receipt *receipt = llmc_leg_receipt(leg);
+    const char *before = receipt->pruned ? receipt->pruned : "", *why = llmcost_error_message(error);
+    size_t bytes = strlen(before) + strlen(route->name) + strlen(why) + 5;
+    char *text = llmc_arena_calloc(llmc_leg_arena(leg), 1, bytes);
+    if (!text)
+        return;
+    strcat(text, before);
+    strcat(text, *before ? "; " : "");
+    strcat(text, route->name);
+    strcat(text, ": ");
+    receipt->pruned = strcat(text, why);
+}
+
+/* A cascade fits when its last step does: that is the answer it stands for. The others may be pruned. */
+static bool fits(llmcost_leg *leg, const llmc_route *route, llmcost_error *error)
+{
+    if (route->kind == LLMC_ROUTE_LEAF)
+        return leaf_fits(leg, route, error);
+    for (size_t i = 0; i < route->step_count; i++) {
+        if (fits(leg, route->steps[i], error))
+            continue;
+        if (i + 1 == route->step_count)
+            return false;
+        if (error->status != LLMCOST_E_UNSUPPORTED)
+            return false; /* an invalid request is invalid everywhere */
+        tell_pruned(leg, route->steps[i], error);
+        llmc_error_clear(error);
+    }
+    return true;
+}
+
+static llmcost_verdict check_enter(llmcost_leg *leg, void *state, void *user)
+{
+    (void)state;
+    (void)user;
+    if (leg->parent || fits(leg, leg->route, &leg->error))
+        return LLMCOST_CONTINUE;
+    leg->status = leg->error.status;
+    return LLMCOST_FAIL;
+}
+
+bool llmc_route_step_fits(llmcost_leg *leg, const llmc_route *step)
+{
+    llmcost_error error;
+    llmc_error_init(&error, &leg->services->allocator);
+    bool good = step->kind == LLMC_ROUTE_LEAF ? leaf_fits(leg, step, &error) : llmc_route_step_fits(leg, step->steps[step->step_count - 1]);
+    llmc_error_clear(&error);
+    return good;
+}
+
+const llmcost_policy llmc_policy_check = {
+    .struct_size = sizeof(llmcost_policy), .name = "check", .phase = LLMCOST_PHASE_SHAPE, .operations = 1u << LLMC_OP_CHAT, .enter = check_enter,
+};

@@ -1,0 +1,116 @@
+/*
+ * meter.c: the outermost policy of a call: its receipt is closed here and counted.
+ * Left out on purpose: what a leg cost (wire.c) and the receipt's arithmetic (money/).
+ */
+#include "policy/policy.h"
+#include "policy/price_leg.h"
+
+#include <string.h>
+
+/* ---- the baseline: what the call is compared with ---- */
+
+typedef struct baseline {
+    const llmc_route *leaf;
+    llmc_rates rates;
+    int64_t exchange_nano, cost_nano;
+} baseline;
+
+static bool standard_rates(llmcost_leg *leg, const llmc_route *leaf, const llmc_usage *usage, int64_t wall_ms, llmc_rates *rates, int64_t *exchange_nano)
+{
+    llmc_price_query query = { .wall_ms = wall_ms, .prompt_tokens = llmc_usage_prompt(usage), .output_tokens = llmc_usage_output(usage),
+                               .reasoned = usage->quantity[LLMCOST_REASONING] > 0 };
+    return llmc_settings_exchange(leg->services->settings, leaf->provider->currency, exchange_nano) && llmc_target_rates(leg->services, leaf, &query, false, rates);
+}
+
+/* All input at the uncached rate: the figure that the dearest leaf is chosen by. */
+static int64_t plain_cost(const llmc_rates *rates, const llmc_usage *usage, int64_t exchange_nano)
+{
+    llmc_usage plain;
+    int64_t cost = 0;
+    llmc_usage_init(&plain);
+    plain.quantity[LLMCOST_INPUT] = llmc_usage_prompt(usage);
+    plain.quantity[LLMCOST_OUTPUT] = llmc_usage_output(usage);
+    return llmc_price_usage(rates, &plain, exchange_nano, &cost) ? cost : -1;
+}
+
+static void consider(llmcost_leg *leg, const llmc_route *route, const llmc_usage *usage, int64_t wall_ms, baseline *best)
+{
+    if (route->kind != LLMC_ROUTE_LEAF) {
+        for (size_t i = 0; i < route->step_count; i++)
+            consider(leg, route->steps[i], usage, wall_ms, best);
+        return;
+    }
+    baseline candidate = { .leaf = route };
+    if (!standard_rates(leg, route, usage, wall_ms, &candidate.rates, &candidate.exchange_nano))
+        return;
+    candidate.cost_nano = plain_cost(&candidate.rates, usage, candidate.exchange_nano);
+    if (candidate.cost_nano >= 0 && (!best->leaf || candidate.cost_nano > best->cost_nano))
+        *best = candidate;
+}
+
+static void close_receipt(llmcost_leg *leg)
+{
+    llmc_receipt *receipt = llmc_leg_receipt(leg);
+    const llmcost_leg *source = leg->status == LLMCOST_OK ? leg->source : NULL;
+    llmc_saving_inputs inputs = { .extra_prompt_tokens = leg->extra_prompt_tokens };
+    baseline best = { 0 };
+    llmc_rates standard;
+    int64_t exchange_nano;
+    if (source && source->line && leg->route) {
+        const llmc_route *compared = leg->services->settings->baseline ? leg->services->settings->baseline : leg->route;
+        int64_t wall_ms = receipt->started_wall_ms;
+        source->line->flags |= LLMC_LINE_ANSWERED;
+        inputs.answered = source->line;
+        inputs.delivered = &leg->usage;
+        consider(leg, compared, &leg->usage, wall_ms, &best);
+        if (best.leaf) {
+            inputs.baseline = &best.rates;
+            inputs.baseline_exchange_nano = best.exchange_nano;
+            receipt->baseline = best.leaf->name;
+        }
+        if (source->route && source->route->kind == LLMC_ROUTE_LEAF && standard_rates(leg, source->route, &leg->usage, wall_ms, &standard, &exchange_nano))
+            inputs.standard = &standard;
+    }
+    receipt->duration_ns = llmc_leg_now(leg) - llmc_leg_call_started(leg);
+    receipt->altered |= leg->altered;
+    llmc_receipt_close(receipt, &inputs);
+}
+
+/* ---- the totals ---- */
+
+static void count(llmcost_leg *leg)
+{
+    const llmc_receipt *receipt = llmc_leg_receipt(leg);
+    const llmc_line *answered = leg->source ? leg->source->line : NULL;
+    llmc_call_facts facts = {
+        .tags = leg->request ? leg->request->tags : NULL, .tag_count = leg->request ? leg->request->tag_count : 0,
+        .provider = answered ? answered->provider : leg->route && leg->route->provider ? leg->route->provider->name : NULL,
+        .model = answered ? (answered->flags & LLMC_LINE_CACHED ? answered->served_model : answered->model) : leg->route ? leg->route->model : NULL,
+        .wall_ms = receipt->started_wall_ms, .failed = leg->status != LLMCOST_OK, .cached = receipt->cached,
+        .refused = llmcost_status_is_budget(leg->status) != 0, .cost_nano = receipt->cost_nano, .baseline_nano = receipt->baseline_nano,
+        .duration_ns = receipt->duration_ns, .escalations = receipt->escalations,
+    };
+    memcpy(facts.saved_nano, receipt->saved_nano, sizeof facts.saved_nano);
+    for (const llmc_line *line = receipt->lines; line; line = line->next) {
+        int64_t in = llmc_usage_prompt(&line->usage), out = llmc_usage_output(&line->usage);
+        facts.tokens_in += in > 0 ? in : 0;
+        facts.tokens_out += out > 0 ? out : 0;
+    }
+    llmc_totals_add(leg->services->totals, &facts);
+    if (receipt->cached && receipt->saved_nano[LLMC_SAVING_CACHE] > 0)
+        atomic_fetch_add_explicit(&leg->services->cache_saved_nano, (uint64_t)receipt->saved_nano[LLMC_SAVING_CACHE], memory_order_relaxed);
+}
+
+static llmcost_verdict meter_leave(llmcost_leg *leg, void *state, void *user)
+{
+    (void)state;
+    (void)user;
+    close_receipt(leg);
+    if (leg->operation->priced)
+        count(leg);
+    return LLMCOST_CONTINUE;
+}
+
+const llmcost_policy llmc_policy_meter = {
+    .struct_size = sizeof(llmcost_policy), .name = "meter", .phase = LLMCOST_PHASE_METER, .leave = meter_leave,
+};

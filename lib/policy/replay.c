@@ -1,0 +1,37 @@
+/* replay.c: a complete answer as the pieces of a stream, for callers who asked for a stream. */
+#include "policy/policy.h"
+
+#include <string.h>
+
+static bool emit_text(llmcost_leg *leg, int kind, uint32_t choice, uint32_t tool, llmc_text text)
+{
+    llmcost_event event = { .kind = kind, .choice = choice, .tool_index = tool, .text = text.text, .bytes = text.bytes, .tool_id = "", .tool_name = "" };
+    return text.bytes == 0 || llmc_leg_emit(leg, &event);
+}
+
+static bool replay_choice(llmcost_leg *leg, const llmc_choice *choice, uint32_t index)
+{
+    if (!emit_text(leg, LLMCOST_EVENT_REASONING, index, 0, choice->reasoning) || !emit_text(leg, LLMCOST_EVENT_TEXT, index, 0, choice->text) ||
+        !emit_text(leg, LLMCOST_EVENT_REFUSAL, index, 0, choice->refusal))
+        return false;
+    for (uint32_t i = 0; i < choice->tool_call_count; i++) {
+        const llmcost_tool_call *call = &choice->tool_calls[i];
+        llmcost_event begins = { .kind = LLMCOST_EVENT_TOOL_CALL, .choice = index, .tool_index = i, .text = "", .tool_id = call->id, .tool_name = call->name };
+        if (!llmc_leg_emit(leg, &begins) || !emit_text(leg, LLMCOST_EVENT_TOOL_ARGUMENTS, index, i, (llmc_text){ call->arguments, strlen(call->arguments) }))
+            return false;
+    }
+    llmcost_event ends = { .kind = LLMCOST_EVENT_FINISH, .choice = index, .finish = choice->finish, .finish_raw = choice->finish_raw, .text = "", .tool_id = "", .tool_name = "" };
+    return llmc_leg_emit(leg, &ends);
+}
+
+llmcost_verdict llmc_leg_replay(llmcost_leg *leg)
+{
+    llmcost_event meta = { .kind = LLMC_EVENT_META, .text = leg->answer->id, .bytes = strlen(leg->answer->id), .tool_id = "", .tool_name = leg->answer->model };
+    bool more = llmc_leg_emit(leg, &meta);
+    for (uint32_t i = 0; more && i < leg->answer->choice_count; i++)
+        more = replay_choice(leg, &leg->answer->choices[i], i);
+    llmcost_event usage = { .kind = LLMCOST_EVENT_USAGE, .text = "", .tool_id = "", .tool_name = "", .usage = &leg->answer->usage };
+    if (more && llmc_leg_emit(leg, &usage))
+        return LLMCOST_ANSWER;
+    return llmc_leg_fail(leg, LLMCOST_E_CANCELLED, "the caller wanted no more");
+}

@@ -1,0 +1,46 @@
+/* resolve.c: names become routes. Left out on purpose: choices that depend on anything but the name. */
+#include "policy/policy.h"
+
+#include <string.h>
+
+static const llmc_provider *find_provider(const llmc_settings *settings, const char *name)
+{
+    for (size_t i = 0; i < settings->provider_count; i++) {
+        if (strcmp(settings->providers[i].name, name) == 0)
+            return &settings->providers[i];
+    }
+    return NULL;
+}
+
+/* An operation on a provider itself: a leaf without a model. */
+static llmcost_verdict resolve_provider(llmcost_leg *leg)
+{
+    const llmc_provider *provider = find_provider(leg->services->settings, leg->provider_name);
+    if (!provider)
+        return llmc_leg_fail(leg, LLMCOST_E_UNKNOWN_MODEL, "no provider \"%.100s\" is configured", leg->provider_name);
+    if (!provider->codec->has_operation(leg->operation->id))
+        return llmc_leg_fail(leg, LLMCOST_E_UNSUPPORTED, "provider \"%s\" has no operation %s", provider->name, leg->operation->name);
+    llmc_route *route = llmc_arena_calloc(llmc_leg_arena(leg), 1, sizeof *route);
+    if (!route)
+        return llmc_leg_out_of_memory(leg);
+    route->kind = LLMC_ROUTE_LEAF;
+    route->name = provider->name;
+    route->provider = provider;
+    route->model = "";
+    leg->route = route;
+    return LLMCOST_CONTINUE;
+}
+
+static llmcost_verdict resolve_enter(llmcost_leg *leg, void *state, void *user)
+{
+    (void)state;
+    (void)user;
+    if (leg->provider_name)
+        return resolve_provider(leg);
+    leg->status = llmc_settings_resolve(leg->services->settings, leg->request->model, llmc_leg_arena(leg), &leg->route, &leg->error);
+    return leg->status == LLMCOST_OK ? LLMCOST_CONTINUE : LLMCOST_FAIL;
+}
+
+const llmcost_policy llmc_policy_resolve = {
+    .struct_size = sizeof(llmcost_policy), .name = "resolve", .phase = LLMCOST_PHASE_RESOLVE, .enter = resolve_enter,
+};

@@ -1,0 +1,15 @@
+/* How many tokens a request is, without a tokenizer: an upper bound for holds, an estimate for bills. */
+#ifndef LLMC_USAGE_ESTIMATE_H
+#define LLMC_USAGE_ESTIMATE_H
+
+#include "policy/policy.h"
+
+/*
+ * An upper bound of the prompt's tokens: byte-level vocabularies never make more tokens than there are bytes; each
+ * message, part and tool adds what its framing may cost. false: it cannot be bounded; *why says what and what to do.
+ */
+bool llmc_prompt_bound(const llmc_services *services, const llmcost_request *request, const llmc_route *target, int64_t *tokens, const char **why);
+/* An estimate of the prompt's tokens; images at their bound. */
+int64_t llmc_prompt_estimate(const llmc_services *services, const llmcost_request *request, const llmc_route *target);
+
+#endif

@@ -1,0 +1,672 @@
+/*
+ * A request as an Anthropic Messages body.
+ *
+ * The shape differs from our request in three ways. System text stands apart; tool results are blocks of a user
+ * message, all of a turn together and before any text; content is blocks. Effort: models since Claude 4.6 (and Opus
+ * 4.5) take one; for older ones it becomes a thinking budget (low 1,024 tokens, medium 4,096, high 16,384, xhigh and
+ * max 32,768; never more than half of max_tokens) unless the request names a budget itself. Where a request holds
+ * both, each model gets the one that it takes.
+ *
+ * Reasoning goes back with its signature; without one it is another provider's and is left out. The name of a schema is
+ * left out (it is a label only), and so are empty texts, which this format refuses.
+ */
+#include "provider/anthropic_codec.h"
+
+#include "provider/encoding.h"
+
+#include <stdio.h>
+
+enum { DEFAULT_MAX_TOKENS = 4096, LEAST_BUDGET = 1024, MARKS_MAXIMUM = 4 };
+
+/* ---- models ---- */
+
+/* "claude-sonnet-4-5-20250929", "claude-3-5-haiku-latest", "anthropic/claude-opus-5": 45, 35, 50; 0: not told. */
+static int generation_of(const char *model)
+{
+    const char *at = strstr(model, "claude");
+    int major = 0;
+    for (; at && *at; at++) {
+        if (*at < '0' || *at > '9' || (at[-1] != '-' && at[-1] != '.'))
+            continue;
+        bool single = at[1] < '0' || at[1] > '9';
+        if (major)
+            return major * 10 + (single ? *at - '0' : 0);
+        if (!single)
+            return 0;
+        major = *at - '0';
+        if (at[1] != '-' && at[1] != '.')
+            break;
+    }
+    return major * 10;
+}
+
+/* Models that we cannot place are taken for the newest ones. */
+static bool takes_effort(const char *model)
+{
+    int generation = generation_of(model);
+    return generation == 0 || generation >= 46 || (generation == 45 && strstr(model, "opus"));
+}
+
+static bool takes_budget(const char *model)
+{
+    int generation = generation_of(model);
+    return generation == 0 || generation < 50;
+}
+
+/* The 5th generation thinks by its own measure and takes no sampling parameters. */
+static bool is_fixed(const char *model)
+{
+    return generation_of(model) >= 50;
+}
+
+static bool thinks_by_budget(const llmcost_request *request, const char *model)
+{
+    if (request->thinking_budget_tokens > 0)
+        return takes_budget(model) && !(request->effort != LLMCOST_EFFORT_DEFAULT && takes_effort(model));
+    return request->effort != LLMCOST_EFFORT_DEFAULT && !takes_effort(model);
+}
+
+/* ---- check ---- */
+
+static bool asks_several(const llmcost_request *request, const llmc_codec_target *target)
+{
+    (void)target;
+    return request->n > 1;
+}
+
+static bool asks_seed(const llmcost_request *request, const llmc_codec_target *target)
+{
+    (void)target;
+    return request->has_seed;
+}
+
+static bool asks_logprobs(const llmcost_request *request, const llmc_codec_target *target)
+{
+    (void)target;
+    return request->logprobs || request->top_logprobs;
+}
+
+static bool asks_json_mode(const llmcost_request *request, const llmc_codec_target *target)
+{
+    (void)target;
+    return request->format == LLMCOST_FORMAT_JSON;
+}
+
+static bool asks_temperature_above(const llmcost_request *request, const llmc_codec_target *target)
+{
+    (void)target;
+    return request->has_temperature && request->temperature > 1.0;
+}
+
+static bool asks_temperature_of_fixed(const llmcost_request *request, const llmc_codec_target *target)
+{
+    return is_fixed(target->model) && request->has_temperature && request->temperature != 1.0;
+}
+
+static bool asks_top_p_of_fixed(const llmcost_request *request, const llmc_codec_target *target)
+{
+    return is_fixed(target->model) && request->has_top_p && request->top_p != 1.0;
+}
+
+static bool asks_no_effort(const llmcost_request *request, const llmc_codec_target *target)
+{
+    (void)target;
+    return request->effort == LLMCOST_EFFORT_NONE || request->effort == LLMCOST_EFFORT_MINIMAL;
+}
+
+static bool asks_budget_of_fixed(const llmcost_request *request, const llmc_codec_target *target)
+{
+    return request->thinking_budget_tokens > 0 && request->effort == LLMCOST_EFFORT_DEFAULT && !takes_budget(target->model);
+}
+
+static bool asks_small_budget(const llmcost_request *request, const llmc_codec_target *target)
+{
+    return request->thinking_budget_tokens > 0 && thinks_by_budget(request, target->model) && request->thinking_budget_tokens < LEAST_BUDGET;
+}
+
+static bool asks_budget_above_limit(const llmcost_request *request, const llmc_codec_target *target)
+{
+    return request->max_tokens > 0 && thinks_by_budget(request, target->model) && request->thinking_budget_tokens >= request->max_tokens;
+}
+
+static bool asks_effort_in_little_room(const llmcost_request *request, const llmc_codec_target *target)
+{
+    return request->max_tokens > 0 && request->max_tokens < 2 * LEAST_BUDGET && request->thinking_budget_tokens == 0 && thinks_by_budget(request, target->model);
+}
+
+static bool asks_temperature_while_thinking(const llmcost_request *request, const llmc_codec_target *target)
+{
+    return thinks_by_budget(request, target->model) && request->has_temperature && request->temperature != 1.0;
+}
+
+static bool forces_tool_while_thinking(const llmcost_request *request, const llmc_codec_target *target)
+{
+    bool forced = request->tool_choice == LLMCOST_TOOLS_REQUIRED || request->tool_choice == LLMCOST_TOOLS_ONE;
+    return thinks_by_budget(request, target->model) && forced;
+}
+
+static bool asks_many_marks(const llmcost_request *request, const llmc_codec_target *target)
+{
+    (void)target;
+    uint32_t marks = 0;
+    for (uint32_t i = 0; i < request->message_count; i++)
+        marks += request->messages[i].cache_mark != 0;
+    for (uint32_t i = 0; i < request->tool_count; i++)
+        marks += request->tools[i].cache_mark != 0;
+    return marks > MARKS_MAXIMUM;
+}
+
+static const llmc_incapability incapabilities[] = {
+    { 0, asks_several, "n", "ask for one choice per call" },
+    { 0, asks_seed, "seed", "leave has_seed 0" },
+    { 0, asks_logprobs, "logprobs", "leave logprobs and top_logprobs 0" },
+    { 0, asks_json_mode, "format", "use LLMCOST_FORMAT_JSON_SCHEMA, or ask for JSON in the prompt" },
+    { 0, asks_temperature_above, "temperature", "use at most 1" },
+    { 0, asks_temperature_of_fixed, "temperature", "this model's is fixed at 1; leave has_temperature 0" },
+    { 0, asks_top_p_of_fixed, "top_p", "this model's is fixed; leave has_top_p 0" },
+    { 0, asks_no_effort, "effort", "the lowest is low; to turn thinking off pass {\"thinking\": {\"type\": \"disabled\"}} in extra" },
+    { 0, asks_budget_of_fixed, "thinking_budget_tokens", "this model takes an effort; set effort instead" },
+    { 0, asks_small_budget, "thinking_budget_tokens", "give at least 1024" },
+    { 0, asks_budget_above_limit, "thinking_budget_tokens", "it must be below max_tokens" },
+    { 0, asks_effort_in_little_room, "effort", "thinking takes max_tokens of at least 2048 on this model" },
+    { 0, asks_temperature_while_thinking, "temperature", "while the model thinks it is fixed at 1; leave has_temperature 0" },
+    { 0, forces_tool_while_thinking, "tool_choice", "a model that thinks cannot be forced to a tool; use auto, or leave effort out" },
+    { 0, asks_many_marks, "cache_mark", "set at most 4 marks" },
+};
+
+static bool is_known_image(const char *media_type)
+{
+    static const char *const types[] = { "image/jpeg", "image/png", "image/gif", "image/webp" };
+    for (size_t i = 0; media_type && i < sizeof types / sizeof types[0]; i++)
+        if (!strcmp(types[i], media_type))
+            return true;
+    return false;
+}
+
+static llmcost_status check_part(const llmcost_message *message, uint32_t index, const llmcost_part *part, const llmc_codec_target *target, llmcost_error *error)
+{
+    bool image = part->type == LLMCOST_PART_IMAGE || part->type == LLMCOST_PART_IMAGE_URL;
+    if (!image)
+        return LLMCOST_OK;
+    if (message->role != LLMCOST_USER && message->role != LLMCOST_TOOL)
+        return llmc_unsupported_in(error, target, index, " image", "put images into user messages or tool results");
+    if (part->detail && strcmp(part->detail, "auto") != 0)
+        return llmc_unsupported_in(error, target, index, " image detail", "leave detail NULL; send a smaller image instead");
+    if (part->type == LLMCOST_PART_IMAGE && llmc_media_type_is_sane(part->media_type) && !is_known_image(part->media_type))
+        return llmc_unsupported_in(error, target, index, " image type", "send jpeg, png, gif or webp");
+    return LLMCOST_OK;
+}
+
+static llmcost_status check_messages(const llmcost_request *request, const llmc_codec_target *target, llmcost_error *error)
+{
+    bool begun = false;
+    for (uint32_t i = 0; i < request->message_count; i++) {
+        const llmcost_message *message = &request->messages[i];
+        if (message->name)
+            return llmc_unsupported_in(error, target, i, ".name", "say who speaks in the text");
+        if (message->role == LLMCOST_SYSTEM && begun)
+            return llmc_unsupported_in(error, target, i, " system text", "put all system text before the first turn");
+        if (message->role == LLMCOST_ASSISTANT && !begun)
+            return llmc_unsupported_in(error, target, i, " assistant turn", "the first turn must be the user's");
+        begun = begun || message->role != LLMCOST_SYSTEM;
+        for (uint32_t j = 0; j < message->part_count; j++) {
+            llmcost_status status = check_part(message, i, &message->parts[j], target, error);
+            if (status)
+                return status;
+        }
+    }
+    return begun ? LLMCOST_OK : llmc_unsupported(error, target, "messages", "add a user message");
+}
+
+llmcost_status llmc_anthropic_check(llmc_operation_id operation, const llmcost_request *request, const llmc_codec_target *target, llmcost_error *error)
+{
+    if (operation != LLMC_OP_CHAT)
+        return LLMCOST_OK;
+    llmcost_status status = llmc_check_capabilities(incapabilities, sizeof incapabilities / sizeof incapabilities[0], request, target, error);
+    return status ? status : check_messages(request, target, error);
+}
+
+/* ---- blocks ---- */
+
+static void begin_typed(llmc_json_writer *json, const char *type)
+{
+    llmc_json_write_begin_object(json);
+    llmc_json_write_key(json, "type");
+    llmc_json_write_text(json, type);
+}
+
+static void write_mark(llmc_json_writer *json)
+{
+    llmc_json_write_key(json, "cache_control");
+    begin_typed(json, "ephemeral");
+    llmc_json_write_end_object(json);
+}
+
+static void write_text_block(llmc_json_writer *json, const char *text, size_t bytes, bool mark)
+{
+    begin_typed(json, "text");
+    llmc_json_write_key(json, "text");
+    llmc_json_write_string(json, text, bytes);
+    if (mark)
+        write_mark(json);
+    llmc_json_write_end_object(json);
+}
+
+static void write_source(llmc_encoding *encoding, const llmcost_part *part, uint32_t message, uint32_t index)
+{
+    llmc_json_writer *json = &encoding->json;
+    char media_type[64];
+    const char *base64;
+    if (part->type == LLMCOST_PART_IMAGE) {
+        if (!llmc_media_type_is_sane(part->media_type) || !part->data) {
+            llmc_encoding_invalid(encoding, "messages[%u].parts[%u] needs data and a media_type such as image/png", message, index);
+            return;
+        }
+        begin_typed(json, "base64");
+        llmc_json_write_key(json, "media_type");
+        llmc_json_write_text(json, part->media_type);
+        llmc_json_write_key(json, "data");
+        llmc_json_write_base64(json, "", part->data, part->data_bytes);
+    } else if (!part->url || !*part->url) {
+        llmc_encoding_invalid(encoding, "messages[%u].parts[%u].url is missing", message, index);
+        return;
+    } else if (llmc_data_url(part->url, media_type, &base64)) {
+        begin_typed(json, "base64");
+        llmc_json_write_key(json, "media_type");
+        llmc_json_write_text(json, media_type);
+        llmc_json_write_key(json, "data");
+        llmc_json_write_text(json, base64);
+    } else {
+        if (!strncmp(part->url, "data:", 5))
+            llmc_encoding_invalid(encoding, "messages[%u].parts[%u].url is no base64 data URL", message, index);
+        begin_typed(json, "url");
+        llmc_json_write_key(json, "url");
+        llmc_json_write_text(json, part->url);
+    }
+    llmc_json_write_end_object(json);
+}
+
+static void write_reasoning_block(llmc_json_writer *json, const llmcost_part *part)
+{
+    bool hidden = part->type == LLMCOST_PART_REASONING_HIDDEN;
+    begin_typed(json, hidden ? "redacted_thinking" : "thinking");
+    llmc_json_write_key(json, hidden ? "data" : "thinking");
+    llmc_json_write_string(json, part->text ? part->text : "", llmc_text_bytes(part->text, part->text_bytes));
+    if (!hidden) {
+        llmc_json_write_key(json, "signature");
+        llmc_json_write_text(json, part->signature);
+    }
+    llmc_json_write_end_object(json);
+}
+
+static bool is_written(const llmcost_part *part)
+{
+    if (part->type == LLMCOST_PART_REASONING)
+        return part->signature && *part->signature;
+    if (part->type == LLMCOST_PART_REASONING_HIDDEN || part->type == LLMCOST_PART_TEXT)
+        return llmc_text_bytes(part->text, part->text_bytes) > 0;
+    return true;
+}
+
+/* The last block that can bear a mark; part_count: none. */
+static uint32_t last_markable(const llmcost_message *message)
+{
+    for (uint32_t i = message->part_count; i-- > 0;) {
+        int32_t type = message->parts[i].type;
+        if (is_written(&message->parts[i]) && type != LLMCOST_PART_REASONING && type != LLMCOST_PART_REASONING_HIDDEN)
+            return i;
+    }
+    return message->part_count;
+}
+
+/* The blocks of a message's text and parts, without the brackets. */
+static void write_blocks(llmc_encoding *encoding, const llmcost_message *message, uint32_t index, bool mark)
+{
+    llmc_json_writer *json = &encoding->json;
+    size_t bytes = llmc_text_bytes(message->text, message->text_bytes);
+    uint32_t marked = mark ? last_markable(message) : message->part_count;
+    if (message->part_count == 0 && bytes)
+        write_text_block(json, message->text, bytes, mark);
+    for (uint32_t i = 0; i < message->part_count; i++) {
+        const llmcost_part *part = &message->parts[i];
+        if (!is_written(part))
+            continue;
+        if (part->type == LLMCOST_PART_TEXT) {
+            write_text_block(json, part->text, llmc_text_bytes(part->text, part->text_bytes), i == marked);
+        } else if (part->type == LLMCOST_PART_REASONING || part->type == LLMCOST_PART_REASONING_HIDDEN) {
+            if (message->role == LLMCOST_ASSISTANT)
+                write_reasoning_block(json, part);
+        } else if (part->type == LLMCOST_PART_IMAGE || part->type == LLMCOST_PART_IMAGE_URL) {
+            begin_typed(json, "image");
+            llmc_json_write_key(json, "source");
+            write_source(encoding, part, index, i);
+            if (i == marked)
+                write_mark(json);
+            llmc_json_write_end_object(json);
+        } else {
+            llmc_encoding_invalid(encoding, "messages[%u].parts[%u].type %d is unknown", index, i, (int)part->type);
+        }
+    }
+}
+
+static void write_tool_use(llmc_encoding *encoding, const llmcost_message *message, uint32_t index)
+{
+    llmc_json_writer *json = &encoding->json;
+    for (uint32_t i = 0; i < message->tool_call_count; i++) {
+        const llmcost_tool_call *call = &message->tool_calls[i];
+        const char *arguments = call->arguments && *call->arguments ? call->arguments : "{}";
+        if (!call->id || !*call->id || !call->name || !*call->name)
+            llmc_encoding_invalid(encoding, "messages[%u].tool_calls[%u] needs an id and a name", index, i);
+        if (llmc_json_text_type(arguments) != LLMC_JSON_OBJECT)
+            llmc_encoding_invalid(encoding, "messages[%u].tool_calls[%u].arguments is no JSON object", index, i);
+        begin_typed(json, "tool_use");
+        llmc_json_write_key(json, "id");
+        llmc_json_write_text(json, call->id);
+        llmc_json_write_key(json, "name");
+        llmc_json_write_text(json, call->name);
+        llmc_json_write_key(json, "input");
+        llmc_json_write_raw(json, arguments, strlen(arguments));
+        if (message->cache_mark && i + 1 == message->tool_call_count)
+            write_mark(json);
+        llmc_json_write_end_object(json);
+    }
+}
+
+static void write_tool_result(llmc_encoding *encoding, const llmcost_message *message, uint32_t index)
+{
+    llmc_json_writer *json = &encoding->json;
+    if (!message->tool_call_id || !*message->tool_call_id)
+        llmc_encoding_invalid(encoding, "messages[%u].tool_call_id is missing", index);
+    begin_typed(json, "tool_result");
+    llmc_json_write_key(json, "tool_use_id");
+    llmc_json_write_text(json, message->tool_call_id);
+    llmc_json_write_key(json, "content");
+    if (message->part_count) {
+        llmc_json_write_begin_array(json);
+        write_blocks(encoding, message, index, false);
+        llmc_json_write_end_array(json);
+    } else {
+        llmc_json_write_string(json, message->text ? message->text : "", llmc_text_bytes(message->text, message->text_bytes));
+    }
+    if (message->is_error) {
+        llmc_json_write_key(json, "is_error");
+        llmc_json_write_bool(json, true);
+    }
+    if (message->cache_mark)
+        write_mark(json);
+    llmc_json_write_end_object(json);
+}
+
+/* ---- messages ---- */
+
+static void begin_message(llmc_json_writer *json, const char *role)
+{
+    llmc_json_write_begin_object(json);
+    llmc_json_write_key(json, "role");
+    llmc_json_write_text(json, role);
+    llmc_json_write_key(json, "content");
+}
+
+static void write_assistant(llmc_encoding *encoding, const llmcost_message *message, uint32_t index)
+{
+    llmc_json_writer *json = &encoding->json;
+    begin_message(json, "assistant");
+    if (!message->part_count && !message->tool_call_count && !message->cache_mark) {
+        llmc_json_write_string(json, message->text ? message->text : "", llmc_text_bytes(message->text, message->text_bytes));
+    } else {
+        llmc_json_write_begin_array(json);
+        write_blocks(encoding, message, index, message->cache_mark && !message->tool_call_count);
+        write_tool_use(encoding, message, index);
+        llmc_json_write_end_array(json);
+    }
+    llmc_json_write_end_object(json);
+}
+
+/* A user message: results from `first` on, then what the user says, as far as both go. Returns the next message. */
+static uint32_t write_user(llmc_encoding *encoding, uint32_t first)
+{
+    const llmcost_request *request = encoding->request;
+    const llmcost_message *messages = request->messages;
+    llmc_json_writer *json = &encoding->json;
+    uint32_t i = first;
+    begin_message(json, "user");
+    if (messages[i].role == LLMCOST_USER && !messages[i].part_count && !messages[i].cache_mark) {
+        llmc_json_write_string(json, messages[i].text ? messages[i].text : "", llmc_text_bytes(messages[i].text, messages[i].text_bytes));
+        llmc_json_write_end_object(json);
+        return i + 1;
+    }
+    llmc_json_write_begin_array(json);
+    for (; i < request->message_count && messages[i].role == LLMCOST_TOOL; i++)
+        write_tool_result(encoding, &messages[i], i);
+    if (i < request->message_count && messages[i].role == LLMCOST_USER) {
+        write_blocks(encoding, &messages[i], i, messages[i].cache_mark);
+        i++;
+    }
+    llmc_json_write_end_array(json);
+    llmc_json_write_end_object(json);
+    return i;
+}
+
+static uint32_t write_system(llmc_encoding *encoding)
+{
+    const llmcost_request *request = encoding->request;
+    uint32_t count = 0;
+    while (count < request->message_count && request->messages[count].role == LLMCOST_SYSTEM)
+        count++;
+    if (count == 0)
+        return 0;
+    llmc_encoding_member(encoding, "system");
+    llmc_json_write_begin_array(&encoding->json);
+    for (uint32_t i = 0; i < count; i++)
+        write_blocks(encoding, &request->messages[i], i, request->messages[i].cache_mark);
+    llmc_json_write_end_array(&encoding->json);
+    return count;
+}
+
+static void write_messages(llmc_encoding *encoding)
+{
+    const llmcost_request *request = encoding->request;
+    uint32_t i = write_system(encoding);
+    llmc_encoding_member(encoding, "messages");
+    llmc_json_write_begin_array(&encoding->json);
+    while (i < request->message_count) {
+        int32_t role = request->messages[i].role;
+        if (role == LLMCOST_USER || role == LLMCOST_TOOL) {
+            i = write_user(encoding, i);
+            continue;
+        }
+        if (role == LLMCOST_ASSISTANT)
+            write_assistant(encoding, &request->messages[i], i);
+        else
+            llmc_encoding_invalid(encoding, "messages[%u].role %d cannot stand here", i, (int)role);
+        i++;
+    }
+    llmc_json_write_end_array(&encoding->json);
+}
+
+/* ---- tools, thinking, format ---- */
+
+static void write_tool(llmc_encoding *encoding, const llmcost_tool *tool, uint32_t index)
+{
+    static const char no_parameters[] = "{\"type\":\"object\",\"properties\":{}}";
+    llmc_json_writer *json = &encoding->json;
+    const char *parameters = tool->parameters ? tool->parameters : no_parameters;
+    if (!tool->name || !*tool->name)
+        llmc_encoding_invalid(encoding, "tools[%u].name is missing", index);
+    if (llmc_json_text_type(parameters) != LLMC_JSON_OBJECT)
+        llmc_encoding_invalid(encoding, "tools[%u].parameters is no JSON object", index);
+    llmc_json_write_begin_object(json);
+    llmc_json_write_key(json, "name");
+    llmc_json_write_text(json, tool->name);
+    if (tool->description) {
+        llmc_json_write_key(json, "description");
+        llmc_json_write_text(json, tool->description);
+    }
+    llmc_json_write_key(json, "input_schema");
+    llmc_json_write_raw(json, parameters, strlen(parameters));
+    if (tool->strict) {
+        llmc_json_write_key(json, "strict");
+        llmc_json_write_bool(json, true);
+    }
+    if (tool->cache_mark)
+        write_mark(json);
+    llmc_json_write_end_object(json);
+}
+
+static void write_tool_choice(llmc_encoding *encoding)
+{
+    static const char *const types[] = { "auto", "none", "any", "tool" };
+    const llmcost_request *request = encoding->request;
+    llmc_json_writer *json = &encoding->json;
+    bool one_by_one = request->parallel_tool_calls == LLMCOST_OFF && request->tool_choice != LLMCOST_TOOLS_NONE;
+    if (request->tool_choice == LLMCOST_TOOLS_AUTO && !one_by_one)
+        return;
+    llmc_encoding_member(encoding, "tool_choice");
+    begin_typed(json, request->tool_choice >= 0 && request->tool_choice <= LLMCOST_TOOLS_ONE ? types[request->tool_choice] : "auto");
+    if (request->tool_choice == LLMCOST_TOOLS_ONE) {
+        if (!request->tool_choice_name || !*request->tool_choice_name)
+            llmc_encoding_invalid(encoding, "tool_choice_name is missing");
+        llmc_json_write_key(json, "name");
+        llmc_json_write_text(json, request->tool_choice_name);
+    }
+    if (one_by_one) {
+        llmc_json_write_key(json, "disable_parallel_tool_use");
+        llmc_json_write_bool(json, true);
+    }
+    llmc_json_write_end_object(json);
+}
+
+static void write_tools(llmc_encoding *encoding)
+{
+    const llmcost_request *request = encoding->request;
+    if (request->tool_count == 0) {
+        if (request->tool_choice == LLMCOST_TOOLS_REQUIRED || request->tool_choice == LLMCOST_TOOLS_ONE)
+            llmc_encoding_invalid(encoding, "tool_choice asks for a tool, but there are none");
+        return;
+    }
+    llmc_encoding_member(encoding, "tools");
+    llmc_json_write_begin_array(&encoding->json);
+    for (uint32_t i = 0; i < request->tool_count; i++)
+        write_tool(encoding, &request->tools[i], i);
+    llmc_json_write_end_array(&encoding->json);
+    write_tool_choice(encoding);
+}
+
+static int64_t budget_of(const llmcost_request *request, int64_t max_tokens)
+{
+    static const int64_t budgets[] = { [LLMCOST_EFFORT_LOW] = 1024, [LLMCOST_EFFORT_MEDIUM] = 4096, [LLMCOST_EFFORT_HIGH] = 16384,
+                                       [LLMCOST_EFFORT_XHIGH] = 32768, [LLMCOST_EFFORT_MAX] = 32768 };
+    if (request->thinking_budget_tokens > 0)
+        return request->thinking_budget_tokens;
+    bool known = request->effort >= LLMCOST_EFFORT_LOW && request->effort <= LLMCOST_EFFORT_MAX;
+    int64_t budget = known ? budgets[request->effort] : LEAST_BUDGET;
+    return budget < max_tokens / 2 ? budget : max_tokens / 2;
+}
+
+static void write_thinking(llmc_encoding *encoding, int64_t max_tokens)
+{
+    if (!thinks_by_budget(encoding->request, encoding->target->model))
+        return;
+    int64_t budget = budget_of(encoding->request, max_tokens);
+    if (budget < LEAST_BUDGET || budget >= max_tokens)
+        llmc_encoding_invalid(encoding, "thinking needs 1024 tokens or more, and max_tokens (%lld) above that", (long long)max_tokens);
+    llmc_encoding_member(encoding, "thinking");
+    begin_typed(&encoding->json, "enabled");
+    llmc_json_write_key(&encoding->json, "budget_tokens");
+    llmc_json_write_integer(&encoding->json, budget);
+    llmc_json_write_end_object(&encoding->json);
+}
+
+static void write_output_config(llmc_encoding *encoding)
+{
+    const llmcost_request *request = encoding->request;
+    llmc_json_writer *json = &encoding->json;
+    const char *effort = takes_effort(encoding->target->model) ? llmc_effort_name(request->effort) : NULL;
+    bool schema = request->format == LLMCOST_FORMAT_JSON_SCHEMA;
+    if (!effort && !schema)
+        return;
+    llmc_encoding_member(encoding, "output_config");
+    llmc_json_write_begin_object(json);
+    if (effort) {
+        llmc_json_write_key(json, "effort");
+        llmc_json_write_text(json, effort);
+    }
+    if (schema) {
+        bool sound = request->format_schema && llmc_json_text_type(request->format_schema) == LLMC_JSON_OBJECT;
+        if (!sound)
+            llmc_encoding_invalid(encoding, "format_schema is no JSON object");
+        llmc_json_write_key(json, "format");
+        begin_typed(json, "json_schema");
+        llmc_json_write_key(json, "schema");
+        llmc_json_write_raw(json, sound ? request->format_schema : "{}", sound ? strlen(request->format_schema) : 2);
+        llmc_json_write_end_object(json);
+    }
+    llmc_json_write_end_object(json);
+}
+
+static void write_sampling(llmc_encoding *encoding)
+{
+    const llmcost_request *request = encoding->request;
+    llmc_json_writer *json = &encoding->json;
+    if (request->has_temperature) {
+        llmc_encoding_member(encoding, "temperature");
+        llmc_json_write_double(json, request->temperature);
+    }
+    if (request->has_top_p) {
+        llmc_encoding_member(encoding, "top_p");
+        llmc_json_write_double(json, request->top_p);
+    }
+    if (request->stop_count) {
+        llmc_encoding_member(encoding, "stop_sequences");
+        llmc_json_write_begin_array(json);
+        for (uint32_t i = 0; i < request->stop_count; i++)
+            llmc_json_write_text(json, request->stop[i]);
+        llmc_json_write_end_array(json);
+    }
+}
+
+static void write_chat(llmc_encoding *encoding)
+{
+    const llmcost_request *request = encoding->request;
+    llmc_json_writer *json = &encoding->json;
+    int64_t max_tokens = request->max_tokens > 0 ? request->max_tokens : DEFAULT_MAX_TOKENS;
+    llmc_encoding_member(encoding, "model");
+    llmc_json_write_text(json, encoding->target->model);
+    llmc_encoding_member(encoding, "max_tokens");
+    llmc_json_write_integer(json, max_tokens);
+    write_messages(encoding);
+    write_tools(encoding);
+    write_thinking(encoding, max_tokens);
+    write_output_config(encoding);
+    write_sampling(encoding);
+    if (request->end_user) {
+        llmc_encoding_member(encoding, "metadata");
+        llmc_json_write_begin_object(json);
+        llmc_json_write_key(json, "user_id");
+        llmc_json_write_text(json, request->end_user);
+        llmc_json_write_end_object(json);
+    }
+    if (encoding->target->stream) {
+        llmc_encoding_member(encoding, "stream");
+        llmc_json_write_bool(json, true);
+    }
+}
+
+llmcost_status llmc_anthropic_encode(llmc_operation_id operation, const llmcost_request *request, const llmc_codec_target *target, llmc_encoded *out, llmcost_error *error)
+{
+    static const char *const reserved[] = { "model", "max_tokens", "messages", "system", "stream", NULL };
+    llmcost_status status = LLMCOST_OK;
+    out->headers[0] = "anthropic-version: 2023-06-01";
+    if (operation == LLMC_OP_LIST_MODELS) {
+        out->method = "GET";
+        llmc_buffer_add_text(&out->path, "/v1/models?limit=1000"); /* the default is a page of 20 */
+    } else {
+        llmc_encoding encoding;
+        llmc_buffer_add_text(&out->path, "/v1/messages");
+        llmc_encoding_begin(&encoding, request, target, out, error);
+        write_chat(&encoding);
+        llmc_encoding_extra(&encoding, reserved);
+        status = llmc_encoding_end(&encoding);
+    }
+    return status || !out->path.failure ? status : llmc_error_set(error, LLMCOST_E_MEMORY, "no memory for the request");
+}

@@ -1,0 +1,30 @@
+/* What the decoders share among themselves, beyond the contract of provider/codec.h. */
+#ifndef LLMC_DECODING_H
+#define LLMC_DECODING_H
+
+#include "provider/codec.h"
+#include "provider/usage.h"
+
+/* Hostile answers: more of either is malformed. */
+enum { LLMC_CHOICES_MAXIMUM = 128, LLMC_TOOL_CALLS_MAXIMUM = 1024 };
+
+/* llmc_json_decode(), but for a member that is not there. */
+static inline bool llmc_decode_member(const llmc_json_span *span, llmc_buffer *out)
+{
+    return span->bytes ? llmc_json_decode(span, out) : !out->failure;
+}
+
+/* What a joiner still holds, as an event of this kind. */
+llmcost_status llmc_decoder_flush_text(llmc_decoder *decoder, int kind, uint32_t choice, uint32_t tool_index, llmc_utf8_joiner *joiner);
+/* JSON as it stands; name goes into tool_name. */
+llmcost_status llmc_decoder_emit_raw(llmc_decoder *decoder, int kind, uint32_t choice, uint32_t tool_index, const char *name, const llmc_json_span *raw);
+/* Normalises, and emits USAGE when it differs from the last one. */
+llmcost_status llmc_decoder_emit_usage(llmc_decoder *decoder, const llmc_usage_counts *counts);
+/* E_MALFORMED, or E_TRUNCATED for a whole body that only ended too early. json or what may be NULL. */
+llmcost_status llmc_decoder_malformed(llmc_decoder *decoder, const llmc_json *json, const char *what);
+/* A 2xx body without the answer: the failure that it describes, else E_MALFORMED. */
+llmcost_status llmc_decode_error_in_success(llmc_decoder *decoder, const llmc_frame *frame, const char *otherwise);
+/* {"data": [{"id": ...}]} or the bare array, as MODEL events. */
+llmcost_status llmc_decode_models(llmc_decoder *decoder, const llmc_frame *frame);
+
+#endif

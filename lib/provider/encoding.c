@@ -1,0 +1,157 @@
+/* What the encoders share. JSON of the caller (schemas, arguments, extra) is checked by skipping over it and copied as it stands. */
+#include "provider/encoding.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+llmcost_status llmc_unsupported(llmcost_error *error, const llmc_codec_target *target, const char *field, const char *advice)
+{
+    llmc_error_set_text(error, &error->provider, target->provider, strlen(target->provider));
+    return llmc_error_set(error, LLMCOST_E_UNSUPPORTED, "%s (model %s) cannot do \"%s\": %s", target->provider, target->model, field, advice);
+}
+
+llmcost_status llmc_unsupported_in(llmcost_error *error, const llmc_codec_target *target, uint32_t message, const char *what, const char *advice)
+{
+    char field[80];
+    snprintf(field, sizeof field, "messages[%u]%s", message, what);
+    return llmc_unsupported(error, target, field, advice);
+}
+
+llmcost_status llmc_check_capabilities(const llmc_incapability *list, size_t count, const llmcost_request *request, const llmc_codec_target *target, llmcost_error *error)
+{
+    for (size_t i = 0; i < count; i++) {
+        bool concerned = list[i].quirk == 0 || (target->quirks & list[i].quirk);
+        if (concerned && list[i].asked(request, target))
+            return llmc_unsupported(error, target, list[i].field, list[i].advice);
+    }
+    return LLMCOST_OK;
+}
+
+void llmc_encoding_begin(llmc_encoding *encoding, const llmcost_request *request, const llmc_codec_target *target, llmc_encoded *out, llmcost_error *error)
+{
+    *encoding = (llmc_encoding){ .json = { .out = &out->body }, .request = request, .target = target, .error = error };
+    llmc_json_write_begin_object(&encoding->json);
+}
+
+void llmc_encoding_member(llmc_encoding *encoding, const char *name)
+{
+    if (encoding->written_count < LLMC_MEMBERS_MAXIMUM)
+        encoding->written[encoding->written_count++] = name;
+    llmc_json_write_key(&encoding->json, name);
+}
+
+void llmc_encoding_invalid(llmc_encoding *encoding, const char *format, ...)
+{
+    if (encoding->status)
+        return;
+    char line[300];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    encoding->status = llmc_error_set(encoding->error, LLMCOST_E_INVALID, "%s", line);
+}
+
+static bool is_written(const llmc_encoding *encoding, const char *const *reserved, const llmc_json_key *key)
+{
+    for (size_t i = 0; i < encoding->written_count; i++)
+        if (llmc_json_key_is(key, encoding->written[i]))
+            return true;
+    for (; *reserved; reserved++)
+        if (llmc_json_key_is(key, *reserved))
+            return true;
+    return false;
+}
+
+void llmc_encoding_extra(llmc_encoding *encoding, const char *const *reserved)
+{
+    const char *extra = encoding->request->extra;
+    if (!extra || !*extra || encoding->status)
+        return;
+    if (llmc_json_text_type(extra) != LLMC_JSON_OBJECT) {
+        llmc_encoding_invalid(encoding, "extra is no JSON object");
+        return;
+    }
+    llmc_json json;
+    llmc_json_key key;
+    llmc_json_span value;
+    llmc_json_begin(&json, extra, strlen(extra));
+    llmc_json_object(&json);
+    while (llmc_json_next_key(&json, &key)) {
+        if (is_written(encoding, reserved, &key))
+            llmc_encoding_invalid(encoding, "extra repeats the member \"%.*s\": set the request's own field instead", (int)(key.bytes < 60 ? key.bytes : 60), key.text);
+        llmc_json_raw(&json, &value);
+        if (encoding->json.comma)
+            llmc_buffer_add_byte(encoding->json.out, ',');
+        llmc_buffer_add_byte(encoding->json.out, '"');
+        llmc_buffer_add(encoding->json.out, key.text, key.bytes); /* still escaped as it came */
+        llmc_buffer_add(encoding->json.out, "\":", 2);
+        llmc_buffer_add(encoding->json.out, value.text, value.bytes);
+        encoding->json.comma = true;
+    }
+}
+
+llmcost_status llmc_encoding_end(llmc_encoding *encoding)
+{
+    llmc_json_write_end_object(&encoding->json);
+    if (encoding->status)
+        return encoding->status;
+    switch (encoding->json.out->failure) {
+    case LLMC_BUFFER_NO_MEMORY: return llmc_error_set(encoding->error, LLMCOST_E_MEMORY, "no memory for the request");
+    case LLMC_BUFFER_TOO_LARGE: return llmc_error_set(encoding->error, LLMCOST_E_INVALID, "the request is larger than %zu bytes", encoding->json.out->maximum);
+    default: return LLMCOST_OK;
+    }
+}
+
+llmc_json_type llmc_json_text_type(const char *text)
+{
+    llmc_json json;
+    llmc_json_begin(&json, text, strlen(text));
+    llmc_json_type type = llmc_json_peek(&json);
+    llmc_json_skip(&json);
+    return llmc_json_end(&json) ? type : LLMC_JSON_NONE;
+}
+
+static bool all_of(const char *text, size_t bytes, const char *others)
+{
+    for (size_t i = 0; i < bytes; i++) {
+        char c = text[i];
+        bool alphanumeric = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!alphanumeric && !(c && strchr(others, c)))
+            return false;
+    }
+    return bytes > 0;
+}
+
+bool llmc_media_type_is_sane(const char *media_type)
+{
+    return media_type && strlen(media_type) < 64 && strchr(media_type, '/') && all_of(media_type, strlen(media_type), "/+-.");
+}
+
+bool llmc_data_url(const char *url, char media_type[64], const char **base64)
+{
+    if (strncmp(url, "data:", 5) != 0)
+        return false;
+    const char *type = url + 5, *mark = strstr(type, ";base64,");
+    if (!mark || mark - type >= 64 || mark == type)
+        return false;
+    memcpy(media_type, type, (size_t)(mark - type));
+    media_type[mark - type] = '\0';
+    *base64 = mark + strlen(";base64,");
+    return llmc_media_type_is_sane(media_type) && all_of(*base64, strlen(*base64), "+/=");
+}
+
+const char *llmc_effort_name(int32_t effort)
+{
+    static const char *const names[] = { NULL, "none", "minimal", "low", "medium", "high", "xhigh", "max" };
+    return effort > 0 && effort < (int32_t)(sizeof names / sizeof names[0]) ? names[effort] : NULL;
+}
+
+bool llmc_request_has_part(const llmcost_request *request, int32_t type)
+{
+    for (uint32_t i = 0; i < request->message_count; i++)
+        for (uint32_t j = 0; j < request->messages[i].part_count; j++)
+            if (request->messages[i].parts[j].type == type)
+                return true;
+    return false;
+}

@@ -1,0 +1,53 @@
+/* What the encoders share: a body under construction, its capabilities table, JSON that passes through. */
+#ifndef LLMC_ENCODING_H
+#define LLMC_ENCODING_H
+
+#include "provider/presets.h"
+
+enum { LLMC_MEMBERS_MAXIMUM = 40 };
+
+typedef struct llmc_encoding {
+    llmc_json_writer json;
+    const llmcost_request *request;
+    const llmc_codec_target *target;
+    llmcost_error *error;
+    llmcost_status status;                      /* the first failure sticks */
+    const char *written[LLMC_MEMBERS_MAXIMUM];  /* top-level members so far */
+    size_t written_count;
+} llmc_encoding;
+
+/* One thing that a format or a host cannot do. */
+typedef struct llmc_incapability {
+    uint64_t quirk; /* only for targets with it; 0: for all */
+    bool (*asked)(const llmcost_request *request, const llmc_codec_target *target);
+    const char *field, *advice;
+} llmc_incapability;
+
+/* E_UNSUPPORTED for the first that is asked for. */
+llmcost_status llmc_check_capabilities(const llmc_incapability *list, size_t count, const llmcost_request *request, const llmc_codec_target *target, llmcost_error *error);
+llmcost_status llmc_unsupported(llmcost_error *error, const llmc_codec_target *target, const char *field, const char *advice);
+llmcost_status llmc_unsupported_in(llmcost_error *error, const llmc_codec_target *target, uint32_t message, const char *what, const char *advice);
+
+void llmc_encoding_begin(llmc_encoding *encoding, const llmcost_request *request, const llmc_codec_target *target, llmc_encoded *out, llmcost_error *error);
+void llmc_encoding_member(llmc_encoding *encoding, const char *name); /* a top-level key; remembered */
+void llmc_encoding_invalid(llmc_encoding *encoding, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* request.extra, member by member. reserved: members that have a field of their own and count money or shape the answer; NULL-ended. */
+void llmc_encoding_extra(llmc_encoding *encoding, const char *const *reserved);
+llmcost_status llmc_encoding_end(llmc_encoding *encoding);
+
+/* The type of a JSON text, LLMC_JSON_NONE when it is none. */
+llmc_json_type llmc_json_text_type(const char *text);
+bool llmc_media_type_is_sane(const char *media_type);
+/* "data:image/png;base64,AAAA": false when it is none. The type is copied, the data borrowed. */
+bool llmc_data_url(const char *url, char media_type[64], const char **base64);
+
+static inline size_t llmc_text_bytes(const char *text, size_t bytes)
+{
+    return bytes || !text ? bytes : strlen(text);
+}
+
+/* "low" ...; NULL for the default. */
+const char *llmc_effort_name(int32_t effort);
+bool llmc_request_has_part(const llmcost_request *request, int32_t type);
+
+#endif

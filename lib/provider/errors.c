@@ -1,0 +1,705 @@
+/*
+ * Failures of any provider into one taxonomy. A body is searched for what it says about itself (code, message), whatever
+ * its shape; then, in this order: a code that overrides the HTTP status, words of the message that do, the HTTP status,
+ * and for failures that hide behind a 2xx what the body's own code or type says.
+ *
+ * Codes are compared whole or by a prefix or a part, as data. What is left out: a header of Amazon's that names the kind.
+ */
+#include "provider/codec.h"
+
+#include "base/text.h"
+
+enum { DEPTH_MAXIMUM = 6 };
+
+/* What a body says. Spans are of the body. */
+typedef struct error_facts {
+    llmc_json_span message, request_id, retry_delay;
+    llmc_json_span codes[8]; /* textual ones, the most telling last seen first used: see rank_codes */
+    size_t code_count;
+    int64_t number;          /* a numeric code; 0: none */
+    int64_t own_number;      /* base_resp.status_code, error_code */
+    bool has_reasons;        /* OpenRouter: metadata.reasons of a moderation */
+    enum { SPACE_NONE = 0, SPACE_MINIMAX, SPACE_QIANFAN } space;
+} error_facts;
+
+/* ---- tables ---- */
+
+typedef enum match_how { WHOLE = 0, PREFIX, PART } match_how;
+
+typedef struct code_rule {
+    const char *code;
+    llmcost_status status;
+    match_how how;
+} code_rule;
+
+/* Codes that say more than the HTTP status. */
+static const code_rule strong_codes[] = {
+    { "invalid_api_key", LLMCOST_E_AUTH, WHOLE }, { "API_KEY_INVALID", LLMCOST_E_AUTH, WHOLE }, { "InvalidApiKey", LLMCOST_E_AUTH, WHOLE },
+    { "UnrecognizedClientException", LLMCOST_E_AUTH, WHOLE }, { "InvalidSignatureException", LLMCOST_E_AUTH, WHOLE },
+    { "ExpiredTokenException", LLMCOST_E_AUTH, WHOLE }, { "AuthFailure", LLMCOST_E_AUTH, PREFIX }, { "invalid_iam_token", LLMCOST_E_AUTH, WHOLE },
+    { "invalid_appid", LLMCOST_E_AUTH, WHOLE }, { "invalid_authentication_error", LLMCOST_E_AUTH, WHOLE },
+    { "UnauthorizedOperation", LLMCOST_E_PERMISSION, PREFIX }, { "Model.AccessDenied", LLMCOST_E_PERMISSION, WHOLE },
+    { "insufficient_quota", LLMCOST_E_QUOTA, WHOLE }, { "credit_balance_exhausted", LLMCOST_E_QUOTA, WHOLE },
+    { "spend_limit_exceeded", LLMCOST_E_QUOTA, PART }, { "organization_usage_limit_exceeded", LLMCOST_E_QUOTA, WHOLE },
+    { "billing_error", LLMCOST_E_QUOTA, WHOLE }, { "exceeded_current_quota_error", LLMCOST_E_QUOTA, WHOLE },
+    { "AccountOverdueError", LLMCOST_E_QUOTA, WHOLE }, { "QuotaExceeded", LLMCOST_E_QUOTA, WHOLE }, { "Arrear", LLMCOST_E_QUOTA, PART },
+    { "AllocationQuota.FreeTierOnly", LLMCOST_E_QUOTA, WHOLE }, { "LowBalance", LLMCOST_E_QUOTA, PART },
+    { "ChargeResourceExhaust", LLMCOST_E_QUOTA, PART }, { "PackExhausted", LLMCOST_E_QUOTA, PART }, { "insufficient_balance", LLMCOST_E_QUOTA, PART },
+    { "context_length_exceeded", LLMCOST_E_CONTEXT_LENGTH, WHOLE }, { "tokens_too_long", LLMCOST_E_CONTEXT_LENGTH, WHOLE },
+    { "characters_too_long", LLMCOST_E_CONTEXT_LENGTH, WHOLE }, { "string_above_max_length", LLMCOST_E_CONTEXT_LENGTH, WHOLE },
+    { "content_filter", LLMCOST_E_CONTENT_FILTER, WHOLE }, { "ResponsibleAIPolicyViolation", LLMCOST_E_CONTENT_FILTER, WHOLE },
+    { "content_policy_violation", LLMCOST_E_CONTENT_FILTER, WHOLE }, { "DataInspectionFailed", LLMCOST_E_CONTENT_FILTER, WHOLE },
+    { "data_inspection_failed", LLMCOST_E_CONTENT_FILTER, WHOLE }, { "Sensitive", LLMCOST_E_CONTENT_FILTER, PREFIX },
+    { "SensitiveContentDetected", LLMCOST_E_CONTENT_FILTER, PART }, { "RiskDetection", LLMCOST_E_CONTENT_FILTER, PART },
+    { "unsafe_request", LLMCOST_E_CONTENT_FILTER, WHOLE }, { "TextIllegalDetected", LLMCOST_E_CONTENT_FILTER, PART },
+    { "overloaded_error", LLMCOST_E_OVERLOADED, WHOLE }, { "slow_down", LLMCOST_E_OVERLOADED, WHOLE },
+    { "engine_overloaded_error", LLMCOST_E_OVERLOADED, WHOLE }, { "ServerOverloaded", LLMCOST_E_OVERLOADED, WHOLE },
+    { "ModelNotReadyException", LLMCOST_E_OVERLOADED, WHOLE }, { "ModelUnavailable", LLMCOST_E_OVERLOADED, WHOLE },
+    { "ServiceUnavailable", LLMCOST_E_OVERLOADED, WHOLE },
+    { "ServiceQuotaExceededException", LLMCOST_E_RATE_LIMITED, WHOLE }, { "LimitExceeded", LLMCOST_E_RATE_LIMITED, WHOLE },
+    { "EngineServerLimitExceeded", LLMCOST_E_RATE_LIMITED, PART }, { "Throttling", LLMCOST_E_RATE_LIMITED, PREFIX },
+    { "rpm_rate_limit_exceeded", LLMCOST_E_RATE_LIMITED, WHOLE }, { "tpm_rate_limit_exceeded", LLMCOST_E_RATE_LIMITED, WHOLE },
+    { "model_not_found", LLMCOST_E_NOT_FOUND, WHOLE }, { "InvalidEndpointOrModel.NotFound", LLMCOST_E_NOT_FOUND, WHOLE },
+    { "ModelNotFound", LLMCOST_E_NOT_FOUND, WHOLE }, { "invalid_model", LLMCOST_E_NOT_FOUND, WHOLE },
+    { "EngineRequestTimeout", LLMCOST_E_SERVER_TIMEOUT, PART },
+};
+
+/* Kinds that are told apart by the HTTP status where there is one, and speak for themselves behind a 2xx. */
+static const code_rule weak_codes[] = {
+    { "invalid_request", LLMCOST_E_INVALID_REQUEST, PREFIX }, { "InvalidParameter", LLMCOST_E_INVALID_REQUEST, PREFIX },
+    { "BadRequest", LLMCOST_E_INVALID_REQUEST, PREFIX }, { "tool_use_failed", LLMCOST_E_INVALID_REQUEST, WHOLE },
+    { "INVALID_ARGUMENT", LLMCOST_E_INVALID_REQUEST, WHOLE }, { "request_too_large", LLMCOST_E_INVALID_REQUEST, WHOLE },
+    { "authentication_error", LLMCOST_E_AUTH, WHOLE }, { "UNAUTHENTICATED", LLMCOST_E_AUTH, WHOLE },
+    { "permission_error", LLMCOST_E_PERMISSION, WHOLE }, { "PERMISSION_DENIED", LLMCOST_E_PERMISSION, WHOLE }, { "access_denied", LLMCOST_E_PERMISSION, WHOLE },
+    { "not_found", LLMCOST_E_NOT_FOUND, PREFIX }, { "resource_not_found", LLMCOST_E_NOT_FOUND, PREFIX },
+    { "rate_limit", LLMCOST_E_RATE_LIMITED, PREFIX }, { "RateLimit", LLMCOST_E_RATE_LIMITED, PREFIX }, { "RESOURCE_EXHAUSTED", LLMCOST_E_RATE_LIMITED, WHOLE },
+    { "timeout", LLMCOST_E_SERVER_TIMEOUT, PREFIX }, { "DEADLINE_EXCEEDED", LLMCOST_E_SERVER_TIMEOUT, WHOLE },
+    { "overloaded", LLMCOST_E_OVERLOADED, PREFIX }, { "UNAVAILABLE", LLMCOST_E_OVERLOADED, WHOLE }, { "service_unavailable", LLMCOST_E_OVERLOADED, PREFIX },
+};
+
+/* Words of the message; only where the HTTP status is one of `among`, for a throttled call may also speak of tokens. */
+enum { BAD = 1, REFUSED = 2, LIMITED = 4, HIDDEN = 8 }; /* 400 413 422; 401 402 403; 429; 2xx */
+
+static const struct text_rule {
+    const char *text;
+    llmcost_status status;
+    int among;
+} text_rules[] = {
+    { "credit balance is too low", LLMCOST_E_QUOTA, BAD | REFUSED | LIMITED | HIDDEN },
+    { "insufficient balance", LLMCOST_E_QUOTA, BAD | REFUSED | LIMITED | HIDDEN },
+    { "used all available credits", LLMCOST_E_QUOTA, BAD | REFUSED | LIMITED | HIDDEN },
+    { "prompt is too long", LLMCOST_E_CONTEXT_LENGTH, BAD | HIDDEN },
+    { "all messages is too long", LLMCOST_E_CONTEXT_LENGTH, BAD | HIDDEN },
+    { "input is too long", LLMCOST_E_CONTEXT_LENGTH, BAD | HIDDEN },
+    { "exceeds the maximum number of tokens", LLMCOST_E_CONTEXT_LENGTH, BAD | HIDDEN },
+    { "range of input length should be", LLMCOST_E_CONTEXT_LENGTH, BAD | HIDDEN },
+    { "maximum context length", LLMCOST_E_CONTEXT_LENGTH, BAD | HIDDEN },
+    { "maximum prompt length", LLMCOST_E_CONTEXT_LENGTH, BAD | HIDDEN },
+    { "context window", LLMCOST_E_CONTEXT_LENGTH, BAD | HIDDEN },
+    { "context length", LLMCOST_E_CONTEXT_LENGTH, BAD | HIDDEN },
+    { "context size", LLMCOST_E_CONTEXT_LENGTH, BAD | HIDDEN },
+    { "too many tokens", LLMCOST_E_CONTEXT_LENGTH, BAD | HIDDEN },
+    { "incorrect api key", LLMCOST_E_AUTH, BAD | REFUSED },
+    { "invalid api key", LLMCOST_E_AUTH, BAD | REFUSED },
+};
+
+typedef struct number_rule {
+    int32_t number;
+    llmcost_status status;
+} number_rule;
+
+/* Zhipu sends them as text, {"error":{"code":"1113"}}. */
+static const number_rule zhipu_numbers[] = {
+    { 1000, LLMCOST_E_AUTH }, { 1001, LLMCOST_E_AUTH }, { 1002, LLMCOST_E_AUTH }, { 1003, LLMCOST_E_AUTH }, { 1004, LLMCOST_E_AUTH }, { 1005, LLMCOST_E_AUTH },
+    { 1110, LLMCOST_E_PERMISSION }, { 1111, LLMCOST_E_PERMISSION }, { 1112, LLMCOST_E_PERMISSION }, { 1113, LLMCOST_E_QUOTA },
+    { 1120, LLMCOST_E_PERMISSION }, { 1121, LLMCOST_E_PERMISSION }, { 1210, LLMCOST_E_INVALID_REQUEST }, { 1211, LLMCOST_E_NOT_FOUND },
+    { 1213, LLMCOST_E_INVALID_REQUEST }, { 1214, LLMCOST_E_INVALID_REQUEST }, { 1215, LLMCOST_E_INVALID_REQUEST }, { 1220, LLMCOST_E_PERMISSION },
+    { 1234, LLMCOST_E_SERVER }, { 1261, LLMCOST_E_CONTEXT_LENGTH }, { 1301, LLMCOST_E_CONTENT_FILTER }, { 1302, LLMCOST_E_RATE_LIMITED },
+    { 1303, LLMCOST_E_RATE_LIMITED }, { 1304, LLMCOST_E_QUOTA }, { 1305, LLMCOST_E_RATE_LIMITED }, { 1308, LLMCOST_E_QUOTA },
+    { 1310, LLMCOST_E_QUOTA }, { 1312, LLMCOST_E_OVERLOADED },
+};
+
+static const number_rule minimax_numbers[] = {
+    { 1000, LLMCOST_E_SERVER }, { 1001, LLMCOST_E_SERVER_TIMEOUT }, { 1002, LLMCOST_E_RATE_LIMITED }, { 1004, LLMCOST_E_AUTH },
+    { 1008, LLMCOST_E_QUOTA }, { 1013, LLMCOST_E_SERVER }, { 1026, LLMCOST_E_CONTENT_FILTER }, { 1027, LLMCOST_E_CONTENT_FILTER },
+    { 1039, LLMCOST_E_RATE_LIMITED }, { 2013, LLMCOST_E_INVALID_REQUEST }, { 2049, LLMCOST_E_AUTH },
+};
+
+static const number_rule qianfan_numbers[] = {
+    { 4, LLMCOST_E_RATE_LIMITED }, { 6, LLMCOST_E_PERMISSION }, { 13, LLMCOST_E_AUTH }, { 14, LLMCOST_E_AUTH }, { 17, LLMCOST_E_QUOTA },
+    { 18, LLMCOST_E_RATE_LIMITED }, { 19, LLMCOST_E_QUOTA }, { 100, LLMCOST_E_AUTH }, { 110, LLMCOST_E_AUTH }, { 111, LLMCOST_E_AUTH },
+    { 336000, LLMCOST_E_SERVER }, { 336001, LLMCOST_E_INVALID_REQUEST }, { 336002, LLMCOST_E_INVALID_REQUEST }, { 336003, LLMCOST_E_INVALID_REQUEST },
+    { 336004, LLMCOST_E_INVALID_REQUEST }, { 336005, LLMCOST_E_INVALID_REQUEST }, { 336006, LLMCOST_E_INVALID_REQUEST },
+    { 336007, LLMCOST_E_CONTEXT_LENGTH }, { 336100, LLMCOST_E_OVERLOADED }, { 336103, LLMCOST_E_CONTEXT_LENGTH },
+    { 336501, LLMCOST_E_RATE_LIMITED }, { 336502, LLMCOST_E_RATE_LIMITED },
+};
+
+static const number_rule siliconflow_numbers[] = {
+    { 20012, LLMCOST_E_NOT_FOUND }, { 30001, LLMCOST_E_QUOTA }, { 50505, LLMCOST_E_OVERLOADED },
+};
+
+#define ELEMENTS(array) (sizeof(array) / sizeof((array)[0]))
+
+/* ---- by HTTP status ---- */
+
+llmcost_status llmc_status_from_http(int32_t http_status)
+{
+    static const number_rule statuses[] = {
+        { 401, LLMCOST_E_AUTH }, { 402, LLMCOST_E_QUOTA }, { 403, LLMCOST_E_PERMISSION }, { 404, LLMCOST_E_NOT_FOUND },
+        { 408, LLMCOST_E_SERVER_TIMEOUT }, { 409, LLMCOST_E_CONFLICT }, { 424, LLMCOST_E_SERVER }, { 429, LLMCOST_E_RATE_LIMITED },
+        { 498, LLMCOST_E_OVERLOADED }, { 499, LLMCOST_E_CANCELLED }, { 503, LLMCOST_E_OVERLOADED }, { 504, LLMCOST_E_SERVER_TIMEOUT },
+        { 524, LLMCOST_E_SERVER_TIMEOUT }, { 529, LLMCOST_E_OVERLOADED },
+    };
+    for (size_t i = 0; i < ELEMENTS(statuses); i++)
+        if (statuses[i].number == http_status)
+            return statuses[i].status;
+    if (http_status >= 400 && http_status < 500)
+        return LLMCOST_E_INVALID_REQUEST;
+    return http_status >= 300 && http_status < 400 ? LLMCOST_E_NOT_FOUND : LLMCOST_E_SERVER; /* a redirect is not followed: the address is wrong */
+}
+
+static int status_group(int32_t http_status)
+{
+    if (http_status == 400 || http_status == 413 || http_status == 422)
+        return BAD;
+    if (http_status >= 401 && http_status <= 403)
+        return REFUSED;
+    if (http_status == 429)
+        return LIMITED;
+    return http_status >= 200 && http_status < 300 ? HIDDEN : 0;
+}
+
+/* ---- reading a body ---- */
+
+static void add_code(llmc_json *json, error_facts *facts)
+{
+    llmc_json_span span;
+    int64_t number;
+    if (llmc_json_peek(json) == LLMC_JSON_STRING) {
+        if (llmc_json_span_string(json, &span) && span.bytes && facts->code_count < ELEMENTS(facts->codes))
+            facts->codes[facts->code_count++] = span;
+    } else if (llmc_json_integer(json, &number) && !facts->number) {
+        facts->number = number;
+    }
+}
+
+static void read_object(llmc_json *json, error_facts *facts, int depth);
+
+static void read_first(llmc_json *json, error_facts *facts, int depth)
+{
+    if (!llmc_json_array(json))
+        return;
+    while (llmc_json_next_item(json)) {
+        if (llmc_json_peek(json) == LLMC_JSON_OBJECT)
+            read_object(json, facts, depth);
+        else
+            llmc_json_skip(json);
+    }
+}
+
+/* Text, or something that holds it. The first message found stays: it is the outermost of its branch. */
+static void read_message(llmc_json *json, error_facts *facts, int depth)
+{
+    llmc_json_span span = { 0 };
+    llmc_json_type type = llmc_json_peek(json);
+    if (type == LLMC_JSON_STRING) {
+        llmc_json_span_string(json, &span);
+        if (!facts->message.bytes)
+            facts->message = span;
+    } else if (depth < DEPTH_MAXIMUM && type == LLMC_JSON_OBJECT) {
+        read_object(json, facts, depth + 1);
+    } else if (depth < DEPTH_MAXIMUM && type == LLMC_JSON_ARRAY) {
+        read_first(json, facts, depth + 1);
+    } else {
+        llmc_json_skip(json);
+    }
+}
+
+static void read_own_number(llmc_json *json, error_facts *facts, int space)
+{
+    int64_t number;
+    if (llmc_json_integer(json, &number) && number) {
+        facts->own_number = number;
+        facts->space = space;
+    }
+}
+
+static void read_text(llmc_json *json, llmc_json_span *out)
+{
+    llmc_json_span span;
+    if (llmc_json_span_string(json, &span) && !out->bytes)
+        *out = span;
+}
+
+static bool key_is_one_of(const llmc_json_key *key, const char *const *names)
+{
+    for (; *names; names++)
+        if (llmc_json_key_is(key, *names))
+            return true;
+    return false;
+}
+
+static void read_object(llmc_json *json, error_facts *facts, int depth)
+{
+    static const char *const messages[] = { "message", "msg", "error", "detail", "error_msg", "status_msg", "Message", "base_resp", "Response", "Error", "errors", "innererror", NULL };
+    static const char *const inner[] = { "metadata", "details", NULL };
+    static const char *const codes[] = { "code", "type", "status", "Code", "error_type", "reason", NULL };
+    static const char *const requests[] = { "request_id", "requestId", "RequestId", NULL };
+    llmc_json_key key;
+    if (!llmc_json_object(json))
+        return;
+    while (llmc_json_next_key(json, &key)) {
+        if (key_is_one_of(&key, messages))
+            read_message(json, facts, depth);
+        else if (key_is_one_of(&key, codes))
+            add_code(json, facts);
+        else if (key_is_one_of(&key, requests))
+            read_text(json, &facts->request_id);
+        else if (llmc_json_key_is(&key, "retryDelay"))
+            read_text(json, &facts->retry_delay);
+        else if (llmc_json_key_is(&key, "status_code"))
+            read_own_number(json, facts, SPACE_MINIMAX);
+        else if (llmc_json_key_is(&key, "error_code"))
+            read_own_number(json, facts, SPACE_QIANFAN);
+        else if (llmc_json_key_is(&key, "reasons")) {
+            facts->has_reasons = true;
+            llmc_json_skip(json);
+        } else if (key_is_one_of(&key, inner) && llmc_json_peek(json) != LLMC_JSON_STRING)
+            read_message(json, facts, depth);
+        else
+            llmc_json_skip(json);
+    }
+}
+
+/* ---- judging ---- */
+
+static bool equals(const char *a, const char *b, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++) {
+        char x = a[i] >= 'A' && a[i] <= 'Z' ? (char)(a[i] | 0x20) : a[i], y = b[i] >= 'A' && b[i] <= 'Z' ? (char)(b[i] | 0x20) : b[i];
+        if (x != y)
+            return false;
+    }
+    return true;
+}
+
+static bool contains(const llmc_json_span *text, const char *part)
+{
+    size_t bytes = strlen(part);
+    for (size_t i = 0; i + bytes <= text->bytes; i++)
+        if (equals(text->text + i, part, bytes))
+            return true;
+    return false;
+}
+
+static bool matches(const llmc_json_span *code, const code_rule *rule)
+{
+    size_t bytes = strlen(rule->code);
+    if (rule->how == PART)
+        return contains(code, rule->code);
+    return (rule->how == PREFIX ? code->bytes >= bytes : code->bytes == bytes) && equals(code->text, rule->code, bytes);
+}
+
+static llmcost_status by_codes(const error_facts *facts, const code_rule *rules, size_t count)
+{
+    for (size_t i = 0; i < facts->code_count; i++)
+        for (size_t j = 0; j < count; j++)
+            if (matches(&facts->codes[i], &rules[j]))
+                return rules[j].status;
+    return LLMCOST_OK;
+}
+
+static llmcost_status by_number(int64_t number, const number_rule *rules, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (rules[i].number == number)
+            return rules[i].status;
+    return LLMCOST_OK;
+}
+
+/* A code that is a number in quotes. */
+static int64_t number_of(const error_facts *facts)
+{
+    for (size_t i = 0; i < facts->code_count; i++) {
+        int64_t number = 0;
+        size_t digits = 0;
+        while (digits < facts->codes[i].bytes && digits < 9 && facts->codes[i].text[digits] >= '0' && facts->codes[i].text[digits] <= '9')
+            number = number * 10 + (facts->codes[i].text[digits++] - '0');
+        if (digits && digits == facts->codes[i].bytes)
+            return number;
+    }
+    return facts->number;
+}
+
+static llmcost_status by_numbers(const error_facts *facts)
+{
+    int64_t number = number_of(facts);
+    llmcost_status status = LLMCOST_OK;
+    if (facts->space == SPACE_MINIMAX)
+        return by_number(facts->own_number, minimax_numbers, ELEMENTS(minimax_numbers));
+    if (facts->space == SPACE_QIANFAN)
+        status = by_number(facts->own_number, qianfan_numbers, ELEMENTS(qianfan_numbers));
+    if (!status)
+        status = by_number(number, zhipu_numbers, ELEMENTS(zhipu_numbers));
+    return status ? status : by_number(number, siliconflow_numbers, ELEMENTS(siliconflow_numbers));
+}
+
+static llmcost_status by_text(const error_facts *facts, int group)
+{
+    for (size_t i = 0; i < ELEMENTS(text_rules); i++)
+        if ((text_rules[i].among & group) && contains(&facts->message, text_rules[i].text))
+            return text_rules[i].status;
+    return LLMCOST_OK;
+}
+
+static llmcost_status judge(const error_facts *facts, int32_t http_status)
+{
+    int32_t effective = http_status;
+    int64_t number = number_of(facts);
+    bool hidden = status_group(http_status) == HIDDEN;
+    if (hidden && number >= 400 && number <= 599)
+        effective = (int32_t)number; /* OpenRouter: the upstream's status */
+    llmcost_status status = by_codes(facts, strong_codes, ELEMENTS(strong_codes));
+    if (!status)
+        status = by_numbers(facts);
+    if (!status && effective == 403 && facts->has_reasons)
+        status = LLMCOST_E_CONTENT_FILTER;
+    if (!status)
+        status = by_text(facts, status_group(effective));
+    if (!status && status_group(effective) == HIDDEN)
+        status = by_codes(facts, weak_codes, ELEMENTS(weak_codes));
+    return status ? status : llmc_status_from_http(effective);
+}
+
+/* ---- telling ---- */
+
+static const char *advice_for(llmcost_status status)
+{
+    static const struct { llmcost_status status; const char *advice; } advices[] = {
+        { LLMCOST_E_AUTH, "check the key of this provider" }, { LLMCOST_E_QUOTA, "add credit or raise the spending limit at the provider" },
+        { LLMCOST_E_PERMISSION, "check what the key may use" }, { LLMCOST_E_NOT_FOUND, "check the model's name and the base URL" },
+        { LLMCOST_E_RATE_LIMITED, "wait, or spread the calls" }, { LLMCOST_E_OVERLOADED, "try again later, or use a fallback" },
+        { LLMCOST_E_CONTEXT_LENGTH, "shorten the prompt, or use a model with a longer context" },
+        { LLMCOST_E_CONTENT_FILTER, "change the prompt" }, { LLMCOST_E_INVALID_REQUEST, "change the request" },
+    };
+    for (size_t i = 0; i < ELEMENTS(advices); i++)
+        if (advices[i].status == status)
+            return advices[i].advice;
+    return "try again later";
+}
+
+/* Decoded and bounded; what decodes to more than the room is cut. */
+static void set_decoded(llmcost_error *error, char **field, const llmc_json_span *span)
+{
+    enum { ROOM = 4000 };
+    llmc_buffer decoded;
+    llmc_json_span bounded = *span;
+    if (!span->bytes)
+        return;
+    if (bounded.bytes > ROOM) {
+        bounded.bytes = ROOM; /* a cut escape decodes to nothing */
+        bounded.bytes = llmc_utf8_cut(bounded.text, span->bytes, ROOM);
+    }
+    llmc_buffer_init(&decoded, &error->allocator, 2 * ROOM);
+    if (!bounded.escaped)
+        llmc_error_set_text(error, field, bounded.text, bounded.bytes);
+    else if (llmc_json_decode(&bounded, &decoded))
+        llmc_error_set_text(error, field, decoded.data, decoded.length);
+    llmc_buffer_free(&decoded);
+}
+
+/* The most telling code: the innermost textual one that a table knows, else the first, else a number. */
+static void set_code(llmcost_error *error, const error_facts *facts)
+{
+    int64_t number = facts->own_number ? facts->own_number : facts->number;
+    for (size_t i = 0; i < facts->code_count; i++) {
+        const error_facts one = { .codes = { facts->codes[i] }, .code_count = 1 };
+        if (by_codes(&one, strong_codes, ELEMENTS(strong_codes))) {
+            set_decoded(error, &error->code, &facts->codes[i]);
+            return;
+        }
+    }
+    if (number) {
+        llmc_buffer text;
+        llmc_buffer_init(&text, &error->allocator, 64);
+        llmc_buffer_add_integer(&text, number);
+        if (llmc_buffer_text(&text))
+            llmc_error_set_text(error, &error->code, text.data, text.length);
+        llmc_buffer_free(&text);
+        return;
+    }
+    for (size_t i = 0; i < facts->code_count; i++) {
+        static const code_rule noise[] = { { "error", LLMCOST_E_SERVER, WHOLE } };
+        if (matches(&facts->codes[i], noise))
+            continue; /* {"type": "error", ...} */
+        set_decoded(error, &error->code, &facts->codes[i]);
+        return;
+    }
+}
+
+/* What a page says about itself: its title; of plain text: the beginning. */
+static llmc_json_span words_of_page(const char *body, size_t bytes)
+{
+    llmc_json_span page = { body, bytes, false };
+    size_t start = 0, end;
+    while (start < bytes && strchr(" \t\r\n", body[start]) && body[start])
+        start++;
+    bool html = start < bytes && body[start] == '<';
+    for (size_t i = start; html && i + 7 <= bytes; i++) {
+        if (!equals(body + i, "<title>", 7))
+            continue;
+        for (end = i + 7; end < bytes && body[end] != '<';)
+            end++;
+        return (llmc_json_span){ body + i + 7, end - i - 7, false };
+    }
+    if (html)
+        return (llmc_json_span){ "an HTML page", strlen("an HTML page"), false };
+    page.text += start;
+    page.bytes -= start;
+    while (page.bytes && strchr(" \t\r\n", page.text[page.bytes - 1]) && page.text[page.bytes - 1])
+        page.bytes--;
+    return page;
+}
+
+static bool retry_delay_ms(const llmc_json_span *span, int64_t *ms);
+
+llmcost_status llmc_decode_error_body(llmcost_error *error, int32_t http_status, const char *body, size_t bytes)
+{
+    error_facts facts = { 0 };
+    llmc_json json;
+    llmc_json_begin(&json, body, bytes);
+    llmc_json_type type = llmc_json_peek(&json);
+    bool is_json = type == LLMC_JSON_OBJECT || type == LLMC_JSON_ARRAY || type == LLMC_JSON_STRING;
+    if (is_json)
+        read_message(&json, &facts, 0);
+    if (!is_json && bytes)
+        facts.message = words_of_page(body, bytes);
+    llmcost_status status = judge(&facts, http_status);
+    set_code(error, &facts);
+    set_decoded(error, &error->provider_message, &facts.message);
+    if (!error->request_id)
+        set_decoded(error, &error->request_id, &facts.request_id);
+    if (error->retry_after_ms < 0)
+        retry_delay_ms(&facts.retry_delay, &error->retry_after_ms);
+    if (!llmcost_status_is_retriable(status))
+        error->retry_after_ms = -1; /* the reset times of limits come with every answer */
+    error->http_status = http_status;
+    const char *words = error->provider_message ? error->provider_message : "it gave no reason";
+    return llmc_error_set(error, status, "%s (HTTP %d%s%s): \"%.400s\"; %s", llmcost_status_text(status), (int)http_status,
+                          error->code ? ", " : "", error->code ? error->code : "", words, advice_for(status));
+}
+
+/* ---- headers ---- */
+
+static const int64_t LONGEST_WAIT_MS = INT64_C(30) * 24 * 3600 * 1000;
+
+static int64_t bounded_wait(double ms)
+{
+    if (!(ms > 0))
+        return 0;
+    return ms < (double)LONGEST_WAIT_MS ? (int64_t)(ms + 0.999) : LONGEST_WAIT_MS;
+}
+
+/* Digits with a fraction, whatever the locale. Returns behind it; NULL: no number. */
+static const char *read_decimal(const char *text, const char *end, double *out)
+{
+    double value = 0, unit = 1;
+    const char *at = text;
+    for (; at < end && *at >= '0' && *at <= '9'; at++)
+        value = value * 10 + (*at - '0');
+    if (at == text)
+        return NULL;
+    if (at < end && *at == '.')
+        for (at++; at < end && *at >= '0' && *at <= '9'; at++)
+            value += (*at - '0') * (unit /= 10);
+    *out = value;
+    return at;
+}
+
+/* "6m0s", "120ms", "1h2m3.5s", "17s"; a bare number is seconds. */
+static bool duration_ms(const char *text, size_t bytes, double *ms)
+{
+    static const struct { const char *name; double ms; } units[] = { { "ms", 1 }, { "us", 0.001 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 }, { "d", 86400000 } };
+    const char *at = text, *end = text + bytes;
+    double sum = 0, value;
+    while (at < end) {
+        at = read_decimal(at, end, &value);
+        if (!at)
+            return false;
+        if (at == end && sum == 0) {
+            *ms = value * 1000;
+            return true;
+        }
+        size_t i = 0;
+        while (i < ELEMENTS(units) && ((size_t)(end - at) < strlen(units[i].name) || memcmp(at, units[i].name, strlen(units[i].name)) != 0))
+            i++;
+        if (i == ELEMENTS(units))
+            return false;
+        sum += value * units[i].ms;
+        at += strlen(units[i].name);
+    }
+    *ms = sum;
+    return bytes > 0;
+}
+
+static bool retry_delay_ms(const llmc_json_span *span, int64_t *out)
+{
+    double ms;
+    if (!span->bytes || !duration_ms(span->text, span->bytes, &ms))
+        return false;
+    *out = bounded_wait(ms);
+    return true;
+}
+
+static bool two_digits(const char *text, int *out)
+{
+    if (text[0] < '0' || text[0] > '9' || text[1] < '0' || text[1] > '9')
+        return false;
+    *out = (text[0] - '0') * 10 + text[1] - '0';
+    return true;
+}
+
+static bool clock_seconds(const char *text, int64_t *seconds)
+{
+    int hour, minute, second;
+    if (!two_digits(text, &hour) || text[2] != ':' || !two_digits(text + 3, &minute) || text[5] != ':' || !two_digits(text + 6, &second))
+        return false;
+    *seconds = hour * 3600 + minute * 60 + second;
+    return true;
+}
+
+/* "Sun, 06 Nov 1994 08:49:37 GMT". */
+static bool http_date_ms(const char *text, int64_t *ms)
+{
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    int day, century, year;
+    int64_t seconds;
+    if (strlen(text) < 29 || memcmp(text + 3, ", ", 2) != 0 || !two_digits(text + 5, &day) || !two_digits(text + 12, &century) ||
+        !two_digits(text + 14, &year) || !clock_seconds(text + 17, &seconds))
+        return false;
+    for (int month = 0; month < 12; month++)
+        if (!memcmp(months + 3 * month, text + 8, 3)) {
+            *ms = (llmc_days_from_civil(century * 100 + year, month + 1, day) * 86400 + seconds) * 1000;
+            return true;
+        }
+    return false;
+}
+
+/* "2026-11-21T10:00:30Z", with any offset. */
+static bool rfc3339_ms(const char *text, int64_t *ms)
+{
+    int century, year, month, day, hours = 0, minutes = 0;
+    int64_t seconds;
+    if (strlen(text) < 20 || !two_digits(text, &century) || !two_digits(text + 2, &year) || text[4] != '-' || !two_digits(text + 5, &month) ||
+        text[7] != '-' || !two_digits(text + 8, &day) || (text[10] != 'T' && text[10] != ' ') || !clock_seconds(text + 11, &seconds))
+        return false;
+    if (month < 1 || month > 12)
+        return false;
+    const char *zone = text + 19;
+    if (*zone == '.')
+        for (zone++; *zone >= '0' && *zone <= '9';)
+            zone++;
+    int64_t sign = *zone == '+' ? 1 : *zone == '-' ? -1 : 0;
+    if (sign && (!two_digits(zone + 1, &hours) || zone[3] != ':' || !two_digits(zone + 4, &minutes)))
+        return false;
+    *ms = (llmc_days_from_civil(century * 100 + year, month, day) * 86400 + seconds - sign * (hours * 3600 + minutes * 60)) * 1000;
+    return true;
+}
+
+static bool plain_number(const char *value, double *out)
+{
+    const char *end = value + strlen(value);
+    return read_decimal(value, end, out) == end;
+}
+
+static bool milliseconds(const char *value, int64_t wall_ms, int64_t *out)
+{
+    double ms;
+    (void)wall_ms;
+    if (!plain_number(value, &ms))
+        return false;
+    *out = bounded_wait(ms);
+    return true;
+}
+
+static bool seconds_or_date(const char *value, int64_t wall_ms, int64_t *out)
+{
+    double seconds;
+    int64_t instant;
+    if (plain_number(value, &seconds)) {
+        *out = bounded_wait(seconds * 1000);
+        return true;
+    }
+    if (!http_date_ms(value, &instant))
+        return false;
+    *out = bounded_wait((double)(instant - wall_ms));
+    return true;
+}
+
+/* A duration, a date, or the instant in seconds or milliseconds since 1970. */
+static bool reset_time(const char *value, int64_t wall_ms, int64_t *out)
+{
+    double number, ms;
+    int64_t instant;
+    if (plain_number(value, &number) && number >= 1e9) {
+        *out = bounded_wait((number >= 1e11 ? number : number * 1000) - (double)wall_ms);
+        return true;
+    }
+    if (duration_ms(value, strlen(value), &ms)) {
+        *out = bounded_wait(ms);
+        return true;
+    }
+    if (!rfc3339_ms(value, &instant))
+        return false;
+    *out = bounded_wait((double)(instant - wall_ms));
+    return true;
+}
+
+static bool begins_ignoring_case(const char *text, const char *prefix)
+{
+    return strlen(text) >= strlen(prefix) && equals(text, prefix, strlen(prefix));
+}
+
+static bool is_reset(const char *name)
+{
+    size_t bytes = strlen(name);
+    if (begins_ignoring_case(name, "x-ratelimit-reset"))
+        return true;
+    return begins_ignoring_case(name, "anthropic-ratelimit-") && bytes > 6 && equals(name + bytes - 6, "-reset", 6);
+}
+
+/* Of several reset times the nearest counts: which limit was hit is not told. */
+static void take_wait(llmcost_error *error, uint32_t *rank, uint32_t new_rank, int64_t ms)
+{
+    if (new_rank < *rank || (new_rank == *rank && error->retry_after_ms >= 0 && error->retry_after_ms <= ms))
+        return;
+    *rank = new_rank;
+    error->retry_after_ms = ms;
+}
+
+static bool is_request_id(const char *name)
+{
+    static const char *const names[] = { "x-request-id", "request-id", "x-amzn-requestid", "apim-request-id", "x-ms-request-id", "x-generation-id", "x-zai-request-id", "x-ds-trace-id", "mistral-correlation-id" };
+    for (size_t i = 0; i < ELEMENTS(names); i++)
+        if (llmc_text_equal_ignoring_case(names[i], name))
+            return true;
+    return false;
+}
+
+void llmc_decode_error_header(llmcost_error *error, uint32_t *rank, const char *name, const char *value, int64_t wall_ms)
+{
+    enum { RESET = 1, RETRY_AFTER = 2, RETRY_AFTER_MS = 3 };
+    int64_t ms;
+    if (llmc_text_equal_ignoring_case(name, "retry-after-ms")) {
+        if (milliseconds(value, wall_ms, &ms))
+            take_wait(error, rank, RETRY_AFTER_MS, ms);
+    } else if (llmc_text_equal_ignoring_case(name, "retry-after")) {
+        if (seconds_or_date(value, wall_ms, &ms))
+            take_wait(error, rank, RETRY_AFTER, ms);
+    } else if (is_reset(name)) {
+        if (reset_time(value, wall_ms, &ms))
+            take_wait(error, rank, RESET, ms);
+    } else if (is_request_id(name) && !error->request_id) {
+        llmc_error_set_text(error, &error->request_id, value, strlen(value));
+    }
+}

@@ -1,0 +1,821 @@
+/*
+ * Answers in the OpenAI chat-completions dialect, whole or as a stream of chunks: both have the same shape, but for
+ * "message" and "delta". Members come in any order, so what depends on another member waits for the end of its object:
+ * choices until id and model are known, a delta until its index is, the finish reason until the tool calls are.
+ *
+ * Usage is read wherever some host puts it (the last chunk, every chunk, x_groq, inside a choice); a later figure
+ * replaces an earlier one. Left out on purpose: audio output, reasoning_details, log-probabilities of the older shape.
+ */
+#include "provider/openai_codec.h"
+
+#include "base/text.h"
+#include "provider/decoding.h"
+#include "provider/presets.h"
+
+#include <stdio.h>
+
+typedef struct openai_call {
+    int64_t wire_index;
+    uint64_t id_hash;        /* 0: no id came yet */
+    llmc_buffer id;          /* only while the name has not come */
+    llmc_utf8_joiner joiner;
+    bool announced;
+} openai_call;
+
+typedef struct openai_choice {
+    llmc_utf8_joiner text, reasoning, refusal;
+    openai_call *calls;
+    size_t call_count, call_capacity;
+    bool seen, finished;
+} openai_choice;
+
+typedef struct openai_state {
+    llmc_buffer id, model;
+    bool introduced;
+    bool finish_came;
+    bool byok;               /* the stated cost is a fee only */
+    openai_choice *choices;
+    size_t choice_count, choice_capacity;
+    llmc_usage_counts counts;
+    uint64_t extra_hash[2];  /* citations, search_results: last sent */
+} openai_state;
+
+static openai_state *state_of(llmc_decoder *decoder)
+{
+    return decoder->state;
+}
+
+static llmcost_status no_memory(llmc_decoder *decoder)
+{
+    return llmc_error_set(decoder->error, LLMCOST_E_MEMORY, "no memory for the answer");
+}
+
+static uint64_t hash_of(const char *text, size_t bytes)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < bytes; i++)
+        hash = (hash ^ (unsigned char)text[i]) * UINT64_C(0x100000001b3);
+    return hash ? hash : 1;
+}
+
+/* ---- usage ---- */
+
+typedef struct count_member {
+    const char *name;
+    size_t offset;
+} count_member;
+
+#define COUNT(name, field) { name, offsetof(llmc_usage_counts, field) }
+
+static bool read_member(llmc_json *json, const llmc_json_key *key, llmc_usage_counts *counts, const count_member *members, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!llmc_json_key_is(key, members[i].name))
+            continue;
+        llmc_usage_read_count(json, (int64_t *)(void *)((char *)counts + members[i].offset));
+        return true;
+    }
+    return false;
+}
+
+static void read_details(llmc_json *json, llmc_usage_counts *counts, const count_member *members, size_t count)
+{
+    llmc_json_key key;
+    if (!llmc_json_object(json))
+        return;
+    while (llmc_json_next_key(json, &key)) {
+        if (read_member(json, &key, counts, members, count))
+            continue;
+        if (llmc_json_key_is(&key, "cache_creation")) {
+            static const count_member lives[] = { COUNT("ephemeral_5m_input_tokens", written_5m), COUNT("ephemeral_1h_input_tokens", written_1h) };
+            read_details(json, counts, lives, 2);
+            continue;
+        }
+        llmc_json_skip(json);
+    }
+}
+
+/* The amount itself, or an object with the amount in it. */
+static void read_cost(llmc_json *json, llmc_usage_counts *counts)
+{
+    llmc_json_key key;
+    if (llmc_json_peek(json) != LLMC_JSON_OBJECT) {
+        llmc_usage_read_cost(json, &counts->stated_cost_pico);
+        return;
+    }
+    llmc_json_object(json);
+    while (llmc_json_next_key(json, &key)) {
+        if (llmc_json_key_is(&key, "total_cost"))
+            llmc_usage_read_cost(json, &counts->stated_cost_pico);
+        else
+            llmc_json_skip(json);
+    }
+}
+
+static void read_ticks(llmc_json *json, llmc_usage_counts *counts)
+{
+    int64_t ticks;
+    if (llmc_json_integer(json, &ticks) && ticks >= 0 && ticks <= INT64_MAX / 100)
+        counts->stated_cost_pico = ticks * 100; /* 1e10 ticks to the dollar */
+}
+
+static void read_usage(llmc_json *json, openai_state *state)
+{
+    static const count_member totals[] = {
+        COUNT("prompt_tokens", prompt), COUNT("completion_tokens", completion), COUNT("total_tokens", total),
+        COUNT("prompt_cache_hit_tokens", cached), COUNT("prompt_cache_miss_tokens", missed), /* DeepSeek */
+        COUNT("cached_tokens", cached),      /* Moonshot */
+        COUNT("num_cached_tokens", cached),  /* Mistral */
+        COUNT("reasoning_tokens", reasoning) /* Perplexity */
+    };
+    static const count_member prompt_details[] = {
+        COUNT("cached_tokens", cached), COUNT("audio_tokens", audio_in),
+        COUNT("cache_write_tokens", written_30m),      /* OpenAI, OpenRouter */
+        COUNT("cache_creation_input_tokens", written), /* Qwen */
+    };
+    static const count_member completion_details[] = { COUNT("reasoning_tokens", reasoning), COUNT("audio_tokens", audio_out) };
+    llmc_usage_counts *counts = &state->counts;
+    llmc_json_key key;
+    if (!llmc_json_object(json))
+        return;
+    while (llmc_json_next_key(json, &key)) {
+        if (read_member(json, &key, counts, totals, sizeof totals / sizeof totals[0]))
+            continue;
+        if (llmc_json_key_is(&key, "prompt_tokens_details") || llmc_json_key_is(&key, "prompt_token_details"))
+            read_details(json, counts, prompt_details, sizeof prompt_details / sizeof prompt_details[0]);
+        else if (llmc_json_key_is(&key, "completion_tokens_details"))
+            read_details(json, counts, completion_details, sizeof completion_details / sizeof completion_details[0]);
+        else if (llmc_json_key_is(&key, "cost") || llmc_json_key_is(&key, "estimated_cost"))
+            read_cost(json, counts);
+        else if (llmc_json_key_is(&key, "cost_in_usd_ticks"))
+            read_ticks(json, counts);
+        else if (llmc_json_key_is(&key, "service_tier"))
+            llmc_usage_read_tier(json, counts);
+        else if (llmc_json_key_is(&key, "is_byok"))
+            llmc_json_bool(json, &state->byok);
+        else
+            llmc_json_skip(json);
+    }
+    if (state->byok)
+        counts->stated_cost_pico = -1;
+}
+
+/* ---- choices and tool calls ---- */
+
+static llmcost_status choice_at(llmc_decoder *decoder, int64_t index, openai_choice **out)
+{
+    openai_state *state = state_of(decoder);
+    if (index < 0 || index >= LLMC_CHOICES_MAXIMUM)
+        return llmc_decoder_malformed(decoder, NULL, "a choice with an impossible index");
+    if ((size_t)index >= state->choice_count) {
+        void *items = state->choices;
+        if (!llmc_grow(decoder->allocator, &items, &state->choice_capacity, (size_t)index + 1, sizeof(openai_choice)))
+            return no_memory(decoder);
+        state->choices = items;
+        memset(state->choices + state->choice_count, 0, ((size_t)index + 1 - state->choice_count) * sizeof(openai_choice));
+        state->choice_count = (size_t)index + 1;
+    }
+    *out = &state->choices[index];
+    (*out)->seen = true;
+    return LLMCOST_OK;
+}
+
+/* One entry of tool_calls as it stands in the input. */
+typedef struct wire_call {
+    int64_t index; /* -1: none told */
+    llmc_json_span id, name, arguments, raw_arguments;
+} wire_call;
+
+static bool is_same_call(const openai_call *call, const wire_call *wire, uint64_t id_hash)
+{
+    bool other_id = id_hash && call->id_hash && id_hash != call->id_hash;
+    if (other_id)
+        return false;
+    return wire->index < 0 ? id_hash == 0 || id_hash == call->id_hash : wire->index == call->wire_index;
+}
+
+/* By index and id, latest first: some servers send no index, others the same one for every call of a turn. */
+static llmcost_status call_of(llmc_decoder *decoder, openai_choice *choice, const wire_call *wire, uint32_t *ordinal)
+{
+    uint64_t id_hash = wire->id.bytes ? hash_of(wire->id.text, wire->id.bytes) : 0;
+    if (wire->index >= LLMC_TOOL_CALLS_MAXIMUM || choice->call_count >= LLMC_TOOL_CALLS_MAXIMUM)
+        return llmc_decoder_malformed(decoder, NULL, "more tool calls than anybody makes");
+    for (size_t i = choice->call_count; i-- > 0;) {
+        if (!is_same_call(&choice->calls[i], wire, id_hash))
+            continue;
+        if (id_hash)
+            choice->calls[i].id_hash = id_hash;
+        *ordinal = (uint32_t)i;
+        return LLMCOST_OK;
+    }
+    void *items = choice->calls;
+    if (!llmc_grow(decoder->allocator, &items, &choice->call_capacity, choice->call_count + 1, sizeof(openai_call)))
+        return no_memory(decoder);
+    choice->calls = items;
+    choice->calls[choice->call_count] = (openai_call){ .wire_index = wire->index, .id_hash = id_hash };
+    llmc_buffer_init(&choice->calls[choice->call_count].id, decoder->allocator, 1 << 16);
+    *ordinal = (uint32_t)choice->call_count++;
+    return LLMCOST_OK;
+}
+
+/* A call without an id gets one, for its result must name it. */
+static llmcost_status announce(llmc_decoder *decoder, openai_call *call, uint32_t choice, uint32_t ordinal, const llmc_json_span *name)
+{
+    llmc_buffer *scratch = &decoder->scratch;
+    char made_up[40];
+    snprintf(made_up, sizeof made_up, "call_%u_%u", choice, ordinal);
+    const char *id = call->id.length ? llmc_buffer_text(&call->id) : made_up;
+    llmc_buffer_clear(scratch);
+    llmc_buffer_reserve(scratch, name->bytes + LLMC_JOINER_LEAD);
+    llmc_buffer_add(scratch, "    ", LLMC_JOINER_LEAD);
+    llmc_decode_member(name, scratch);
+    if (!id || !llmc_buffer_reserve(scratch, LLMC_JOINER_LEAD))
+        return no_memory(decoder);
+    llmc_utf8_joiner joiner = { 0 };
+    size_t bytes = scratch->length - LLMC_JOINER_LEAD;
+    char *text = llmc_utf8_join(&joiner, scratch->data + LLMC_JOINER_LEAD, &bytes);
+    bytes += llmc_utf8_join_end(&joiner, text + bytes);
+    text[bytes] = '\0';
+    call->announced = true;
+    llmcost_status status = llmc_decoder_emit(decoder, &(llmcost_event){ .kind = LLMCOST_EVENT_TOOL_CALL, .choice = choice, .tool_index = ordinal,
+                                                                         .tool_id = id, .tool_name = text });
+    llmc_buffer_free(&call->id);
+    return status;
+}
+
+static llmcost_status take_call(llmc_decoder *decoder, openai_choice *choice, uint32_t index, const wire_call *wire)
+{
+    uint32_t ordinal = 0;
+    llmcost_status status = call_of(decoder, choice, wire, &ordinal);
+    if (status)
+        return status;
+    openai_call *call = &choice->calls[ordinal];
+    if (!call->announced && wire->id.bytes && !call->id.length && (!llmc_decode_member(&wire->id, &call->id)))
+        return no_memory(decoder);
+    bool has_arguments = wire->arguments.bytes || wire->raw_arguments.bytes;
+    if (!call->announced && (wire->name.bytes || has_arguments))
+        status = announce(decoder, call, index, ordinal, &wire->name);
+    if (!status && wire->arguments.bytes)
+        status = llmc_decoder_emit_text(decoder, LLMCOST_EVENT_TOOL_ARGUMENTS, index, ordinal, &wire->arguments, &call->joiner);
+    if (!status && wire->raw_arguments.bytes)
+        status = llmc_decoder_emit_raw(decoder, LLMCOST_EVENT_TOOL_ARGUMENTS, index, ordinal, NULL, &wire->raw_arguments);
+    return status;
+}
+
+static void read_function(llmc_json *json, wire_call *wire)
+{
+    llmc_json_key key;
+    if (!llmc_json_object(json))
+        return;
+    while (llmc_json_next_key(json, &key)) {
+        if (llmc_json_key_is(&key, "name"))
+            llmc_json_span_string(json, &wire->name);
+        else if (!llmc_json_key_is(&key, "arguments"))
+            llmc_json_skip(json);
+        else if (llmc_json_peek(json) == LLMC_JSON_OBJECT)
+            llmc_json_raw(json, &wire->raw_arguments); /* some imitators do not wrap it into a string */
+        else
+            llmc_json_span_string(json, &wire->arguments);
+    }
+}
+
+static llmcost_status decode_tool_calls(llmc_decoder *decoder, llmc_json *json, openai_choice *choice, uint32_t index)
+{
+    llmc_json_key key;
+    if (!llmc_json_array(json))
+        return LLMCOST_OK;
+    while (llmc_json_next_item(json)) {
+        wire_call wire = { .index = -1 };
+        if (!llmc_json_object(json))
+            continue;
+        while (llmc_json_next_key(json, &key)) {
+            if (llmc_json_key_is(&key, "index"))
+                llmc_json_integer(json, &wire.index);
+            else if (llmc_json_key_is(&key, "id"))
+                llmc_json_span_string(json, &wire.id);
+            else if (llmc_json_key_is(&key, "function"))
+                read_function(json, &wire);
+            else
+                llmc_json_skip(json);
+        }
+        if (json->failure)
+            break;
+        llmcost_status status = take_call(decoder, choice, index, &wire);
+        if (status)
+            return status;
+    }
+    return LLMCOST_OK;
+}
+
+/* The shape before tool_calls: at most one, without an id. */
+static llmcost_status decode_function_call(llmc_decoder *decoder, llmc_json *json, openai_choice *choice, uint32_t index)
+{
+    wire_call wire = { .index = 0 };
+    if (llmc_json_peek(json) != LLMC_JSON_OBJECT) {
+        llmc_json_skip(json);
+        return LLMCOST_OK;
+    }
+    read_function(json, &wire);
+    return json->failure ? LLMCOST_OK : take_call(decoder, choice, index, &wire);
+}
+
+/* ---- text ---- */
+
+static llmcost_status decode_text(llmc_decoder *decoder, llmc_json *json, int kind, uint32_t index, llmc_utf8_joiner *joiner)
+{
+    llmc_json_span span;
+    if (!llmc_json_span_string(json, &span) || span.bytes == 0)
+        return LLMCOST_OK;
+    return llmc_decoder_emit_text(decoder, kind, index, 0, &span, joiner);
+}
+
+/* Mistral: [{type:text,text}, {type:thinking,thinking:[{type:text,text}]}]. */
+static llmcost_status decode_pieces(llmc_decoder *decoder, llmc_json *json, int kind, openai_choice *choice, uint32_t index)
+{
+    llmc_utf8_joiner *joiner = kind == LLMCOST_EVENT_TEXT ? &choice->text : &choice->reasoning;
+    llmcost_status status = LLMCOST_OK;
+    llmc_json_key key;
+    if (!llmc_json_array(json))
+        return decode_text(decoder, json, kind, index, joiner);
+    while (!status && llmc_json_next_item(json)) {
+        if (!llmc_json_object(json))
+            continue;
+        while (!status && llmc_json_next_key(json, &key)) {
+            if (llmc_json_key_is(&key, "text"))
+                status = decode_text(decoder, json, kind, index, joiner);
+            else if (llmc_json_key_is(&key, "thinking") && kind == LLMCOST_EVENT_TEXT && llmc_json_peek(json) == LLMC_JSON_ARRAY)
+                status = decode_pieces(decoder, json, LLMCOST_EVENT_REASONING, choice, index);
+            else if (llmc_json_key_is(&key, "thinking"))
+                status = decode_text(decoder, json, LLMCOST_EVENT_REASONING, index, &choice->reasoning);
+            else
+                llmc_json_skip(json);
+        }
+    }
+    return status;
+}
+
+static llmcost_status decode_content(llmc_decoder *decoder, llmc_json *json, openai_choice *choice, uint32_t index)
+{
+    if (llmc_json_peek(json) == LLMC_JSON_ARRAY)
+        return decode_pieces(decoder, json, LLMCOST_EVENT_TEXT, choice, index);
+    return decode_text(decoder, json, LLMCOST_EVENT_TEXT, index, &choice->text);
+}
+
+static llmcost_status decode_extra(llmc_decoder *decoder, llmc_json *json, uint32_t index, const char *name)
+{
+    llmc_json_span raw;
+    llmc_json_type type = llmc_json_peek(json);
+    if (!llmc_json_raw(json, &raw) || type != LLMC_JSON_ARRAY || raw.bytes <= 2)
+        return LLMCOST_OK;
+    return llmc_decoder_emit_raw(decoder, LLMC_EVENT_EXTRA, index, 0, name, &raw);
+}
+
+/* A message, or the delta of one. */
+static llmcost_status decode_message(llmc_decoder *decoder, llmc_json *json, openai_choice *choice, uint32_t index)
+{
+    llmc_json_key key;
+    bool reasoned = false; /* some hosts say the same under two names */
+    llmcost_status status = LLMCOST_OK;
+    if (!llmc_json_object(json))
+        return LLMCOST_OK;
+    while (!status && llmc_json_next_key(json, &key)) {
+        if (llmc_json_key_is(&key, "content")) {
+            status = decode_content(decoder, json, choice, index);
+        } else if (llmc_json_key_is(&key, "reasoning_content") || llmc_json_key_is(&key, "reasoning")) {
+            if (reasoned || llmc_json_peek(json) != LLMC_JSON_STRING) {
+                llmc_json_skip(json);
+                continue;
+            }
+            llmc_json_span span = { 0 };
+            llmc_json_span_string(json, &span);
+            reasoned = span.bytes > 0;
+            if (reasoned)
+                status = llmc_decoder_emit_text(decoder, LLMCOST_EVENT_REASONING, index, 0, &span, &choice->reasoning);
+        } else if (llmc_json_key_is(&key, "refusal")) {
+            status = decode_text(decoder, json, LLMCOST_EVENT_REFUSAL, index, &choice->refusal);
+        } else if (llmc_json_key_is(&key, "tool_calls")) {
+            status = decode_tool_calls(decoder, json, choice, index);
+        } else if (llmc_json_key_is(&key, "function_call")) {
+            status = decode_function_call(decoder, json, choice, index);
+        } else if (llmc_json_key_is(&key, "annotations")) {
+            status = decode_extra(decoder, json, index, "annotations");
+        } else {
+            llmc_json_skip(json);
+        }
+    }
+    return status;
+}
+
+static llmcost_status decode_logprobs(llmc_decoder *decoder, llmc_json *json, uint32_t index)
+{
+    llmc_json_key key;
+    llmc_json_span raw = { 0 };
+    if (!llmc_json_object(json))
+        return LLMCOST_OK;
+    while (llmc_json_next_key(json, &key)) {
+        if (llmc_json_key_is(&key, "content") && llmc_json_peek(json) == LLMC_JSON_ARRAY)
+            llmc_json_raw(json, &raw);
+        else
+            llmc_json_skip(json);
+    }
+    return raw.bytes > 2 ? llmc_decoder_emit_raw(decoder, LLMC_EVENT_LOGPROBS, index, 0, NULL, &raw) : LLMCOST_OK;
+}
+
+/* ---- the end of a choice ---- */
+
+static llmcost_finish finish_of(const char *word)
+{
+    static const struct { const char *word; llmcost_finish finish; } words[] = {
+        { "stop", LLMCOST_FINISH_STOP }, { "length", LLMCOST_FINISH_LENGTH }, { "tool_calls", LLMCOST_FINISH_TOOL_CALLS },
+        { "function_call", LLMCOST_FINISH_TOOL_CALLS }, { "content_filter", LLMCOST_FINISH_CONTENT_FILTER },
+        { "model_length", LLMCOST_FINISH_LENGTH }, { "sensitive", LLMCOST_FINISH_CONTENT_FILTER },
+        { "model_context_window_exceeded", LLMCOST_FINISH_CONTEXT_LENGTH }, { "insufficient_system_resource", LLMCOST_FINISH_ERROR },
+        { "error", LLMCOST_FINISH_ERROR }, { "network_error", LLMCOST_FINISH_ERROR }, { "eos", LLMCOST_FINISH_STOP },
+    };
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (!strcmp(words[i].word, word))
+            return words[i].finish;
+    return LLMCOST_FINISH_STOP;
+}
+
+static llmcost_status flush_choice(llmc_decoder *decoder, openai_choice *choice, uint32_t index)
+{
+    const llmc_json_span no_name = { "", 0, false };
+    llmcost_status status = llmc_decoder_flush_text(decoder, LLMCOST_EVENT_REASONING, index, 0, &choice->reasoning);
+    if (!status)
+        status = llmc_decoder_flush_text(decoder, LLMCOST_EVENT_TEXT, index, 0, &choice->text);
+    if (!status)
+        status = llmc_decoder_flush_text(decoder, LLMCOST_EVENT_REFUSAL, index, 0, &choice->refusal);
+    for (uint32_t i = 0; !status && i < choice->call_count; i++) {
+        if (!choice->calls[i].announced)
+            status = announce(decoder, &choice->calls[i], index, i, &no_name);
+        if (!status)
+            status = llmc_decoder_flush_text(decoder, LLMCOST_EVENT_TOOL_ARGUMENTS, index, i, &choice->calls[i].joiner);
+    }
+    return status;
+}
+
+static llmcost_status finish_choice(llmc_decoder *decoder, openai_choice *choice, uint32_t index, const char *word)
+{
+    if (choice->finished)
+        return LLMCOST_OK;
+    llmcost_status status = flush_choice(decoder, choice, index);
+    if (status)
+        return status;
+    llmcost_finish finish = finish_of(word);
+    if (finish == LLMCOST_FINISH_STOP && choice->call_count)
+        finish = LLMCOST_FINISH_TOOL_CALLS;
+    choice->finished = true;
+    state_of(decoder)->finish_came = true;
+    return llmc_decoder_emit(decoder, &(llmcost_event){ .kind = LLMCOST_EVENT_FINISH, .choice = index, .finish = finish, .finish_raw = word });
+}
+
+static llmcost_status finish_by_span(llmc_decoder *decoder, openai_choice *choice, uint32_t index, const llmc_json_span *span)
+{
+    char word[64];
+    llmc_buffer_clear(&decoder->scratch);
+    if (!llmc_decode_member(span, &decoder->scratch))
+        return no_memory(decoder);
+    size_t bytes = decoder->scratch.length < sizeof word ? decoder->scratch.length : sizeof word - 1;
+    if (bytes)
+        memcpy(word, decoder->scratch.data, bytes);
+    word[bytes] = '\0';
+    llmc_utf8_sanitize(word);
+    return finish_choice(decoder, choice, index, word);
+}
+
+/* What of a choice waits for its end. */
+typedef struct openai_rest {
+    llmc_json_span content, finish, logprobs;
+    bool content_done;
+} openai_rest;
+
+/* A stream's choice has a delta, a whole answer's a message. Perplexity sends both: the other one is a repetition. */
+static llmcost_status decode_choice_member(llmc_decoder *decoder, llmc_json *json, const llmc_json_key *key, int64_t *index, openai_choice **choice, openai_rest *rest)
+{
+    bool delta = llmc_json_key_is(key, "delta");
+    if (llmc_json_key_is(key, "index")) {
+        llmc_json_integer(json, index);
+        return choice_at(decoder, *index, choice);
+    }
+    if (delta || llmc_json_key_is(key, "message")) {
+        bool usual = delta == decoder->stream && llmc_json_peek(json) == LLMC_JSON_OBJECT;
+        if (usual && *choice) {
+            rest->content_done = true;
+            return decode_message(decoder, json, *choice, (uint32_t)*index);
+        }
+        if (usual || !rest->content.bytes)
+            llmc_json_raw(json, &rest->content);
+        else
+            llmc_json_skip(json);
+    } else if (llmc_json_key_is(key, "finish_reason")) {
+        llmc_json_span_string(json, &rest->finish);
+    } else if (llmc_json_key_is(key, "logprobs")) {
+        llmc_json_raw(json, &rest->logprobs);
+    } else if (llmc_json_key_is(key, "usage")) {
+        read_usage(json, state_of(decoder));
+    } else {
+        llmc_json_skip(json);
+    }
+    return LLMCOST_OK;
+}
+
+/* One choice. Its content is read in place when the index came before it, else at the end. */
+static llmcost_status decode_choice(llmc_decoder *decoder, llmc_json *json, int64_t index)
+{
+    llmc_json_key key;
+    llmc_json inner;
+    openai_rest rest = { 0 };
+    openai_choice *choice = NULL;
+    llmcost_status status = LLMCOST_OK;
+    while (!status && llmc_json_next_key(json, &key))
+        status = decode_choice_member(decoder, json, &key, &index, &choice, &rest);
+    if (status || json->failure)
+        return status;
+    if (!choice)
+        status = choice_at(decoder, index, &choice);
+    if (!status && rest.content.bytes && !rest.content_done) {
+        llmc_json_begin(&inner, rest.content.text, rest.content.bytes);
+        status = decode_message(decoder, &inner, choice, (uint32_t)index);
+    }
+    if (!status && rest.logprobs.bytes) {
+        llmc_json_begin(&inner, rest.logprobs.text, rest.logprobs.bytes);
+        status = decode_logprobs(decoder, &inner, (uint32_t)index);
+    }
+    return status || !rest.finish.bytes ? status : finish_by_span(decoder, choice, (uint32_t)index, &rest.finish);
+}
+
+static llmcost_status decode_choices(llmc_decoder *decoder, llmc_json *json)
+{
+    llmcost_status status = LLMCOST_OK;
+    if (!llmc_json_array(json))
+        return LLMCOST_OK;
+    for (int64_t ordinal = 0; !status && llmc_json_next_item(json); ordinal++)
+        if (llmc_json_object(json))
+            status = decode_choice(decoder, json, ordinal);
+    return status;
+}
+
+/* ---- chunks ---- */
+
+/* META is the first event; a first chunk without a model (Azure's) does not make one. */
+static llmcost_status introduce(llmc_decoder *decoder, bool now)
+{
+    openai_state *state = state_of(decoder);
+    if (state->introduced || (!now && !state->model.length))
+        return LLMCOST_OK;
+    const char *id = llmc_buffer_text(&state->id), *model = llmc_buffer_text(&state->model);
+    if (!id || !model)
+        return no_memory(decoder);
+    llmc_utf8_sanitize(state->id.data);
+    llmc_utf8_sanitize(state->model.data);
+    state->introduced = true;
+    return llmc_decoder_emit(decoder, &(llmcost_event){ .kind = LLMC_EVENT_META, .text = id, .bytes = state->id.length, .tool_name = model });
+}
+
+static void read_identity(llmc_json *json, llmc_buffer *out)
+{
+    if (out->length)
+        llmc_json_skip(json);
+    else
+        llmc_json_string(json, out);
+}
+
+/* Perplexity repeats its sources in every chunk: told when they change. */
+static llmcost_status tell_sources(llmc_decoder *decoder, const llmc_json_span *raw, const char *name, uint64_t *told)
+{
+    if (raw->bytes <= 2 || *told == hash_of(raw->text, raw->bytes))
+        return LLMCOST_OK;
+    *told = hash_of(raw->text, raw->bytes);
+    return llmc_decoder_emit_raw(decoder, LLMC_EVENT_EXTRA, 0, 0, name, raw);
+}
+
+static bool is_failure(llmc_json *json)
+{
+    llmc_json ahead = *json;
+    llmc_json_span raw = { 0 };
+    llmc_json_type type = llmc_json_peek(json);
+    llmc_json_raw(&ahead, &raw);
+    return type == LLMC_JSON_OBJECT ? raw.bytes > 2 : type == LLMC_JSON_STRING && raw.bytes > 2;
+}
+
+/* MiniMax: {"base_resp": {"status_code": 1008, ...}} with HTTP 200. */
+static bool read_base_resp(llmc_json *json)
+{
+    llmc_json_key key;
+    int64_t code = 0;
+    if (!llmc_json_object(json))
+        return false;
+    while (llmc_json_next_key(json, &key)) {
+        if (llmc_json_key_is(&key, "status_code"))
+            llmc_json_integer(json, &code);
+        else
+            llmc_json_skip(json);
+    }
+    return code != 0;
+}
+
+/* {"usage": ..., "error": ...} under x_groq. */
+static bool read_x_groq(llmc_json *json, openai_state *state)
+{
+    llmc_json_key key;
+    bool failed = false;
+    if (!llmc_json_object(json))
+        return false;
+    while (llmc_json_next_key(json, &key)) {
+        if (llmc_json_key_is(&key, "usage")) {
+            read_usage(json, state);
+            continue;
+        }
+        if (llmc_json_key_is(&key, "error"))
+            failed = is_failure(json) || failed;
+        llmc_json_skip(json);
+    }
+    return failed;
+}
+
+/* What waits for the end of a chunk. */
+typedef struct openai_chunk {
+    llmc_json_span choices; /* only while the model is not known */
+    llmc_json_span citations, search_results;
+    bool has_choices, failed;
+} openai_chunk;
+
+static void read_array(llmc_json *json, llmc_json_span *out)
+{
+    if (llmc_json_peek(json) == LLMC_JSON_ARRAY)
+        llmc_json_raw(json, out);
+    else
+        llmc_json_skip(json);
+}
+
+static llmcost_status decode_member(llmc_decoder *decoder, llmc_json *json, const llmc_json_key *key, openai_chunk *chunk)
+{
+    openai_state *state = state_of(decoder);
+    if (llmc_json_key_is(key, "choices")) {
+        chunk->has_choices = chunk->has_choices || llmc_json_peek(json) == LLMC_JSON_ARRAY;
+        if (state->introduced)
+            return decode_choices(decoder, json);
+        read_array(json, &chunk->choices);
+    } else if (llmc_json_key_is(key, "id")) {
+        read_identity(json, &state->id);
+    } else if (llmc_json_key_is(key, "model")) {
+        read_identity(json, &state->model);
+    } else if (llmc_json_key_is(key, "usage")) {
+        read_usage(json, state);
+    } else if (llmc_json_key_is(key, "service_tier")) {
+        llmc_usage_read_tier(json, &state->counts);
+    } else if (llmc_json_key_is(key, "error")) {
+        chunk->failed = is_failure(json) || chunk->failed;
+        llmc_json_skip(json);
+    } else if (llmc_json_key_is(key, "base_resp")) {
+        chunk->failed = read_base_resp(json) || chunk->failed;
+    } else if (llmc_json_key_is(key, "x_groq")) {
+        chunk->failed = read_x_groq(json, state) || chunk->failed;
+    } else if (llmc_json_key_is(key, "citations")) {
+        read_array(json, &chunk->citations);
+    } else if (llmc_json_key_is(key, "search_results")) {
+        read_array(json, &chunk->search_results);
+    } else {
+        llmc_json_skip(json);
+    }
+    return LLMCOST_OK;
+}
+
+/* What was put off: the choices of the chunk that introduces the answer, then sources and usage. */
+static llmcost_status decode_rest(llmc_decoder *decoder, const openai_chunk *chunk)
+{
+    openai_state *state = state_of(decoder);
+    llmcost_status status = introduce(decoder, chunk->choices.bytes > 2 || (!decoder->stream && chunk->has_choices));
+    if (!status && chunk->choices.bytes) {
+        llmc_json choices;
+        llmc_json_begin(&choices, chunk->choices.text, chunk->choices.bytes);
+        status = decode_choices(decoder, &choices);
+    }
+    if (!status)
+        status = tell_sources(decoder, &chunk->citations, "citations", &state->extra_hash[0]);
+    if (!status)
+        status = tell_sources(decoder, &chunk->search_results, "search_results", &state->extra_hash[1]);
+    return status ? status : llmc_decoder_emit_usage(decoder, &state->counts);
+}
+
+static llmcost_status decode_chunk(llmc_decoder *decoder, const llmc_frame *frame)
+{
+    llmc_json json;
+    llmc_json_key key;
+    openai_chunk chunk = { 0 };
+    llmcost_status status = LLMCOST_OK;
+    llmc_json_begin(&json, frame->data, frame->bytes);
+    if (llmc_json_peek(&json) != LLMC_JSON_OBJECT) {
+        llmc_json_skip(&json);
+        return llmc_json_end(&json) ? llmc_decode_error_in_success(decoder, frame, "no JSON object") : llmc_decoder_malformed(decoder, &json, NULL);
+    }
+    llmc_json_object(&json);
+    while (!status && llmc_json_next_key(&json, &key))
+        status = decode_member(decoder, &json, &key, &chunk);
+    if (status)
+        return status;
+    if (!llmc_json_end(&json))
+        return llmc_decoder_malformed(decoder, &json, NULL);
+    status = decode_rest(decoder, &chunk);
+    if (status)
+        return status;
+    if (chunk.failed)
+        return llmc_decode_error_body(decoder->error, decoder->http_status, frame->data, frame->bytes);
+    if (!chunk.has_choices && !decoder->stream)
+        return llmc_decode_error_in_success(decoder, frame, "an answer without choices");
+    return LLMCOST_OK;
+}
+
+static bool is_done(const llmc_frame *frame)
+{
+    static const char done[] = "[DONE]";
+    size_t bytes = frame->bytes;
+    while (bytes && (frame->data[bytes - 1] == ' ' || frame->data[bytes - 1] == '\t'))
+        bytes--;
+    return bytes == strlen(done) && !memcmp(frame->data, done, bytes);
+}
+
+/* Choices that the provider left without a reason end here. */
+static llmcost_status finish_answer(llmc_decoder *decoder)
+{
+    openai_state *state = state_of(decoder);
+    llmcost_status status = LLMCOST_OK;
+    bool any = false;
+    for (uint32_t i = 0; !status && i < state->choice_count; i++) {
+        any = any || state->choices[i].seen;
+        if (state->choices[i].seen)
+            status = finish_choice(decoder, &state->choices[i], i, "");
+    }
+    if (!status && !any)
+        return llmc_decoder_malformed(decoder, NULL, "an answer without choices");
+    decoder->finished = !status;
+    return status;
+}
+
+static llmcost_status decode_frame(llmc_decoder *decoder, const llmc_frame *frame)
+{
+    if (decoder->finished)
+        return LLMCOST_OK;
+    if (decoder->http_status < 200 || decoder->http_status > 299 || !strcmp(frame->event, "error"))
+        return llmc_decode_error_body(decoder->error, decoder->http_status, frame->data, frame->bytes);
+    if (decoder->operation == LLMC_OP_LIST_MODELS)
+        return llmc_decode_models(decoder, frame);
+    if (decoder->stream && frame->bytes == 0)
+        return LLMCOST_OK;
+    if (decoder->stream && is_done(frame))
+        return finish_answer(decoder);
+    llmcost_status status = decode_chunk(decoder, frame);
+    return status || decoder->stream ? status : finish_answer(decoder);
+}
+
+static llmcost_status decode_end(llmc_decoder *decoder)
+{
+    if (decoder->finished)
+        return LLMCOST_OK;
+    if (decoder->http_status < 200 || decoder->http_status > 299)
+        return llmc_decode_error_body(decoder->error, decoder->http_status, "", 0);
+    if (decoder->stream && state_of(decoder)->finish_came && (decoder->quirks & LLMC_QUIRK(DONE_OPTIONAL)))
+        return finish_answer(decoder);
+    return llmc_error_set(decoder->error, LLMCOST_E_TRUNCATED, decoder->stream ? "the stream ended before the answer was complete; try again" : "the answer is empty; try again");
+}
+
+static void decode_begin(llmc_decoder *decoder)
+{
+    openai_state *state = state_of(decoder);
+    llmc_buffer_init(&state->id, decoder->allocator, 1 << 12);
+    llmc_buffer_init(&state->model, decoder->allocator, 1 << 12);
+    llmc_usage_counts_init(&state->counts);
+    state->counts.reasoning_beside = decoder->quirks & LLMC_QUIRK(REASONING_BESIDE_COMPLETION);
+}
+
+static void decode_free(llmc_decoder *decoder)
+{
+    openai_state *state = state_of(decoder);
+    for (size_t i = 0; i < state->choice_count; i++) {
+        for (size_t j = 0; j < state->choices[i].call_count; j++)
+            llmc_buffer_free(&state->choices[i].calls[j].id);
+        llmc_free(decoder->allocator, state->choices[i].calls);
+    }
+    llmc_free(decoder->allocator, state->choices);
+    llmc_buffer_free(&state->id);
+    llmc_buffer_free(&state->model);
+}
+
+static bool has_operation(llmc_operation_id operation)
+{
+    return operation == LLMC_OP_CHAT || operation == LLMC_OP_LIST_MODELS;
+}
+
+const llmc_codec llmc_codec_openai = {
+    .name = "openai",
+    .has_operation = has_operation,
+    .check = llmc_openai_check,
+    .encode = llmc_openai_encode,
+    .stream_framing = &llmc_framing_sse,
+    .decoder_bytes = sizeof(openai_state),
+    .decode_begin = decode_begin,
+    .decode_frame = decode_frame,
+    .decode_end = decode_end,
+    .decode_free = decode_free,
+};

@@ -1,0 +1,210 @@
+#include "codec_replay.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static void append(char **text, const char *more, size_t bytes)
+{
+    size_t length = *text ? strlen(*text) : 0;
+    char *grown = realloc(*text, length + bytes + 1);
+    if (!grown)
+        abort();
+    memcpy(grown + length, more, bytes);
+    grown[length + bytes] = '\0';
+    *text = grown;
+}
+
+static void append_text(char **text, const char *more)
+{
+    append(text, more, strlen(more));
+}
+
+static const char *name_of(int kind)
+{
+    switch (kind) {
+    case LLMCOST_EVENT_TEXT: return "TEXT";
+    case LLMCOST_EVENT_REASONING: return "REASONING";
+    case LLMCOST_EVENT_REFUSAL: return "REFUSAL";
+    case LLMCOST_EVENT_TOOL_CALL: return "TOOL_CALL";
+    case LLMCOST_EVENT_TOOL_ARGUMENTS: return "TOOL_ARGUMENTS";
+    case LLMCOST_EVENT_FINISH: return "FINISH";
+    case LLMCOST_EVENT_USAGE: return "USAGE";
+    case LLMC_EVENT_META: return "META";
+    case LLMC_EVENT_LOGPROBS: return "LOGPROBS";
+    case LLMC_EVENT_SIGNATURE: return "SIGNATURE";
+    case LLMC_EVENT_REASONING_HIDDEN: return "REASONING_HIDDEN";
+    case LLMC_EVENT_MODEL: return "MODEL";
+    case LLMC_EVENT_EXTRA: return "EXTRA";
+    default: return "?";
+    }
+}
+
+static void log_usage(char **log, const llmc_usage *usage)
+{
+    char line[200];
+    for (uint32_t i = 0; i < LLMCOST_CLASS_COUNT; i++) {
+        if (usage->quantity[i] < 0)
+            continue;
+        snprintf(line, sizeof line, " %u=%lld", i, (long long)usage->quantity[i]);
+        append_text(log, line);
+    }
+    snprintf(line, sizeof line, " p=%lld c=%lld t=%lld cost=%lld flags=%u tier=%s", (long long)usage->reported_prompt, (long long)usage->reported_completion,
+             (long long)usage->reported_total, (long long)usage->stated_cost_pico, usage->flags, usage->tier);
+    append_text(log, line);
+}
+
+static void log_event(char **log, const llmcost_event *event)
+{
+    char line[100];
+    snprintf(line, sizeof line, "%s %u %u", name_of(event->kind), event->choice, event->tool_index);
+    append_text(log, line);
+    if (event->kind == LLMCOST_EVENT_FINISH) {
+        snprintf(line, sizeof line, " finish=%d ", (int)event->finish);
+        append_text(log, line);
+        append_text(log, event->finish_raw);
+    }
+    if (event->tool_id[0] || event->tool_name[0]) {
+        append_text(log, " id=");
+        append_text(log, event->tool_id);
+        append_text(log, " name=");
+        append_text(log, event->tool_name);
+    }
+    if (event->kind == LLMCOST_EVENT_USAGE)
+        log_usage(log, event->usage);
+    append_text(log, " |");
+    append(log, event->text, event->bytes);
+    append_text(log, "|\n");
+}
+
+static bool receive(void *user, const llmcost_event *event)
+{
+    replay *out = user;
+    if (event->text[event->bytes] != '\0')
+        abort(); /* the contract: ended by zero */
+    if (++out->events == out->stop_after)
+        return false;
+    log_event(&out->log, event);
+    switch (event->kind) {
+    case LLMCOST_EVENT_TEXT: if (event->choice == 0) append(&out->text, event->text, event->bytes); break;
+    case LLMCOST_EVENT_REASONING: if (event->choice == 0) append(&out->reasoning, event->text, event->bytes); break;
+    case LLMCOST_EVENT_REFUSAL: append(&out->refusal, event->text, event->bytes); break;
+    case LLMCOST_EVENT_TOOL_CALL: out->tool_calls++; break;
+    case LLMCOST_EVENT_TOOL_ARGUMENTS: append(&out->arguments, event->text, event->bytes); break;
+    case LLMCOST_EVENT_USAGE: out->usages++; break;
+    case LLMC_EVENT_SIGNATURE: out->signatures++; break;
+    case LLMC_EVENT_MODEL: out->models++; break;
+    case LLMC_EVENT_EXTRA: out->extras++; break;
+    case LLMC_EVENT_LOGPROBS: out->logprobs++; break;
+    case LLMC_EVENT_META:
+        snprintf(out->id, sizeof out->id, "%s", event->text);
+        snprintf(out->model, sizeof out->model, "%s", event->tool_name);
+        break;
+    case LLMCOST_EVENT_FINISH:
+        out->finishes++;
+        if (event->choice == 0) {
+            out->finish = event->finish;
+            snprintf(out->finish_raw, sizeof out->finish_raw, "%s", event->finish_raw);
+        }
+        break;
+    }
+    return true;
+}
+
+typedef struct feeding {
+    llmc_decoder *decoder;
+    llmcost_status status;
+} feeding;
+
+static bool take_frame(const llmc_frame *frame, void *user)
+{
+    feeding *feed = user;
+    /* A copy of exactly this size, so that a sanitizer sees every read beyond it. */
+    char *copy = malloc(frame->bytes ? frame->bytes : 1);
+    if (!copy)
+        abort();
+    memcpy(copy, frame->data, frame->bytes);
+    llmc_frame exact = { frame->event, copy, frame->bytes };
+    feed->status = feed->decoder->codec->decode_frame(feed->decoder, &exact);
+    free(copy);
+    return feed->status == LLMCOST_OK;
+}
+
+void replay_pieces(replay *out, const replay_how *how, const char *body, size_t bytes, size_t (*piece)(size_t at, void *user), void *user)
+{
+    const llmc_allocator *allocator = how->allocator ? how->allocator : &llmc_allocator_system;
+    const llmc_framing *framing = how->stream ? how->codec->stream_framing : &llmc_framing_whole;
+    memset(out, 0, sizeof *out);
+    out->stop_after = how->stop_after;
+    append_text(&out->log, "");
+    append_text(&out->text, "");
+    append_text(&out->reasoning, "");
+    append_text(&out->refusal, "");
+    append_text(&out->arguments, "");
+    llmc_error_init(&out->error, allocator);
+    void *state = malloc(how->codec->decoder_bytes), *framing_state = calloc(1, framing->state_bytes ? framing->state_bytes : 1);
+    if (!state || !framing_state)
+        abort();
+    llmc_decoder decoder;
+    feeding feed = { &decoder, LLMCOST_OK };
+    llmc_decoder_begin(&decoder, how->codec, how->operation, allocator, how->quirks, how->stream, how->http_status ? how->http_status : 200, receive, out, &out->error, state);
+    framing->init(framing_state, allocator, 64 << 20);
+    llmcost_status status = LLMCOST_OK;
+    for (size_t at = 0; at < bytes && !status && !feed.status;) {
+        size_t size = piece ? piece(at, user) : bytes;
+        if (size > bytes - at)
+            size = bytes - at;
+        status = framing->feed(framing_state, body + at, size, take_frame, &feed);
+        at += size;
+    }
+    if (!status && !feed.status)
+        status = framing->finish(framing_state, take_frame, &feed);
+    if (!status)
+        status = feed.status;
+    if (!status)
+        status = how->codec->decode_end(&decoder);
+    if (decoder.emit_stopped && status != LLMCOST_E_CANCELLED)
+        abort();
+    out->status = status;
+    out->usage = decoder.usage;
+    llmc_decoder_free(&decoder);
+    framing->free(framing_state);
+    free(framing_state);
+    free(state);
+}
+
+void replay_whole(replay *out, const replay_how *how, const char *body, size_t bytes)
+{
+    replay_pieces(out, how, body, bytes, NULL, NULL);
+}
+
+static size_t split_at(size_t at, void *user)
+{
+    size_t split = *(size_t *)user;
+    return at < split ? split - at : SIZE_MAX;
+}
+
+void replay_split(replay *out, const replay_how *how, const char *body, size_t bytes, size_t split)
+{
+    replay_pieces(out, how, body, bytes, split_at, &split);
+}
+
+static size_t of_size(size_t at, void *user)
+{
+    (void)at;
+    return *(size_t *)user;
+}
+
+void replay_by(replay *out, const replay_how *how, const char *body, size_t bytes, size_t size)
+{
+    replay_pieces(out, how, body, bytes, of_size, &size);
+}
+
+void replay_free(replay *out)
+{
+    llmc_error_clear(&out->error);
+    free(out->log);
+    free(out->text);
+    free(out->reasoning);
+    free(out->refusal);
+    free(out->arguments);
+}
