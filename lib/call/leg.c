@@ -179,16 +179,26 @@ static llmcost_verdict enter_next(llmcost_leg *leg)
     return policy->enter ? policy->enter(leg, leg->states[leg->at], policy->user) : LLMCOST_CONTINUE;
 }
 
+/* The policy at hand is done: a timer or a wake that was meant for it must not reach the next one. */
+static void moves_on(llmcost_leg *leg)
+{
+    if (leg->timer_set)
+        llmc_driver_timer_stop(&leg->call->slot->driver, &leg->timer);
+    drop_wakes(leg);
+}
+
 /* One step of an entering leg; false: it waits. */
 static bool entered(llmcost_leg *leg, llmcost_verdict verdict)
 {
+    if (verdict == LLMCOST_WAIT) {
+        leg->waiting = 1;
+        return leg->wakes != NULL;
+    }
+    moves_on(leg);
     switch (verdict) {
     case LLMCOST_CONTINUE:
         leg->at++;
         return true;
-    case LLMCOST_WAIT:
-        leg->waiting = 1;
-        return leg->wakes != NULL;
     case LLMCOST_FAIL:
         if (leg->status == LLMCOST_OK)
             llmc_leg_fail(leg, LLMCOST_E_MISUSE, "policy %s failed the leg without a reason", policy_at(leg, leg->at)->name);
@@ -225,6 +235,7 @@ static bool left(llmcost_leg *leg, llmcost_verdict verdict)
         leg->waiting = 1;
         return leg->wakes != NULL;
     }
+    moves_on(leg);
     if (verdict == LLMCOST_ANOTHER && !leg->cancelled) {
         if (spawn_another(leg))
             return false;

@@ -145,6 +145,7 @@ struct llmcost_waker {
     llmc_slot *slot;
     llmcost_response *response; /* keeps the leg's memory */
     llmcost_leg *leg;
+    uint16_t at;                /* the policy that waits: a late wake must not reach another */
     int32_t value;
 };
 
@@ -160,7 +161,7 @@ static void waker_arrived(llmc_message *message)
 {
     llmcost_waker *waker = (llmcost_waker *)message;
     llmcost_leg *leg = waker->leg;
-    if (leg->stage != LLMC_LEG_COMPLETE && !leg->call->complete) {
+    if (leg->stage != LLMC_LEG_COMPLETE && !leg->call->complete && leg->at == waker->at && !leg->wanted_another) {
         llmcost_wake wake = { .kind = LLMCOST_WAKE_HOOK, .value = waker->value };
         llmc_leg_wake(leg, &wake);
         llmc_call_pump(leg->call);
@@ -180,6 +181,7 @@ llmcost_waker *llmcost_leg_waker(llmcost_leg *leg)
     waker->slot = leg->call->slot;
     waker->response = llmc_response_ref(leg->call->response);
     waker->leg = leg;
+    waker->at = leg->at;
     llmc_slot_ref(waker->slot);
     return waker;
 }

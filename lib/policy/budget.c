@@ -36,19 +36,21 @@ static llmcost_verdict try_hold(llmcost_leg *leg, budget_state *state);
 
 /* ---- what is matched, and what it can cost ---- */
 
-static size_t match(llmcost_leg *leg, budget_state *state, bool *hard)
+static bool match(llmcost_leg *leg, budget_state *state, bool *hard)
 {
     const llmc_settings *settings = leg->services->settings;
     const llmcost_request *request = leg->request;
-    for (size_t i = 0; i < settings->budget_count && state->ref_count < LLMC_BUDGET_MAX_MATCHES; i++) {
+    for (size_t i = 0; i < settings->budget_count; i++) {
         const llmc_budget *budget = &settings->budgets[i];
         if (!llmc_budget_matches(budget, request->tags, request->tag_count, leg->route->provider->name, leg->route->model))
             continue;
+        if (state->ref_count == LLMC_BUDGET_MAX_MATCHES)
+            return false;
         const char *value = budget->each ? llmc_tag_value(request->tags, request->tag_count, budget->each) : NULL;
         state->refs[state->ref_count++] = (llmc_account_ref){ (uint32_t)i, budget->each && !value ? "" : value };
         *hard |= !budget->soft;
     }
-    return state->ref_count;
+    return true;
 }
 
 static int64_t dearest_input(const llmc_rates *rates, const llmcost_request *request)
@@ -283,7 +285,11 @@ static llmcost_verdict budget_enter(llmcost_leg *leg, void *memory, void *user)
     leg->bound_nano = -1;
     leg->requested_wall_ms = llmc_clock_wall_ms(&leg->services->clock);
     bool hard = false;
-    if (!leg->services->accounts || !match(leg, state, &hard))
+    if (!leg->services->accounts)
+        return LLMCOST_CONTINUE;
+    if (!match(leg, state, &hard))
+        return llmc_leg_fail(leg, LLMCOST_E_CONFIG, "more than %d budgets match one call; join some of them", LLMC_BUDGET_MAX_MATCHES);
+    if (state->ref_count == 0)
         return LLMCOST_CONTINUE;
     llmcost_verdict verdict = size_up(leg, state);
     if (verdict != LLMCOST_CONTINUE && !hard) {

@@ -37,7 +37,7 @@ typedef struct wire_state {
     uint32_t wait_rank;          /* how exact the wait is that the headers ask for */
     int64_t received, began_ns, stage_ns;
     llmcost_status failure;      /* why we ended the exchange ourselves */
-    bool opened, decoding, event_stream, timer_reserved, stopped;
+    bool opened, decoding, event_stream, timer_reserved, stopped, concluded;
 } wire_state;
 
 /* ---- the request's head ---- */
@@ -358,6 +358,7 @@ static void conclude(wire_state *state, llmcost_status status, const char *detai
     llmc_driver_timer_stop(state->driver, &state->timer);
     llmcost_leg *leg = state->leg;
     leg->status = status;
+    state->concluded = true;
     estimate_usage(state);
     keep_answer(state);
     settle_line(state);
@@ -436,9 +437,11 @@ static llmcost_verdict wire_enter(llmcost_leg *leg, void *memory, void *user)
 
 static llmcost_verdict wire_resume(llmcost_leg *leg, void *memory, void *user, const llmcost_wake *wake)
 {
-    (void)memory;
     (void)user;
     (void)wake;
+    const wire_state *state = memory;
+    if (!state->concluded)
+        return LLMCOST_WAIT;
     return leg->status == LLMCOST_OK ? LLMCOST_ANSWER : LLMCOST_FAIL;
 }
 
