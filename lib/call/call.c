@@ -228,3 +228,13 @@ llmc_line *llmc_leg_line(llmcost_leg *leg)
         line->started_ms = (llmc_leg_now(leg) - leg->call->started_ns) / LLMC_MS;
     return leg->line = line;
 }
+
+void llmc_leg_callback_begin(llmcost_leg *leg)
+{
+    llmc_callback_begin(leg->call->client);
+}
+
+void llmc_leg_callback_end(llmcost_leg *leg)
+{
+    llmc_callback_end(leg->call->client);
+}

@@ -135,7 +135,7 @@ static llmcost_verdict use_reply(llmcost_leg *leg, cache_state *state, llmcost_c
 {
     llmc_answer *answer = reply->value ? llmc_answer_read(&leg->services->allocator, reply->value, reply->bytes) : NULL;
     if (reply->value && !answer)
-        atomic_fetch_add(&leg->services->policy_failures, 1);
+        llmc_leg_policy_failed(leg, "cache", "the host's store returned something that is no answer of ours");
     return answer ? answer_from(leg, state, answer, -1) : missed(leg, "miss");
 }
 
@@ -146,7 +146,7 @@ static llmcost_verdict ask_store(llmcost_leg *leg, cache_state *state)
     llmcost_waker *waker = reply ? llmcost_leg_waker(leg) : NULL;
     if (!waker) { /* without memory the call still goes on */
         llmc_free(&leg->services->allocator, reply);
-        atomic_fetch_add(&leg->services->policy_failures, 1);
+        llmc_leg_policy_failed(leg, "cache", "no memory to ask the host's store");
         return missed(leg, "miss");
     }
     address(state);
@@ -242,7 +242,7 @@ static void store_in_memory(llmcost_leg *leg, cache_state *state, int64_t ttl_ms
     bool stored = llmc_memory_cache_put(leg->services->cache, state->hash, state->key, state->key_bytes, llmc_answer_ref(leg->answer), leg->answer->bytes,
                                         llmc_clock_after(now, ttl_ms > 0 ? ttl_ms : -1), llmc_clock_wall_ms(&leg->services->clock), now);
     if (!stored)
-        atomic_fetch_add(&leg->services->policy_failures, 1);
+        llmc_leg_policy_failed(leg, "cache", "the answer could not be stored: too large, or no memory");
 }
 
 static void store_at_host(llmcost_leg *leg, cache_state *state, int64_t ttl_ms)
@@ -255,7 +255,7 @@ static void store_at_host(llmcost_leg *leg, cache_state *state, int64_t ttl_ms)
     if (llmc_answer_write(leg->answer, &bytes))
         store->put(state->address, bytes.data, bytes.length, ttl_ms, store->user);
     else
-        atomic_fetch_add(&leg->services->policy_failures, 1);
+        llmc_leg_policy_failed(leg, "cache", "the answer could not be written for the host's store");
     llmc_buffer_free(&bytes);
 }
 

@@ -313,12 +313,16 @@ static llmcost_verdict ask_host(llmcost_leg *leg, cascade_state *state, const ll
 {
     llmc_judge *judge = find_judge(leg->services, rules(leg)->judge_host);
     const char *question = llmc_request_question(leg->request, llmc_leg_arena(leg));
-    int verdict = judge && question ? judge->fn(question, choice->text.text, judge->user) : -1;
+    int verdict = -1;
+    if (judge && question) {
+        llmc_leg_callback_begin(leg);
+        verdict = judge->fn(question, choice->text.text, judge->user);
+        llmc_leg_callback_end(leg);
+    }
     if (verdict == 0)
         return object(leg, state, "the host's judge did not accept it", choice->text.bytes);
     if (verdict < 0) {
-        note(leg, state->child, judge ? "the host's judge could not tell" : "no judge of this name was added to the client");
-        atomic_fetch_add(&leg->services->policy_failures, 1);
+        llmc_leg_policy_failed(leg, "cascade", judge ? "the host's judge could not tell" : "no judge of this name was added to the client");
     }
     return deliver(leg, state);
 }
@@ -380,8 +384,7 @@ static llmcost_verdict judged(llmcost_leg *leg, cascade_state *state)
     if (said && begins_with_word(said->text.text, "NO"))
         return object(leg, state, "the judge did not accept it", choice->text.bytes);
     if (!said || !begins_with_word(said->text.text, "YES")) {
-        note(leg, state->child, "the judge could not tell");
-        atomic_fetch_add(&leg->services->policy_failures, 1);
+        llmc_leg_policy_failed(leg, "cascade", "the judge could not tell");
     }
     return deliver(leg, state);
 }

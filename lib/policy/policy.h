@@ -144,6 +144,10 @@ llmc_line *llmc_leg_line(llmcost_leg *leg);
  */
 llmcost_leg *llmc_leg_detach(llmcost_leg *leg, llmcost_phase phase);
 
+void llmc_leg_callback_begin(llmcost_leg *leg); /* around each callback of the host's */
+void llmc_leg_callback_end(llmcost_leg *leg);
+/* A policy failed and the call goes on: counted, logged, and told on the receipt. why is static. */
+void llmc_leg_policy_failed(llmcost_leg *leg, const char *policy, const char *why);
 void llmc_services_log(llmc_services *services, int level, const char *part, const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* ---- the policies, in the order of their phases ---- */
