@@ -92,6 +92,7 @@ static void take_outcome(llmc_call *call)
         return;
     llmc_error_move(&response->error, &root->error);
     response->error.status = root->status;
+    llmc_response_set_trail(response);
 }
 
 static void finish(llmc_call *call)

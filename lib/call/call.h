@@ -113,6 +113,8 @@ llmcost_response *llmc_response_new(const llmc_allocator *allocator, llmc_servic
 llmcost_response *llmc_response_ref(llmcost_response *response);
 void llmc_response_unref(llmcost_response *response);
 
+void llmc_response_set_trail(llmcost_response *response); /* trail.c: of a failed call; nothing without memory */
+
 /* ---- request.c ---- */
 /*
  * The caller's request as this library's own layout, checked: sizes and strides, NULLs, UTF-8, enums, numbers in range.
