@@ -162,7 +162,11 @@ void llmc_slot_unref(llmc_slot *slot);
 uint32_t llmc_pool_run_detached(llmcost_client *client, int64_t until_ns, bool wait);
 
 llmcost_status llmc_client_add_policy(llmcost_client *client, const llmcost_policy *policy); /* plugin.c; E_MISUSE: too many */
-void llmc_client_wake_background(llmcost_client *client); /* client.c */
+
+/* ---- background.c ---- */
+llmcost_status llmc_background_start(llmcost_client *client); /* LLMCOST_OK where the config wants no thread */
+void llmc_background_wake(llmcost_client *client);            /* a driver with detached work has become idle */
+void llmc_background_stop(llmcost_client *client);
 
 /* ---- gate.c ---- */
 /* Into the client: E_MISUSE (NULL, or a forked child), E_CLOSED. After LLMCOST_OK it stays open until leave(). */

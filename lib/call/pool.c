@@ -128,7 +128,7 @@ void llmc_slot_return(llmc_slot *slot, bool owned)
     pthread_cond_broadcast(&pool->returned);
     pthread_mutex_unlock(&pool->lock);
     if (detached && client->background_runs)
-        llmc_client_wake_background(client);
+        llmc_background_wake(client);
 }
 
 /* An idle driver with detached work, leased; `after` continues a round over all of them. */

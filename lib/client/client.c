@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
-enum { FORK_PAGE_BYTES = 4096, BACKGROUND_SLICE_MS = 100 };
+enum { FORK_PAGE_BYTES = 4096 };
 
 static const char *system_environment(const char *name, void *user)
 {
@@ -121,28 +121,6 @@ static void free_client(llmcost_client *client)
     llmc_free(&allocator, client);
 }
 
-static void *run_background(void *user)
-{
-    llmcost_client *client = user;
-    while (!atomic_load(&client->background_stop)) {
-        int64_t until = llmc_clock_after(llmc_clock_now(&client->services.clock), BACKGROUND_SLICE_MS);
-        if (llmc_pool_run_detached(client, until, true) > 0)
-            continue;
-        pthread_mutex_lock(&client->background_lock);
-        if (!atomic_load(&client->background_stop) && atomic_load(&client->services.detached) == 0)
-            pthread_cond_wait(&client->background_wake, &client->background_lock);
-        pthread_mutex_unlock(&client->background_lock);
-    }
-    return NULL;
-}
-
-void llmc_client_wake_background(llmcost_client *client)
-{
-    pthread_mutex_lock(&client->background_lock);
-    pthread_cond_signal(&client->background_wake);
-    pthread_mutex_unlock(&client->background_lock);
-}
-
 static llmcost_status open_client(llmcost_client *client, const char *config, const llmcost_options *options, llmcost_error *error)
 {
     llmc_services *services = &client->services;
@@ -160,16 +138,6 @@ static llmcost_status open_client(llmcost_client *client, const char *config, co
     if (!status && !mark_process(client))
         status = LLMCOST_E_MEMORY;
     return status ? status : llmc_pool_open(client);
-}
-
-static llmcost_status start_background(llmcost_client *client)
-{
-    if (!client->settings->background)
-        return LLMCOST_OK;
-    if (pthread_create(&client->background, NULL, run_background, client))
-        return LLMCOST_E_MEMORY;
-    client->background_runs = true;
-    return LLMCOST_OK;
 }
 
 static llmcost_client *new_client(const llmcost_options *options)
@@ -225,7 +193,7 @@ llmcost_status llmcost_client_open(llmcost_client **out, const char *config, con
     if (!client)
         return hand_error(&options, &error, LLMCOST_E_MEMORY);
     status = open_client(client, config, &options, &error);
-    if (!status && (status = start_background(client)))
+    if (!status && (status = llmc_background_start(client)))
         llmc_pool_close(client);
     if (status)
         free_client(client);
@@ -266,12 +234,7 @@ llmcost_status llmcost_client_close(llmcost_client *client)
     }
     if (llmc_in_callback(client) || in_use(client))
         return LLMCOST_E_MISUSE;
-    if (client->background_runs) {
-        atomic_store(&client->background_stop, true);
-        llmc_client_wake_background(client);
-        pthread_join(client->background, NULL);
-        client->background_runs = false;
-    }
+    llmc_background_stop(client);
     llmc_pool_close(client);
     free_client(client);
     return LLMCOST_OK;
