@@ -4,7 +4,26 @@
  */
 #include "call/call.h"
 
-enum { SLICE_MS = 100 };
+#include <time.h>
+
+enum { SLICE_MS = 100, REST_MS = 20 };
+
+/* Until a driver with detached work becomes idle; a short while where all of them are in others' hands. */
+static void rest(llmcost_client *client)
+{
+    pthread_mutex_lock(&client->background_lock);
+    if (!atomic_load(&client->background_stop) && atomic_load(&client->services.detached) == 0)
+        pthread_cond_wait(&client->background_wake, &client->background_lock);
+    else if (!atomic_load(&client->background_stop)) {
+        struct timespec until;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_nsec += REST_MS * 1000000L;
+        until.tv_sec += until.tv_nsec / 1000000000L;
+        until.tv_nsec %= 1000000000L;
+        pthread_cond_timedwait(&client->background_wake, &client->background_lock, &until);
+    }
+    pthread_mutex_unlock(&client->background_lock);
+}
 
 static void *run_background(void *user)
 {
@@ -13,10 +32,7 @@ static void *run_background(void *user)
         int64_t until = llmc_clock_after(llmc_clock_now(&client->services.clock), SLICE_MS);
         if (llmc_pool_run_detached(client, until, true) > 0)
             continue;
-        pthread_mutex_lock(&client->background_lock);
-        if (!atomic_load(&client->background_stop) && atomic_load(&client->services.detached) == 0)
-            pthread_cond_wait(&client->background_wake, &client->background_lock);
-        pthread_mutex_unlock(&client->background_lock);
+        rest(client);
     }
     return NULL;
 }
