@@ -30,8 +30,22 @@ llmcost_leg *llmc_leg_spawn(llmcost_leg *parent, const llmc_spawn *spawn)
  * The detached leg takes the states of the policies from `index` on; its own line is not on the receipt, which the
  * caller already has. Its call shares the arena, which lives until the detached leg is complete.
  */
+static void count_difference(llmc_call *call)
+{
+    const llmcost_leg *leg = call->root;
+    const llmc_line *line = leg->line;
+    llmc_call_facts facts = {
+        .late = true, .tags = leg->request->tags, .tag_count = leg->request->tag_count, .provider = line->provider, .model = line->model,
+        .wall_ms = call->response->receipt.started_wall_ms, .cost_nano = line->cost_nano - leg->counted_nano,
+        .tokens_out = llmc_usage_output(&line->usage) - leg->counted_out,
+    };
+    facts.saved_nano[LLMC_SAVING_OVERHEAD] = -facts.cost_nano;
+    llmc_totals_add(call->client->services.totals, &facts);
+}
+
 static void detached_done(llmc_call *call)
 {
+    count_difference(call);
     atomic_fetch_sub(&call->client->services.detached, 1);
     llmc_response_unref(call->response);
 }

@@ -463,6 +463,8 @@ static void wire_cancel(llmcost_leg *leg, void *memory, void *user)
             settle_line(state);
             if (leg->line)
                 leg->line->flags |= LLMC_LINE_DRAINING;
+            detached->counted_nano = leg->line ? leg->line->cost_nano : 0;
+            detached->counted_out = llmc_usage_output(&leg->usage);
             llmc_usage_init(&detached->usage);
             detached->requested_wall_ms = leg->requested_wall_ms;
             detached->bound_nano = leg->bound_nano;
