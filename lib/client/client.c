@@ -54,9 +54,7 @@ static void alert_of_account(const llmc_account_alert *alert, void *user)
     llmc_json_write_end_object(&writer);
     const char *json = llmc_buffer_text(&text);
     if (json) {
-        llmc_callback_begin(client);
         client->on_alert(json, client->on_alert_user);
-        llmc_callback_end(client);
     }
     llmc_buffer_free(&text);
 }
@@ -124,6 +122,8 @@ static void free_client(llmcost_client *client)
 static void *run_background(void *user)
 {
     llmcost_client *client = user;
+    llmc_visit visit;
+    llmc_visit_begin(&visit, client);
     while (!atomic_load(&client->background_stop)) {
         int64_t until = llmc_clock_after(llmc_clock_now(&client->services.clock), BACKGROUND_SLICE_MS);
         if (llmc_pool_run_detached(client, until, true) > 0)
@@ -133,6 +133,7 @@ static void *run_background(void *user)
             pthread_cond_wait(&client->background_wake, &client->background_lock);
         pthread_mutex_unlock(&client->background_lock);
     }
+    llmc_visit_end(&visit);
     return NULL;
 }
 
@@ -264,7 +265,7 @@ llmcost_status llmcost_client_close(llmcost_client *client)
         if (atomic_compare_exchange_weak(&client->references, &references, references - 1))
             return LLMCOST_OK;
     }
-    if (llmc_in_callback(client) || in_use(client))
+    if (llmc_is_visiting(client) || in_use(client))
         return LLMCOST_E_MISUSE;
     if (client->background_runs) {
         atomic_store(&client->background_stop, true);
@@ -272,7 +273,10 @@ llmcost_status llmcost_client_close(llmcost_client *client)
         pthread_join(client->background, NULL);
         client->background_runs = false;
     }
+    llmc_visit visit;
+    llmc_visit_begin(&visit, client);
     llmc_pool_close(client);
+    llmc_visit_end(&visit);
     free_client(client);
     return LLMCOST_OK;
 }
@@ -281,11 +285,12 @@ llmcost_status llmcost_client_close(llmcost_client *client)
 
 llmcost_status llmcost_client_run(llmcost_client *client, int32_t max_ms)
 {
-    if (llmc_client_enter(client))
+    llmc_visit visit;
+    if (llmc_client_enter(client, &visit))
         return LLMCOST_E_MISUSE;
     int64_t now = llmc_clock_now(&client->services.clock);
     llmc_pool_run_detached(client, max_ms > 0 ? llmc_clock_after(now, max_ms) : now, max_ms > 0);
-    llmc_client_leave(client);
+    llmc_client_leave(&visit);
     return LLMCOST_OK;
 }
 
