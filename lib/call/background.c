@@ -28,12 +28,15 @@ static void rest(llmcost_client *client)
 static void *run_background(void *user)
 {
     llmcost_client *client = user;
+    llmc_visit visit;
+    llmc_visit_begin(&visit, client);
     while (!atomic_load(&client->background_stop)) {
         int64_t until = llmc_clock_after(llmc_clock_now(&client->services.clock), SLICE_MS);
         if (llmc_pool_run_detached(client, until, true) > 0)
             continue;
         rest(client);
     }
+    llmc_visit_end(&visit);
     return NULL;
 }
 

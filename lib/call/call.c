@@ -103,18 +103,15 @@ static void finish(llmc_call *call)
         take_outcome(call);
     llmc_leg_destroy(call->root);
     detach_slot(call);
-    if (call->mode != LLMC_CALL_DETACHED && client->services.on_receipt) {
-        llmc_callback_begin(client);
+    if (call->mode != LLMC_CALL_DETACHED && client->services.on_receipt)
         client->services.on_receipt(call->response, client->services.on_receipt_user);
-        llmc_callback_end(client);
-    }
     if (call->done)
         call->done(call);
 }
 
 void llmc_call_pump(llmc_call *call)
 {
-    if (call->pumping || call->complete)
+    if (call->pumping || call->complete || (!call->ready && call->root->stage != LLMC_LEG_COMPLETE))
         return;
     llmcost_response *response = llmc_response_ref(call->response); /* done() may free the owner's */
     call->pumping = true;
@@ -207,6 +204,13 @@ llmc_driver *llmc_leg_driver(llmcost_leg *leg)
     return &slot->driver;
 }
 
+llmcost_verdict llmc_leg_no_driver(llmcost_leg *leg)
+{
+    if (atomic_load(&leg->call->client->closing))
+        return llmc_leg_fail(leg, LLMCOST_E_CANCELLED, "the client is being closed");
+    return llmc_leg_out_of_memory(leg);
+}
+
 const llmcost_transport *llmc_leg_transport(llmcost_leg *leg)
 {
     return leg->call->slot ? leg->call->slot->transport : NULL;
@@ -228,14 +232,4 @@ llmc_line *llmc_leg_line(llmcost_leg *leg)
     if (line)
         line->started_ms = (llmc_leg_now(leg) - leg->call->started_ns) / LLMC_MS;
     return leg->line = line;
-}
-
-void llmc_leg_callback_begin(llmcost_leg *leg)
-{
-    llmc_callback_begin(leg->call->client);
-}
-
-void llmc_leg_callback_end(llmcost_leg *leg)
-{
-    llmc_callback_end(leg->call->client);
 }

@@ -40,7 +40,7 @@ typedef struct llmc_pool {
     uint64_t opened;
 } llmc_pool;
 
-enum { LLMC_GATES = 16, LLMC_CALLBACK_THREADS = 64 };
+enum { LLMC_GATES = 16 };
 
 /* How many threads are inside the client, counted where threads rarely meet, so that a cache hit waits for nobody. */
 typedef struct llmc_gate {
@@ -50,7 +50,6 @@ typedef struct llmc_gate {
 
 struct llmcost_client {
     llmc_gate gates[LLMC_GATES];
-    atomic_uintptr_t callback_threads[LLMC_CALLBACK_THREADS]; /* threads that run one of the host's callbacks */
     llmc_services services;
     llmc_settings *settings;
     llmcost_policy policies[LLMC_MAX_POLICIES]; /* by phase */
@@ -169,13 +168,20 @@ void llmc_background_wake(llmcost_client *client);            /* a driver with d
 void llmc_background_stop(llmcost_client *client);
 
 /* ---- gate.c ---- */
+/* A thread's stay inside a client, on its stack. */
+typedef struct llmc_visit {
+    llmcost_client *client;
+    struct llmc_visit *outer; /* the same thread's, in this client or another */
+} llmc_visit;
 /* Into the client: E_MISUSE (NULL, or a forked child), E_CLOSED. After LLMCOST_OK it stays open until leave(). */
-llmcost_status llmc_client_enter(llmcost_client *client);
-void llmc_client_leave(llmcost_client *client);
+llmcost_status llmc_client_enter(llmcost_client *client, llmc_visit *visit);
+void llmc_client_leave(llmc_visit *visit);
 bool llmc_client_is_empty(llmcost_client *client); /* nobody is inside */
-/* Around each callback of the host's, so that closing inside one is told from closing elsewhere. */
-void llmc_callback_begin(llmcost_client *client);
-void llmc_callback_end(llmcost_client *client);
-bool llmc_in_callback(llmcost_client *client);     /* this thread runs one */
+bool llmc_client_is_ours(const llmcost_client *client); /* not a forked child */
+/* For a thread that the client itself started. */
+void llmc_visit_begin(llmc_visit *visit, llmcost_client *client);
+void llmc_visit_end(llmc_visit *visit);
+/* This thread is inside: it runs a callback of a call, a policy, a judge or a store, and must not close. */
+bool llmc_is_visiting(const llmcost_client *client);
 
 #endif

@@ -54,9 +54,7 @@ static void alert_of_account(const llmc_account_alert *alert, void *user)
     llmc_json_write_end_object(&writer);
     const char *json = llmc_buffer_text(&text);
     if (json) {
-        llmc_callback_begin(client);
         client->on_alert(json, client->on_alert_user);
-        llmc_callback_end(client);
     }
     llmc_buffer_free(&text);
 }
@@ -232,10 +230,13 @@ llmcost_status llmcost_client_close(llmcost_client *client)
         if (atomic_compare_exchange_weak(&client->references, &references, references - 1))
             return LLMCOST_OK;
     }
-    if (llmc_in_callback(client) || in_use(client))
+    if (llmc_is_visiting(client) || in_use(client))
         return LLMCOST_E_MISUSE;
     llmc_background_stop(client);
+    llmc_visit visit;
+    llmc_visit_begin(&visit, client);
     llmc_pool_close(client);
+    llmc_visit_end(&visit);
     free_client(client);
     return LLMCOST_OK;
 }
@@ -244,11 +245,12 @@ llmcost_status llmcost_client_close(llmcost_client *client)
 
 llmcost_status llmcost_client_run(llmcost_client *client, int32_t max_ms)
 {
-    if (llmc_client_enter(client))
+    llmc_visit visit;
+    if (llmc_client_enter(client, &visit))
         return LLMCOST_E_MISUSE;
     int64_t now = llmc_clock_now(&client->services.clock);
     llmc_pool_run_detached(client, max_ms > 0 ? llmc_clock_after(now, max_ms) : now, max_ms > 0);
-    llmc_client_leave(client);
+    llmc_client_leave(&visit);
     return LLMCOST_OK;
 }
 

@@ -213,9 +213,10 @@ static llmcost_verdict cache_enter(llmcost_leg *leg, void *memory, void *user)
 static llmcost_verdict cache_resume(llmcost_leg *leg, void *memory, void *user, const llmcost_wake *wake)
 {
     (void)user;
-    (void)wake;
     cache_state *state = memory;
     llmcost_cache_reply *reply = state->reply;
+    if (wake->kind != LLMCOST_WAKE_HOOK || !reply)
+        return LLMCOST_WAIT;
     state->reply = NULL;
     llmcost_verdict verdict = use_reply(leg, state, reply);
     reply_unref(reply);

@@ -42,9 +42,11 @@ static bool is_last(const llmcost_leg *leg, const cascade_state *state)
     return state->step + 1 >= leg->route->step_count;
 }
 
-static bool needs_whole_answer(const llmc_escalation *rule)
+/* Several choices stream interleaved: what is held back of one cannot be told apart from the others. */
+static bool needs_whole_answer(const llmcost_leg *leg)
 {
-    return rule->on_truncation || rule->on_invalid_json || rule->has_logprob || rule->judge_host || rule->judge_route;
+    const llmc_escalation *rule = rules(leg);
+    return leg->request->n > 1 || rule->on_truncation || rule->on_invalid_json || rule->has_logprob || rule->judge_host || rule->judge_route;
 }
 
 /* ---- asking a step ---- */
@@ -96,7 +98,7 @@ static llmcost_verdict ask_step(llmcost_leg *leg, cascade_state *state)
     state->child = llmc_leg_spawn(leg, &spawn);
     if (!state->child)
         return LLMCOST_FAIL;
-    state->child->extra_prompt_tokens = extra_tokens;
+    state->child->extra_prompt_tokens = leg->extra_prompt_tokens + extra_tokens;
     state->wait = FOR_STEP;
     state->begun = state->cut = state->refused = false;
     if (!state->seen_made) {
@@ -145,7 +147,7 @@ static llmcost_event_verdict cascade_event(llmcost_leg *leg, void *memory, void 
         state->refused = true;
         return LLMCOST_HOLD;
     }
-    if (needs_whole_answer(rule) || event->kind >= 32)
+    if (needs_whole_answer(leg) || event->kind >= 32)
         return LLMCOST_HOLD;
     if (event->kind != LLMCOST_EVENT_TEXT || event->choice != 0 || !rule->marker)
         return rule->marker || rule->on_refusal ? LLMCOST_HOLD : LLMCOST_PASS;
@@ -313,12 +315,7 @@ static llmcost_verdict ask_host(llmcost_leg *leg, cascade_state *state, const ll
 {
     llmc_judge *judge = find_judge(leg->services, rules(leg)->judge_host);
     const char *question = llmc_request_question(leg->request, llmc_leg_arena(leg));
-    int verdict = -1;
-    if (judge && question) {
-        llmc_leg_callback_begin(leg);
-        verdict = judge->fn(question, choice->text.text, judge->user);
-        llmc_leg_callback_end(leg);
-    }
+    int verdict = judge && question ? judge->fn(question, choice->text.text, judge->user) : -1;
     if (verdict == 0)
         return object(leg, state, "the host's judge did not accept it", choice->text.bytes);
     if (verdict < 0) {

@@ -36,6 +36,7 @@ typedef struct wire_state {
     int32_t http_status;
     uint32_t wait_rank;          /* how exact the wait is that the headers ask for */
     int64_t received, began_ns, stage_ns;
+    int64_t prompt_estimate;     /* made when the caller left: his request is gone afterwards */
     llmcost_status failure;      /* why we ended the exchange ourselves */
     bool opened, decoding, event_stream, timer_reserved, stopped, concluded;
 } wire_state;
@@ -138,6 +139,8 @@ static void deadline_fired(void *user)
 static bool take_event(void *user, const llmcost_event *event)
 {
     wire_state *state = user;
+    if (state->concluded) /* this very piece's way out cancelled the leg */
+        return false;
     if (event->kind == LLMCOST_EVENT_USAGE)
         state->leg->usage = *event->usage;
     if (!llmc_answer_builder_add(&state->builder, event)) {
@@ -224,9 +227,8 @@ static void on_header(void *context, const char *name, const char *value)
         llmc_decode_error_header(&state->answer_error, &state->wait_rank, name, value, llmc_clock_wall_ms(&state->leg->services->clock));
 }
 
-static int on_body(void *context, const char *bytes, size_t length)
+static int take_body(wire_state *state, const char *bytes, size_t length)
 {
-    wire_state *state = context;
     if (state->received == 0 && state->leg->line)
         state->leg->line->first_byte_ms = (llmc_leg_now(state->leg) - llmc_leg_call_started(state->leg)) / LLMC_MS;
     enter_stage(state, RECEIVING);
@@ -241,6 +243,14 @@ static int on_body(void *context, const char *bytes, size_t length)
     if (status && !state->failure)
         state->failure = status;
     return state->failure || state->stopped;
+}
+
+static int on_body(void *context, const char *bytes, size_t length)
+{
+    wire_state *state = context;
+    int ends = take_body(state, bytes, length);
+    llmc_leg_pump(state->leg); /* what a policy did on seeing a piece: cancelling a sibling, for one */
+    return ends;
 }
 
 static void on_done(void *context, llmcost_status status, const char *detail)
@@ -297,7 +307,7 @@ static void estimate_usage(wire_state *state)
     if (complete)
         return;
     if (llmc_usage_prompt(usage) <= 0) {
-        usage->quantity[LLMCOST_INPUT] = llmc_prompt_estimate(leg->services, leg->request, leg->route);
+        usage->quantity[LLMCOST_INPUT] = leg->request ? llmc_prompt_estimate(leg->services, leg->request, leg->route) : state->prompt_estimate;
         usage->flags |= LLMC_USAGE_INPUT_ESTIMATED;
     }
     size_t written = llmc_answer_builder_output_bytes(&state->builder);
@@ -355,6 +365,7 @@ static void settle_line(wire_state *state)
 /* The exchange is over: the leg has its outcome and its bill. */
 static void conclude(wire_state *state, llmcost_status status, const char *detail)
 {
+    state->concluded = true;
     llmc_driver_timer_stop(state->driver, &state->timer);
     llmcost_leg *leg = state->leg;
     leg->status = status;
@@ -393,13 +404,16 @@ static llmcost_verdict start_transfer(llmcost_leg *leg, wire_state *state)
         .body = state->encoded.body.data, .body_bytes = state->encoded.body.length, .proxy = provider->proxy, .ca_file = provider->ca_file,
     };
     state->driver = llmc_leg_driver(leg);
-    if (!state->driver || !llmc_driver_reserve_timer(state->driver))
+    if (!state->driver)
+        return llmc_leg_no_driver(leg);
+    if (!llmc_driver_reserve_timer(state->driver))
         return llmc_leg_out_of_memory(leg);
     state->timer_reserved = true;
     state->transport = llmc_leg_transport(leg);
     llmcost_status status = state->transport->start(state->transport->user, &request, &http_events, state, &state->transfer);
     if (status)
         return llmc_leg_fail(leg, status, "%s: the request could not be started: %s", leg->route->name, llmcost_status_text(status));
+    state->driver->transport_due_ns = llmc_leg_now(leg); /* it is asked before anybody sleeps */
     if (!state->opened)
         enter_stage(state, QUEUED);
     return LLMCOST_WAIT;
@@ -459,15 +473,14 @@ static void wire_cancel(llmcost_leg *leg, void *memory, void *user)
     if (state->provider->drain_on_abort && leg->sent && leg->operation->priced && !llmc_leg_is_detached(leg)) {
         llmcost_leg *detached = llmc_leg_detach(leg, LLMCOST_PHASE_BUDGET);
         if (detached) {
+            detached->usage = leg->usage; /* as reported so far */
+            state->prompt_estimate = llmc_prompt_estimate(leg->services, leg->request, leg->route);
             estimate_usage(state);
             settle_line(state);
             if (leg->line)
                 leg->line->flags |= LLMC_LINE_DRAINING;
             detached->counted_nano = leg->line ? leg->line->cost_nano : 0;
             detached->counted_out = llmc_usage_output(&leg->usage);
-            llmc_usage_init(&detached->usage);
-            detached->requested_wall_ms = leg->requested_wall_ms;
-            detached->bound_nano = leg->bound_nano;
             state->leg = detached;
             leg->status = why;
             return;
