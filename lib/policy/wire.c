@@ -37,7 +37,7 @@ typedef struct wire_state {
     uint32_t wait_rank;          /* how exact the wait is that the headers ask for */
     int64_t received, began_ns, stage_ns;
     llmcost_status failure;      /* why we ended the exchange ourselves */
-    bool opened, decoding, event_stream, timer_reserved, stopped;
+    bool opened, decoding, event_stream, timer_reserved, stopped, counted;
 } wire_state;
 
 /* ---- the request's head ---- */
@@ -138,8 +138,11 @@ static void deadline_fired(void *user)
 static bool take_event(void *user, const llmcost_event *event)
 {
     wire_state *state = user;
-    if (event->kind == LLMCOST_EVENT_USAGE)
+    if (event->kind == LLMCOST_EVENT_USAGE) { /* counts so far: those of the end are told on, once */
         state->leg->usage = *event->usage;
+        state->counted = true;
+        return true;
+    }
     if (!llmc_answer_builder_add(&state->builder, event)) {
         state->failure = state->builder.too_large ? LLMCOST_E_TOO_LARGE : LLMCOST_E_MEMORY;
         return false;
@@ -148,6 +151,12 @@ static bool take_event(void *user, const llmcost_event *event)
         return true;
     state->stopped = true;
     return false;
+}
+
+static bool tell_usage(wire_state *state)
+{
+    llmcost_event event = { .kind = LLMCOST_EVENT_USAGE, .text = "", .tool_id = "", .tool_name = "", .usage = &state->leg->usage };
+    return !state->counted || llmc_leg_is_detached(state->leg) || llmc_leg_emit(state->leg, &event);
 }
 
 static llmcost_status decode_failure(wire_state *state, const char *body, size_t bytes)
@@ -267,7 +276,9 @@ static llmcost_status finish_decoding(wire_state *state)
         return state->failure ? state->failure : LLMCOST_E_CANCELLED;
     if (state->http_status >= 300 && !status) /* an error without a body */
         return decode_failure(state, "", 0);
-    return status ? status : state->decoder.codec->decode_end(&state->decoder);
+    if (!status)
+        status = state->decoder.codec->decode_end(&state->decoder);
+    return status || tell_usage(state) ? status : LLMCOST_E_CANCELLED;
 }
 
 static void set_error(wire_state *state, llmcost_status status, const char *detail)

@@ -14,6 +14,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+enum { FEWEST_KEPT = 16 };
+
 typedef struct socket_entry {
     llmc_watch watch;
     llmc_http *http;
@@ -53,6 +55,7 @@ struct llmc_http {
     host_entry *hosts;
     exchange *idle, *doomed;
     uint32_t acting; /* inside libcurl */
+    long active, kept; /* transfers under way; connections that libcurl may keep */
     atomic_uint_fast64_t connections; /* read by other threads */
     llmcost_transport transport;
 };
@@ -416,6 +419,18 @@ static host_entry *find_host(llmc_http *http, const char *url)
     return host;
 }
 
+/*
+ * As many connections are kept as were ever in use at once, so that the second burst of calls finds those of the first.
+ * Left to itself libcurl goes by the calls still under way, and closes most of them while a burst runs out.
+ */
+static void keep_connections(llmc_http *http)
+{
+    if (http->active <= http->kept)
+        return;
+    http->kept = http->kept ? http->kept * 2 : FEWEST_KEPT;
+    curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, http->kept);
+}
+
 static bool run(exchange *x)
 {
     llmc_http *http = x->http;
@@ -426,6 +441,8 @@ static bool run(exchange *x)
         return false;
     x->running = true;
     x->host->active++;
+    http->active++;
+    keep_connections(http);
     x->events->opening(x->context);
     return true;
 }
@@ -463,6 +480,7 @@ static void stop(exchange *x)
     curl_multi_remove_handle(x->http->multi, x->easy);
     x->running = false;
     x->host->active--;
+    x->http->active--;
 }
 
 static void finish(exchange *x, CURLcode code)

@@ -26,7 +26,7 @@ const char *live_way_name(live_way way);
 typedef struct live_result {
     llmcost_status status;
     llmcost_response *response;
-    char text[65536];       /* of its TEXT events, put together */
+    char text[65536];       /* of its TEXT events, put together; several choices one after the other, as they come */
     char reasoning[4096];
     unsigned kinds[8];      /* events by kind */
     int completions;        /* on a loop */
