@@ -50,6 +50,7 @@ class Core:
         on_alert: Optional[AlertCallback],
         judges: Mapping[str, Judge],
     ) -> None:
+        self._handle: Optional[int] = None
         self._process = os.getpid()
         self._changed = threading.Condition()
         self._calls = 0
@@ -57,7 +58,7 @@ class Core:
         self._streams: Dict[int, "weakref.ref[Any]"] = {}
         self._callbacks = _Callbacks()
         self._thunks: List[Any] = []
-        self._handle: Optional[int] = _open(config)
+        self._handle = _open(config)
         _cores.add(self)
         try:
             self._set_hooks(on_receipt, on_alert, judges)
@@ -68,17 +69,18 @@ class Core:
     # ---- callbacks ----
 
     def _guarded(self, function: Callable[..., Any], otherwise: Any) -> Callable[..., Any]:
-        """A function for C to call: knows that it is inside, and lets no exception through."""
+        """A function for C to call: tells where it is, lets no exception through, and does not keep the core alive."""
+        callbacks = self._callbacks
 
         def guarded(*args: Any) -> Any:
-            self._callbacks.depth += 1
+            callbacks.depth += 1
             try:
                 return function(*args)
             except BaseException as error:
                 _to_unraisable_hook(error)
                 return otherwise
             finally:
-                self._callbacks.depth -= 1
+                callbacks.depth -= 1
 
         return guarded
 
@@ -188,6 +190,11 @@ class Core:
         if streams or not calls:
             return not streams
         return bool(self.read_json(lib.stats, self._handle)["drivers"]["leased"] >= calls)
+
+    def __del__(self) -> None:
+        """Nobody can be inside or come any more: the client and its streams are garbage."""
+        if getattr(self, "_handle", None) is not None and not self.in_callback:
+            self.close()
 
     # ---- texts ----
 

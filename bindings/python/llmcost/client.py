@@ -211,11 +211,6 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def __del__(self) -> None:
-        core = getattr(self, "_core", None)
-        if core is not None and not core.in_callback:
-            core.close()
-
 
 class Chat:
     """What client.chat is: a call, and the way to .completions.create()."""

@@ -180,6 +180,8 @@ class _Turn:
 
     def __enter__(self) -> None:
         if not self._stream._turn.acquire(blocking=False):
+            if self._stream._core.is_closing:
+                raise closed_error()
             raise errors.MisuseError("the stream is being read: one thread at a time")
         self._stream._reader = threading.get_ident()
 
