@@ -85,7 +85,8 @@ static llmcost_verdict answer_from(llmcost_leg *leg, cache_state *state, llmc_an
     line->flags |= LLMC_LINE_CACHED | LLMC_LINE_PRICED;
     if (!name_origin(leg, line, answer))
         return llmc_leg_out_of_memory(leg);
-    line->age_ms = stored_wall_ms >= 0 ? llmc_clock_wall_ms(&leg->services->clock) - stored_wall_ms : -1;
+    if (stored_wall_ms >= 0) /* from the start of the call: a clock that is not asked again is a clock that costs nothing */
+        line->age_ms = receipt->started_wall_ms > stored_wall_ms ? receipt->started_wall_ms - stored_wall_ms : 0;
     atomic_fetch_add_explicit(&leg->services->cache_saved_ns, (uint64_t)(answer->duration_ns > 0 ? answer->duration_ns : 0), memory_order_relaxed);
     return llmc_leg_streams(leg) ? llmc_leg_replay(leg) : LLMCOST_ANSWER;
 }

@@ -35,7 +35,7 @@ typedef struct wire_state {
     exchange_stage stage;
     int32_t http_status;
     uint32_t wait_rank;          /* how exact the wait is that the headers ask for */
-    int64_t received, began_ns, stage_ns;
+    int64_t received, began_ns, stage_ns, answered_wall_ms;
     int64_t prompt_estimate;     /* made when the caller left: his request is gone afterwards */
     llmcost_status failure;      /* why we ended the exchange ourselves */
     bool opened, decoding, event_stream, timer_reserved, stopped, concluded, counted;
@@ -60,6 +60,7 @@ static bool make_head(wire_state *state)
     const char *path = llmc_buffer_text(&state->encoded.path);
     if (!path)
         return false;
+    llmc_buffer_reserve(&state->head, 500); /* the usual head, in one allocation */
     add_head(state, &at, provider->base_url, path);
     if (provider->key_count > 0) {
         bool x_api_key = provider->preset->auth == LLMC_AUTH_X_API_KEY;
@@ -224,6 +225,7 @@ static void on_status(void *context, int32_t http_status)
     wire_state *state = context;
     state->leg->sent = true;
     state->http_status = http_status;
+    state->answered_wall_ms = llmc_clock_wall_ms(&state->leg->services->clock); /* once for all headers */
     state->event_stream = false;
 }
 
@@ -233,7 +235,7 @@ static void on_header(void *context, const char *name, const char *value)
     if (strcasecmp(name, "content-type") == 0)
         state->event_stream = strncasecmp(value, "text/event-stream", 17) == 0;
     else
-        llmc_decode_error_header(&state->answer_error, &state->wait_rank, name, value, llmc_clock_wall_ms(&state->leg->services->clock));
+        llmc_decode_error_header(&state->answer_error, &state->wait_rank, name, value, state->answered_wall_ms);
 }
 
 static int take_body(wire_state *state, const char *bytes, size_t length)
