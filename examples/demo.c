@@ -33,7 +33,7 @@ static bool run_plain(desk_run *run, const desk_day *day, const char *url)
     return done;
 }
 
-/* A cascade's question is the same whoever answers, so a sampled answer will do again: "sampled" says so. */
+/* No temperature is set, so the provider samples; "sampled" says that such an answer may be given again all the same. */
 static bool run_saving(desk_run *run, const desk_day *day, const char *url, double limit, json_t **report)
 {
     char config[2048], *text = NULL;
@@ -86,11 +86,11 @@ static void print_policies(const json_t *report)
 static void print_counts(const desk_run *plain, const desk_run *saving, const desk_forecast *allowed, const json_t *report, double limit)
 {
     const desk_feature_total *tight = &saving->by[DESK_TIGHT_FEATURE], *all = &saving->total;
-    printf("\nhit rate          %6.1f%%   (the parameters allow %.1f%%)\n", 100.0 * (double)saving->cached / (double)all->asked, 100 * allowed->hit_rate);
+    printf("\nhit rate          %6.1f%%   (the parameters expect %.1f%%)\n", 100.0 * (double)saving->cached / (double)all->asked, 100 * allowed->hit_rate);
     printf("escalations       %6lld\n", (long long)figure(report, NULL, "escalations"));
-    printf("wrong answers     %6llu let through of %llu   (the parameters allow %.0f; the large model alone: %llu)\n", (unsigned long long)all->wrong,
+    printf("wrong answers     %6llu let through of %llu   (the parameters expect %.0f; the large model alone: %llu)\n", (unsigned long long)all->wrong,
            (unsigned long long)all->answered, allowed->wrong, (unsigned long long)plain->total.wrong);
-    printf("refused           %6llu by the budget \"%s\": limit %.6f USD, spent %.6f   (the parameters allow %.0f)\n", (unsigned long long)all->refused,
+    printf("refused           %6llu by the budget \"%s\": limit %.6f USD, spent %.6f   (the parameters expect %.0f)\n", (unsigned long long)all->refused,
            desk_features[DESK_TIGHT_FEATURE], limit, (double)tight->cost / 1e9, allowed->refused);
 }
 
@@ -155,7 +155,7 @@ int main(int count, char **arguments)
     if (!desk_options_read(&options, count, arguments))
         return 2;
     if (options.model)
-        return desk_real(&day, &options);
+        return desk_real(&options);
     desk_options_print(&options);
     mock_options.in_child_process = 1;
     mock_options.on_request = desk_answer;

@@ -37,7 +37,7 @@ typedef struct desk_forecast {
 /* tight_limit: the budget of the last feature in USD; below 0: none. */
 bool desk_forecast_make(desk_forecast *forecast, const desk_day *day, const desk_options *options, double tight_limit);
 
-/* Ten questions of the day to a real provider, under 0.05 USD. Returns the exit code. */
-int desk_real(const desk_day *day, const desk_options *options);
+/* Ten questions to a real provider, under 0.05 USD. Returns the exit code. */
+int desk_real(const desk_options *options);
 
 #endif

@@ -32,9 +32,8 @@ static bool open_client(llmcost_client **client, const desk_options *options)
     return false;
 }
 
-int desk_real(const desk_day *day, const desk_options *options)
+int desk_real(const desk_options *options)
 {
-    (void)day;
     llmcost_client *client = NULL;
     int64_t cost = 0;
     int failed = 0;
