@@ -30,3 +30,9 @@ $(BUILD)/examples/%-cpp: examples/%.cpp include/llmcost/llmcost.hpp include/llmc
 	$(Q)$(CXX) -Iinclude $(CXXFLAGS_ALL) -o $@ $< $(STATIC) $(LDFLAGS) $(LIBS)
 
 -include $(DEMO_OBJECTS:.o=.d) $(EXAMPLES:=.d)
+
+# The C++ header, tested with both compilers and under the sanitizers of whoever asks.
+$(BUILD)/tests/cpp/test_cpp: tests/cpp/test_cpp.cpp include/llmcost/llmcost.hpp include/llmcost/llmcost.h $(STATIC)
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  link $@")
+	$(Q)$(CXX) -Iinclude $(CXXFLAGS_ALL) -o $@ $< $(STATIC) $(LDFLAGS) $(LIBS)
