@@ -1,5 +1,5 @@
 /*
- * budget.c: a leg is sent only if every budget it matches can cover its upper bound, and is settled for what it cost.
+ * A leg is sent only if every budget it matches can cover its upper bound, and is settled for what it cost.
  *
  * The bound is computed by the same price code that settles. A shortage that other calls' open holds make is waited
  * for; one that is really spent lowers max_tokens, down to a floor; below it the leg is refused and nothing was sent.
