@@ -71,7 +71,6 @@ static void call_done(llmc_call *call)
 {
     loop_call *item = call->user;
     llmcost_loop *loop = item->loop;
-    llmcost_client *client = call->client;
     loop_call **link = find_link(loop, item->id);
     if (*link)
         *link = item->next_in_bucket;
