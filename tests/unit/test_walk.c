@@ -448,7 +448,8 @@ static void test_several_children(void **unused)
     llmcost_response_free(response);
     one = (actor){ .enter = spawn_three, .resume = adopt_the_second, .name = "a", .rig = &rig };
     assert_int_equal(rig.network.request_count, 3);
-    rig.network.exchange_count = 0; /* nothing forwards, and still a stream sees the answer */
+    rig.network.exchanges[0].times = rig.network.exchanges[1].times = 1; /* used up */
+    /* Nothing forwards, and still a stream sees the answer. */
     fake_network_streams(&rig.network, "gpt-4o-mini", (const char *const[]){ "t", "wo", NULL }, 10, 5);
     fake_network_streams(&rig.network, NULL, (const char *const[]){ "other", NULL }, 10, 5);
     assert_int_equal(rig_stream(&rig, rig_ask(&space, "openai/gpt-4o", "hello"), text, sizeof text, NULL), LLMCOST_OK);
