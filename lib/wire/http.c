@@ -51,6 +51,7 @@ struct llmc_http {
     const llmc_allocator *allocator;
     CURLM *multi;
     llmc_timer timer;
+    const char *system_ca_file; /* asked once: libcurl writes its whole version text each time */
     socket_entry **sockets; /* by descriptor */
     size_t socket_capacity;
     host_entry *hosts;
@@ -374,7 +375,7 @@ static bool prepare(exchange *x, const llmcost_http_request *request)
         return false;
     /* Wait for a connection that may carry many streams; where ALPN cannot tell that, it would be a wait for a whole answer. */
     curl_easy_setopt(x->easy, CURLOPT_PIPEWAIT, x->host->plain ? 0L : 1L);
-    if (!set_text(x, CURLOPT_CAINFO, &x->ca_file, request->ca_file ? request->ca_file : curl_version_info(CURLVERSION_NOW)->cainfo))
+    if (!set_text(x, CURLOPT_CAINFO, &x->ca_file, request->ca_file ? request->ca_file : x->http->system_ca_file))
         return false;
     if (!x->prepared || x->accept_any != (request->accept_any_certificate != 0)) {
         x->accept_any = request->accept_any_certificate != 0;
@@ -631,6 +632,7 @@ llmcost_status llmc_http_open(llmc_http **out, llmc_driver *driver)
         return LLMCOST_E_MEMORY;
     http->driver = driver;
     http->allocator = driver->allocator;
+    http->system_ca_file = curl_version_info(CURLVERSION_NOW)->cainfo;
     http->timer = (llmc_timer){ .fire = timer_fired, .user = http };
     http->transport = (llmcost_transport){ sizeof http->transport, 0, http, http_start, http_abort, http_step };
     http->multi = curl_multi_init();
