@@ -178,7 +178,9 @@ bool llmc_body_integer(llmc_body *body, int64_t least, int64_t most, int64_t *ou
         *out = value;
         return true;
     }
-    if (most == INT64_MAX)
+    if (least == INT64_MIN)
+        llmc_body_fail(body, NULL, "must be a whole number of 64 bits");
+    else if (most == INT64_MAX)
         llmc_body_fail(body, NULL, "must be a whole number of %lld or more", (long long)least);
     else
         llmc_body_fail(body, NULL, "must be a whole number from %lld to %lld", (long long)least, (long long)most);
@@ -217,6 +219,24 @@ void llmc_body_unknown(llmc_body *body)
         empty &= span.text[i] == ' ' || span.text[i] == '\n' || span.text[i] == '\r' || span.text[i] == '\t';
     if (!empty)
         llmc_body_fail(body, NULL, "is not known");
+}
+
+void llmc_body_cache_mark(llmc_body *body, bool *marked)
+{
+    static const char *const words[] = { "type", "ephemeral", "mode", "explicit", "ttl", "5m" };
+    llmc_json_key key;
+    if (!llmc_body_object(body))
+        return;
+    *marked = true;
+    while (llmc_body_next_key(body, &key)) {
+        const char *wanted = NULL, *word;
+        for (size_t i = 0; i < sizeof words / sizeof words[0]; i += 2)
+            wanted = llmc_json_key_is(&key, words[i]) ? words[i + 1] : wanted;
+        if (!wanted)
+            llmc_body_unknown(body);
+        else if (llmc_body_string(body, &word) && strcmp(word, wanted) != 0)
+            llmc_body_fail(body, NULL, "\"%.64s\" is not known: %s", word, wanted);
+    }
 }
 
 void *llmc_body_add(llmc_body *body, void **items, uint32_t *count, uint32_t *capacity, size_t item_bytes)

@@ -52,6 +52,8 @@ bool llmc_body_bool(llmc_body *body, bool *out);
 
 /* A member of a message that nobody knows: a failure unless it says nothing. */
 void llmc_body_unknown(llmc_body *body);
+/* {"type": "ephemeral"} or {"mode": "explicit"}: the provider may cache the prompt up to here. */
+void llmc_body_cache_mark(llmc_body *body, bool *marked);
 /* A key as text in the arena; NULL after a failure. */
 const char *llmc_body_key(llmc_body *body, const llmc_json_key *key);
 /* Room for one more zeroed item behind count items. NULL after a failure. */

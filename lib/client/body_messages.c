@@ -5,6 +5,8 @@
 #include "base/base64.h"
 #include "client/body.h"
 
+enum { MAX_MARKS = 8 };
+
 /* An array that grows. */
 typedef struct parts_list {
     llmcost_part *items;
@@ -17,7 +19,7 @@ typedef struct draft {
     const char *role, *refusal, *reasoning;
     size_t refusal_bytes, reasoning_bytes;
     parts_list content, thinking;
-    bool marked_early; /* a part before the last one has a cache mark */
+    uint32_t marks[MAX_MARKS], mark_count; /* how many parts stand before each cache mark in the middle */
     uint32_t call_capacity;
 } draft;
 
@@ -34,22 +36,6 @@ typedef struct part_draft {
     size_t text_bytes;
     bool marked;
 } part_draft;
-
-/* {"type": "ephemeral"} or {"mode": "explicit"}: the prompt up to here may be cached. */
-static void read_cache_mark(llmc_body *body, bool *marked)
-{
-    llmc_json_key key;
-    if (!llmc_body_object(body))
-        return;
-    *marked = true;
-    while (llmc_body_next_key(body, &key)) {
-        const char *word = "";
-        if (!llmc_json_key_is(&key, "type") && !llmc_json_key_is(&key, "mode"))
-            llmc_body_unknown(body);
-        else if (llmc_body_string(body, &word) && strcmp(word, "ephemeral") != 0 && strcmp(word, "explicit") != 0)
-            llmc_body_fail(body, NULL, "\"%.64s\" is not known", word);
-    }
-}
 
 /* {"url": ..., "detail": ...}, or the URL alone. */
 static void read_image_url(llmc_body *body, part_draft *part)
@@ -148,18 +134,20 @@ static void read_part(llmc_body *body, draft *into)
         else if (llmc_json_key_is(&key, "image_url"))
             read_image_url(body, &part);
         else if (llmc_json_key_is(&key, "cache_control") || llmc_json_key_is(&key, "prompt_cache_breakpoint"))
-            read_cache_mark(body, &part.marked);
+            llmc_body_cache_mark(body, &part.marked);
         else if (part.type && strcmp(part.type, "text") != 0 && strcmp(part.type, "image_url") != 0 && strcmp(part.type, "refusal") != 0)
             llmc_json_skip(&body->json); /* the type will be refused, which says more */
         else
             llmc_body_unknown(body);
     }
-    llmcost_part *out = add_part(body, &into->content);
-    if (!out)
-        return;
-    finish_part(body, out, &part);
-    into->marked_early |= into->message.cache_mark;
+    if (into->message.cache_mark && into->mark_count == MAX_MARKS)
+        llmc_body_fail(body, "cache_control", "is one too many");
+    else if (into->message.cache_mark) /* of the part before: one in the middle */
+        into->marks[into->mark_count++] = into->content.count;
     into->message.cache_mark = part.marked;
+    llmcost_part *out = add_part(body, &into->content);
+    if (out)
+        finish_part(body, out, &part);
 }
 
 static void read_content(llmc_body *body, draft *into)
@@ -167,7 +155,7 @@ static void read_content(llmc_body *body, draft *into)
     llmc_json_type type = llmc_json_peek(&body->json);
     into->message.text = NULL; /* of several members of one name the last one counts */
     into->message.text_bytes = 0;
-    into->content.count = 0;
+    into->content.count = into->mark_count = 0;
     if (type == LLMC_JSON_STRING) {
         llmc_body_text(body, &into->message.text, &into->message.text_bytes);
         return;
@@ -184,8 +172,6 @@ static void read_content(llmc_body *body, draft *into)
     }
     while (llmc_body_next_item(body))
         read_part(body, into);
-    if (into->marked_early)
-        llmc_body_fail(body, NULL, "has a cache mark on a part before the last: marks stand at the end of a message");
     into->message.cache_mark |= marked;
 }
 
@@ -326,7 +312,7 @@ static void read_reasoning(llmc_body *body, draft *into)
 static void read_mark(llmc_body *body, draft *into)
 {
     bool marked = false;
-    read_cache_mark(body, &marked);
+    llmc_body_cache_mark(body, &marked);
     into->message.cache_mark |= marked;
 }
 
@@ -436,6 +422,37 @@ static void finish_message(llmc_body *body, draft *into)
         llmc_body_fail(body, "content", "is missing");
 }
 
+static void add_message(llmc_body *body, const llmcost_message *message, uint32_t *capacity)
+{
+    llmcost_message *out = llmc_body_add(body, (void **)&body->request->messages, &body->request->message_count, capacity, sizeof *out);
+    if (out)
+        *out = *message;
+}
+
+/* A mark of ours stands at the end of a message: one in the middle makes two messages of the same speaker out of one. */
+static void add_marked(llmc_body *body, const draft *into, uint32_t *capacity)
+{
+    llmcost_message piece = into->message;
+    if (into->mark_count && piece.role != LLMCOST_USER && piece.role != LLMCOST_SYSTEM) {
+        llmc_body_fail(body, "content", "has a cache mark on a part before the last, which only a user's or a system message may have");
+        return;
+    }
+    uint32_t from = 0;
+    for (uint32_t i = 0; i < into->mark_count; i++) {
+        piece.parts = into->message.parts + from;
+        piece.part_count = into->marks[i] - from;
+        piece.cache_mark = 1;
+        add_message(body, &piece, capacity);
+        from = into->marks[i];
+    }
+    piece = into->message;
+    if (from) {
+        piece.parts += from;
+        piece.part_count -= from;
+    }
+    add_message(body, &piece, capacity);
+}
+
 static void read_message(llmc_body *body, uint32_t *capacity)
 {
     llmc_json_key key;
@@ -449,9 +466,8 @@ static void read_message(llmc_body *body, uint32_t *capacity)
     if (body->status || body->json.failure)
         return;
     finish_message(body, &into);
-    llmcost_message *out = llmc_body_add(body, (void **)&body->request->messages, &body->request->message_count, capacity, sizeof *out);
-    if (out)
-        *out = into.message;
+    if (!body->status)
+        add_marked(body, &into, capacity);
 }
 
 void llmc_body_messages(llmc_body *body)

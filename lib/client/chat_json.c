@@ -171,6 +171,13 @@ static void read_tool_function(llmc_body *body, llmcost_tool *tool)
     }
 }
 
+static void read_tool_mark(llmc_body *body, llmcost_tool *tool)
+{
+    bool marked = false;
+    llmc_body_cache_mark(body, &marked);
+    tool->cache_mark = marked;
+}
+
 static void read_tool(llmc_body *body, llmcost_tool *tool)
 {
     llmc_json_key key;
@@ -184,6 +191,8 @@ static void read_tool(llmc_body *body, llmcost_tool *tool)
             llmc_body_string(body, &type);
         else if (llmc_json_key_is(&key, "function") && llmc_json_peek(&body->json) == LLMC_JSON_OBJECT)
             read_tool_function(body, tool);
+        else if (llmc_json_key_is(&key, "cache_control"))
+            read_tool_mark(body, tool);
         else
             pass_foreign(body);
     }

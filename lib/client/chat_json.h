@@ -5,6 +5,10 @@
  * provider gets it. That includes "tools", "tool_choice" and "response_format" of kinds that only some providers have.
  * Members that are null read as absent. Inside messages there is no place for what we do not know: there it is E_INVALID,
  * unless it says nothing (null, false, [] or {}).
+ *
+ * Beyond OpenAI's own members, what others write is understood: "cache_control" beside "prompt_cache_breakpoint",
+ * "reasoning" beside "reasoning_content", "thinking_blocks". A cache mark in the middle of a user's or a system message
+ * cuts it in two, because our marks stand at the end of a message.
  */
 #ifndef LLMC_CHAT_JSON_H
 #define LLMC_CHAT_JSON_H

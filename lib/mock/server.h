@@ -40,7 +40,7 @@ llmcost_status llmc_mock_server_open(llmc_mock_server *server, uint16_t port, in
 void llmc_mock_server_run(llmc_mock_server *server); /* until the stop pipe closes */
 void llmc_mock_server_close(llmc_mock_server *server);
 
-/* What to answer (answer.c). head..body: a whole request, in memory until this returns. NULL: drop the connection. */
+/* What to answer (mock_answer.c). head..body: a whole request, in memory until this returns. NULL: drop the connection. */
 struct llmc_http_request;
 struct llmc_mock_wire;
 struct llmc_mock_wire *llmc_mock_answer_request(llmc_mock_server *server, const struct llmc_http_request *request, const char *bytes, uint64_t *number);

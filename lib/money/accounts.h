@@ -66,7 +66,10 @@ typedef struct llmc_ticket {
     void *engine_data;
 } llmc_ticket;
 
-/* Somebody who waits for room: called once, from any thread, without a lock held, when an account of his changed. */
+/*
+ * Somebody who waits for room: called once, from any thread, without a lock held, when an account of his changed (or
+ * another one). Queue first, then hold once more, then sleep: a change before queueing is not told.
+ */
 typedef struct llmc_account_waiter {
     void (*wake)(void *user);
     void *user;
@@ -76,7 +79,7 @@ typedef struct llmc_account_waiter {
 /* Something crossed a fraction of its limit, or a settle exceeded its hold. Called without a lock held. */
 typedef struct llmc_account_alert {
     const llmc_budget *budget;
-    const char *value;        /* of "each", or NULL */
+    const char *value;        /* of "each"; NULL: none, or the account that values beyond max_accounts share */
     int32_t permille;         /* the fraction crossed; 0: bound_exceeded */
     int64_t spent_nano, limit_nano, window_from_ms;
 } llmc_account_alert;
@@ -93,7 +96,10 @@ struct llmc_account_engine {
     void (*hold)(llmc_account_engine *engine, llmc_ticket *ticket, const llmc_account_ref *refs, size_t count, int64_t bound_nano, int64_t wall_ms, llmc_hold_fn fn, void *user);
     /* The true amount, also above the hold; 0 releases. It lands in the window the ticket was held in. */
     void (*settle)(llmc_account_engine *engine, llmc_ticket *ticket, int64_t amount_nano, llmc_settled_fn fn, void *user);
-    /* Queue for the next change of any account; first come, first woken. unwait: after it returns wake is not called any more. */
+    /*
+     * Queue for the next change of any account; first come, first woken. unwait: after it returns wake is not called any
+     * more; it waits for a wake that another thread is just calling, so hold no lock that wake takes.
+     */
     void (*wait)(llmc_account_engine *engine, llmc_account_waiter *waiter);
     void (*unwait)(llmc_account_engine *engine, llmc_account_waiter *waiter);
     llmcost_status (*correct)(llmc_account_engine *engine, uint32_t budget, const char *value, int64_t delta_nano, int64_t wall_ms);

@@ -46,14 +46,14 @@ llmc_marker_state llmc_marker_at_start(const char *marker, const char *text, siz
         }
         return LLMC_MARKER_POSSIBLE;
     }
-    if (memcmp(text + at, marker, length) == 0)
-        return ends_token(text, bytes, at + length) ? LLMC_MARKER_FIRST : LLMC_MARKER_ABSENT;
+    if (memcmp(text + at, marker, length) == 0 && ends_token(text, bytes, at + length))
+        return LLMC_MARKER_FIRST;
     for (size_t i = 0; i < length; i++) {
         char a = text[at + i], b = marker[i];
         if (a != b && ((a ^ b) != 0x20 || ((a | 0x20) < 'a' || (a | 0x20) > 'z')))
             return LLMC_MARKER_ABSENT;
     }
-    /* The marker in another case: only if nothing but space and punctuation follows. */
+    /* In another case, or before a blank: only if nothing but space and punctuation follows. */
     for (size_t i = at + length; i < bytes; i++) {
         if (!is_space(text[i]) && !is_punctuation(text[i]))
             return LLMC_MARKER_ABSENT;
@@ -74,7 +74,7 @@ static bool equal_any_case(const char *a, const char *b, size_t bytes)
 static bool alone(const char *marker, const char *text, size_t bytes)
 {
     size_t length = strlen(marker), at = skip_lead(text, bytes);
-    if (bytes - at < length || !equal_any_case(text + at, marker, length))
+    if (at > LLMC_MARKER_PREFIX_BYTES || bytes - at < length || bytes - at - length > LLMC_MARKER_PREFIX_BYTES || !equal_any_case(text + at, marker, length))
         return false;
     for (size_t i = at + length; i < bytes; i++) {
         if (!is_space(text[i]) && !is_punctuation(text[i]))
@@ -100,7 +100,7 @@ bool llmc_marker_in(const char *marker, const char *text, size_t bytes, size_t *
         return false;
     if (alone(marker, text, bytes))
         return true;
-    if (bytes - lead >= length && memcmp(text + lead, marker, length) == 0 && ends_token(text, bytes, lead + length))
+    if (lead <= LLMC_MARKER_PREFIX_BYTES && bytes - lead >= length && memcmp(text + lead, marker, length) == 0 && ends_token(text, bytes, lead + length))
         return true;
     size_t line = last_line_start(text, bytes), at = line + skip_lead(text + line, bytes - line);
     if (line == 0 || bytes - at < length || memcmp(text + at, marker, length) != 0 || !ends_token(text, bytes, at + length))
@@ -113,13 +113,10 @@ bool llmc_marker_in(const char *marker, const char *text, size_t bytes, size_t *
 
 size_t llmc_marker_tail(const char *marker, const char *text, size_t bytes)
 {
-    /* A newline whose line may still become the marker's: hold from the white space before that newline on. */
-    size_t length = strlen(marker), line = bytes, end = bytes;
+    /* White space at the end may stand before the marker's line; the last line may be it, also with space behind it. */
+    size_t length = strlen(marker), line = last_line_start(text, bytes), end = bytes;
     while (end > 0 && is_space(text[end - 1]))
         end--;
-    if (end < bytes && memchr(text + end, '\n', bytes - end))
-        return bytes - end;
-    line = last_line_start(text, bytes);
     if (line == 0)
         return bytes - end;
     size_t at = line + skip_lead(text + line, bytes - line), left = bytes - at;

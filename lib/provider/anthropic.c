@@ -73,26 +73,40 @@ static void note(llmc_json *json, llmc_json_span *out)
         llmc_json_raw(json, out);
 }
 
-static void read_members(llmc_json *json, anthropic_members *members)
+/* A member to note, and where: lengths and places are known when this is compiled, for it is read for every piece of text. */
+typedef struct wanted_member {
+    const char *name;
+    size_t bytes, offset;
+} wanted_member;
+
+#define WANTED(type, name, field) { name, sizeof(name) - 1, offsetof(type, field) }
+
+static void read_wanted(llmc_json *json, const wanted_member *wanted, size_t count, void *out)
 {
-    const struct { const char *name; llmc_json_span *out; } wanted[] = {
-        { "type", &members->type }, { "index", &members->index }, { "delta", &members->delta }, { "message", &members->message },
-        { "content_block", &members->block }, { "usage", &members->usage }, { "error", &members->error }, { "id", &members->id },
-        { "model", &members->model }, { "content", &members->content }, { "stop_reason", &members->stop_reason },
-        { "stop_details", &members->stop_details },
-    };
     llmc_json_key key;
     if (!llmc_json_object(json))
         return;
     while (llmc_json_next_key(json, &key)) {
         size_t i = 0;
-        while (i < sizeof wanted / sizeof wanted[0] && !llmc_json_key_is(&key, wanted[i].name))
+        while (i < count && (key.bytes != wanted[i].bytes || memcmp(key.text, wanted[i].name, key.bytes) != 0))
             i++;
-        if (i < sizeof wanted / sizeof wanted[0])
-            note(json, wanted[i].out);
+        if (i < count)
+            note(json, (llmc_json_span *)(void *)((char *)out + wanted[i].offset));
         else
             llmc_json_skip(json);
     }
+}
+
+static void read_members(llmc_json *json, anthropic_members *members)
+{
+    static const wanted_member wanted[] = {
+        WANTED(anthropic_members, "type", type), WANTED(anthropic_members, "index", index), WANTED(anthropic_members, "delta", delta),
+        WANTED(anthropic_members, "message", message), WANTED(anthropic_members, "content_block", block), WANTED(anthropic_members, "usage", usage),
+        WANTED(anthropic_members, "error", error), WANTED(anthropic_members, "id", id), WANTED(anthropic_members, "model", model),
+        WANTED(anthropic_members, "content", content), WANTED(anthropic_members, "stop_reason", stop_reason),
+        WANTED(anthropic_members, "stop_details", stop_details),
+    };
+    read_wanted(json, wanted, sizeof wanted / sizeof wanted[0], members);
 }
 
 static void members_of(const llmc_json_span *span, anthropic_members *members)
@@ -254,26 +268,16 @@ typedef struct block_members {
 
 static void read_block(const llmc_json_span *span, block_members *members)
 {
-    const struct { const char *name; llmc_json_span *out; } wanted[] = {
-        { "type", &members->type }, { "text", &members->text }, { "partial_json", &members->partial_json }, { "thinking", &members->thinking },
-        { "signature", &members->signature }, { "data", &members->data }, { "id", &members->id }, { "name", &members->name },
-        { "input", &members->input }, { "citations", &members->citations }, { "citation", &members->citation },
+    static const wanted_member wanted[] = {
+        WANTED(block_members, "type", type), WANTED(block_members, "text", text), WANTED(block_members, "partial_json", partial_json),
+        WANTED(block_members, "thinking", thinking), WANTED(block_members, "signature", signature), WANTED(block_members, "data", data),
+        WANTED(block_members, "id", id), WANTED(block_members, "name", name), WANTED(block_members, "input", input),
+        WANTED(block_members, "citations", citations), WANTED(block_members, "citation", citation),
     };
     llmc_json json;
-    llmc_json_key key;
     *members = (block_members){ 0 };
     llmc_json_begin(&json, span->text, span->bytes);
-    if (!llmc_json_object(&json))
-        return;
-    while (llmc_json_next_key(&json, &key)) {
-        size_t i = 0;
-        while (i < sizeof wanted / sizeof wanted[0] && !llmc_json_key_is(&key, wanted[i].name))
-            i++;
-        if (i < sizeof wanted / sizeof wanted[0])
-            note(&json, wanted[i].out);
-        else
-            llmc_json_skip(&json);
-    }
+    read_wanted(&json, wanted, sizeof wanted / sizeof wanted[0], members);
 }
 
 static llmcost_status begin_tool(llmc_decoder *decoder, anthropic_block *block, const block_members *members)

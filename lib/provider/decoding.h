@@ -24,6 +24,8 @@ llmcost_status llmc_decoder_emit_usage(llmc_decoder *decoder, const llmc_usage_c
 llmcost_status llmc_decoder_malformed(llmc_decoder *decoder, const llmc_json *json, const char *what);
 /* A 2xx body without the answer: the failure that it describes, else E_MALFORMED. */
 llmcost_status llmc_decode_error_in_success(llmc_decoder *decoder, const llmc_frame *frame, const char *otherwise);
+/* "6m0s", "120ms", "17s", "30" (seconds): rounded up. false: none of these. */
+bool llmc_duration_ms(const char *text, size_t bytes, int64_t *out);
 /* {"data": [{"id": ...}]} or the bare array, as MODEL events. */
 llmcost_status llmc_decode_models(llmc_decoder *decoder, const llmc_frame *frame);
 

@@ -3,8 +3,7 @@
  * "message" and "delta". Members come in any order, so what depends on another member waits for the end of its object:
  * choices until id and model are known, a delta until its index is, the finish reason until the tool calls are.
  *
- * Usage is read wherever some host puts it (the last chunk, every chunk, x_groq, inside a choice); a later figure
- * replaces an earlier one. Left out on purpose: audio output, reasoning_details, log-probabilities of the older shape.
+ * Usage is read wherever some host puts it: the last chunk, every chunk, x_groq, inside a choice. Left out on purpose: audio output, reasoning_details, log-probabilities of the older shape.
  */
 #include "provider/openai_codec.h"
 
@@ -34,6 +33,7 @@ typedef struct openai_state {
     bool introduced;
     bool finish_came;
     bool byok;               /* the stated cost is a fee only */
+    bool counted;            /* this chunk holds figures */
     openai_choice *choices;
     size_t choice_count, choice_capacity;
     llmc_usage_counts counts;
@@ -58,106 +58,9 @@ static uint64_t hash_of(const char *text, size_t bytes)
     return hash ? hash : 1;
 }
 
-/* ---- usage ---- */
-
-typedef struct count_member {
-    const char *name;
-    size_t offset;
-} count_member;
-
-#define COUNT(name, field) { name, offsetof(llmc_usage_counts, field) }
-
-static bool read_member(llmc_json *json, const llmc_json_key *key, llmc_usage_counts *counts, const count_member *members, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (!llmc_json_key_is(key, members[i].name))
-            continue;
-        llmc_usage_read_count(json, (int64_t *)(void *)((char *)counts + members[i].offset));
-        return true;
-    }
-    return false;
-}
-
-static void read_details(llmc_json *json, llmc_usage_counts *counts, const count_member *members, size_t count)
-{
-    llmc_json_key key;
-    if (!llmc_json_object(json))
-        return;
-    while (llmc_json_next_key(json, &key)) {
-        if (read_member(json, &key, counts, members, count))
-            continue;
-        if (llmc_json_key_is(&key, "cache_creation")) {
-            static const count_member lives[] = { COUNT("ephemeral_5m_input_tokens", written_5m), COUNT("ephemeral_1h_input_tokens", written_1h) };
-            read_details(json, counts, lives, 2);
-            continue;
-        }
-        llmc_json_skip(json);
-    }
-}
-
-/* The amount itself, or an object with the amount in it. */
-static void read_cost(llmc_json *json, llmc_usage_counts *counts)
-{
-    llmc_json_key key;
-    if (llmc_json_peek(json) != LLMC_JSON_OBJECT) {
-        llmc_usage_read_cost(json, &counts->stated_cost_pico);
-        return;
-    }
-    llmc_json_object(json);
-    while (llmc_json_next_key(json, &key)) {
-        if (llmc_json_key_is(&key, "total_cost"))
-            llmc_usage_read_cost(json, &counts->stated_cost_pico);
-        else
-            llmc_json_skip(json);
-    }
-}
-
-static void read_ticks(llmc_json *json, llmc_usage_counts *counts)
-{
-    int64_t ticks;
-    if (llmc_json_integer(json, &ticks) && ticks >= 0 && ticks <= INT64_MAX / 100)
-        counts->stated_cost_pico = ticks * 100; /* 1e10 ticks to the dollar */
-}
-
 static void read_usage(llmc_json *json, openai_state *state)
 {
-    static const count_member totals[] = {
-        COUNT("prompt_tokens", prompt), COUNT("completion_tokens", completion), COUNT("total_tokens", total),
-        COUNT("prompt_cache_hit_tokens", cached), COUNT("prompt_cache_miss_tokens", missed), /* DeepSeek */
-        COUNT("cached_tokens", cached),      /* Moonshot */
-        COUNT("num_cached_tokens", cached),  /* Mistral */
-        COUNT("reasoning_tokens", reasoning) /* Perplexity */
-    };
-    static const count_member prompt_details[] = {
-        COUNT("cached_tokens", cached), COUNT("audio_tokens", audio_in),
-        COUNT("cache_write_tokens", written_30m),      /* OpenAI, OpenRouter */
-        COUNT("cache_creation_input_tokens", written), /* Qwen */
-    };
-    static const count_member completion_details[] = { COUNT("reasoning_tokens", reasoning), COUNT("audio_tokens", audio_out) };
-    llmc_usage_counts *counts = &state->counts;
-    llmc_json_key key;
-    if (!llmc_json_object(json))
-        return;
-    while (llmc_json_next_key(json, &key)) {
-        if (read_member(json, &key, counts, totals, sizeof totals / sizeof totals[0]))
-            continue;
-        if (llmc_json_key_is(&key, "prompt_tokens_details") || llmc_json_key_is(&key, "prompt_token_details"))
-            read_details(json, counts, prompt_details, sizeof prompt_details / sizeof prompt_details[0]);
-        else if (llmc_json_key_is(&key, "completion_tokens_details"))
-            read_details(json, counts, completion_details, sizeof completion_details / sizeof completion_details[0]);
-        else if (llmc_json_key_is(&key, "cost") || llmc_json_key_is(&key, "estimated_cost"))
-            read_cost(json, counts);
-        else if (llmc_json_key_is(&key, "cost_in_usd_ticks"))
-            read_ticks(json, counts);
-        else if (llmc_json_key_is(&key, "service_tier"))
-            llmc_usage_read_tier(json, counts);
-        else if (llmc_json_key_is(&key, "is_byok"))
-            llmc_json_bool(json, &state->byok);
-        else
-            llmc_json_skip(json);
-    }
-    if (state->byok)
-        counts->stated_cost_pico = -1;
+    state->counted = llmc_openai_read_usage(json, &state->counts, &state->byok) || state->counted;
 }
 
 /* ---- choices and tool calls ---- */
@@ -188,10 +91,11 @@ typedef struct wire_call {
 
 static bool is_same_call(const openai_call *call, const wire_call *wire, uint64_t id_hash)
 {
-    bool other_id = id_hash && call->id_hash && id_hash != call->id_hash;
-    if (other_id)
+    if (id_hash && call->id_hash && id_hash != call->id_hash)
         return false;
-    return wire->index < 0 ? id_hash == 0 || id_hash == call->id_hash : wire->index == call->wire_index;
+    if (wire->index >= 0)
+        return wire->index == call->wire_index;
+    return id_hash ? id_hash == call->id_hash : !(wire->name.bytes && call->announced); /* another name begins another call */
 }
 
 /* By index and id, latest first: some servers send no index, others the same one for every call of a turn. */
@@ -284,8 +188,8 @@ static llmcost_status decode_tool_calls(llmc_decoder *decoder, llmc_json *json, 
     llmc_json_key key;
     if (!llmc_json_array(json))
         return LLMCOST_OK;
-    while (llmc_json_next_item(json)) {
-        wire_call wire = { .index = -1 };
+    for (int64_t ordinal = 0; llmc_json_next_item(json); ordinal++) {
+        wire_call wire = { .index = decoder->stream ? -1 : ordinal };
         if (!llmc_json_object(json))
             continue;
         while (llmc_json_next_key(json, &key)) {
@@ -510,7 +414,7 @@ static llmcost_status decode_choice_member(llmc_decoder *decoder, llmc_json *jso
             llmc_json_skip(json);
     } else if (llmc_json_key_is(key, "finish_reason")) {
         llmc_json_span_string(json, &rest->finish);
-    } else if (llmc_json_key_is(key, "logprobs")) {
+    } else if (llmc_json_key_is(key, "logprobs") && llmc_json_peek(json) == LLMC_JSON_OBJECT) {
         llmc_json_raw(json, &rest->logprobs);
     } else if (llmc_json_key_is(key, "usage")) {
         read_usage(json, state_of(decoder));
@@ -696,7 +600,10 @@ static llmcost_status decode_rest(llmc_decoder *decoder, const openai_chunk *chu
         status = tell_sources(decoder, &chunk->citations, "citations", &state->extra_hash[0]);
     if (!status)
         status = tell_sources(decoder, &chunk->search_results, "search_results", &state->extra_hash[1]);
-    return status ? status : llmc_decoder_emit_usage(decoder, &state->counts);
+    if (status || !state->counted)
+        return status;
+    state->counted = false;
+    return llmc_decoder_emit_usage(decoder, &state->counts);
 }
 
 static llmcost_status decode_chunk(llmc_decoder *decoder, const llmc_frame *frame)
@@ -708,7 +615,8 @@ static llmcost_status decode_chunk(llmc_decoder *decoder, const llmc_frame *fram
     llmc_json_begin(&json, frame->data, frame->bytes);
     if (llmc_json_peek(&json) != LLMC_JSON_OBJECT) {
         llmc_json_skip(&json);
-        return llmc_json_end(&json) ? llmc_decode_error_in_success(decoder, frame, "no JSON object") : llmc_decoder_malformed(decoder, &json, NULL);
+        llmc_json_end(&json);
+        return llmc_decoder_malformed(decoder, &json, "no JSON object");
     }
     llmc_json_object(&json);
     while (!status && llmc_json_next_key(&json, &key))

@@ -1,16 +1,19 @@
 /*
- * The memory tier of the answer cache: shards, each with a mutex, a chained hash table and a list by last use.
+ * The memory tier of the answer cache: a chained hash table and a list by last use.
  *
- * A lookup holds its shard's lock for a walk of a chain and four pointers; the key is compared afterwards, on a
+ * The locks are sharded by thread, not by key: a reader takes one of several mutexes, its own as long as it is free, a
+ * writer takes them all. Answers are read far more often than stored, and a store follows a call to a provider. So two
+ * readers share no lock, and on different keys write no cache line in common; the limits hold exactly over all entries;
+ * and there is one order of use. A reader holds its lock for a walk of a chain; the key is compared afterwards, on a
  * referenced entry. Chains rather than open addressing: a table that cannot grow for want of memory still takes entries.
  *
- * The limits hold over all shards together. A put adds first and then evicts, the least recently used of its own shard
- * before those of the others, so they may be exceeded while puts are on their way, by what these puts add. Every entry,
- * key, value and table is counted; the cache's own few kilobytes and the heap's overhead per block are not. One entry
- * may take at most 7/8 of a shard's share, so that no single answer empties the cache.
+ * A reader notes the time of its use in the entry; the list is put in order when room is needed, a bounded part of it at
+ * a time from its old end. So the order is exact in a small cache and close to it in a large one.
  *
- * Left out: a strict order of use over all shards (small caches have one shard, and there it is strict), and a
- * background sweep: expired entries go when they are met, or first when room is made.
+ * Every entry, key, value and table is counted; the cache's own two kilobytes and the heap's overhead per block are not.
+ * One entry may take at most half of the limit, so that no single answer empties the cache.
+ *
+ * Left out: a background sweep. Expired entries go when they are met, or first when room is made.
  */
 #include "store/memory_cache.h"
 
@@ -21,98 +24,82 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-enum {
-    MAX_SHARDS = 16,
-    MIN_SHARD_BYTES = 1 << 20, /* a shard's share of the limits is at least this much, unless there is but one */
-    MIN_SHARD_ENTRIES = 64,
-    FIRST_BUCKETS = 8,
-    EVICTION_LOOK = 8,         /* so many of the least recently used are looked at for an expired one */
-    CACHE_LINE = 64
-};
+enum { READER_LOCKS = 16, FIRST_BUCKETS = 16, LOOK = 16, CACHE_LINE = 64 };
 
-/* What a lookup reads comes first. */
+static const int64_t NOT_USED = INT64_MIN;
+
+/* What a lookup touches comes first. */
 struct llmc_cache_entry {
     llmc_cache_hash hash;
-    llmc_cache_entry *chain; /* the next in the bucket; once unlinked, in the list of what is to be released */
+    llmc_cache_entry *chain;    /* the next in the bucket; once unlinked, in the list of what is to be released */
     int64_t expires_ns;
     atomic_size_t references;
-    llmc_cache_entry *newer, *older;
+    _Atomic(int64_t) used_ns;   /* the last use since it was placed in the list, or NOT_USED */
     size_t key_bytes;
     void *value;
+    int64_t placed_ns;          /* the use that its place in the list stands for */
+    llmc_cache_entry *newer, *older;
     int64_t stored_wall_ms;
     size_t charge;
     void (*release_value)(void *value);
-    llmc_allocator allocator; /* a copy: an entry may outlive the cache */
+    llmc_allocator allocator;   /* a copy: an entry may outlive the cache */
     char key[];
 };
 
-typedef struct cache_shard {
-    pthread_mutex_t lock;
-    llmc_cache_entry **buckets;
-    size_t bucket_count, entry_count;
-    llmc_cache_entry *newest, *oldest;
-    uint64_t hits, misses, stores, evictions, expirations;
-    llmc_cache_entry *first_buckets[FIRST_BUCKETS];
-} cache_shard;
+/* On a cache line of its own. */
+typedef union reader_lock {
+    struct {
+        pthread_mutex_t mutex;
+        uint64_t hits, misses;
+    } of;
+    char padding[CACHE_LINE];
+} reader_lock;
 
-/* On cache lines of their own, so that two threads in two shards do not slow each other down. */
-typedef union padded_shard {
-    cache_shard shard;
-    char padding[(sizeof(cache_shard) + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE];
-} padded_shard;
+_Static_assert(sizeof(reader_lock) == CACHE_LINE, "a reader's lock and counts share one cache line and no other's");
 
+/* All but the readers' counts changes only while all locks are held. */
 struct llmc_memory_cache {
     llmc_allocator allocator;
     void (*release_value)(void *value);
     uint64_t seed;
     size_t max_bytes, max_entries, largest_entry, largest_table;
-    size_t shard_count; /* a power of two */
-    padded_shard *shards;
-    atomic_size_t bytes, entries; /* of all shards; read and written by puts only */
+    reader_lock *locks;
+    llmc_cache_entry **buckets;
+    size_t bucket_count, entry_count, bytes;
+    llmc_cache_entry *newest, *oldest;
+    uint64_t stores, evictions, expirations;
+    llmc_cache_entry *first_buckets[FIRST_BUCKETS];
     unsigned char secret[XXH3_SECRET_DEFAULT_SIZE]; /* of the seed: saves deriving it for each long key */
 };
 
-static size_t count_shards(const llmc_memory_cache_limits *limits)
+static void init_table(llmc_memory_cache *cache)
 {
-    size_t count = 1;
-    while (count < MAX_SHARDS && limits->max_bytes / (count * 2) >= MIN_SHARD_BYTES &&
-           (!limits->max_entries || limits->max_entries / (count * 2) >= MIN_SHARD_ENTRIES))
-        count *= 2;
-    return count;
-}
-
-static void init_table(cache_shard *shard)
-{
-    memset(shard->first_buckets, 0, sizeof shard->first_buckets);
-    shard->buckets = shard->first_buckets;
-    shard->bucket_count = FIRST_BUCKETS;
-    shard->newest = shard->oldest = NULL;
-    shard->entry_count = 0;
+    memset(cache->first_buckets, 0, sizeof cache->first_buckets);
+    cache->buckets = cache->first_buckets;
+    cache->bucket_count = FIRST_BUCKETS;
+    cache->newest = cache->oldest = NULL;
+    cache->entry_count = cache->bytes = 0;
 }
 
 llmcost_status llmc_memory_cache_new(llmc_memory_cache **out, const llmc_allocator *allocator, const llmc_memory_cache_limits *limits,
                                      uint64_t seed, void (*release_value)(void *value))
 {
     *out = NULL;
-    size_t shard_count = count_shards(limits);
-    llmc_memory_cache *cache = llmc_calloc(allocator, 1, sizeof *cache + CACHE_LINE + shard_count * sizeof(padded_shard));
+    llmc_memory_cache *cache = llmc_calloc(allocator, 1, sizeof *cache + CACHE_LINE + READER_LOCKS * sizeof(reader_lock));
     if (!cache)
         return LLMCOST_E_MEMORY;
-    size_t share = limits->max_bytes / shard_count;
     cache->allocator = *allocator;
     cache->release_value = release_value;
     cache->seed = seed;
     cache->max_bytes = limits->max_bytes;
     cache->max_entries = limits->max_entries ? limits->max_entries : SIZE_MAX;
-    cache->largest_table = share / 8;
-    cache->largest_entry = share - share / 8;
-    cache->shard_count = shard_count;
-    cache->shards = (padded_shard *)(((uintptr_t)(cache + 1) + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
+    cache->largest_table = limits->max_bytes / 8;
+    cache->largest_entry = limits->max_bytes / 2;
+    cache->locks = (reader_lock *)(((uintptr_t)(cache + 1) + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
     XXH3_generateSecret_fromSeed(cache->secret, seed);
-    for (size_t i = 0; i < shard_count; i++) {
-        pthread_mutex_init(&cache->shards[i].shard.lock, NULL);
-        init_table(&cache->shards[i].shard);
-    }
+    for (size_t i = 0; i < READER_LOCKS; i++)
+        pthread_mutex_init(&cache->locks[i].of.mutex, NULL);
+    init_table(cache);
     *out = cache;
     return LLMCOST_OK;
 }
@@ -123,52 +110,91 @@ llmc_cache_hash llmc_memory_cache_hash(const llmc_memory_cache *cache, const voi
     return (llmc_cache_hash){ hash.low64, hash.high64 };
 }
 
-static cache_shard *shard_of(llmc_memory_cache *cache, llmc_cache_hash hash)
+/* ---- locks ---- */
+
+/* The thread's own lock, or the next one that is free just now. */
+static reader_lock *lock_to_read(llmc_memory_cache *cache)
 {
-    return &cache->shards[hash.high & (cache->shard_count - 1)].shard;
+    pthread_t self = pthread_self();
+    uint64_t id = 0;
+    memcpy(&id, &self, sizeof self < sizeof id ? sizeof self : sizeof id);
+    size_t home = (size_t)(id * UINT64_C(0x9E3779B97F4A7C15) >> 32);
+    for (size_t i = 0; i < 4; i++) {
+        reader_lock *lock = &cache->locks[(home + i) % READER_LOCKS];
+        if (pthread_mutex_trylock(&lock->of.mutex) == 0)
+            return lock;
+    }
+    pthread_mutex_lock(&cache->locks[home % READER_LOCKS].of.mutex);
+    return &cache->locks[home % READER_LOCKS];
 }
 
-/* The link that points to the entry with this hash, or to NULL at the end of its chain. */
-static llmc_cache_entry **find_link(cache_shard *shard, llmc_cache_hash hash)
+static void lock_to_write(llmc_memory_cache *cache)
 {
-    llmc_cache_entry **link = &shard->buckets[hash.low & (shard->bucket_count - 1)];
+    for (size_t i = 0; i < READER_LOCKS; i++)
+        pthread_mutex_lock(&cache->locks[i].of.mutex);
+}
+
+static void unlock_writer(llmc_memory_cache *cache)
+{
+    for (size_t i = READER_LOCKS; i > 0; i--)
+        pthread_mutex_unlock(&cache->locks[i - 1].of.mutex);
+}
+
+/* ---- table and list ---- */
+
+/* The link that points to the entry with this hash, or to NULL at the end of its chain. */
+static llmc_cache_entry **find_link(llmc_memory_cache *cache, llmc_cache_hash hash)
+{
+    llmc_cache_entry **link = &cache->buckets[hash.low & (cache->bucket_count - 1)];
     while (*link && ((*link)->hash.low != hash.low || (*link)->hash.high != hash.high))
         link = &(*link)->chain;
     return link;
 }
 
-static void list_remove(cache_shard *shard, llmc_cache_entry *entry)
+static void list_remove(llmc_memory_cache *cache, llmc_cache_entry *entry)
 {
-    if (entry->newer)
-        entry->newer->older = entry->older;
-    else
-        shard->newest = entry->older;
-    if (entry->older)
-        entry->older->newer = entry->newer;
-    else
-        shard->oldest = entry->newer;
+    *(entry->newer ? &entry->newer->older : &cache->newest) = entry->older;
+    *(entry->older ? &entry->older->newer : &cache->oldest) = entry->newer;
 }
 
-static void list_add_newest(cache_shard *shard, llmc_cache_entry *entry)
+/* In front of what was used before it, as far as a short walk from the new end tells. */
+static void list_place(llmc_memory_cache *cache, llmc_cache_entry *entry)
 {
-    entry->newer = NULL;
-    entry->older = shard->newest;
-    if (shard->newest)
-        shard->newest->newer = entry;
-    else
-        shard->oldest = entry;
-    shard->newest = entry;
+    llmc_cache_entry *older = cache->newest, *newer = NULL;
+    for (int i = 0; i < LOOK && older && older->placed_ns > entry->placed_ns; i++) {
+        newer = older;
+        older = older->older;
+    }
+    entry->newer = newer;
+    entry->older = older;
+    *(newer ? &newer->older : &cache->newest) = entry;
+    *(older ? &older->newer : &cache->oldest) = entry;
 }
 
-/* Take an entry out of its shard and onto the list of what to release once the lock is free. */
-static void unlink_entry(llmc_memory_cache *cache, cache_shard *shard, llmc_cache_entry **link, llmc_cache_entry **dropped)
+/* Move those that were used since they were placed, in a short part of the list. */
+static void settle_order(llmc_memory_cache *cache)
+{
+    llmc_cache_entry *entry = cache->oldest, *next;
+    for (int i = 0; i < 2 * LOOK && entry; i++, entry = next) {
+        next = entry->newer;
+        int64_t used_ns = atomic_load_explicit(&entry->used_ns, memory_order_relaxed);
+        if (used_ns == NOT_USED)
+            continue;
+        atomic_store_explicit(&entry->used_ns, NOT_USED, memory_order_relaxed);
+        list_remove(cache, entry);
+        entry->placed_ns = used_ns;
+        list_place(cache, entry);
+    }
+}
+
+/* Take an entry out and onto the list of what to release once the locks are free. */
+static void unlink_entry(llmc_memory_cache *cache, llmc_cache_entry **link, llmc_cache_entry **dropped)
 {
     llmc_cache_entry *entry = *link;
     *link = entry->chain;
-    list_remove(shard, entry);
-    shard->entry_count--;
-    atomic_fetch_sub_explicit(&cache->entries, 1, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&cache->bytes, entry->charge, memory_order_relaxed);
+    list_remove(cache, entry);
+    cache->entry_count--;
+    cache->bytes -= entry->charge;
     entry->chain = *dropped;
     *dropped = entry;
 }
@@ -182,118 +208,110 @@ static void release_list(llmc_cache_entry *dropped)
     }
 }
 
+/* An expired entry among the least recently used, else the last of them. */
+static llmc_cache_entry *find_victim(llmc_memory_cache *cache, int64_t now_ns)
+{
+    settle_order(cache);
+    llmc_cache_entry *entry = cache->oldest;
+    for (int i = 0; i < LOOK && entry; i++, entry = entry->newer) {
+        if (entry->expires_ns <= now_ns)
+            return entry;
+    }
+    return cache->oldest;
+}
+
+static void make_room(llmc_memory_cache *cache, size_t bytes, size_t entries, int64_t now_ns, llmc_cache_entry **dropped)
+{
+    while (cache->entry_count && (cache->bytes + bytes > cache->max_bytes || cache->entry_count + entries > cache->max_entries)) {
+        llmc_cache_entry *victim = find_victim(cache, now_ns);
+        *(victim->expires_ns <= now_ns ? &cache->expirations : &cache->evictions) += 1;
+        unlink_entry(cache, find_link(cache, victim->hash), dropped);
+    }
+}
+
+static size_t table_bytes(const llmc_memory_cache *cache)
+{
+    return cache->buckets == cache->first_buckets ? 0 : cache->bucket_count * sizeof *cache->buckets;
+}
+
+/* Returns the table that it replaces, to be freed; NULL: the first one. */
+static llmc_cache_entry **replace_table(llmc_memory_cache *cache, llmc_cache_entry **buckets, size_t bucket_count)
+{
+    llmc_cache_entry **old = table_bytes(cache) ? cache->buckets : NULL;
+    for (llmc_cache_entry *entry = cache->newest; entry; entry = entry->older) {
+        llmc_cache_entry **bucket = &buckets[entry->hash.low & (bucket_count - 1)];
+        entry->chain = *bucket;
+        *bucket = entry;
+    }
+    cache->bytes -= table_bytes(cache);
+    cache->buckets = buckets;
+    cache->bucket_count = bucket_count;
+    cache->bytes += table_bytes(cache);
+    return old;
+}
+
+/* Double the table. It is allocated with the locks free, so another put may have been first; without memory chains get longer. */
+static void grow_table(llmc_memory_cache *cache, size_t from, int64_t now_ns, llmc_cache_entry **dropped)
+{
+    if (from > cache->largest_table / 2 / sizeof *cache->buckets)
+        return;
+    llmc_cache_entry **buckets = llmc_calloc(&cache->allocator, from * 2, sizeof *buckets), **unused = buckets;
+    if (!buckets)
+        return;
+    lock_to_write(cache);
+    if (cache->bucket_count == from) {
+        unused = replace_table(cache, buckets, from * 2);
+        make_room(cache, 0, 0, now_ns, dropped);
+    }
+    unlock_writer(cache);
+    llmc_free(&cache->allocator, unused);
+}
+
+/* ---- the interface ---- */
+
 static bool has_key(const llmc_cache_entry *entry, const void *key, size_t key_bytes)
 {
     return entry->key_bytes == key_bytes && (!key_bytes || memcmp(entry->key, key, key_bytes) == 0);
 }
 
+static void drop_expired(llmc_memory_cache *cache, llmc_cache_hash hash, int64_t now_ns)
+{
+    llmc_cache_entry *dropped = NULL;
+    lock_to_write(cache);
+    llmc_cache_entry **link = find_link(cache, hash);
+    if (*link && (*link)->expires_ns <= now_ns) { /* still */
+        unlink_entry(cache, link, &dropped);
+        cache->expirations++;
+    }
+    unlock_writer(cache);
+    release_list(dropped);
+}
+
 llmc_cache_entry *llmc_memory_cache_get(llmc_memory_cache *cache, llmc_cache_hash hash, const void *key, size_t key_bytes, int64_t now_ns)
 {
-    cache_shard *shard = shard_of(cache, hash);
-    llmc_cache_entry *dropped = NULL;
-    pthread_mutex_lock(&shard->lock);
-    llmc_cache_entry **link = find_link(shard, hash), *entry = *link;
-    if (entry && entry->expires_ns <= now_ns) {
-        unlink_entry(cache, shard, link, &dropped);
-        shard->expirations++;
-        entry = NULL;
-    }
-    if (!entry) {
-        shard->misses++;
-        pthread_mutex_unlock(&shard->lock);
-        release_list(dropped);
+    reader_lock *lock = lock_to_read(cache);
+    llmc_cache_entry *entry = *find_link(cache, hash);
+    bool expired = entry && entry->expires_ns <= now_ns;
+    if (!entry || expired) {
+        lock->of.misses++;
+        pthread_mutex_unlock(&lock->of.mutex);
+        if (expired)
+            drop_expired(cache, hash, now_ns);
         return NULL;
     }
-    if (entry != shard->newest) {
-        list_remove(shard, entry);
-        list_add_newest(shard, entry);
-    }
     atomic_fetch_add_explicit(&entry->references, 1, memory_order_relaxed);
-    shard->hits++;
-    pthread_mutex_unlock(&shard->lock);
+    atomic_store_explicit(&entry->used_ns, now_ns, memory_order_relaxed);
+    lock->of.hits++;
+    pthread_mutex_unlock(&lock->of.mutex);
 
     if (has_key(entry, key, key_bytes))
         return entry;
-    pthread_mutex_lock(&shard->lock); /* two keys of one hash, which nobody will see: correct the count */
-    shard->hits--;
-    shard->misses++;
-    pthread_mutex_unlock(&shard->lock);
+    pthread_mutex_lock(&lock->of.mutex); /* two keys of one hash, which nobody will see: correct the count */
+    lock->of.hits--;
+    lock->of.misses++;
+    pthread_mutex_unlock(&lock->of.mutex);
     llmc_cache_entry_release(entry);
     return NULL;
-}
-
-static bool over_limit(llmc_memory_cache *cache)
-{
-    return atomic_load_explicit(&cache->bytes, memory_order_relaxed) > cache->max_bytes ||
-           atomic_load_explicit(&cache->entries, memory_order_relaxed) > cache->max_entries;
-}
-
-/* An expired entry among the least recently used, else the last of them. */
-static llmc_cache_entry *find_victim(const cache_shard *shard, int64_t now_ns)
-{
-    llmc_cache_entry *entry = shard->oldest;
-    for (int i = 0; i < EVICTION_LOOK && entry; i++, entry = entry->newer) {
-        if (entry->expires_ns <= now_ns)
-            return entry;
-    }
-    return shard->oldest;
-}
-
-/* Make room in one locked shard, but never of `keep`, which is its newest and not expired. */
-static bool evict_one(llmc_memory_cache *cache, cache_shard *shard, const llmc_cache_entry *keep, int64_t now_ns, llmc_cache_entry **dropped)
-{
-    llmc_cache_entry *victim = find_victim(shard, now_ns);
-    if (!victim || victim == keep)
-        return false;
-    *(victim->expires_ns <= now_ns ? &shard->expirations : &shard->evictions) += 1;
-    unlink_entry(cache, shard, find_link(shard, victim->hash), dropped);
-    return true;
-}
-
-static void evict_elsewhere(llmc_memory_cache *cache, size_t own, int64_t now_ns, llmc_cache_entry **dropped)
-{
-    for (size_t i = 1; i < cache->shard_count && over_limit(cache); i++) {
-        cache_shard *shard = &cache->shards[(own + i) & (cache->shard_count - 1)].shard;
-        pthread_mutex_lock(&shard->lock);
-        while (over_limit(cache) && evict_one(cache, shard, NULL, now_ns, dropped))
-            continue;
-        pthread_mutex_unlock(&shard->lock);
-    }
-}
-
-static void move_entries(cache_shard *shard, llmc_cache_entry **buckets, size_t bucket_count)
-{
-    for (llmc_cache_entry *entry = shard->newest; entry; entry = entry->older) {
-        llmc_cache_entry **bucket = &buckets[entry->hash.low & (bucket_count - 1)];
-        entry->chain = *bucket;
-        *bucket = entry;
-    }
-}
-
-static size_t table_bytes(const cache_shard *shard)
-{
-    return shard->buckets == shard->first_buckets ? 0 : shard->bucket_count * sizeof *shard->buckets;
-}
-
-/* Double the table. It is allocated with the lock free, so another put may have been first; without memory chains get longer. */
-static void grow_table(llmc_memory_cache *cache, cache_shard *shard, size_t from)
-{
-    if (from > SIZE_MAX / 2 / sizeof *shard->buckets || from * 2 * sizeof *shard->buckets > cache->largest_table)
-        return;
-    llmc_cache_entry **buckets = llmc_calloc(&cache->allocator, from * 2, sizeof *buckets), **old = buckets;
-    if (!buckets)
-        return;
-    pthread_mutex_lock(&shard->lock);
-    if (shard->bucket_count == from) {
-        move_entries(shard, buckets, from * 2);
-        old = shard->buckets == shard->first_buckets ? NULL : shard->buckets;
-        atomic_fetch_sub_explicit(&cache->bytes, table_bytes(shard), memory_order_relaxed);
-        shard->buckets = buckets;
-        shard->bucket_count = from * 2;
-        atomic_fetch_add_explicit(&cache->bytes, table_bytes(shard), memory_order_relaxed);
-    }
-    pthread_mutex_unlock(&shard->lock);
-    llmc_free(&cache->allocator, old);
 }
 
 static llmc_cache_entry *entry_new(llmc_memory_cache *cache, const void *key, size_t key_bytes, size_t value_bytes)
@@ -307,9 +325,21 @@ static llmc_cache_entry *entry_new(llmc_memory_cache *cache, const void *key, si
     *entry = (llmc_cache_entry){ .key_bytes = key_bytes, .charge = sizeof *entry + key_bytes + value_bytes,
                                  .release_value = cache->release_value, .allocator = cache->allocator };
     atomic_init(&entry->references, 1);
+    atomic_init(&entry->used_ns, NOT_USED);
     if (key_bytes)
         memcpy(entry->key, key, key_bytes);
     return entry;
+}
+
+static void link_entry(llmc_memory_cache *cache, llmc_cache_entry *entry)
+{
+    llmc_cache_entry **bucket = &cache->buckets[entry->hash.low & (cache->bucket_count - 1)];
+    entry->chain = *bucket;
+    *bucket = entry;
+    list_place(cache, entry);
+    cache->entry_count++;
+    cache->bytes += entry->charge;
+    cache->stores++;
 }
 
 /* A value that cannot be stored leaves the old one under its key in place: it is still true until it expires. */
@@ -325,51 +355,40 @@ bool llmc_memory_cache_put(llmc_memory_cache *cache, llmc_cache_hash hash, const
     entry->value = value;
     entry->expires_ns = expires_ns;
     entry->stored_wall_ms = stored_wall_ms;
+    entry->placed_ns = now_ns;
 
-    cache_shard *shard = shard_of(cache, hash);
-    pthread_mutex_lock(&shard->lock);
-    llmc_cache_entry **link = find_link(shard, hash);
+    lock_to_write(cache);
+    llmc_cache_entry **link = find_link(cache, hash);
     if (*link)
-        unlink_entry(cache, shard, link, &dropped);
-    link = &shard->buckets[hash.low & (shard->bucket_count - 1)];
-    entry->chain = *link;
-    *link = entry;
-    list_add_newest(shard, entry);
-    shard->entry_count++;
-    shard->stores++;
-    atomic_fetch_add_explicit(&cache->entries, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&cache->bytes, entry->charge, memory_order_relaxed);
-    while (over_limit(cache) && evict_one(cache, shard, entry, now_ns, &dropped))
-        continue;
-    size_t bucket_count = shard->bucket_count;
-    bool crowded = shard->entry_count > bucket_count;
-    pthread_mutex_unlock(&shard->lock);
+        unlink_entry(cache, link, &dropped);
+    make_room(cache, entry->charge, 1, now_ns, &dropped);
+    link_entry(cache, entry);
+    size_t bucket_count = cache->bucket_count;
+    bool crowded = cache->entry_count > bucket_count;
+    unlock_writer(cache);
 
     if (crowded)
-        grow_table(cache, shard, bucket_count);
-    if (over_limit(cache))
-        evict_elsewhere(cache, hash.high & (cache->shard_count - 1), now_ns, &dropped);
+        grow_table(cache, bucket_count, now_ns, &dropped);
     release_list(dropped);
     return true;
 }
 
 void llmc_memory_cache_remove(llmc_memory_cache *cache, llmc_cache_hash hash, const void *key, size_t key_bytes)
 {
-    cache_shard *shard = shard_of(cache, hash);
     llmc_cache_entry *dropped = NULL;
-    pthread_mutex_lock(&shard->lock);
-    llmc_cache_entry *entry = *find_link(shard, hash);
+    reader_lock *lock = lock_to_read(cache);
+    llmc_cache_entry *entry = *find_link(cache, hash);
     if (entry)
         atomic_fetch_add_explicit(&entry->references, 1, memory_order_relaxed);
-    pthread_mutex_unlock(&shard->lock);
+    pthread_mutex_unlock(&lock->of.mutex);
     if (!entry)
         return;
     if (has_key(entry, key, key_bytes)) {
-        pthread_mutex_lock(&shard->lock);
-        llmc_cache_entry **link = find_link(shard, hash);
+        lock_to_write(cache);
+        llmc_cache_entry **link = find_link(cache, hash);
         if (*link == entry) /* still */
-            unlink_entry(cache, shard, link, &dropped);
-        pthread_mutex_unlock(&shard->lock);
+            unlink_entry(cache, link, &dropped);
+        unlock_writer(cache);
     }
     llmc_cache_entry_release(entry);
     release_list(dropped);
@@ -377,22 +396,14 @@ void llmc_memory_cache_remove(llmc_memory_cache *cache, llmc_cache_hash hash, co
 
 void llmc_memory_cache_clear(llmc_memory_cache *cache)
 {
-    for (size_t i = 0; i < cache->shard_count; i++) {
-        cache_shard *shard = &cache->shards[i].shard;
-        pthread_mutex_lock(&shard->lock);
-        llmc_cache_entry *dropped = shard->newest, **table = table_bytes(shard) ? shard->buckets : NULL;
-        size_t bytes = table_bytes(shard);
-        for (llmc_cache_entry *entry = dropped; entry; entry = entry->older) {
-            entry->chain = entry->older;
-            bytes += entry->charge;
-        }
-        atomic_fetch_sub_explicit(&cache->bytes, bytes, memory_order_relaxed);
-        atomic_fetch_sub_explicit(&cache->entries, shard->entry_count, memory_order_relaxed);
-        init_table(shard);
-        pthread_mutex_unlock(&shard->lock);
-        llmc_free(&cache->allocator, table);
-        release_list(dropped);
-    }
+    lock_to_write(cache);
+    llmc_cache_entry *dropped = cache->newest, **table = table_bytes(cache) ? cache->buckets : NULL;
+    for (llmc_cache_entry *entry = dropped; entry; entry = entry->older)
+        entry->chain = entry->older;
+    init_table(cache);
+    unlock_writer(cache);
+    llmc_free(&cache->allocator, table);
+    release_list(dropped);
 }
 
 void llmc_memory_cache_free(llmc_memory_cache *cache)
@@ -400,27 +411,22 @@ void llmc_memory_cache_free(llmc_memory_cache *cache)
     if (!cache)
         return;
     llmc_memory_cache_clear(cache);
-    for (size_t i = 0; i < cache->shard_count; i++)
-        pthread_mutex_destroy(&cache->shards[i].shard.lock);
+    for (size_t i = 0; i < READER_LOCKS; i++)
+        pthread_mutex_destroy(&cache->locks[i].of.mutex);
     llmc_allocator allocator = cache->allocator;
     llmc_free(&allocator, cache);
 }
 
 void llmc_memory_cache_stats_read(llmc_memory_cache *cache, llmc_memory_cache_stats *out)
 {
-    *out = (llmc_memory_cache_stats){ 0 };
-    for (size_t i = 0; i < cache->shard_count; i++) {
-        cache_shard *shard = &cache->shards[i].shard;
-        pthread_mutex_lock(&shard->lock);
-        out->hits += shard->hits;
-        out->misses += shard->misses;
-        out->stores += shard->stores;
-        out->evictions += shard->evictions;
-        out->expirations += shard->expirations;
-        out->entries += shard->entry_count;
-        pthread_mutex_unlock(&shard->lock);
+    lock_to_write(cache);
+    *out = (llmc_memory_cache_stats){ .stores = cache->stores, .evictions = cache->evictions, .expirations = cache->expirations,
+                                      .entries = cache->entry_count, .bytes = cache->bytes };
+    for (size_t i = 0; i < READER_LOCKS; i++) {
+        out->hits += cache->locks[i].of.hits;
+        out->misses += cache->locks[i].of.misses;
     }
-    out->bytes = atomic_load_explicit(&cache->bytes, memory_order_relaxed);
+    unlock_writer(cache);
 }
 
 void *llmc_cache_entry_value(const llmc_cache_entry *entry)

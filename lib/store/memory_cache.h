@@ -1,5 +1,6 @@
 /*
- * The memory tier of the answer cache: LRU within a byte limit and an entry limit, a lifetime per entry, sharded locks.
+ * The memory tier of the answer cache: LRU within a byte limit and an entry limit, a lifetime per entry, locks sharded
+ * by reader.
  *
  * An entry is found by the 128-bit hash of its key and accepted only after comparing the whole key, outside the lock:
  * no lock is held while hashing, comparing or copying. Values are opaque and reference counted by their owner.
@@ -36,7 +37,7 @@ llmc_cache_entry *llmc_memory_cache_get(llmc_memory_cache *cache, llmc_cache_has
 /*
  * Store a value under a copy of key, replacing what was there. value_bytes counts against the limit.
  * stored_wall_ms is kept for its age. The reference on value passes to the cache, also on failure (then it is released).
- * Returns false when it was not stored: no memory, or larger than a shard may hold.
+ * Returns false when it was not stored: no memory, larger than half of max_bytes, or expired already; what was there stays.
  */
 bool llmc_memory_cache_put(llmc_memory_cache *cache, llmc_cache_hash hash, const void *key, size_t key_bytes, void *value, size_t value_bytes,
                            int64_t expires_ns, int64_t stored_wall_ms, int64_t now_ns);

@@ -1,0 +1,228 @@
+/*
+ * How long a provider asks to wait, and by what name it knows a request: the headers that tell. All times are in
+ * milliseconds from now, never below zero, never above a month.
+ */
+#include "provider/decoding.h"
+
+#include "base/text.h"
+
+static const int64_t LONGEST_WAIT_MS = INT64_C(30) * 24 * 3600 * 1000;
+
+static int64_t bounded_wait(double ms)
+{
+    if (!(ms > 0))
+        return 0;
+    return ms < (double)LONGEST_WAIT_MS ? (int64_t)(ms + 0.999) : LONGEST_WAIT_MS;
+}
+
+/* Digits with a fraction, whatever the locale. Returns behind it; NULL: no number. */
+static const char *read_decimal(const char *text, const char *end, double *out)
+{
+    double value = 0, unit = 1;
+    const char *at = text;
+    for (; at < end && *at >= '0' && *at <= '9'; at++)
+        value = value * 10 + (*at - '0');
+    if (at == text)
+        return NULL;
+    if (at < end && *at == '.')
+        for (at++; at < end && *at >= '0' && *at <= '9'; at++)
+            value += (*at - '0') * (unit /= 10);
+    *out = value;
+    return at;
+}
+
+/* "6m0s", "120ms", "1h2m3.5s", "17s"; a bare number is seconds. */
+static bool duration_ms(const char *text, size_t bytes, double *ms)
+{
+    static const struct { const char *name; double ms; } units[] = { { "ms", 1 }, { "us", 0.001 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 }, { "d", 86400000 } };
+    const char *at = text, *end = text + bytes;
+    double sum = 0, value;
+    while (at < end) {
+        at = read_decimal(at, end, &value);
+        if (!at)
+            return false;
+        if (at == end && sum == 0) {
+            *ms = value * 1000;
+            return true;
+        }
+        size_t i = 0;
+        while (i < sizeof units / sizeof units[0] && ((size_t)(end - at) < strlen(units[i].name) || memcmp(at, units[i].name, strlen(units[i].name)) != 0))
+            i++;
+        if (i == sizeof units / sizeof units[0])
+            return false;
+        sum += value * units[i].ms;
+        at += strlen(units[i].name);
+    }
+    *ms = sum;
+    return bytes > 0;
+}
+
+bool llmc_duration_ms(const char *text, size_t bytes, int64_t *out)
+{
+    double ms;
+    if (!bytes || !duration_ms(text, bytes, &ms))
+        return false;
+    *out = bounded_wait(ms);
+    return true;
+}
+
+static bool two_digits(const char *text, int *out)
+{
+    if (text[0] < '0' || text[0] > '9' || text[1] < '0' || text[1] > '9')
+        return false;
+    *out = (text[0] - '0') * 10 + text[1] - '0';
+    return true;
+}
+
+static bool clock_seconds(const char *text, int64_t *seconds)
+{
+    int hour, minute, second;
+    if (!two_digits(text, &hour) || text[2] != ':' || !two_digits(text + 3, &minute) || text[5] != ':' || !two_digits(text + 6, &second))
+        return false;
+    *seconds = hour * 3600 + minute * 60 + second;
+    return true;
+}
+
+/* "Sun, 06 Nov 1994 08:49:37 GMT". */
+static bool http_date_ms(const char *text, int64_t *ms)
+{
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    int day, century, year;
+    int64_t seconds;
+    if (strlen(text) < 29 || memcmp(text + 3, ", ", 2) != 0 || !two_digits(text + 5, &day) || !two_digits(text + 12, &century) ||
+        !two_digits(text + 14, &year) || !clock_seconds(text + 17, &seconds))
+        return false;
+    for (int month = 0; month < 12; month++)
+        if (!memcmp(months + 3 * month, text + 8, 3)) {
+            *ms = (llmc_days_from_civil(century * 100 + year, month + 1, day) * 86400 + seconds) * 1000;
+            return true;
+        }
+    return false;
+}
+
+/* "2026-11-21T10:00:30Z", with any offset. */
+static bool rfc3339_ms(const char *text, int64_t *ms)
+{
+    int century, year, month, day, hours = 0, minutes = 0;
+    int64_t seconds;
+    if (strlen(text) < 20 || !two_digits(text, &century) || !two_digits(text + 2, &year) || text[4] != '-' || !two_digits(text + 5, &month) ||
+        text[7] != '-' || !two_digits(text + 8, &day) || (text[10] != 'T' && text[10] != ' ') || !clock_seconds(text + 11, &seconds))
+        return false;
+    if (month < 1 || month > 12)
+        return false;
+    const char *zone = text + 19;
+    if (*zone == '.')
+        for (zone++; *zone >= '0' && *zone <= '9';)
+            zone++;
+    int64_t sign = *zone == '+' ? 1 : *zone == '-' ? -1 : 0;
+    if (sign && (!two_digits(zone + 1, &hours) || zone[3] != ':' || !two_digits(zone + 4, &minutes)))
+        return false;
+    *ms = (llmc_days_from_civil(century * 100 + year, month, day) * 86400 + seconds - sign * (hours * 3600 + minutes * 60)) * 1000;
+    return true;
+}
+
+static bool plain_number(const char *value, double *out)
+{
+    const char *end = value + strlen(value);
+    return read_decimal(value, end, out) == end;
+}
+
+static bool milliseconds(const char *value, int64_t wall_ms, int64_t *out)
+{
+    double ms;
+    (void)wall_ms;
+    if (!plain_number(value, &ms))
+        return false;
+    *out = bounded_wait(ms);
+    return true;
+}
+
+static bool seconds_or_date(const char *value, int64_t wall_ms, int64_t *out)
+{
+    double seconds;
+    int64_t instant;
+    if (plain_number(value, &seconds)) {
+        *out = bounded_wait(seconds * 1000);
+        return true;
+    }
+    if (!http_date_ms(value, &instant))
+        return false;
+    *out = bounded_wait((double)(instant - wall_ms));
+    return true;
+}
+
+/* A duration, a date, or the instant in seconds or milliseconds since 1970. */
+static bool reset_time(const char *value, int64_t wall_ms, int64_t *out)
+{
+    double number, ms;
+    int64_t instant;
+    if (plain_number(value, &number) && number >= 1e9) {
+        *out = bounded_wait((number >= 1e11 ? number : number * 1000) - (double)wall_ms);
+        return true;
+    }
+    if (duration_ms(value, strlen(value), &ms)) {
+        *out = bounded_wait(ms);
+        return true;
+    }
+    if (!rfc3339_ms(value, &instant))
+        return false;
+    *out = bounded_wait((double)(instant - wall_ms));
+    return true;
+}
+
+static bool begins_ignoring_case(const char *text, const char *prefix)
+{
+    char head[32];
+    size_t bytes = strlen(prefix);
+    if (strlen(text) < bytes || bytes >= sizeof head)
+        return false;
+    memcpy(head, text, bytes);
+    head[bytes] = '\0';
+    return llmc_text_equal_ignoring_case(head, prefix);
+}
+
+static bool is_reset(const char *name)
+{
+    size_t bytes = strlen(name);
+    if (begins_ignoring_case(name, "x-ratelimit-reset"))
+        return true;
+    return begins_ignoring_case(name, "anthropic-ratelimit-") && bytes > 6 && llmc_text_equal_ignoring_case(name + bytes - 6, "-reset");
+}
+
+/* Of several reset times the nearest counts: which limit was hit is not told. */
+static void take_wait(llmcost_error *error, uint32_t *rank, uint32_t new_rank, int64_t ms)
+{
+    if (new_rank < *rank || (new_rank == *rank && error->retry_after_ms >= 0 && error->retry_after_ms <= ms))
+        return;
+    *rank = new_rank;
+    error->retry_after_ms = ms;
+}
+
+static bool is_request_id(const char *name)
+{
+    static const char *const names[] = { "x-request-id", "request-id", "x-amzn-requestid", "apim-request-id", "x-ms-request-id", "x-generation-id", "x-zai-request-id", "x-ds-trace-id", "mistral-correlation-id" };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (names[i][0] == (name[0] | 0x20) && llmc_text_equal_ignoring_case(names[i], name))
+            return true;
+    return false;
+}
+
+void llmc_decode_error_header(llmcost_error *error, uint32_t *rank, const char *name, const char *value, int64_t wall_ms)
+{
+    enum { RESET = 1, RETRY_AFTER = 2, RETRY_AFTER_MS = 3 };
+    int64_t ms;
+    if (!strchr("arxmARXM", name[0])) /* most headers concern nobody: none that does begins otherwise */
+        return;
+    if (llmc_text_equal_ignoring_case(name, "retry-after-ms")) {
+        if (milliseconds(value, wall_ms, &ms))
+            take_wait(error, rank, RETRY_AFTER_MS, ms);
+    } else if (llmc_text_equal_ignoring_case(name, "retry-after")) {
+        if (seconds_or_date(value, wall_ms, &ms))
+            take_wait(error, rank, RETRY_AFTER, ms);
+    } else if (is_reset(name)) {
+        if (reset_time(value, wall_ms, &ms))
+            take_wait(error, rank, RESET, ms);
+    } else if (is_request_id(name) && !error->request_id) {
+        llmc_error_set_text(error, &error->request_id, value, strlen(value));
+    }
+}

@@ -1,0 +1,13 @@
+# Against programs of others: a small real model behind llama.cpp's server, and the official openai client against our
+# loopback provider. Everything is installed into build/interop; what cannot be had is skipped by name.
+
+.PHONY: interop
+INTEROP = $(BUILD)/interop
+## interop      against a small real model (llama.cpp's server) and the official openai client, in build/interop
+interop: all $(BUILD)/llmcost-mock $(INTEROP)/live
+	@sh tests/interop/run.sh $(INTEROP) $(BUILD)/llmcost-mock $(PYTHON)
+
+$(INTEROP)/live: $(BUILD)/tests/interop/live.o $(STATIC)
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  link $@")
+	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $^ $(LDFLAGS) $(LIBS)

@@ -1,0 +1,136 @@
+/*
+ * A live run against a real model on this machine: blocking, streaming, cached, listed, and stopped by a budget.
+ * Usage: live BASE_URL. The model costs nothing, so a price is made up to give the budget something to count.
+ */
+#include <llmcost/llmcost.h>
+
+#include <stdio.h>
+#include <string.h>
+
+static int failures;
+
+static void expect(int good, const char *what)
+{
+    printf("  %s %s\n", good ? "ok  " : "FAIL", what);
+    failures += !good;
+}
+
+static llmcost_client *open_client(const char *url)
+{
+    char config[2000];
+    snprintf(config, sizeof config,
+             "{\"providers\": {\"local\": {\"preset\": \"llamacpp\", \"base_url\": \"%s\", \"free\": false, \"first_byte_ms\": 300000, \"idle_ms\": 120000}},"
+             " \"prices\": {\"llmcost_prices\": 1, \"unit\": \"per_million_tokens\", \"currency\": \"USD\","
+             "             \"models\": {\"llamacpp/gemma\": {\"input\": 1, \"output\": 2}}},"
+             " \"cache\": {\"memory\": {\"max_bytes\": \"1MB\", \"ttl\": \"1h\"}, \"sampled\": true},"
+             " \"budgets\": [{\"name\": \"live\", \"limit\": \"0.002 USD\", \"per\": \"total\", \"where\": {\"run\": \"live\"}}],"
+             " \"deadline_ms\": 600000}",
+             url);
+    llmcost_client *client = NULL;
+    llmcost_error *error = NULL;
+    llmcost_options options = LLMCOST_OPTIONS_INIT;
+    options.error = &error;
+    if (llmcost_client_open(&client, config, &options))
+        printf("  %s\n", llmcost_error_message(error));
+    llmcost_error_free(error);
+    return client;
+}
+
+static llmcost_request question(llmcost_message *message, llmcost_tag *tag, const char *text, int64_t max_tokens)
+{
+    llmcost_request request = LLMCOST_REQUEST_INIT;
+    *message = (llmcost_message){ .role = LLMCOST_USER, .text = text };
+    *tag = (llmcost_tag){ "run", "live" };
+    request.model = "local/gemma";
+    request.messages = message;
+    request.message_count = 1;
+    request.tags = tag;
+    request.tag_count = 1;
+    request.max_tokens = max_tokens;
+    return request;
+}
+
+static void blocking_and_cached(llmcost_client *client)
+{
+    llmcost_message message;
+    llmcost_tag tag;
+    llmcost_request request = question(&message, &tag, "Name the capital of France in one word.", 24);
+    llmcost_response *first = NULL, *again = NULL;
+    llmcost_status status = llmcost_chat(client, &request, &first);
+    printf("  %s\n  %s\n", llmcost_response_text(first), llmcost_response_summary(first));
+    expect(status == LLMCOST_OK && llmcost_response_text_bytes(first) > 0, "a blocking call is answered");
+    expect(llmcost_response_tokens(first, LLMCOST_INPUT) > 0 && llmcost_response_tokens(first, LLMCOST_OUTPUT) > 0, "with counts");
+    expect(llmcost_response_cost_nano(first) == llmcost_response_tokens(first, LLMCOST_INPUT) * 1000 + llmcost_response_tokens(first, LLMCOST_OUTPUT) * 2000, "and the right bill");
+    status = llmcost_chat(client, &request, &again);
+    expect(status == LLMCOST_OK && llmcost_response_from_cache(again) && strcmp(llmcost_response_text(first), llmcost_response_text(again)) == 0, "the same question comes from the cache");
+    expect(llmcost_response_cost_nano(again) == 0 && llmcost_response_saved_nano(again) > 0, "at no cost, with its saving told");
+    llmcost_response_free(first);
+    llmcost_response_free(again);
+}
+
+static void streaming(llmcost_client *client)
+{
+    llmcost_message message;
+    llmcost_tag tag;
+    llmcost_request request = question(&message, &tag, "Count from one to ten in words.", 48);
+    llmcost_stream *stream = NULL;
+    const llmcost_event *event = NULL;
+    llmcost_response *response = NULL;
+    size_t pieces = 0, bytes = 0, length;
+    llmcost_status status = llmcost_stream_open(client, &request, &stream);
+    while (!status && (status = llmcost_stream_next(stream, &event)) == LLMCOST_OK && event) {
+        pieces += llmcost_event_get_kind(event) == LLMCOST_EVENT_TEXT;
+        llmcost_event_text(event, &length);
+        bytes += llmcost_event_get_kind(event) == LLMCOST_EVENT_TEXT ? length : 0;
+    }
+    expect(status == LLMCOST_OK && pieces > 1, "a streamed call comes in pieces");
+    expect(stream && llmcost_stream_finish(stream, &response) == LLMCOST_OK && llmcost_response_text_bytes(response) == bytes, "which are the whole answer");
+    printf("  %s\n  %s\n", llmcost_response_text(response), llmcost_response_summary(response));
+    llmcost_response_free(response);
+    llmcost_stream_close(stream);
+}
+
+static void budget(llmcost_client *client)
+{
+    int refused = 0, answered = 0;
+    for (int i = 0; i < 40 && !refused; i++) {
+        char text[100];
+        llmcost_message message;
+        llmcost_tag tag;
+        snprintf(text, sizeof text, "Say the number %d.", i);
+        llmcost_request request = question(&message, &tag, text, 100);
+        llmcost_response *response = NULL;
+        llmcost_status status = llmcost_chat(client, &request, &response);
+        refused = status == LLMCOST_E_BUDGET;
+        answered += status == LLMCOST_OK;
+        if (refused)
+            printf("  %s\n", llmcost_error_message(llmcost_response_error(response)));
+        llmcost_response_free(response);
+    }
+    char *text = NULL;
+    expect(refused, "the budget refuses in the end");
+    printf("  %d more calls were answered before\n", answered);
+    if (llmcost_budgets(client, &text) == LLMCOST_OK)
+        printf("  %s\n", text);
+    llmcost_string_free(text);
+}
+
+int main(int count, char **arguments)
+{
+    llmcost_client *client = count > 1 ? open_client(arguments[1]) : NULL;
+    llmcost_response *models = NULL;
+    expect(client != NULL, "the client opens");
+    if (!client)
+        return 1;
+    expect(llmcost_list_models(client, "local", &models) == LLMCOST_OK && llmcost_response_model_count(models) > 0, "the models are listed");
+    llmcost_response_free(models);
+    blocking_and_cached(client);
+    streaming(client);
+    budget(client);
+    char *report = NULL;
+    if (llmcost_report(client, "text", &report) == LLMCOST_OK)
+        puts(report);
+    llmcost_string_free(report);
+    expect(llmcost_client_close(client) == LLMCOST_OK, "the client closes");
+    return failures != 0;
+}

@@ -1,0 +1,18 @@
+/* Encoders in tests: a request through check and encode, the body compared as a tree. */
+#ifndef TESTS_ENCODE_CHECK_H
+#define TESTS_ENCODE_CHECK_H
+
+#include "provider/presets.h"
+
+/* A target of a preset by name; quirks as the preset's. */
+llmc_codec_target target_of(const char *preset, const char *model, bool stream);
+/* check and encode succeed, and the body equals this JSON. */
+void expect_body(const llmc_codec_target *target, const llmcost_request *request, const char *json);
+/* check refuses, and the message names the field and the provider. */
+void expect_unsupported(const llmc_codec_target *target, const llmcost_request *request, const char *field);
+/* encode refuses with E_INVALID, and the message holds these words. */
+void expect_invalid(const llmc_codec_target *target, const llmcost_request *request, const char *words);
+/* Fails each allocation of check and encode in turn; nothing may leak. */
+void expect_clean_without_memory(const llmc_codec_target *target, const llmcost_request *request);
+
+#endif
