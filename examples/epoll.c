@@ -40,7 +40,7 @@ int main(int count, char **arguments)
         llmcost_loop_poll(loop, 0);
         waits++;
     }
-    printf("%d of %d answered, %s\n", answered, CALLS, waits < 2000 ? "asleep while waiting" : "busy while waiting");
+    printf("%d of %d answered, %s\n", answered, CALLS, waits < 500 ? "asleep while waiting" : "busy while waiting");
     llmcost_loop_close(loop);
     close_example(client);
     return answered != CALLS;

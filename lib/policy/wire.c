@@ -441,7 +441,8 @@ static llmcost_verdict start_transfer(llmcost_leg *leg, wire_state *state)
     llmcost_status status = state->transport->start(state->transport->user, &request, &http_events, state, &state->transfer);
     if (status)
         return llmc_leg_fail(leg, status, "%s: the request could not be started: %s", leg->route->name, llmcost_status_text(status));
-    state->driver->transport_due_ns = llmc_leg_now(leg); /* it is asked before anybody sleeps */
+    if (state->driver->transport) /* a host's own: it is asked before anybody sleeps */
+        state->driver->transport_due_ns = llmc_leg_now(leg);
     if (!state->opened)
         enter_stage(state, QUEUED);
     return LLMCOST_WAIT;
