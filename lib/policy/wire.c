@@ -338,6 +338,14 @@ static void estimate_usage(wire_state *state)
         usage->flags |= LLMC_USAGE_PRESUMED;
 }
 
+static void charge(wire_state *state)
+{
+    llmcost_leg *leg = state->leg;
+    llmc_line *line = llmc_leg_line(leg);
+    if (line && leg->sent && leg->operation->priced && state->http_status < 300)
+        llmc_price_leg(leg, line);
+}
+
 static void keep_answer(wire_state *state)
 {
     llmcost_leg *leg = state->leg;
@@ -374,8 +382,6 @@ static void settle_line(wire_state *state)
     if (!line->request_id)
         line->request_id = "";
     line->flags |= leg->sent ? LLMC_LINE_SENT : 0;
-    if (leg->sent && leg->operation->priced && state->http_status < 300)
-        llmc_price_leg(leg, line);
 }
 
 /* Some hosts repeat the key that they do not accept. */
@@ -398,6 +404,7 @@ static void conclude(wire_state *state, llmcost_status status, const char *detai
     leg->status = status;
     state->concluded = true;
     estimate_usage(state);
+    charge(state); /* before the answer is kept: a fee per call belongs to its usage */
     keep_answer(state);
     settle_line(state);
     if (leg->status)
