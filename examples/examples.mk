@@ -36,3 +36,7 @@ $(BUILD)/tests/cpp/test_cpp: tests/cpp/test_cpp.cpp include/llmcost/llmcost.hpp 
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  link $@")
 	$(Q)$(CXX) -Iinclude $(CXXFLAGS_ALL) -o $@ $< $(STATIC) $(LDFLAGS) $(LIBS)
+
+check: examples $(BUILD)/tests/cpp/test_cpp
+EXTRA_CHECKS += "sh:" "$(PYTHON) tests/check_examples.py $(BUILD)" $(BUILD)/tests/cpp/test_cpp \
+	"sh:" "env -u MAKEFLAGS $(MAKE) --no-print-directory -s BUILD=$(BUILD)/asan CC=clang CXX=clang++ CFLAGS='$(SANITIZED_CFLAGS)' SANITIZE='$(ASAN_FLAGS)' $(BUILD)/asan/tests/cpp/test_cpp && $(BUILD)/asan/tests/cpp/test_cpp"
