@@ -358,6 +358,13 @@ static void keep_answer(wire_state *state)
         llmc_leg_out_of_memory(leg);
 }
 
+/* Responses outlive their client: what its config says is copied for them. */
+static const char *kept(llmcost_leg *leg, const char *text)
+{
+    const char *copy = llmc_arena_strdup(llmc_leg_arena(leg), text);
+    return copy ? copy : "";
+}
+
 static void settle_line(wire_state *state)
 {
     llmcost_leg *leg = state->leg;
@@ -367,20 +374,15 @@ static void settle_line(wire_state *state)
         return;
     }
     int64_t now = llmc_leg_now(leg);
-    line->provider = state->provider->name;
-    line->model = leg->route->model;
+    line->provider = kept(leg, state->provider->name);
+    line->model = kept(leg, leg->route->model);
     line->status = leg->status;
     line->http_status = state->http_status;
-    line->served_model = leg->answer ? llmc_arena_strdup(llmc_leg_arena(leg), leg->answer->model) : "";
-    if (!line->served_model)
-        line->served_model = "";
-    line->key = state->provider->key_count ? state->provider->keys[0].fingerprint : "";
+    line->served_model = leg->answer ? kept(leg, leg->answer->model) : "";
+    line->key = state->provider->key_count ? kept(leg, state->provider->keys[0].fingerprint) : "";
     line->duration_ms = (now - state->began_ns) / LLMC_MS;
     const char *request_id = state->answer_error.request_id ? state->answer_error.request_id : leg->error.request_id;
-    if (request_id)
-        line->request_id = llmc_arena_strdup(llmc_leg_arena(leg), request_id);
-    if (!line->request_id)
-        line->request_id = "";
+    line->request_id = request_id ? kept(leg, request_id) : "";
     line->flags |= leg->sent ? LLMC_LINE_SENT : 0;
 }
 
@@ -512,6 +514,7 @@ static void wire_cancel(llmcost_leg *leg, void *memory, void *user)
             detached->usage = leg->usage; /* as reported so far */
             state->prompt_estimate = llmc_prompt_estimate(leg->services, leg->request, leg->route);
             estimate_usage(state);
+            keep_answer(state);
             settle_line(state);
             if (leg->line)
                 leg->line->flags |= LLMC_LINE_DRAINING;

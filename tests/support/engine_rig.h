@@ -16,6 +16,7 @@ typedef struct engine_rig {
     llmcost_client *client;
     uint64_t random_seed;
     int receipts;              /* how often on_receipt was called */
+    bool responses_out;        /* a response outlives the client: its memory is not missed */
 } engine_rig;
 
 #define RIG_OPENAI "\"providers\":{\"openai\":{\"key\":\"sk-test\"}}"
