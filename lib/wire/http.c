@@ -243,8 +243,16 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *user)
     return size * count;
 }
 
-static llmcost_status status_of(CURLcode code, bool answering)
+/* Broken off in the middle of TLS' greeting: no verdict on a certificate but a failure that may pass. Only the words tell. */
+static bool broke_off(CURLcode code, const char *detail)
 {
+    return code == CURLE_SSL_CONNECT_ERROR && (strstr(detail, "SSL_ERROR_SYSCALL") || strstr(detail, "Recv failure: ") || strstr(detail, "Send failure: "));
+}
+
+static llmcost_status status_of(CURLcode code, bool answering, const char *detail)
+{
+    if (broke_off(code, detail))
+        return LLMCOST_E_NETWORK;
     if (code == CURLE_OUT_OF_MEMORY && answering)
         return LLMCOST_E_MALFORMED; /* so libcurl says it of a header that is longer than it takes */
     switch (code) {
@@ -523,7 +531,7 @@ static void finish(exchange *x, CURLcode code)
     host_entry *host = x->host;
     char detail[CURL_ERROR_SIZE];
     bool doomed = x->doomed;
-    llmcost_status status = x->starved && code != CURLE_OK ? LLMCOST_E_MEMORY : status_of(code, x->answering);
+    llmcost_status status = x->starved && code != CURLE_OK ? LLMCOST_E_MEMORY : status_of(code, x->answering, x->detail);
     if (code == CURLE_OUT_OF_MEMORY && status == LLMCOST_E_MALFORMED)
         strcpy(x->detail, "a header is too long");
     memcpy(detail, x->detail[0] ? x->detail : curl_easy_strerror(code), x->detail[0] ? sizeof detail : strlen(curl_easy_strerror(code)) + 1);
