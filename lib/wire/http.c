@@ -34,6 +34,7 @@ typedef struct host_entry {
 
 typedef struct exchange {
     struct exchange *next; /* in a host's queue, the free list, or the doomed list */
+    struct exchange *next_starved;
     llmc_http *http;
     CURL *easy;
     host_entry *host;
@@ -42,7 +43,9 @@ typedef struct exchange {
     struct curl_slist *headers;
     char *url, *proxy, *ca_file;    /* what the handle is set to */
     bool get, accept_any, prepared;
-    bool running, doomed, answering; /* answering: a status line came */
+    bool running, doomed;
+    bool answering; /* a status line came */
+    bool starved;   /* memory for a socket was not to be had */
     char detail[CURL_ERROR_SIZE];
 } exchange;
 
@@ -55,7 +58,7 @@ struct llmc_http {
     socket_entry **sockets; /* by descriptor */
     size_t socket_capacity;
     host_entry *hosts;
-    exchange *idle, *doomed;
+    exchange *idle, *doomed, *starved;
     uint32_t acting; /* inside libcurl */
     long active, kept; /* transfers under way; connections that libcurl may keep */
     atomic_uint_fast64_t connections; /* read by other threads */
@@ -105,14 +108,26 @@ static socket_entry *find_socket(llmc_http *http, curl_socket_t descriptor)
     return http->sockets[index];
 }
 
+/* Telling libcurl of it would end every transfer of the multi handle: this one is ended when libcurl has returned. */
+static int starve(llmc_http *http, CURL *easy)
+{
+    exchange *x = NULL;
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&x);
+    if (!x || x->starved)
+        return 0;
+    x->starved = true;
+    x->next_starved = http->starved;
+    http->starved = x;
+    return 0;
+}
+
 static int on_socket(CURL *easy, curl_socket_t descriptor, int what, void *user, void *socket_user)
 {
-    (void)easy;
     (void)socket_user;
     llmc_http *http = user;
     socket_entry *entry = find_socket(http, descriptor);
     if (!entry)
-        return -1;
+        return starve(http, easy);
     if (what == CURL_POLL_REMOVE) {
         entry->idle = true;
         if (!entry->ours && entry->registered) {
@@ -126,7 +141,7 @@ static int on_socket(CURL *easy, curl_socket_t descriptor, int what, void *user,
     if (entry->registered == entry->watch.events)
         return 0;
     if (!llmc_driver_watch(http->driver, &entry->watch))
-        return -1;
+        return starve(http, easy);
     entry->registered = entry->watch.events;
     return 0;
 }
@@ -134,13 +149,15 @@ static int on_socket(CURL *easy, curl_socket_t descriptor, int what, void *user,
 static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address)
 {
     (void)purpose;
-    llmc_http *http = user;
+    exchange *x = user;
+    llmc_http *http = x->http;
     int descriptor = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
     if (descriptor < 0)
         return CURL_SOCKET_BAD;
     socket_entry *entry = find_socket(http, descriptor);
     if (!entry) {
         close(descriptor);
+        x->starved = true;
         return CURL_SOCKET_BAD;
     }
     entry->ours = true;
@@ -227,8 +244,16 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *user)
     return size * count;
 }
 
-static llmcost_status status_of(CURLcode code, bool answering)
+/* Broken off in the middle of TLS' greeting: no verdict on a certificate but a failure that may pass. Only the words tell. */
+static bool broke_off(CURLcode code, const char *detail)
 {
+    return code == CURLE_SSL_CONNECT_ERROR && (strstr(detail, "SSL_ERROR_SYSCALL") || strstr(detail, "Recv failure: ") || strstr(detail, "Send failure: "));
+}
+
+static llmcost_status status_of(CURLcode code, bool answering, const char *detail)
+{
+    if (broke_off(code, detail))
+        return LLMCOST_E_NETWORK;
     if (code == CURLE_OUT_OF_MEMORY && answering)
         return LLMCOST_E_MALFORMED; /* so libcurl says it of a header that is longer than it takes */
     switch (code) {
@@ -292,7 +317,7 @@ static void set_constant_options(exchange *x)
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, x);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, x->http);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, x);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, x->http);
     curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L); /* what a proxy says of its tunnel is no answer */
@@ -469,7 +494,7 @@ static void recycle(exchange *x)
     llmc_http *http = x->http;
     x->events = NULL;
     x->context = NULL;
-    x->doomed = false;
+    x->doomed = x->starved = false;
     x->next = http->idle;
     http->idle = x;
 }
@@ -507,7 +532,7 @@ static void finish(exchange *x, CURLcode code)
     host_entry *host = x->host;
     char detail[CURL_ERROR_SIZE];
     bool doomed = x->doomed;
-    llmcost_status status = status_of(code, x->answering);
+    llmcost_status status = x->starved && code != CURLE_OK ? LLMCOST_E_MEMORY : status_of(code, x->answering, x->detail);
     if (code == CURLE_OUT_OF_MEMORY && status == LLMCOST_E_MALFORMED)
         strcpy(x->detail, "a header is too long");
     memcpy(detail, x->detail[0] ? x->detail : curl_easy_strerror(code), x->detail[0] ? sizeof detail : strlen(curl_easy_strerror(code)) + 1);
@@ -533,11 +558,22 @@ static void reap(llmc_http *http)
     }
 }
 
+static void end_starved(llmc_http *http)
+{
+    while (http->starved) {
+        exchange *x = http->starved;
+        http->starved = x->next_starved;
+        if (x->starved && x->running && !x->doomed)
+            finish(x, CURLE_OUT_OF_MEMORY);
+    }
+}
+
 /* After libcurl ran: report what is complete. */
 static void collect(llmc_http *http)
 {
     if (http->acting)
         return;
+    end_starved(http);
     CURLMsg *message;
     int left;
     while ((message = curl_multi_info_read(http->multi, &left))) {

@@ -223,9 +223,78 @@ static void closing_under_load(void **state)
     assert_int_equal((long)all.memory.blocks, 0);
 }
 
+/* ---- one loop, fed and cancelled by many threads ---- */
+
+enum { FEEDERS = 8, FED = 200 };
+
+typedef struct feed {
+    llmcost_loop *loop;
+    int index, submitted;
+    atomic_int done[FED];
+    struct fed {
+        struct feed *of;
+        int call;
+    } calls[FED];
+} feed;
+
+static void fed_done(uint64_t call, llmcost_response *response, void *user)
+{
+    (void)call;
+    struct fed *own = user;
+    atomic_fetch_add(&own->of->done[own->call], 1);
+    llmcost_response_free(response);
+}
+
+static void *feed_loop(void *user)
+{
+    feed *own = user;
+    llmcost_message message = live_user("hello");
+    for (int i = 0; i < FED; i++) {
+        llmcost_request request = live_request(i % 2 ? OPENAI_MODEL : ANTHROPIC_MODEL, &message);
+        uint64_t call = 0;
+        own->calls[i] = (struct fed){ own, i };
+        if (llmcost_loop_submit(own->loop, &request, i % 3 ? ignore_event : NULL, fed_done, &own->calls[i], &call) == LLMCOST_OK)
+            own->submitted++;
+        if (i % 4 == own->index % 4)
+            (void)llmcost_loop_cancel(own->loop, call);
+        if (i % 16 == 0)
+            llmcost_loop_wake(own->loop);
+    }
+    return NULL;
+}
+
+static void a_loop_fed_by_threads(void **state)
+{
+    (void)state;
+    static feed feeds[FEEDERS];
+    live all;
+    pthread_t threads[FEEDERS];
+    llmcost_loop *loop = NULL;
+    live_open(&all, "{\"default\":{\"delay_ms\":1}}", "\"retries\":0,\"max_connections\":32", NULL);
+    assert_int_equal(llmcost_loop_open(all.client, &loop), LLMCOST_OK);
+    for (int i = 0; i < FEEDERS; i++) {
+        memset(&feeds[i], 0, sizeof feeds[i]);
+        feeds[i].loop = loop;
+        feeds[i].index = i;
+        assert_int_equal(pthread_create(&threads[i], NULL, feed_loop, &feeds[i]), 0);
+    }
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(llmcost_loop_poll(loop, 5), LLMCOST_OK);
+    for (int i = 0; i < FEEDERS; i++)
+        pthread_join(threads[i], NULL);
+    while (llmcost_loop_pending(loop) > 0)
+        assert_int_equal(llmcost_loop_poll(loop, 1000), LLMCOST_OK);
+    for (int i = 0; i < FEEDERS * FED; i++)
+        assert_int_equal(atomic_load(&feeds[i / FED].done[i % FED]), 1);
+    assert_true(llmcost_mock_connection_count(all.mock) >= 32);
+    assert_int_equal(llmcost_loop_close(loop), LLMCOST_OK);
+    live_close(&all);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(money_enough), cmocka_unit_test(money_runs_out), cmocka_unit_test(closing_under_load) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(money_enough), cmocka_unit_test(money_runs_out), cmocka_unit_test(closing_under_load),
+                                       cmocka_unit_test(a_loop_fed_by_threads) };
     alarm(120);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
