@@ -37,7 +37,7 @@ typedef struct wire_state {
     uint32_t wait_rank;          /* how exact the wait is that the headers ask for */
     int64_t received, began_ns, stage_ns, answered_wall_ms;
     llmcost_status failure;      /* why we ended the exchange ourselves */
-    bool opened, decoding, event_stream, timer_reserved, stopped;
+    bool opened, decoding, event_stream, timer_reserved, stopped, counted;
 } wire_state;
 
 /* ---- the request's head ---- */
@@ -139,8 +139,11 @@ static void deadline_fired(void *user)
 static bool take_event(void *user, const llmcost_event *event)
 {
     wire_state *state = user;
-    if (event->kind == LLMCOST_EVENT_USAGE)
+    if (event->kind == LLMCOST_EVENT_USAGE) { /* counts so far: those of the end are told on, once */
         state->leg->usage = *event->usage;
+        state->counted = true;
+        return true;
+    }
     if (!llmc_answer_builder_add(&state->builder, event)) {
         state->failure = state->builder.too_large ? LLMCOST_E_TOO_LARGE : LLMCOST_E_MEMORY;
         return false;
@@ -149,6 +152,12 @@ static bool take_event(void *user, const llmcost_event *event)
         return true;
     state->stopped = true;
     return false;
+}
+
+static bool tell_usage(wire_state *state)
+{
+    llmcost_event event = { .kind = LLMCOST_EVENT_USAGE, .text = "", .tool_id = "", .tool_name = "", .usage = &state->leg->usage };
+    return !state->counted || llmc_leg_is_detached(state->leg) || llmc_leg_emit(state->leg, &event);
 }
 
 static llmcost_status decode_failure(wire_state *state, const char *body, size_t bytes)
@@ -263,11 +272,15 @@ static llmcost_status finish_decoding(wire_state *state)
     if (!state->decoding && !begin_decoding(state)) /* an empty body */
         return LLMCOST_E_MEMORY;
     llmcost_status status = state->framing->finish(state->framing_state, take_frame, state);
+    if (state->failure == LLMCOST_E_MALFORMED && state->framing != &llmc_framing_whole)
+        state->failure = LLMCOST_E_TRUNCATED; /* an event that only the end of the stream ended */
     if (state->failure || state->stopped)
         return state->failure ? state->failure : LLMCOST_E_CANCELLED;
     if (state->http_status >= 300 && !status) /* an error without a body */
         return decode_failure(state, "", 0);
-    return status ? status : state->decoder.codec->decode_end(&state->decoder);
+    if (!status)
+        status = state->decoder.codec->decode_end(&state->decoder);
+    return status || tell_usage(state) ? status : LLMCOST_E_CANCELLED;
 }
 
 static void set_error(wire_state *state, llmcost_status status, const char *detail)
@@ -278,9 +291,10 @@ static void set_error(wire_state *state, llmcost_status status, const char *deta
     error->status = leg->status = status;
     error->http_status = state->http_status;
     llmc_error_set_text(error, &error->provider, state->provider->name, strlen(state->provider->name));
-    const char *words = error->provider_message ? error->provider_message : detail && *detail ? detail : llmcost_status_text(status);
+    const char *says = llmcost_status_text(status), *words = error->provider_message ? error->provider_message : detail;
+    bool more = words && *words && strcmp(words, says) != 0;
     llmcost_error named = { .allocator = error->allocator };
-    llmc_error_set(&named, status, "%s: %s: %s", leg->route->name, llmcost_status_text(status), words);
+    llmc_error_set(&named, status, "%s: %s%s%s", leg->route->name, says, more ? ": " : "", more ? words : "");
     llmc_free(&error->allocator, error->message);
     error->message = named.message;
 }
@@ -354,9 +368,20 @@ static void settle_line(wire_state *state)
         llmc_price_leg(leg, line);
 }
 
+/* Some hosts repeat the key that they do not accept. */
+static void mask_keys(const llmc_provider *provider, llmcost_error *error)
+{
+    for (size_t i = 0; i < provider->key_count; i++) {
+        llmc_secret_mask(&provider->keys[i], error->provider_message);
+        llmc_secret_mask(&provider->keys[i], error->code);
+        llmc_secret_mask(&provider->keys[i], error->request_id);
+    }
+}
+
 /* The exchange is over: the leg has its outcome and its bill. */
 static void conclude(wire_state *state, llmcost_status status, const char *detail)
 {
+    mask_keys(state->provider, &state->answer_error);
     llmc_driver_timer_stop(state->driver, &state->timer);
     llmcost_leg *leg = state->leg;
     leg->status = status;
@@ -370,7 +395,8 @@ static void conclude(wire_state *state, llmcost_status status, const char *detai
 static void finish_exchange(wire_state *state, llmcost_status status, const char *detail)
 {
     llmcost_leg *leg = state->leg;
-    if (status == LLMCOST_OK)
+    bool refused = state->http_status >= 300 && !state->failure && llmcost_status_category(status) != LLMCOST_CATEGORY_TIME;
+    if (status == LLMCOST_OK || refused) /* an HTTP error is one, however badly its body ended */
         status = finish_decoding(state);
     else if (state->failure)
         status = state->failure; /* we ended it; libcurl's word for that is of no use */
