@@ -86,6 +86,13 @@ def check_links(text):
         judge(os.path.exists(target), "link", f"{target} does not exist")
 
 
+def check_paths(name):
+    """Files that a document names in backticks are there."""
+    with open(name, encoding="utf-8") as file:
+        for path in sorted(set(re.findall(r"`((?:lib|tests|include|examples|bindings)/[\w./-]*)`", file.read()))):
+            judge(os.path.exists(path), name, f"{path} does not exist")
+
+
 def main():
     with open(README, encoding="utf-8") as file:
         text = file.read()
@@ -104,6 +111,8 @@ def main():
         check_configs(text, folder, environment)
         text = check_tables(text)
         check_links(text)
+        check_paths("CONTRIBUTING.md")
+        check_paths(README)
     finally:
         mock.communicate()
         shutil.rmtree(folder)
