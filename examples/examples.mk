@@ -40,3 +40,17 @@ $(BUILD)/tests/cpp/test_cpp: tests/cpp/test_cpp.cpp include/llmcost/llmcost.hpp 
 check: examples $(BUILD)/tests/cpp/test_cpp
 EXTRA_CHECKS += "sh:" "$(PYTHON) tests/check_examples.py $(BUILD)" $(BUILD)/tests/cpp/test_cpp \
 	"sh:" "env -u MAKEFLAGS $(MAKE) --no-print-directory -s BUILD=$(BUILD)/asan CC=clang CXX=clang++ CFLAGS='$(SANITIZED_CFLAGS)' SANITIZE='$(ASAN_FLAGS)' $(BUILD)/asan/tests/cpp/test_cpp && $(BUILD)/asan/tests/cpp/test_cpp"
+
+# What the README shows: its tables come from the code, its programs and configs are run.
+README_TOOLS := $(BUILD)/tests/tools/document $(BUILD)/tests/tools/open_config
+$(README_TOOLS): $(BUILD)/tests/tools/%: $(BUILD)/tests/tools/%.o $(STATIC)
+	@$(if $(V),,echo "  link $@")
+	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $< $(STATIC) $(LDFLAGS) $(LIBS)
+
+check: $(README_TOOLS)
+EXTRA_CHECKS += "sh:" "env -u MAKEFLAGS $(PYTHON) tests/check_readme.py $(BUILD)"
+
+## readme       writes the README's tables and outputs anew
+readme: all $(README_TOOLS) $(BUILD)/llmcost-mock
+	@$(PYTHON) tests/check_readme.py $(BUILD) --write
+.PHONY: readme

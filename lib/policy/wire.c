@@ -346,12 +346,23 @@ static void charge(wire_state *state)
         llmc_price_leg(leg, line);
 }
 
+/* What a cached answer saves one day is the caller's prompt, without what we added to it. */
+static llmc_usage usage_of_callers_prompt(const llmcost_leg *leg)
+{
+    llmc_usage usage = leg->usage;
+    int64_t *input = &usage.quantity[LLMCOST_INPUT];
+    if (leg->extra_prompt_tokens > 0 && *input > 0)
+        *input -= leg->extra_prompt_tokens < *input ? leg->extra_prompt_tokens : *input;
+    return usage;
+}
+
 static void keep_answer(wire_state *state)
 {
     llmcost_leg *leg = state->leg;
     if (llmc_answer_builder_is_empty(&state->builder) && leg->status != LLMCOST_OK)
         return;
-    llmc_answer *answer = llmc_answer_build(&state->builder, state->provider->name, llmc_leg_receipt(leg)->id, &leg->usage, llmc_leg_now(leg) - state->began_ns);
+    llmc_usage usage = usage_of_callers_prompt(leg);
+    llmc_answer *answer = llmc_answer_build(&state->builder, state->provider->name, llmc_leg_receipt(leg)->id, &usage, llmc_leg_now(leg) - state->began_ns);
     if (answer)
         llmc_leg_set_answer(leg, answer);
     else if (leg->status == LLMCOST_OK)

@@ -266,6 +266,16 @@ static void a_cache_answers_again()
     EXPECT_THROWS((void)client.chat(llmcost::request(request).cache(LLMCOST_CACHE_ONLY)), e.status() == LLMCOST_E_CACHE_MISS);
 }
 
+/* Fresh or cached, a cascade's answer is compared with the same baseline: what the marker's instruction added is in neither. */
+static void a_cached_answer_saves_what_it_would_have_cost()
+{
+    server with(R"({"default": {"reply": {"text": "fine"}}})");
+    llmcost::client client(with.config(R"("cache": {"sampled": true, "memory": {}}, "routes": {"r": {"cascade": ["openai/gpt-4o-mini", "openai/gpt-4o"]}})"));
+    llmcost::response fresh = client.ask("r", "Hi"), cached = client.ask("r", "Hi");
+    EXPECT(cached.from_cache() && cached.cost_nano() == 0 && fresh.cost_nano() > 0);
+    EXPECT(cached.saved_nano() == fresh.cost_nano() + fresh.saved_nano());
+}
+
 static void a_loop_carries_many()
 {
     server with(R"({"default": {"reply": {"text": "pong"}, "delay_ms": 20, "chunk_bytes": 2}})");
@@ -314,7 +324,7 @@ int main()
 #define TEST(name) { #name, name }
         TEST(asks_and_reads_the_receipt), TEST(a_response_outlives_its_client_and_moves), TEST(a_request_owns_its_texts), TEST(images_and_formats_are_sent),
         TEST(a_tool_turn_goes_round), TEST(a_failure_is_an_exception_with_fields), TEST(a_budget_refuses), TEST(a_stream_is_a_range),
-        TEST(a_stream_may_be_left_and_outlives_the_client), TEST(a_stream_that_fails_throws), TEST(json_in_json_out), TEST(callbacks_may_throw), TEST(a_cache_answers_again),
+        TEST(a_stream_may_be_left_and_outlives_the_client), TEST(a_stream_that_fails_throws), TEST(json_in_json_out), TEST(callbacks_may_throw), TEST(a_cache_answers_again), TEST(a_cached_answer_saves_what_it_would_have_cost),
         TEST(a_loop_carries_many), TEST(what_a_loop_callback_throws_comes_out_of_poll),
     };
     std::printf("1..%zu\n", sizeof tests / sizeof tests[0]);
