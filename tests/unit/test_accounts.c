@@ -1075,6 +1075,7 @@ static void run_model(uint64_t random, int steps)
             now += (int64_t)(dice >> 17 & 4095);
         if ((dice >> 40) % 512 == 0)
             now += 3600000;
+        of.now_ms = now; /* what an alert looks with */
         if (ticket->state == 2)
             *ticket = (llmc_ticket){ 0 };
         if ((dice >> 32) % 50 == 0) {
