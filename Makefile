@@ -101,7 +101,7 @@ fuzz:
 fuzz-targets: $(FUZZERS)
 .PHONY: fuzz fuzz-targets
 
--include tests/tests.mk tests/interop/interop.mk tests/bench/bench.mk examples/examples.mk bindings/python/python.mk pkgconfig/install.mk
+-include tests/tests.mk tests/proof.mk tests/interop/interop.mk tests/bench/bench.mk examples/examples.mk bindings/python/python.mk pkgconfig/install.mk
 
 ## clean        remove build/
 clean:

@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+enum { FIRST_BYTES = 256 }; /* doubling from less costs a short text several allocations */
+
 void llmc_buffer_init(llmc_buffer *buffer, const llmc_allocator *allocator, size_t maximum)
 {
     *buffer = (llmc_buffer){ .allocator = allocator, .maximum = maximum };
@@ -29,7 +31,7 @@ bool llmc_buffer_reserve(llmc_buffer *buffer, size_t more)
         return false;
     }
     /* One byte beyond the content, so that ending it by zero cannot fail later. */
-    size_t needed = buffer->length + more + 1, wanted = buffer->capacity ? buffer->capacity : 64;
+    size_t needed = buffer->length + more + 1, wanted = buffer->capacity ? buffer->capacity : FIRST_BYTES;
     if (needed <= buffer->capacity)
         return true;
     while (wanted < needed)

@@ -15,14 +15,17 @@ void llmc_error_init(llmcost_error *error, const llmc_allocator *allocator)
 
 void llmc_error_clear(llmcost_error *error)
 {
+    bool any = error->message || error->provider || error->code || error->provider_message || error->request_id || error->trail;
+    error->status = LLMCOST_OK;
+    error->http_status = 0;
+    error->retry_after_ms = -1;
+    if (!any) /* as in every call that succeeds */
+        return;
     char **texts[] = { &error->message, &error->provider, &error->code, &error->provider_message, &error->request_id, &error->trail };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         llmc_free(&error->allocator, *texts[i]);
         *texts[i] = NULL;
     }
-    error->status = LLMCOST_OK;
-    error->http_status = 0;
-    error->retry_after_ms = -1;
 }
 
 void llmc_error_set_text(llmcost_error *error, char **field, const char *text, size_t bytes)

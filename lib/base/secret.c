@@ -37,3 +37,32 @@ const char *llmc_secret_reveal(const llmc_secret *secret)
 {
     return secret->hidden ? secret->hidden : "";
 }
+
+/* Fewer bytes than these at the end of a text that was cut tell nothing. */
+enum { TELLING_BYTES = 6 };
+
+static size_t common_bytes(const char *text, const char *secret)
+{
+    size_t bytes = 0;
+    while (text[bytes] && text[bytes] == secret[bytes])
+        bytes++;
+    return bytes;
+}
+
+void llmc_secret_mask(const llmc_secret *secret, char *text)
+{
+    if (!text || secret->bytes < TELLING_BYTES)
+        return;
+    char *to = text;
+    for (const char *from = text; *from;) {
+        size_t common = common_bytes(from, secret->hidden);
+        if (common < TELLING_BYTES || (common < secret->bytes && from[common])) {
+            *to++ = *from++;
+            continue;
+        }
+        memcpy(to, "***", 3);
+        to += 3;
+        from += common;
+    }
+    *to = '\0';
+}

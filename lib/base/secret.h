@@ -13,6 +13,7 @@ typedef struct llmc_secret {
 bool llmc_secret_set(llmc_secret *secret, const llmc_allocator *allocator, const char *text, size_t bytes); /* copies */
 void llmc_secret_free(llmc_secret *secret, const llmc_allocator *allocator); /* wipes */
 const char *llmc_secret_reveal(const llmc_secret *secret);
+void llmc_secret_mask(const llmc_secret *secret, char *text); /* *** where it stands in a text, also where the text ends within it; NULL is fine */
 void llmc_wipe(void *memory, size_t bytes); /* not optimised away */
 
 #endif

@@ -84,8 +84,8 @@ void llmc_utf8_sanitize(char *text)
 {
     size_t bytes = strlen(text);
     for (size_t at = 0; at < bytes;) {
-        size_t length = character_bytes((const unsigned char *)text + at, bytes - at);
         unsigned char first = (unsigned char)text[at];
+        size_t length = first < 0x80 ? 1 : character_bytes((const unsigned char *)text + at, bytes - at);
         if (!length || first < 0x20 || first == 0x7F) {
             text[at] = first == '\n' || first == '\t' ? ' ' : '?';
             length = 1;

@@ -92,6 +92,7 @@ static void take_outcome(llmc_call *call)
         return;
     llmc_error_move(&response->error, &root->error);
     response->error.status = root->status;
+    llmc_response_set_trail(response);
 }
 
 static void finish(llmc_call *call)
@@ -102,18 +103,15 @@ static void finish(llmc_call *call)
         take_outcome(call);
     llmc_leg_destroy(call->root);
     detach_slot(call);
-    if (call->mode != LLMC_CALL_DETACHED && client->services.on_receipt) {
-        llmc_callback_begin(client);
+    if (call->mode != LLMC_CALL_DETACHED && client->services.on_receipt)
         client->services.on_receipt(call->response, client->services.on_receipt_user);
-        llmc_callback_end(client);
-    }
     if (call->done)
         call->done(call);
 }
 
 void llmc_call_pump(llmc_call *call)
 {
-    if (call->pumping || call->complete)
+    if (call->pumping || call->complete || (!call->ready && call->root->stage != LLMC_LEG_COMPLETE))
         return;
     llmcost_response *response = llmc_response_ref(call->response); /* done() may free the owner's */
     call->pumping = true;
@@ -204,6 +202,13 @@ llmc_driver *llmc_leg_driver(llmcost_leg *leg)
     }
     call->owns_lease = true;
     return &slot->driver;
+}
+
+llmcost_verdict llmc_leg_no_driver(llmcost_leg *leg)
+{
+    if (atomic_load(&leg->call->client->closing))
+        return llmc_leg_fail(leg, LLMCOST_E_CANCELLED, "the client is being closed");
+    return llmc_leg_out_of_memory(leg);
 }
 
 const llmcost_transport *llmc_leg_transport(llmcost_leg *leg)

@@ -40,7 +40,7 @@ typedef struct llmc_pool {
     uint64_t opened;
 } llmc_pool;
 
-enum { LLMC_GATES = 16, LLMC_CALLBACK_THREADS = 64 };
+enum { LLMC_GATES = 16 };
 
 /* How many threads are inside the client, counted where threads rarely meet, so that a cache hit waits for nobody. */
 typedef struct llmc_gate {
@@ -50,7 +50,6 @@ typedef struct llmc_gate {
 
 struct llmcost_client {
     llmc_gate gates[LLMC_GATES];
-    atomic_uintptr_t callback_threads[LLMC_CALLBACK_THREADS]; /* threads that run one of the host's callbacks */
     llmc_services services;
     llmc_settings *settings;
     llmcost_policy policies[LLMC_MAX_POLICIES]; /* by phase */
@@ -113,6 +112,8 @@ llmcost_response *llmc_response_new(const llmc_allocator *allocator, llmc_servic
 llmcost_response *llmc_response_ref(llmcost_response *response);
 void llmc_response_unref(llmcost_response *response);
 
+void llmc_response_set_trail(llmcost_response *response); /* trail.c: of a failed call; nothing without memory */
+
 /* ---- request.c ---- */
 /*
  * The caller's request as this library's own layout, checked: sizes and strides, NULLs, UTF-8, enums, numbers in range.
@@ -160,16 +161,27 @@ void llmc_slot_unref(llmc_slot *slot);
 uint32_t llmc_pool_run_detached(llmcost_client *client, int64_t until_ns, bool wait);
 
 llmcost_status llmc_client_add_policy(llmcost_client *client, const llmcost_policy *policy); /* plugin.c; E_MISUSE: too many */
-void llmc_client_wake_background(llmcost_client *client); /* client.c */
+
+/* ---- background.c ---- */
+llmcost_status llmc_background_start(llmcost_client *client); /* LLMCOST_OK where the config wants no thread */
+void llmc_background_wake(llmcost_client *client);            /* a driver with detached work has become idle */
+void llmc_background_stop(llmcost_client *client);
 
 /* ---- gate.c ---- */
+/* A thread's stay inside a client, on its stack. */
+typedef struct llmc_visit {
+    llmcost_client *client;
+    struct llmc_visit *outer; /* the same thread's, in this client or another */
+} llmc_visit;
 /* Into the client: E_MISUSE (NULL, or a forked child), E_CLOSED. After LLMCOST_OK it stays open until leave(). */
-llmcost_status llmc_client_enter(llmcost_client *client);
-void llmc_client_leave(llmcost_client *client);
+llmcost_status llmc_client_enter(llmcost_client *client, llmc_visit *visit);
+void llmc_client_leave(llmc_visit *visit);
 bool llmc_client_is_empty(llmcost_client *client); /* nobody is inside */
-/* Around each callback of the host's, so that closing inside one is told from closing elsewhere. */
-void llmc_callback_begin(llmcost_client *client);
-void llmc_callback_end(llmcost_client *client);
-bool llmc_in_callback(llmcost_client *client);     /* this thread runs one */
+bool llmc_client_is_ours(const llmcost_client *client); /* not a forked child */
+/* For a thread that the client itself started. */
+void llmc_visit_begin(llmc_visit *visit, llmcost_client *client);
+void llmc_visit_end(llmc_visit *visit);
+/* This thread is inside: it runs a callback of a call, a policy, a judge or a store, and must not close. */
+bool llmc_is_visiting(const llmcost_client *client);
 
 #endif

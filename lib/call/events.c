@@ -260,11 +260,16 @@ static void timer_fired(void *user)
     llmc_leg_pump(leg);
 }
 
+void llmc_leg_timer_stop(llmcost_leg *leg)
+{
+    if (leg->timer_set)
+        llmc_driver_timer_stop(&leg->call->slot->driver, &leg->timer);
+}
+
 llmcost_status llmcost_leg_timer(llmcost_leg *leg, int64_t delay_ms)
 {
     if (delay_ms < 0) {
-        if (leg->timer_set)
-            llmc_driver_timer_stop(&leg->call->slot->driver, &leg->timer);
+        llmc_leg_timer_stop(leg);
         return LLMCOST_OK;
     }
     llmc_driver *driver = llmc_leg_driver(leg);
@@ -277,11 +282,35 @@ llmcost_status llmcost_leg_timer(llmcost_leg *leg, int64_t delay_ms)
     return LLMCOST_OK;
 }
 
+static void end_timer(llmcost_leg *leg, bool *set, llmc_timer *timer)
+{
+    if (!*set)
+        return;
+    *set = false;
+    llmc_driver_timer_stop(&leg->call->slot->driver, timer);
+    llmc_driver_unreserve_timer(&leg->call->slot->driver);
+}
+
 void llmc_leg_timer_end(llmcost_leg *leg)
 {
-    if (!leg->timer_set)
-        return;
-    leg->timer_set = false;
-    llmc_driver_timer_stop(&leg->call->slot->driver, &leg->timer);
-    llmc_driver_unreserve_timer(&leg->call->slot->driver);
+    end_timer(leg, &leg->timer_set, &leg->timer);
+    end_timer(leg, &leg->deadline_timer_set, &leg->deadline_timer);
+}
+
+/* ---- a deadline of a child's own ---- */
+
+static void deadline_passed(void *user)
+{
+    llmcost_leg *leg = user;
+    llmc_leg_cancel(leg, LLMCOST_E_DEADLINE);
+    llmc_leg_pump(leg);
+}
+
+void llmc_leg_set_deadline(llmcost_leg *leg, llmc_driver *driver, int64_t deadline_ns)
+{
+    leg->deadline_ns = deadline_ns;
+    leg->deadline_timer_set = true;
+    leg->deadline_timer.fire = deadline_passed;
+    leg->deadline_timer.user = leg;
+    llmc_driver_timer_start(driver, &leg->deadline_timer, deadline_ns);
 }

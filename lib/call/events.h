@@ -5,6 +5,8 @@
 #include "call/call.h"
 
 void llmc_events_free(llmcost_leg *leg); /* what policies of this leg still hold is dropped */
-void llmc_leg_timer_end(llmcost_leg *leg);
+void llmc_leg_timer_stop(llmcost_leg *leg);
+void llmc_leg_timer_end(llmcost_leg *leg); /* gives its room back, and that of the leg's own deadline */
+void llmc_leg_set_deadline(llmcost_leg *leg, llmc_driver *driver, int64_t deadline_ns); /* room for a timer is reserved */
 
 #endif

@@ -12,21 +12,54 @@ static llmc_gate *my_gate(llmcost_client *client)
     return &client->gates[(self >> 12 ^ self >> 20) % LLMC_GATES];
 }
 
-llmcost_status llmc_client_enter(llmcost_client *client)
+bool llmc_client_is_ours(const llmcost_client *client)
 {
-    if (!client || !*client->fork_mark)
+    return *client->fork_mark != 0;
+}
+
+/* ---- which clients this thread is inside ---- */
+
+static _Thread_local llmc_visit *innermost;
+
+void llmc_visit_begin(llmc_visit *visit, llmcost_client *client)
+{
+    *visit = (llmc_visit){ client, innermost };
+    innermost = visit;
+}
+
+void llmc_visit_end(llmc_visit *visit)
+{
+    innermost = visit->outer;
+}
+
+bool llmc_is_visiting(const llmcost_client *client)
+{
+    const llmc_visit *visit = innermost;
+    while (visit && visit->client != client)
+        visit = visit->outer;
+    return visit != NULL;
+}
+
+/* ---- in and out ---- */
+
+llmcost_status llmc_client_enter(llmcost_client *client, llmc_visit *visit)
+{
+    if (!client || !llmc_client_is_ours(client))
         return LLMCOST_E_MISUSE;
     llmc_gate *gate = my_gate(client);
     atomic_fetch_add(&gate->inside, 1);
-    if (!atomic_load(&client->closing))
+    if (!atomic_load(&client->closing)) {
+        llmc_visit_begin(visit, client);
         return LLMCOST_OK;
+    }
     atomic_fetch_sub(&gate->inside, 1);
     return LLMCOST_E_CLOSED;
 }
 
-void llmc_client_leave(llmcost_client *client)
+void llmc_client_leave(llmc_visit *visit)
 {
-    atomic_fetch_sub(&my_gate(client)->inside, 1);
+    llmc_visit_end(visit);
+    atomic_fetch_sub(&my_gate(visit->client)->inside, 1);
 }
 
 bool llmc_client_is_empty(llmcost_client *client)
@@ -36,35 +69,4 @@ bool llmc_client_is_empty(llmcost_client *client)
             return false;
     }
     return true;
-}
-
-/* More than LLMC_CALLBACK_THREADS threads at once in callbacks are not all noticed: then only misuse goes unseen. */
-void llmc_callback_begin(llmcost_client *client)
-{
-    uintptr_t self = (uintptr_t)pthread_self();
-    for (int i = 0; i < LLMC_CALLBACK_THREADS; i++) {
-        uintptr_t nobody = 0;
-        if (atomic_compare_exchange_strong(&client->callback_threads[i], &nobody, self))
-            return;
-    }
-}
-
-void llmc_callback_end(llmcost_client *client)
-{
-    uintptr_t self = (uintptr_t)pthread_self();
-    for (int i = 0; i < LLMC_CALLBACK_THREADS; i++) {
-        uintptr_t me = self;
-        if (atomic_compare_exchange_strong(&client->callback_threads[i], &me, 0))
-            return;
-    }
-}
-
-bool llmc_in_callback(llmcost_client *client)
-{
-    uintptr_t self = (uintptr_t)pthread_self();
-    for (int i = 0; i < LLMC_CALLBACK_THREADS; i++) {
-        if (atomic_load(&client->callback_threads[i]) == self)
-            return true;
-    }
-    return false;
 }

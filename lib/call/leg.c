@@ -34,12 +34,14 @@ llmcost_leg *llmc_leg_new(llmc_call *call, llmcost_leg *parent, const llmc_opera
     llmc_arena *arena = &call->response->arena;
     llmcost_leg *leg = llmc_arena_calloc(arena, 1, sizeof *leg);
     void **states = llmc_arena_calloc(arena, call->client->policy_count, sizeof *states);
-    if (!leg || !states)
+    const llmcost_request **requests = llmc_arena_calloc(arena, call->client->policy_count, sizeof *requests);
+    if (!leg || !states || !requests)
         return NULL;
     leg->call = call;
     leg->services = &call->client->services;
     leg->operation = operation;
     leg->states = states;
+    leg->requests = requests;
     leg->first = leg->at = first;
     leg->serial = ++call->serial;
     leg->deadline_ns = parent ? parent->deadline_ns : call->deadline_ns;
@@ -50,6 +52,7 @@ llmcost_leg *llmc_leg_new(llmc_call *call, llmcost_leg *parent, const llmc_opera
         leg->parent = parent;
         leg->next_sibling = parent->children;
         parent->children = leg;
+        leg->parent_visit = parent->visit;
     }
     return leg;
 }
@@ -82,10 +85,14 @@ void llmc_leg_wake(llmcost_leg *leg, const llmcost_wake *wake)
     llmc_leg_schedule(leg);
 }
 
-static void drop_wakes(llmcost_leg *leg)
+/* The leg leaves the place it was at: what was to resume the policy there must not resume the next one. */
+static void move_on(llmcost_leg *leg)
 {
+    leg->visit++;
+    leg->waiting = 0;
     leg->wakes = NULL;
     leg->last_wake = &leg->wakes;
+    llmc_leg_timer_stop(leg);
 }
 
 /* ---- outcomes ---- */
@@ -103,6 +110,7 @@ llmcost_verdict llmc_leg_fail(llmcost_leg *leg, llmcost_status status, const cha
 
 llmcost_verdict llmc_leg_out_of_memory(llmcost_leg *leg)
 {
+    llmc_error_clear(&leg->error);
     leg->status = leg->error.status = LLMCOST_E_MEMORY;
     return LLMCOST_FAIL;
 }
@@ -112,6 +120,7 @@ void llmc_leg_set_answer(llmcost_leg *leg, llmc_answer *answer)
     llmc_answer_unref(leg->answer);
     leg->answer = answer;
     leg->source = leg;
+    leg->unseen = false;
 }
 
 llmcost_verdict llmcost_leg_adopt(llmcost_leg *leg, llmcost_leg *child)
@@ -123,6 +132,7 @@ llmcost_verdict llmcost_leg_adopt(llmcost_leg *leg, llmcost_leg *child)
     leg->extra_prompt_tokens = child->extra_prompt_tokens;
     leg->status = child->status;
     leg->altered |= child->altered;
+    leg->unseen = !child->forwards;
     if (child->status == LLMCOST_OK) {
         llmc_error_clear(&leg->error);
         return LLMCOST_ANSWER;
@@ -156,13 +166,25 @@ static void complete(llmcost_leg *leg)
     leg->waiting = 0;
     llmc_leg_timer_end(leg);
     llmc_events_free(leg);
-    if (leg->parent) {
-        llmcost_wake wake = { .kind = LLMCOST_WAKE_CHILD, .child = leg };
-        if (leg->parent->waiting)
-            llmc_leg_wake(leg->parent, &wake);
-        else
-            llmc_leg_schedule(leg->parent); /* it may be waiting for its children to be gone */
-    }
+    llmcost_leg *parent = leg->parent;
+    if (!parent)
+        return;
+    llmcost_wake wake = { .kind = LLMCOST_WAKE_CHILD, .child = leg };
+    if (parent->waiting && parent->visit == leg->parent_visit)
+        llmc_leg_wake(parent, &wake);
+    else
+        llmc_leg_schedule(parent); /* it may be waiting for its children to be gone */
+}
+
+/* A caller who wants pieces gets them also of an answer that did not come as pieces. */
+static void show_answer(llmcost_leg *leg)
+{
+    if (!leg->unseen || leg->status != LLMCOST_OK || !leg->answer)
+        return;
+    leg->unseen = false;
+    llmc_leg_drop_held(leg);
+    if (llmc_leg_streams(leg))
+        llmc_leg_replay(leg);
 }
 
 static llmcost_verdict enter_next(llmcost_leg *leg)
@@ -170,8 +192,10 @@ static llmcost_verdict enter_next(llmcost_leg *leg)
     static char nothing[16]; /* the state of policies without one: marks "entered" */
     while (leg->at < leg->call->client->policy_count && !applies(leg, policy_at(leg, leg->at)))
         leg->at++;
-    if (leg->at == leg->call->client->policy_count)
+    if (leg->at == leg->call->client->policy_count) {
+        leg->at--;
         return llmc_leg_fail(leg, LLMCOST_E_MISUSE, "no policy answered the leg");
+    }
     const llmcost_policy *policy = policy_at(leg, leg->at);
     leg->states[leg->at] = policy->state_bytes ? llmc_arena_calloc(&leg->call->response->arena, 1, policy->state_bytes) : nothing;
     if (!leg->states[leg->at])
@@ -182,20 +206,26 @@ static llmcost_verdict enter_next(llmcost_leg *leg)
 /* One step of an entering leg; false: it waits. */
 static bool entered(llmcost_leg *leg, llmcost_verdict verdict)
 {
-    switch (verdict) {
-    case LLMCOST_CONTINUE:
-        leg->at++;
+    const llmcost_policy *policy = policy_at(leg, leg->at);
+    if (leg->cancelled) { /* by what the policy itself did */
+        if (verdict == LLMCOST_WAIT && policy->cancel)
+            policy->cancel(leg, leg->states[leg->at], policy->user);
         return true;
-    case LLMCOST_WAIT:
+    }
+    if (verdict == LLMCOST_WAIT) {
         leg->waiting = 1;
         return leg->wakes != NULL;
-    case LLMCOST_FAIL:
-        if (leg->status == LLMCOST_OK)
-            llmc_leg_fail(leg, LLMCOST_E_MISUSE, "policy %s failed the leg without a reason", policy_at(leg, leg->at)->name);
-        break;
-    default:
-        break;
     }
+    move_on(leg);
+    if (verdict == LLMCOST_CONTINUE) {
+        leg->requests[leg->at] = leg->request;
+        leg->at++;
+        return true;
+    }
+    if (verdict != LLMCOST_ANSWER && leg->status == LLMCOST_OK)
+        llmc_leg_fail(leg, LLMCOST_E_MISUSE, "policy %s failed the leg without a reason", policy->name);
+    if (verdict == LLMCOST_ANSWER && leg->status == LLMCOST_OK && !leg->answer)
+        llmc_leg_fail(leg, LLMCOST_E_MISUSE, "policy %s answered the leg without an answer", policy->name);
     leg->stage = LLMC_LEG_LEAVING;
     return true;
 }
@@ -205,9 +235,10 @@ static bool spawn_another(llmcost_leg *leg)
     llmcost_leg *child = llmc_leg_new(leg->call, leg, leg->operation, (uint16_t)(leg->at + 1));
     if (!child)
         return false;
-    child->request = leg->request;
+    child->request = leg->requests[leg->at] ? leg->requests[leg->at] : leg->request; /* without what was further in did to it */
     child->route = leg->route;
     child->provider_name = leg->provider_name;
+    child->extra_prompt_tokens = leg->extra_prompt_tokens;
     child->purpose = "retry";
     child->forwards = 1;
     child->attempt = leg->attempt + 1;
@@ -221,7 +252,7 @@ static bool spawn_another(llmcost_leg *leg)
 /* One step of a leaving leg; false: it waits. */
 static bool left(llmcost_leg *leg, llmcost_verdict verdict)
 {
-    if (verdict == LLMCOST_WAIT) {
+    if (verdict == LLMCOST_WAIT && !leg->cancelled) { /* a cancelled leg waits for nothing: the call's end is bounded */
         leg->waiting = 1;
         return leg->wakes != NULL;
     }
@@ -230,6 +261,12 @@ static bool left(llmcost_leg *leg, llmcost_verdict verdict)
             return false;
         llmc_leg_out_of_memory(leg);
     }
+    if (verdict == LLMCOST_FAIL && leg->status == LLMCOST_OK)
+        llmc_leg_fail(leg, LLMCOST_E_MISUSE, "policy %s failed the leg without a reason", policy_at(leg, leg->at)->name);
+    show_answer(leg);
+    if (leg->held && leg->status == LLMCOST_OK && !llmc_leg_release(leg, 0))
+        llmc_leg_fail(leg, LLMCOST_E_CANCELLED, "the caller wanted no more");
+    move_on(leg);
     destroy_state(leg, leg->at);
     if (leg->at == leg->first) {
         complete(leg);
@@ -314,8 +351,8 @@ void llmc_leg_cancel(llmcost_leg *leg, llmcost_status status)
     const llmcost_policy *policy = policy_at(leg, leg->at < leg->call->client->policy_count ? leg->at : 0);
     if (leg->waiting && !leg->wanted_another && policy->cancel)
         policy->cancel(leg, leg->states[leg->at], policy->user);
-    leg->waiting = leg->wanted_another = 0;
-    drop_wakes(leg);
+    leg->wanted_another = 0;
+    move_on(leg);
     if (leg->stage == LLMC_LEG_NEW)
         leg->at = leg->first;
     leg->stage = LLMC_LEG_LEAVING;

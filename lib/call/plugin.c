@@ -25,7 +25,7 @@ llmcost_status llmc_client_add_policy(llmcost_client *client, const llmcost_poli
 llmcost_status llmcost_client_add_policy(llmcost_client *client, const llmcost_policy *policy)
 {
     llmcost_policy ours = { .phase = -1 };
-    if (!client || !policy || policy->struct_size < offsetof(llmcost_policy, enter) || policy->struct_size > 4 * sizeof ours || atomic_load(&client->sealed))
+    if (!client || !policy || !llmc_client_is_ours(client) || policy->struct_size < offsetof(llmcost_policy, enter) || policy->struct_size > 4 * sizeof ours || atomic_load(&client->sealed))
         return LLMCOST_E_MISUSE;
     memcpy(&ours, policy, policy->struct_size < sizeof ours ? policy->struct_size : sizeof ours);
     ours.struct_size = sizeof ours;
@@ -78,7 +78,11 @@ llmcost_verdict llmcost_leg_answer(llmcost_leg *leg, const char *text, size_t by
     if (!answer)
         return llmc_leg_out_of_memory(leg);
     llmc_leg_set_answer(leg, answer);
-    leg->altered = true;
+    leg->altered = leg->unseen = true;
+    if (leg->cancelled && leg->status != LLMCOST_OK)
+        return LLMCOST_FAIL;
+    llmc_error_clear(&leg->error);
+    leg->status = LLMCOST_OK; /* also in leave, over a failure */
     return LLMCOST_ANSWER;
 }
 
@@ -134,7 +138,8 @@ llmcost_leg *llmcost_leg_spawn(llmcost_leg *parent, const llmcost_spawn *spawn)
 void llmcost_leg_cancel_child(llmcost_leg *leg, llmcost_leg *child)
 {
     (void)leg;
-    llmc_leg_cancel(child, LLMCOST_E_CANCELLED);
+    if (child)
+        llmc_leg_cancel(child, LLMCOST_E_CANCELLED);
 }
 
 /* ---- wakers ---- */
@@ -145,6 +150,7 @@ struct llmcost_waker {
     llmc_slot *slot;
     llmcost_response *response; /* keeps the leg's memory */
     llmcost_leg *leg;
+    uint32_t visit;             /* of the leg: a later place of it is not resumed */
     int32_t value;
 };
 
@@ -160,7 +166,7 @@ static void waker_arrived(llmc_message *message)
 {
     llmcost_waker *waker = (llmcost_waker *)message;
     llmcost_leg *leg = waker->leg;
-    if (leg->stage != LLMC_LEG_COMPLETE && !leg->call->complete) {
+    if (leg->stage != LLMC_LEG_COMPLETE && !leg->call->complete && leg->visit == waker->visit) {
         llmcost_wake wake = { .kind = LLMCOST_WAKE_HOOK, .value = waker->value };
         llmc_leg_wake(leg, &wake);
         llmc_call_pump(leg->call);
@@ -180,6 +186,7 @@ llmcost_waker *llmcost_leg_waker(llmcost_leg *leg)
     waker->slot = leg->call->slot;
     waker->response = llmc_response_ref(leg->call->response);
     waker->leg = leg;
+    waker->visit = leg->visit;
     llmc_slot_ref(waker->slot);
     return waker;
 }

@@ -128,38 +128,37 @@ void llmc_slot_return(llmc_slot *slot, bool owned)
     pthread_cond_broadcast(&pool->returned);
     pthread_mutex_unlock(&pool->lock);
     if (detached && client->background_runs)
-        llmc_client_wake_background(client);
+        llmc_background_wake(client);
 }
 
-/* An idle driver with detached work, leased; `after` continues a round over all of them. */
-static llmc_slot *lease_busy(llmc_pool *pool, uint32_t *left)
+/* The idle driver with detached work that has rested longest, leased: returned ones go to the front. */
+static llmc_slot *lease_busy(llmc_pool *pool, uint32_t *left, uint32_t *busy)
 {
     pthread_mutex_lock(&pool->lock);
-    llmc_slot **link = &pool->idle, *found = NULL;
-    *left = 0;
-    while (*link) {
-        if ((*link)->call_count > 0) {
-            *left += (*link)->call_count;
-            if (!found) {
-                found = *link;
-                *link = found->next_idle;
-                continue;
-            }
-        }
-        link = &(*link)->next_idle;
+    llmc_slot **found = NULL, *slot = NULL;
+    *left = *busy = 0;
+    for (llmc_slot **link = &pool->idle; *link; link = &(*link)->next_idle) {
+        if ((*link)->call_count == 0)
+            continue;
+        *left += (*link)->call_count;
+        *busy += 1;
+        found = link;
     }
-    if (found)
+    if (found) {
+        slot = *found;
+        *found = slot->next_idle;
         pool->leased++;
+    }
     pthread_mutex_unlock(&pool->lock);
-    return found;
+    return slot;
 }
 
 uint32_t llmc_pool_run_detached(llmcost_client *client, int64_t until_ns, bool wait)
 {
     enum { SLICE_MS = 5 };
-    uint32_t left = 0;
-    for (;;) {
-        llmc_slot *slot = lease_busy(&client->pool, &left);
+    uint32_t left = 0, busy = 0;
+    for (uint32_t round = 1;; round++) {
+        llmc_slot *slot = lease_busy(&client->pool, &left, &busy);
         if (!slot)
             return left;
         int64_t now = llmc_clock_now(&client->services.clock);
@@ -170,6 +169,8 @@ uint32_t llmc_pool_run_detached(llmcost_client *client, int64_t until_ns, bool w
         llmc_driver_step(&slot->driver, wait ? slice : now);
         left -= before - slot->call_count < left ? before - slot->call_count : left;
         llmc_slot_return(slot, false);
+        if (!wait && round < busy)
+            continue; /* each of them once */
         if (!wait || left == 0 || llmc_clock_now(&client->services.clock) >= until_ns)
             return left;
     }

@@ -1,16 +1,27 @@
 /* Children of legs, and legs that outlive their call. */
 #include "call/call.h"
+#include "call/events.h"
 
 #include <string.h>
 
 llmcost_leg *llmc_leg_spawn(llmcost_leg *parent, const llmc_spawn *spawn)
 {
+    if (parent->cancelled)
+        return NULL;
+    bool own_deadline = spawn->deadline_ns && spawn->deadline_ns < parent->deadline_ns;
+    llmc_driver *driver = own_deadline ? llmc_leg_driver(parent) : NULL;
+    if (own_deadline && (!driver || !llmc_driver_reserve_timer(driver))) {
+        driver ? llmc_leg_out_of_memory(parent) : llmc_leg_no_driver(parent);
+        return NULL;
+    }
     uint16_t first = llmc_leg_policy_index(parent, spawn->first_phase);
     /* A cascade inside a cascade enters at the phase of its parent; anything further out would meet itself again. */
     if (first < parent->at)
         first = parent->at;
     llmcost_leg *child = llmc_leg_new(parent->call, parent, parent->operation, first);
     if (!child) {
+        if (own_deadline)
+            llmc_driver_unreserve_timer(driver);
         llmc_leg_out_of_memory(parent);
         return NULL;
     }
@@ -20,31 +31,51 @@ llmcost_leg *llmc_leg_spawn(llmcost_leg *parent, const llmc_spawn *spawn)
     child->purpose = spawn->purpose;
     child->forwards = spawn->forwards;
     child->attempt = spawn->attempt;
-    if (spawn->deadline_ns && spawn->deadline_ns < child->deadline_ns)
-        child->deadline_ns = spawn->deadline_ns;
+    if (own_deadline)
+        llmc_leg_set_deadline(child, driver, spawn->deadline_ns);
     llmc_leg_schedule(child);
     return child;
 }
 
 /*
  * The detached leg takes the states of the policies from `index` on; its own line is not on the receipt, which the
- * caller already has. Its call shares the arena, which lives until the detached leg is complete.
+ * caller already has. Its call has an arena of its own, because the caller's thread goes on using the response's; that
+ * one, where the states are, lives until the detached leg is complete.
  */
+static void count_difference(llmc_call *call)
+{
+    const llmcost_leg *leg = call->root;
+    const llmc_line *line = leg->line;
+    llmc_call_facts facts = {
+        .late = true, .tags = leg->request->tags, .tag_count = leg->request->tag_count, .provider = line->provider, .model = line->model,
+        .wall_ms = call->response->receipt.started_wall_ms, .cost_nano = line->cost_nano - leg->counted_nano,
+        .tokens_out = llmc_usage_output(&line->usage) - leg->counted_out,
+    };
+    facts.saved_nano[LLMC_SAVING_OVERHEAD] = -facts.cost_nano;
+    llmc_totals_add(call->client->services.totals, &facts);
+}
+
 static void detached_done(llmc_call *call)
 {
+    count_difference(call);
+    llmcost_response *origin = call->user;
     atomic_fetch_sub(&call->client->services.detached, 1);
+    llmc_response_unref(origin);
     llmc_response_unref(call->response);
 }
 
 static llmc_call *detached_call(llmc_call *from)
 {
-    llmc_call *call = llmc_arena_calloc(&from->response->arena, 1, sizeof *call);
-    if (!call)
+    llmcost_response *response = llmc_response_new(&from->client->services.allocator, &from->client->services);
+    llmc_call *call = response ? llmc_arena_calloc(&response->arena, 1, sizeof *call) : NULL;
+    if (!call) {
+        llmc_response_unref(response);
         return NULL;
+    }
     call->client = from->client;
-    call->response = from->response;
+    call->response = response;
+    call->user = from->response;
     call->last_ready = &call->ready;
-    call->request = from->request;
     call->mode = LLMC_CALL_DETACHED;
     call->done = detached_done;
     call->started_ns = from->started_ns;
@@ -59,29 +90,32 @@ llmcost_leg *llmc_leg_detach(llmcost_leg *leg, llmcost_phase phase)
         return NULL;
     llmc_call *call = detached_call(leg->call);
     llmcost_leg *detached = call ? llmc_leg_new(call, NULL, leg->operation, index) : NULL;
-    llmc_line *line = detached ? llmc_arena_calloc(llmc_leg_arena(leg), 1, sizeof *line) : NULL;
-    if (!line)
+    llmc_line *line = detached ? llmc_arena_calloc(llmc_leg_arena(detached), 1, sizeof *line) : NULL;
+    if (!line) {
+        if (call)
+            llmc_response_unref(call->response);
         return NULL;
+    }
     if (leg->line)
         *line = *leg->line;
     line->next = NULL;
     detached->line = line;
-    detached->request = leg->request;
     detached->route = leg->route;
     detached->provider_name = leg->provider_name;
     detached->purpose = leg->purpose;
     detached->stage = LLMC_LEG_ENTERING;
     detached->waiting = 1;
     detached->sent = leg->sent;
+    detached->requested_wall_ms = leg->requested_wall_ms;
+    detached->bound_nano = leg->bound_nano;
     detached->at = leg->at;
-    detached->detached = 1;
     for (uint16_t i = index; i <= leg->at; i++) {
         detached->states[i] = leg->states[i];
         leg->states[i] = NULL;
     }
     leg->at = (uint16_t)(index - 1);
     call->root = detached;
-    llmc_response_ref(call->response);
+    llmc_response_ref(leg->call->response);
     atomic_fetch_add(&call->client->services.detached, 1);
     llmc_call_attach(call, leg->call->slot); /* without a deadline it cannot fail */
     return detached;

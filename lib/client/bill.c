@@ -13,7 +13,8 @@ static llmcost_status hand_out(llmcost_client *client, write_fn write, const voi
     if (!out)
         return LLMCOST_E_MISUSE;
     *out = NULL;
-    llmcost_status status = llmc_client_enter(client);
+    llmc_visit visit;
+    llmcost_status status = llmc_client_enter(client, &visit);
     if (status)
         return status;
     llmc_buffer buffer;
@@ -22,7 +23,7 @@ static llmcost_status hand_out(llmcost_client *client, write_fn write, const voi
     if (!status && !(*out = llmc_string_new(&client->services.allocator, &buffer)))
         status = LLMCOST_E_MEMORY;
     llmc_buffer_free(&buffer);
-    llmc_client_leave(client);
+    llmc_client_leave(&visit);
     return status;
 }
 
@@ -136,21 +137,23 @@ llmcost_status llmcost_budget_correct(llmcost_client *client, const char *budget
 {
     if (!budget)
         return LLMCOST_E_MISUSE;
-    llmcost_status status = llmc_client_enter(client);
+    llmc_visit visit;
+    llmcost_status status = llmc_client_enter(client, &visit);
     if (status)
         return status;
     status = correct(client, budget, value, delta_nano);
-    llmc_client_leave(client);
+    llmc_client_leave(&visit);
     return status;
 }
 
 llmcost_status llmcost_cache_clear(llmcost_client *client)
 {
-    llmcost_status status = llmc_client_enter(client);
+    llmc_visit visit;
+    llmcost_status status = llmc_client_enter(client, &visit);
     if (status)
         return status;
     if (client->services.cache)
         llmc_memory_cache_clear(client->services.cache);
-    llmc_client_leave(client);
+    llmc_client_leave(&visit);
     return LLMCOST_OK;
 }

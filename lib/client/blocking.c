@@ -75,11 +75,12 @@ llmcost_status llmcost_chat(llmcost_client *client, const llmcost_request *reque
     if (!out)
         return LLMCOST_E_MISUSE;
     *out = NULL;
-    llmcost_status status = llmc_client_enter(client);
+    llmc_visit visit;
+    llmcost_status status = llmc_client_enter(client, &visit);
     if (status)
         return status;
     status = chat(client, request, out);
-    llmc_client_leave(client);
+    llmc_client_leave(&visit);
     return status;
 }
 
@@ -102,11 +103,12 @@ llmcost_status llmcost_chat_json(llmcost_client *client, const char *body, size_
     if (!out)
         return LLMCOST_E_MISUSE;
     *out = NULL;
-    llmcost_status status = llmc_client_enter(client);
+    llmc_visit visit;
+    llmcost_status status = llmc_client_enter(client, &visit);
     if (status)
         return status;
     status = chat_json(client, body, body_bytes, out);
-    llmc_client_leave(client);
+    llmc_client_leave(&visit);
     return status;
 }
 
@@ -117,10 +119,11 @@ llmcost_status llmcost_list_models(llmcost_client *client, const char *provider,
     *out = NULL;
     if (!provider)
         return LLMCOST_E_MISUSE;
-    llmcost_status status = llmc_client_enter(client);
+    llmc_visit visit;
+    llmcost_status status = llmc_client_enter(client, &visit);
     if (status)
         return status;
     status = list_models(client, provider, out);
-    llmc_client_leave(client);
+    llmc_client_leave(&visit);
     return status;
 }

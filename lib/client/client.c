@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
-enum { FORK_PAGE_BYTES = 4096, BACKGROUND_SLICE_MS = 100 };
+enum { FORK_PAGE_BYTES = 4096 };
 
 static const char *system_environment(const char *name, void *user)
 {
@@ -54,9 +54,7 @@ static void alert_of_account(const llmc_account_alert *alert, void *user)
     llmc_json_write_end_object(&writer);
     const char *json = llmc_buffer_text(&text);
     if (json) {
-        llmc_callback_begin(client);
         client->on_alert(json, client->on_alert_user);
-        llmc_callback_end(client);
     }
     llmc_buffer_free(&text);
 }
@@ -121,28 +119,6 @@ static void free_client(llmcost_client *client)
     llmc_free(&allocator, client);
 }
 
-static void *run_background(void *user)
-{
-    llmcost_client *client = user;
-    while (!atomic_load(&client->background_stop)) {
-        int64_t until = llmc_clock_after(llmc_clock_now(&client->services.clock), BACKGROUND_SLICE_MS);
-        if (llmc_pool_run_detached(client, until, true) > 0)
-            continue;
-        pthread_mutex_lock(&client->background_lock);
-        if (!atomic_load(&client->background_stop) && atomic_load(&client->services.detached) == 0)
-            pthread_cond_wait(&client->background_wake, &client->background_lock);
-        pthread_mutex_unlock(&client->background_lock);
-    }
-    return NULL;
-}
-
-void llmc_client_wake_background(llmcost_client *client)
-{
-    pthread_mutex_lock(&client->background_lock);
-    pthread_cond_signal(&client->background_wake);
-    pthread_mutex_unlock(&client->background_lock);
-}
-
 static llmcost_status open_client(llmcost_client *client, const char *config, const llmcost_options *options, llmcost_error *error)
 {
     llmc_services *services = &client->services;
@@ -160,16 +136,6 @@ static llmcost_status open_client(llmcost_client *client, const char *config, co
     if (!status && !mark_process(client))
         status = LLMCOST_E_MEMORY;
     return status ? status : llmc_pool_open(client);
-}
-
-static llmcost_status start_background(llmcost_client *client)
-{
-    if (!client->settings->background)
-        return LLMCOST_OK;
-    if (pthread_create(&client->background, NULL, run_background, client))
-        return LLMCOST_E_MEMORY;
-    client->background_runs = true;
-    return LLMCOST_OK;
 }
 
 static llmcost_client *new_client(const llmcost_options *options)
@@ -225,7 +191,7 @@ llmcost_status llmcost_client_open(llmcost_client **out, const char *config, con
     if (!client)
         return hand_error(&options, &error, LLMCOST_E_MEMORY);
     status = open_client(client, config, &options, &error);
-    if (!status && (status = start_background(client)))
+    if (!status && (status = llmc_background_start(client)))
         llmc_pool_close(client);
     if (status)
         free_client(client);
@@ -264,15 +230,13 @@ llmcost_status llmcost_client_close(llmcost_client *client)
         if (atomic_compare_exchange_weak(&client->references, &references, references - 1))
             return LLMCOST_OK;
     }
-    if (llmc_in_callback(client) || in_use(client))
+    if (llmc_is_visiting(client) || in_use(client))
         return LLMCOST_E_MISUSE;
-    if (client->background_runs) {
-        atomic_store(&client->background_stop, true);
-        llmc_client_wake_background(client);
-        pthread_join(client->background, NULL);
-        client->background_runs = false;
-    }
+    llmc_background_stop(client);
+    llmc_visit visit;
+    llmc_visit_begin(&visit, client);
     llmc_pool_close(client);
+    llmc_visit_end(&visit);
     free_client(client);
     return LLMCOST_OK;
 }
@@ -281,11 +245,12 @@ llmcost_status llmcost_client_close(llmcost_client *client)
 
 llmcost_status llmcost_client_run(llmcost_client *client, int32_t max_ms)
 {
-    if (llmc_client_enter(client))
+    llmc_visit visit;
+    if (llmc_client_enter(client, &visit))
         return LLMCOST_E_MISUSE;
     int64_t now = llmc_clock_now(&client->services.clock);
     llmc_pool_run_detached(client, max_ms > 0 ? llmc_clock_after(now, max_ms) : now, max_ms > 0);
-    llmc_client_leave(client);
+    llmc_client_leave(&visit);
     return LLMCOST_OK;
 }
 

@@ -59,13 +59,30 @@ static llmcost_status read_baseline(llmc_config *config, const llmc_config_node 
     return settings->baseline->kind == LLMC_ROUTE_LEAF ? LLMCOST_OK : llmc_config_fail(config, node, "\"baseline\" must be a model, and \"%.200s\" is a route", name);
 }
 
+/* The catalog holds what the configured providers need; price files are read into it afterwards. */
+static llmcost_status make_catalog(llmc_config *config)
+{
+    llmc_settings *settings = config->settings;
+    const char **names = llmc_arena_alloc(&settings->arena, (settings->provider_count + 1) * sizeof *names);
+    size_t count = 0;
+    if (!names)
+        return llmc_config_no_memory(config);
+    for (size_t i = 0; i < settings->provider_count; i++) {
+        if (settings->providers[i].catalog)
+            names[count++] = settings->providers[i].catalog;
+    }
+    return llmc_catalog_new_for(&settings->catalog, config->allocator, names, count, config->error);
+}
+
 static llmcost_status read_root(llmc_config *config, const llmc_config_node *root)
 {
     llmcost_status status = llmc_config_keys(config, LLMC_SECTION_ROOT, root, config->settings);
     if (!status)
-        status = llmc_config_money_rules(config, root);
-    if (!status)
         status = llmc_config_providers(config, llmc_config_member(root, "providers"));
+    if (!status)
+        status = make_catalog(config);
+    if (!status)
+        status = llmc_config_money_rules(config, root);
     if (!status)
         status = llmc_config_routes(config, llmc_config_member(root, "models"), llmc_config_member(root, "routes"));
     if (!status)
@@ -109,7 +126,9 @@ static llmcost_status read_environment(llmc_config *config)
         status = read_cache(config, NULL);
     if (!status)
         status = read_report(config, NULL);
-    return status ? status : llmc_config_providers_of_environment(config);
+    if (!status)
+        status = llmc_config_providers_of_environment(config);
+    return status ? status : make_catalog(config);
 }
 
 static llmcost_status read_any(llmc_config *config, const char *source)
@@ -133,7 +152,7 @@ llmcost_status llmc_settings_read(llmc_settings **out, const char *config, const
         return llmc_config_no_memory(&reading);
     llmc_arena_init(&settings->arena, allocator, NULL, 0);
     settings->leaves = llmc_leaf_memo_new(&settings->arena);
-    llmcost_status status = settings->leaves ? llmc_catalog_new(&settings->catalog, allocator, error) : llmc_config_no_memory(&reading);
+    llmcost_status status = settings->leaves ? LLMCOST_OK : llmc_config_no_memory(&reading);
     if (!status)
         status = read_any(&reading, config);
     if (status) {

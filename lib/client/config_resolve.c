@@ -139,13 +139,13 @@ static llmcost_status ambiguous(const llmc_settings *settings, const char *name,
 /* ---- names that nobody has ---- */
 
 /* A host we know, but that is not configured: say how to have it. Returns 0 where no preset fits. */
-static int hint_at_preset(const llmc_settings *settings, const char *name, char *out, size_t bytes)
+static int hint_at_preset(const char *name, char *out, size_t bytes)
 {
     const char *slash = strchr(name, '/');
     for (size_t i = 0; i < llmc_preset_count(); i++) {
         const llmc_preset *preset = llmc_preset_at(i);
         bool named = slash && strlen(preset->name) == (size_t)(slash - name) && strncmp(preset->name, name, (size_t)(slash - name)) == 0;
-        bool has = preset->catalog && llmc_catalog_has(settings->catalog, preset->catalog, name);
+        bool has = preset->catalog && llmc_catalog_builtin_has(preset->catalog, name);
         if (!named && !has)
             continue;
         if (preset->key_variables[0])
@@ -174,7 +174,7 @@ static llmcost_status unknown(const llmc_settings *settings, const char *name, c
     size_t rest = (size_t)(LLMC_REASON_BYTES - length);
     if (*hint)
         snprintf(reason + length, rest, "%s", hint);
-    else if (!hint_at_preset(settings, name, reason + length, rest) && settings->provider_count)
+    else if (!hint_at_preset(name, reason + length, rest) && settings->provider_count)
         snprintf(reason + length, rest, "; write \"provider/model\", such as \"%s/%.200s\"", settings->providers[0].name, slash ? slash + 1 : name);
     else if (!settings->provider_count && !reason[length])
         snprintf(reason + length, rest, "; no provider is configured: set OPENAI_API_KEY or another provider's key variable, or open the client with a config");

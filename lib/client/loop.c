@@ -63,9 +63,7 @@ static bool event_left(llmc_call *call, const llmcost_event *event)
     loop_call *item = call->user;
     llmcost_event copy = *event;
     llmc_chunks_attach(&item->chunks, &copy);
-    llmc_callback_begin(call->client);
     int stop = item->on_event(&copy, item->user);
-    llmc_callback_end(call->client);
     return stop == 0;
 }
 
@@ -73,16 +71,13 @@ static void call_done(llmc_call *call)
 {
     loop_call *item = call->user;
     llmcost_loop *loop = item->loop;
-    llmcost_client *client = call->client;
     loop_call **link = find_link(loop, item->id);
     if (*link)
         *link = item->next_in_bucket;
     item->next_doomed = loop->done;
     loop->done = item;
     atomic_fetch_sub(&loop->pending, 1);
-    llmc_callback_begin(client);
     item->on_done(item->id, call->response, item->user);
-    llmc_callback_end(client);
 }
 
 /* ---- submitting ---- */
@@ -140,13 +135,14 @@ llmcost_status llmcost_loop_submit(llmcost_loop *loop, const llmcost_request *re
         *call = 0;
     if (!loop || !on_done)
         return LLMCOST_E_MISUSE;
-    llmcost_status status = llmc_client_enter(loop->client);
+    llmc_visit visit;
+    llmcost_status status = llmc_client_enter(loop->client, &visit);
     if (status)
         return status;
     status = llmc_front_open(loop->client, request, true, &front);
     if (!status)
         status = submit(loop, &front, false, on_event, on_done, user, call);
-    llmc_client_leave(loop->client);
+    llmc_client_leave(&visit);
     return status;
 }
 
@@ -157,7 +153,8 @@ llmcost_status llmcost_loop_submit_json(llmcost_loop *loop, const char *body, si
         *call = 0;
     if (!loop || !on_done)
         return LLMCOST_E_MISUSE;
-    llmcost_status status = llmc_client_enter(loop->client);
+    llmc_visit visit;
+    llmcost_status status = llmc_client_enter(loop->client, &visit);
     if (status)
         return status;
     status = llmc_front_open_json(loop->client, body, body_bytes, &json);
@@ -165,7 +162,7 @@ llmcost_status llmcost_loop_submit_json(llmcost_loop *loop, const char *body, si
         json.front.status = llmc_error_set(&json.front.response->error, LLMCOST_E_INVALID, "\"stream\": true needs an on_event callback");
     if (!status)
         status = submit(loop, &json.front, !json.wants_usage, json.wants_stream ? on_event : NULL, on_done, user, call);
-    llmc_client_leave(loop->client);
+    llmc_client_leave(&visit);
     return status;
 }
 
@@ -183,7 +180,7 @@ static void cancel_call(llmc_message *message)
 
 llmcost_status llmcost_loop_cancel(llmcost_loop *loop, uint64_t call)
 {
-    if (!loop)
+    if (!loop || !llmc_client_is_ours(loop->client))
         return LLMCOST_E_MISUSE;
     cancel_message *cancel = llmc_calloc(&loop->client->services.allocator, 1, sizeof *cancel);
     if (!cancel)
@@ -200,7 +197,8 @@ llmcost_status llmcost_loop_open(llmcost_client *client, llmcost_loop **out)
     if (!out)
         return LLMCOST_E_MISUSE;
     *out = NULL;
-    llmcost_status status = llmc_client_enter(client);
+    llmc_visit visit;
+    llmcost_status status = llmc_client_enter(client, &visit);
     if (status)
         return status;
     llmcost_loop *loop = llmc_calloc(&client->services.allocator, 1, sizeof *loop);
@@ -212,9 +210,11 @@ llmcost_status llmcost_loop_open(llmcost_client *client, llmcost_loop **out)
         llmc_free(&client->services.allocator, loop);
         loop = NULL;
     }
-    llmc_client_leave(client);
+    llmc_client_leave(&visit);
     *out = loop;
-    return loop ? LLMCOST_OK : LLMCOST_E_MEMORY;
+    if (loop)
+        return LLMCOST_OK;
+    return atomic_load(&client->closing) ? LLMCOST_E_CLOSED : LLMCOST_E_MEMORY;
 }
 
 static void round_of(llmcost_loop *loop, int64_t until_ns)
@@ -227,7 +227,7 @@ static void round_of(llmcost_loop *loop, int64_t until_ns)
 
 llmcost_status llmcost_loop_poll(llmcost_loop *loop, int32_t timeout_ms)
 {
-    if (!loop)
+    if (!loop || !llmc_client_is_ours(loop->client))
         return LLMCOST_E_MISUSE;
     if (loop->polling)
         return LLMCOST_E_REENTRANT;
@@ -240,6 +240,8 @@ llmcost_status llmcost_loop_close(llmcost_loop *loop)
 {
     if (!loop)
         return LLMCOST_OK;
+    if (!llmc_client_is_ours(loop->client))
+        return LLMCOST_E_MISUSE;
     if (loop->polling)
         return LLMCOST_E_REENTRANT;
     loop->closing = true;
@@ -256,6 +258,7 @@ llmcost_status llmcost_loop_close(llmcost_loop *loop)
     free_done(loop);
     while (atomic_load(&loop->pending) > 0)
         round_of(loop, LLMC_NEVER);
+    llmc_driver_run_mail(&loop->slot->driver); /* cancels that came too late: they point here */
     llmcost_client *client = loop->client;
     llmc_slot_return(loop->slot, true);
     llmc_free(&client->services.allocator, loop);

@@ -140,7 +140,7 @@ static llmcost_status open_stream(llmcost_client *client, llmc_front *front, boo
     llmcost_stream *stream = new_stream(client, front->response);
     if (!stream) {
         llmc_response_unref(front->response);
-        return LLMCOST_E_MEMORY;
+        return atomic_load(&client->closing) ? LLMCOST_E_CLOSED : LLMCOST_E_MEMORY;
     }
     llmc_call_start start = { .operation = &llmc_operations[LLMC_OP_CHAT], .request = front->request, .mode = LLMC_CALL_STREAM, .streams = true,
                               .sink = queue_event, .done = call_done, .user = stream };
@@ -168,13 +168,14 @@ llmcost_status llmcost_stream_open(llmcost_client *client, const llmcost_request
     if (!out)
         return LLMCOST_E_MISUSE;
     *out = NULL;
-    llmcost_status status = llmc_client_enter(client);
+    llmc_visit visit;
+    llmcost_status status = llmc_client_enter(client, &visit);
     if (status)
         return status;
     status = llmc_front_open(client, request, true, &front);
     if (!status)
         status = open_stream(client, &front, false, out);
-    llmc_client_leave(client);
+    llmc_client_leave(&visit);
     return status;
 }
 
@@ -184,13 +185,14 @@ llmcost_status llmcost_stream_open_json(llmcost_client *client, const char *body
     if (!out)
         return LLMCOST_E_MISUSE;
     *out = NULL;
-    llmcost_status status = llmc_client_enter(client);
+    llmc_visit visit;
+    llmcost_status status = llmc_client_enter(client, &visit);
     if (status)
         return status;
     status = llmc_front_open_json(client, body, body_bytes, &json);
     if (!status)
         status = open_stream(client, &json.front, !json.wants_usage, out);
-    llmc_client_leave(client);
+    llmc_client_leave(&visit);
     return status;
 }
 
@@ -199,7 +201,7 @@ llmcost_status llmcost_stream_next(llmcost_stream *stream, const llmcost_event *
     if (!out)
         return LLMCOST_E_MISUSE;
     *out = NULL;
-    if (!stream)
+    if (!stream || !llmc_client_is_ours(stream->client))
         return LLMCOST_E_MISUSE;
     if (stream->head == stream->count) {
         clear_queue(stream);
@@ -217,7 +219,7 @@ llmcost_status llmcost_stream_finish(llmcost_stream *stream, llmcost_response **
     if (!out)
         return LLMCOST_E_MISUSE;
     *out = NULL;
-    if (!stream || stream->taken)
+    if (!stream || stream->taken || !llmc_client_is_ours(stream->client))
         return LLMCOST_E_MISUSE;
     stream->discards = true;
     clear_queue(stream);
@@ -231,7 +233,7 @@ llmcost_status llmcost_stream_finish(llmcost_stream *stream, llmcost_response **
 
 void llmcost_stream_close(llmcost_stream *stream)
 {
-    if (!stream)
+    if (!stream || !llmc_client_is_ours(stream->client))
         return;
     stream->discards = true;
     llmc_call_cancel(stream->call, LLMCOST_E_CANCELLED);
@@ -253,9 +255,7 @@ llmcost_status llmcost_chat_stream(llmcost_client *client, const llmcost_request
     if (status)
         return status;
     while ((status = llmcost_stream_next(stream, &event)) == LLMCOST_OK && event) {
-        llmc_callback_begin(client);
         int stop = fn(event, user);
-        llmc_callback_end(client);
         if (stop) {
             llmc_call_cancel(stream->call, LLMCOST_E_CANCELLED);
             break;

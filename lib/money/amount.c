@@ -13,28 +13,24 @@ void llmc_usage_init(llmc_usage *usage)
     usage->stated_cost_pico = -1;
 }
 
-/* Classes that were not reported count as none; the sum stops at INT64_MAX. */
-static int64_t total_of(const llmc_usage *usage, const uint8_t *classes, size_t count)
+/* Classes that were not reported count as none; the sum stops at INT64_MAX. Without a loop: it is on the path of a hit. */
+static inline int64_t plus(int64_t total, int64_t quantity)
 {
-    int64_t total = 0;
-    for (size_t i = 0; i < count; i++) {
-        int64_t quantity = usage->quantity[classes[i]];
-        if (quantity > 0 && __builtin_add_overflow(total, quantity, &total))
-            return INT64_MAX;
-    }
-    return total;
+    int64_t sum;
+    return quantity <= 0 ? total : __builtin_add_overflow(total, quantity, &sum) ? INT64_MAX : sum;
 }
 
 int64_t llmc_usage_prompt(const llmc_usage *usage)
 {
-    static const uint8_t classes[] = { LLMCOST_INPUT, LLMCOST_INPUT_CACHED, LLMCOST_WRITE_5M, LLMCOST_WRITE_30M, LLMCOST_WRITE_1H, LLMCOST_AUDIO_IN };
-    return total_of(usage, classes, sizeof classes);
+    const int64_t *quantity = usage->quantity;
+    int64_t total = plus(plus(plus(0, quantity[LLMCOST_INPUT]), quantity[LLMCOST_INPUT_CACHED]), quantity[LLMCOST_WRITE_5M]);
+    return plus(plus(plus(total, quantity[LLMCOST_WRITE_30M]), quantity[LLMCOST_WRITE_1H]), quantity[LLMCOST_AUDIO_IN]);
 }
 
 int64_t llmc_usage_output(const llmc_usage *usage)
 {
-    static const uint8_t classes[] = { LLMCOST_OUTPUT, LLMCOST_REASONING, LLMCOST_AUDIO_OUT };
-    return total_of(usage, classes, sizeof classes);
+    const int64_t *quantity = usage->quantity;
+    return plus(plus(plus(0, quantity[LLMCOST_OUTPUT]), quantity[LLMCOST_REASONING]), quantity[LLMCOST_AUDIO_OUT]);
 }
 
 void llmc_sum_add(llmc_sum *sum, int64_t quantity, llmc_rate rate)

@@ -67,7 +67,7 @@ static bool make_room(llmc_catalog *catalog)
 {
     if ((catalog->used + 1) * 4 <= catalog->capacity * 3)
         return true;
-    size_t old_capacity = catalog->capacity, capacity = old_capacity ? old_capacity * 2 : 512;
+    size_t old_capacity = catalog->capacity, capacity = old_capacity ? old_capacity * 2 : 64;
     slot *old = catalog->slots, *grown = llmc_calloc(&catalog->allocator, capacity, sizeof *grown);
     if (!grown)
         return false;
@@ -96,8 +96,8 @@ static bool enter(llmc_catalog *catalog, const char *name, llmc_model *model, bo
 
 static const slot *look_up(const llmc_catalog *catalog, const char *provider, const char *name, size_t name_bytes)
 {
-    const slot *found = slot_of(catalog, provider, name, name_bytes);
-    return found->name ? found : NULL;
+    const slot *found = catalog->capacity ? slot_of(catalog, provider, name, name_bytes) : NULL;
+    return found && found->name ? found : NULL;
 }
 
 /* ---------------------------------------------------------------- finding */
@@ -412,13 +412,18 @@ llmc_model *llmc_catalog_apply(llmc_catalog *catalog, const llmc_row_patch *give
 
 llmcost_status llmc_catalog_new(llmc_catalog **out, const llmc_allocator *allocator, llmcost_error *error)
 {
+    return llmc_catalog_new_for(out, allocator, NULL, 0, error);
+}
+
+llmcost_status llmc_catalog_new_for(llmc_catalog **out, const llmc_allocator *allocator, const char *const *providers, size_t provider_count, llmcost_error *error)
+{
     *out = NULL;
     llmc_catalog *catalog = llmc_calloc(allocator, 1, sizeof *catalog);
     if (!catalog)
         return llmc_error_set(error, LLMCOST_E_MEMORY, "no memory for the price catalog");
     catalog->allocator = *allocator;
     llmc_arena_init(&catalog->arena, &catalog->allocator, NULL, 0);
-    if (!llmc_catalog_load_builtin(catalog)) {
+    if (!llmc_catalog_load_builtin(catalog, providers, provider_count)) {
         llmc_catalog_free(catalog);
         return llmc_error_set(error, LLMCOST_E_MEMORY, "no memory for the price catalog");
     }

@@ -30,6 +30,9 @@ typedef struct llmc_rates {
 } llmc_rates;
 
 llmcost_status llmc_catalog_new(llmc_catalog **out, const llmc_allocator *allocator, llmcost_error *error); /* with the built-in table */
+/* With the built-in rows of these providers only: most clients use two or three, and the whole table takes 60 KB. */
+llmcost_status llmc_catalog_new_for(llmc_catalog **out, const llmc_allocator *allocator, const char *const *providers, size_t provider_count, llmcost_error *error);
+bool llmc_catalog_builtin_has(const char *provider, const char *model); /* exact name or alias, in the whole built-in table */
 void llmc_catalog_free(llmc_catalog *catalog);
 /*
  * A JSON text in our format or LiteLLM's (told apart by "llmcost_prices"); name: for messages and sources.

@@ -431,14 +431,43 @@ static bool add_row(llmc_catalog *catalog, const line *row, size_t lines)
     return model->source && add_aliases(catalog, model, aliases);
 }
 
-bool llmc_catalog_load_builtin(llmc_catalog *catalog)
+static bool is_wanted(const line *row, const char *const *providers, size_t provider_count)
+{
+    for (size_t i = 0; i < provider_count; i++) {
+        if (strcmp(providers[i], provider_names[row->provider]) == 0)
+            return true;
+    }
+    return !providers;
+}
+
+bool llmc_catalog_load_builtin(llmc_catalog *catalog, const char *const *providers, size_t provider_count)
 {
     const line *end = table + sizeof table / sizeof table[0];
     for (const line *row = table, *next; row < end; row = next) {
         for (next = row + 1; next < end && !next->names; next++)
             ;
-        if (!add_row(catalog, row, (size_t)(next - row)))
+        if (is_wanted(row, providers, provider_count) && !add_row(catalog, row, (size_t)(next - row)))
             return false;
     }
     return true;
+}
+
+/* A word of a list of words with blanks between them. */
+static bool has_word(const char *words, const char *word)
+{
+    size_t length = strlen(word);
+    for (const char *at = words; length && (at = strstr(at, word)); at += length) {
+        if ((at == words || at[-1] == ' ') && (at[length] == ' ' || !at[length]))
+            return true;
+    }
+    return false;
+}
+
+bool llmc_catalog_builtin_has(const char *provider, const char *model)
+{
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        if (table[i].names && strcmp(provider_names[table[i].provider], provider) == 0 && has_word(table[i].names, model))
+            return true;
+    }
+    return false;
 }

@@ -65,7 +65,7 @@ char *llmc_catalog_keep(llmc_catalog *catalog, const char *text); /* a copy that
 /* New rows, for the built-in table. */
 llmc_model *llmc_catalog_add(llmc_catalog *catalog, const char *provider, const char *name, size_t price_capacity);
 bool llmc_catalog_alias(llmc_catalog *catalog, llmc_model *model, const char *alias); /* never hides an exact name */
-bool llmc_catalog_load_builtin(llmc_catalog *catalog);
+bool llmc_catalog_load_builtin(llmc_catalog *catalog, const char *const *providers, size_t provider_count); /* providers NULL: all */
 
 /* The two formats; root: a jansson tree. */
 struct json_t;

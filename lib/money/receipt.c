@@ -44,6 +44,23 @@ llmc_line *llmc_receipt_add(llmc_receipt *receipt, llmc_arena *arena, const char
     return line;
 }
 
+const char *llmc_receipt_join(llmc_arena *arena, const char *before, const char *name, const char *text)
+{
+    size_t before_bytes = before ? strlen(before) + 2 : 0, name_bytes = strlen(name), bytes = strlen(text);
+    char *joined = llmc_arena_alloc(arena, before_bytes + name_bytes + 2 + bytes + 1), *at = joined;
+    if (!joined)
+        return before;
+    if (before) {
+        memcpy(at, before, before_bytes - 2);
+        memcpy(at + before_bytes - 2, "; ", 2);
+        at += before_bytes;
+    }
+    memcpy(at, name, name_bytes);
+    memcpy(at + name_bytes, ": ", 2);
+    memcpy(at + name_bytes + 2, text, bytes + 1);
+    return joined;
+}
+
 void llmc_line_add_note(llmc_line *line, llmc_arena *arena, const char *note)
 {
     static const char between[] = "; ";

@@ -60,10 +60,13 @@ typedef struct llmc_receipt {
     bool altered, cached;
     const char *cache_state;           /* "hit", "miss", "off", "not cacheable: sampled", ...; static */
     const char *pruned;                /* leaves that cannot serve this request, with the reason; NULL: none */
+    const char *degraded;              /* policies that failed, and the call went on without them; NULL: none */
 } llmc_receipt;
 
 void llmc_receipt_init(llmc_receipt *receipt, uint64_t id, const char *currency, int64_t wall_ms);
 llmc_line *llmc_receipt_add(llmc_receipt *receipt, llmc_arena *arena, const char *purpose, int32_t parent); /* NULL without memory */
+/* A text behind another, with "; " between them: for pruned and degraded. The old one without memory; never NULL text. */
+const char *llmc_receipt_join(llmc_arena *arena, const char *before, const char *name, const char *text);
 /* A note, behind what is there already. Lost without memory. */
 void llmc_line_add_note(llmc_line *line, llmc_arena *arena, const char *note);
 

@@ -198,6 +198,7 @@ void llmc_receipt_write(const llmc_receipt *receipt, llmcost_status status, llmc
     write_bool(json, "altered", receipt->altered);
     write_integer(json, "escalations", receipt->escalations);
     write_text(json, "pruned", receipt->pruned);
+    write_text(json, "degraded", receipt->degraded);
     write_integer(json, "started_wall_ms", receipt->started_wall_ms);
     write_integer(json, "duration_ns", receipt->duration_ns);
     llmc_json_write_key(json, "lines");

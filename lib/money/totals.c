@@ -319,7 +319,7 @@ static void add_total(llmc_grand_total *to, const llmc_grand_total *from)
 
 void llmc_totals_add(llmc_totals *totals, const llmc_call_facts *facts)
 {
-    llmc_grand_total call = { .row.figure = { 1, facts->failed, facts->refused, facts->cached, facts->cost_nano, facts->baseline_nano,
+    llmc_grand_total call = { .row.figure = { !facts->late, facts->failed, facts->refused, facts->cached, facts->cost_nano, facts->baseline_nano,
                                               facts->tokens_in, facts->tokens_out },
                               .duration_ns = facts->duration_ns, .escalations = facts->escalations };
     memcpy(call.saved_nano, facts->saved_nano, sizeof call.saved_nano);

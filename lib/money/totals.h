@@ -24,6 +24,7 @@ typedef struct llmc_call_facts {
     const char *provider, *model; /* of the answering leg; NULL: none */
     int64_t wall_ms;
     bool failed, cached, refused; /* refused: by a budget, nothing was sent */
+    bool late;                    /* a call that was counted before: only what its true amounts differ by */
     int64_t cost_nano, baseline_nano;
     int64_t saved_nano[LLMC_SAVING_COUNT];
     int64_t tokens_in, tokens_out; /* over all legs; 0 where unknown */

@@ -14,8 +14,12 @@
 
 enum { OUTPUT_WHERE_UNKNOWN = 4096 };
 
+/* Who is at what: the engine's answer may come when nobody wants it any more. */
+typedef enum reply_state { ASKED, ANSWERED, WAITED_FOR, ABANDONED } reply_state;
+enum { WAKE_ANSWERED, WAKE_ROOM };
+
 typedef struct budget_state {
-    llmcost_leg *leg;
+    llmc_account_engine *accounts;
     llmc_ticket ticket;
     llmc_account_ref refs[LLMC_BUDGET_MAX_MATCHES];
     size_t ref_count;
@@ -23,12 +27,13 @@ typedef struct budget_state {
     int64_t exchange_nano, input_bound, output_bound, floor;
     uint32_t choices;
     llmc_account_waiter waiter;
-    bool queued, shortened, own_length, bounded, timer_set;
+    bool queued, shortened, own_length, hard;
     int64_t give_up_ns;
     /* The answer of an engine that answers later. */
-    atomic_uint reply_state;   /* 0 asked, 1 answered, 2 waited for */
+    atomic_uint reply_state;   /* a reply_state */
     llmc_hold_reply reply;
-    llmcost_waker *waker;      /* fired by the engine's answer, or by room in an account */
+    llmcost_waker *answer_waker; /* fired by the engine's answer; keeps this state's memory until then */
+    llmcost_waker *room_waker;   /* fired by room in an account */
     bool holding;
 } budget_state;
 
@@ -36,19 +41,21 @@ static llmcost_verdict try_hold(llmcost_leg *leg, budget_state *state);
 
 /* ---- what is matched, and what it can cost ---- */
 
-static size_t match(llmcost_leg *leg, budget_state *state, bool *hard)
+static bool match(llmcost_leg *leg, budget_state *state)
 {
     const llmc_settings *settings = leg->services->settings;
     const llmcost_request *request = leg->request;
-    for (size_t i = 0; i < settings->budget_count && state->ref_count < LLMC_BUDGET_MAX_MATCHES; i++) {
+    for (size_t i = 0; i < settings->budget_count; i++) {
         const llmc_budget *budget = &settings->budgets[i];
         if (!llmc_budget_matches(budget, request->tags, request->tag_count, leg->route->provider->name, leg->route->model))
             continue;
+        if (state->ref_count == LLMC_BUDGET_MAX_MATCHES)
+            return false;
         const char *value = budget->each ? llmc_tag_value(request->tags, request->tag_count, budget->each) : NULL;
         state->refs[state->ref_count++] = (llmc_account_ref){ (uint32_t)i, budget->each && !value ? "" : value };
-        *hard |= !budget->soft;
+        state->hard |= !budget->soft;
     }
-    return state->ref_count;
+    return true;
 }
 
 static int64_t dearest_input(const llmc_rates *rates, const llmcost_request *request)
@@ -155,8 +162,11 @@ static void replied(void *user, const llmc_hold_reply *reply)
 {
     budget_state *state = user;
     state->reply = *reply;
-    if (atomic_exchange(&state->reply_state, 1) == 2)
-        llmcost_waker_fire(state->waker, 0);
+    unsigned before = atomic_exchange(&state->reply_state, ANSWERED);
+    if (before == ABANDONED && reply->outcome == LLMC_HOLD_GRANTED)
+        state->accounts->settle(state->accounts, &state->ticket, 0, NULL, NULL);
+    if (before != ASKED)
+        llmcost_waker_fire(state->answer_waker, WAKE_ANSWERED);
 }
 
 static llmcost_verdict refuse(llmcost_leg *leg, budget_state *state)
@@ -199,24 +209,24 @@ static llmcost_verdict shorten(llmcost_leg *leg, budget_state *state)
 static void room_made(void *user)
 {
     budget_state *state = user;
-    llmcost_waker *waker = state->waker;
-    state->waker = NULL;
-    llmcost_waker_fire(waker, 1);
+    llmcost_waker *waker = state->room_waker;
+    state->room_waker = NULL;
+    llmcost_waker_fire(waker, WAKE_ROOM);
 }
 
 /* In the way are only other calls' holds: queue, ask once more (room may have been made meanwhile), then wait. */
 static llmcost_verdict wait_for_room(llmcost_leg *leg, budget_state *state)
 {
-    llmc_account_engine *accounts = leg->services->accounts;
+    llmc_account_engine *accounts = state->accounts;
     int64_t now = llmc_leg_now(leg);
     if (!state->give_up_ns)
         state->give_up_ns = llmc_clock_after(now, leg->services->settings->budget_wait_ms);
     if (now >= state->give_up_ns || now >= leg->deadline_ns)
         return refuse(leg, state);
     if (!state->queued) {
-        state->waker = llmcost_leg_waker(leg);
-        if (!state->waker)
-            return llmc_leg_out_of_memory(leg);
+        state->room_waker = llmcost_leg_waker(leg);
+        if (!state->room_waker)
+            return llmc_leg_no_driver(leg);
         state->waiter = (llmc_account_waiter){ .wake = room_made, .user = state };
         state->queued = true;
         accounts->wait(accounts, &state->waiter);
@@ -226,50 +236,52 @@ static llmcost_verdict wait_for_room(llmcost_leg *leg, budget_state *state)
     return llmcost_leg_timer(leg, left_ms) == LLMCOST_OK ? LLMCOST_WAIT : llmc_leg_out_of_memory(leg);
 }
 
-static void stop_waiting(llmcost_leg *leg, budget_state *state)
+static void stop_waiting(budget_state *state)
 {
     if (!state->queued)
         return;
-    leg->services->accounts->unwait(leg->services->accounts, &state->waiter);
+    state->accounts->unwait(state->accounts, &state->waiter);
     state->queued = false;
-    llmcost_waker_free(state->waker);
-    state->waker = NULL;
+    llmcost_waker_free(state->room_waker);
+    state->room_waker = NULL;
 }
 
 static llmcost_verdict act_on_reply(llmcost_leg *leg, budget_state *state)
 {
     if (state->reply.outcome == LLMC_HOLD_SHORT_HELD)
         return wait_for_room(leg, state);
-    stop_waiting(leg, state);
+    stop_waiting(state);
     switch (state->reply.outcome) {
     case LLMC_HOLD_GRANTED:
         return granted(leg, state);
     case LLMC_HOLD_SHORT_SPENT:
         return shorten(leg, state);
     default:
+        atomic_fetch_add(&leg->services->policy_failures, 1);
+        if (!state->hard)
+            return LLMCOST_CONTINUE;
         return llmc_leg_fail(leg, LLMCOST_E_BUDGET, "%s: the budget's account cannot be read, and a hard budget then refuses", leg->route->name);
     }
 }
 
 static llmcost_verdict try_hold(llmcost_leg *leg, budget_state *state)
 {
-    llmc_account_engine *accounts = leg->services->accounts;
+    llmc_account_engine *accounts = state->accounts;
     int64_t bound;
     if (!bound_of(state, leg->request, state->output_bound, &bound))
         bound = INT64_MAX;
     state->ticket.id[0] = llmc_random_next(&leg->services->random);
     state->ticket.id[1] = leg->serial;
     state->ticket.bound_nano = bound;
-    atomic_store(&state->reply_state, 0);
-    if (accounts->answers_later && !state->waker && !(state->waker = llmcost_leg_waker(leg)))
-        return llmc_leg_out_of_memory(leg);
+    atomic_store(&state->reply_state, ASKED);
+    if (accounts->answers_later && !(state->answer_waker = llmcost_leg_waker(leg)))
+        return llmc_leg_no_driver(leg);
     accounts->hold(accounts, &state->ticket, state->refs, state->ref_count, bound, leg->requested_wall_ms, replied, state);
-    if (atomic_exchange(&state->reply_state, 2) != 1)
+    unsigned asked = ASKED;
+    if (atomic_compare_exchange_strong(&state->reply_state, &asked, WAITED_FOR))
         return LLMCOST_WAIT;
-    if (accounts->answers_later) {
-        llmcost_waker_free(state->waker);
-        state->waker = NULL;
-    }
+    llmcost_waker_free(state->answer_waker);
+    state->answer_waker = NULL;
     return act_on_reply(leg, state);
 }
 
@@ -279,14 +291,17 @@ static llmcost_verdict budget_enter(llmcost_leg *leg, void *memory, void *user)
 {
     (void)user;
     budget_state *state = memory;
-    state->leg = leg;
+    state->accounts = leg->services->accounts;
     leg->bound_nano = -1;
     leg->requested_wall_ms = llmc_clock_wall_ms(&leg->services->clock);
-    bool hard = false;
-    if (!leg->services->accounts || !match(leg, state, &hard))
+    if (!state->accounts)
+        return LLMCOST_CONTINUE;
+    if (!match(leg, state))
+        return llmc_leg_fail(leg, LLMCOST_E_CONFIG, "more than %d budgets match one call; join some of them", LLMC_BUDGET_MAX_MATCHES);
+    if (state->ref_count == 0)
         return LLMCOST_CONTINUE;
     llmcost_verdict verdict = size_up(leg, state);
-    if (verdict != LLMCOST_CONTINUE && !hard) {
+    if (verdict != LLMCOST_CONTINUE && !state->hard) {
         /* Soft budgets count; they never refuse. */
         llmc_error_clear(&leg->error);
         leg->status = LLMCOST_OK;
@@ -302,13 +317,14 @@ static llmcost_verdict budget_resume(llmcost_leg *leg, void *memory, void *user,
 {
     (void)user;
     budget_state *state = memory;
-    if (wake->kind == LLMCOST_WAKE_HOOK && wake->value == 0) { /* the engine answered */
-        state->waker = NULL;
+    if (wake->kind == LLMCOST_WAKE_HOOK && wake->value == WAKE_ANSWERED) {
+        state->answer_waker = NULL;
         return act_on_reply(leg, state);
     }
     if (wake->kind == LLMCOST_WAKE_HOOK)
         state->queued = false; /* woken once, not in the queue any more */
-    return try_hold(leg, state);
+    /* An engine that has not answered yet is not asked twice. */
+    return atomic_load(&state->reply_state) == WAITED_FOR ? LLMCOST_WAIT : try_hold(leg, state);
 }
 
 static void mark_if_shortened(llmcost_leg *leg, const budget_state *state)
@@ -320,34 +336,52 @@ static void mark_if_shortened(llmcost_leg *leg, const budget_state *state)
         leg->altered = true;
 }
 
+/* What is charged. A leg that was served but could not be priced (an overflow, no memory) costs what was held for it. */
+static int64_t bill(const llmcost_leg *leg, const budget_state *state)
+{
+    if (!leg->line)
+        return 0;
+    if (leg->line->flags & LLMC_LINE_PRICED)
+        return leg->line->cost_nano;
+    return leg->sent && leg->line->http_status < 300 ? state->ticket.bound_nano : 0;
+}
+
 static llmcost_verdict budget_leave(llmcost_leg *leg, void *memory, void *user)
 {
     (void)user;
     budget_state *state = memory;
-    stop_waiting(leg, state);
+    stop_waiting(state);
     if (!state->holding)
         return LLMCOST_CONTINUE;
     state->holding = false;
     mark_if_shortened(leg, state);
     llmc_line *line = leg->line;
-    if (leg->usage.flags & LLMC_USAGE_PRESUMED) { /* sent, and nothing is known of what became of it */
+    if (line && (leg->usage.flags & LLMC_USAGE_PRESUMED)) { /* sent, and nothing is known of what became of it */
         line->cost_nano = state->ticket.bound_nano;
         line->flags |= LLMC_LINE_PRICED;
         line->rates = NULL;
     }
-    int64_t amount = line->flags & LLMC_LINE_PRICED ? line->cost_nano : 0;
-    if (amount > state->ticket.bound_nano) {
+    int64_t amount = bill(leg, state);
+    if (line && amount > state->ticket.bound_nano) {
         line->flags |= LLMC_LINE_BOUND_EXCEEDED;
         atomic_fetch_add(&leg->services->bound_exceeded, 1);
     }
-    leg->services->accounts->settle(leg->services->accounts, &state->ticket, amount, NULL, NULL);
+    state->accounts->settle(state->accounts, &state->ticket, amount, NULL, NULL);
     return LLMCOST_CONTINUE;
 }
 
 static void budget_cancel(llmcost_leg *leg, void *memory, void *user)
 {
+    (void)leg;
     (void)user;
-    stop_waiting(leg, memory);
+    budget_state *state = memory;
+    stop_waiting(state);
+    unsigned before = WAITED_FOR;
+    if (atomic_compare_exchange_strong(&state->reply_state, &before, ABANDONED) || !state->answer_waker)
+        return;
+    /* The answer is under way to a leg that is gone. */
+    if (before == ANSWERED && state->reply.outcome == LLMC_HOLD_GRANTED)
+        state->accounts->settle(state->accounts, &state->ticket, 0, NULL, NULL);
 }
 
 const llmcost_policy llmc_policy_budget = {

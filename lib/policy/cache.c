@@ -85,7 +85,8 @@ static llmcost_verdict answer_from(llmcost_leg *leg, cache_state *state, llmc_an
     line->flags |= LLMC_LINE_CACHED | LLMC_LINE_PRICED;
     if (!name_origin(leg, line, answer))
         return llmc_leg_out_of_memory(leg);
-    line->age_ms = stored_wall_ms >= 0 ? llmc_clock_wall_ms(&leg->services->clock) - stored_wall_ms : -1;
+    if (stored_wall_ms >= 0) /* from the start of the call: a clock that is not asked again is a clock that costs nothing */
+        line->age_ms = receipt->started_wall_ms > stored_wall_ms ? receipt->started_wall_ms - stored_wall_ms : 0;
     atomic_fetch_add_explicit(&leg->services->cache_saved_ns, (uint64_t)(answer->duration_ns > 0 ? answer->duration_ns : 0), memory_order_relaxed);
     return llmc_leg_streams(leg) ? llmc_leg_replay(leg) : LLMCOST_ANSWER;
 }
@@ -135,7 +136,7 @@ static llmcost_verdict use_reply(llmcost_leg *leg, cache_state *state, llmcost_c
 {
     llmc_answer *answer = reply->value ? llmc_answer_read(&leg->services->allocator, reply->value, reply->bytes) : NULL;
     if (reply->value && !answer)
-        atomic_fetch_add(&leg->services->policy_failures, 1);
+        llmc_leg_policy_failed(leg, "cache", "the host's store returned something that is no answer of ours");
     return answer ? answer_from(leg, state, answer, -1) : missed(leg, "miss");
 }
 
@@ -146,7 +147,7 @@ static llmcost_verdict ask_store(llmcost_leg *leg, cache_state *state)
     llmcost_waker *waker = reply ? llmcost_leg_waker(leg) : NULL;
     if (!waker) { /* without memory the call still goes on */
         llmc_free(&leg->services->allocator, reply);
-        atomic_fetch_add(&leg->services->policy_failures, 1);
+        llmc_leg_policy_failed(leg, "cache", "no memory to ask the host's store");
         return missed(leg, "miss");
     }
     address(state);
@@ -213,9 +214,10 @@ static llmcost_verdict cache_enter(llmcost_leg *leg, void *memory, void *user)
 static llmcost_verdict cache_resume(llmcost_leg *leg, void *memory, void *user, const llmcost_wake *wake)
 {
     (void)user;
-    (void)wake;
     cache_state *state = memory;
     llmcost_cache_reply *reply = state->reply;
+    if (wake->kind != LLMCOST_WAKE_HOOK || !reply)
+        return LLMCOST_WAIT;
     state->reply = NULL;
     llmcost_verdict verdict = use_reply(leg, state, reply);
     reply_unref(reply);
@@ -242,7 +244,7 @@ static void store_in_memory(llmcost_leg *leg, cache_state *state, int64_t ttl_ms
     bool stored = llmc_memory_cache_put(leg->services->cache, state->hash, state->key, state->key_bytes, llmc_answer_ref(leg->answer), leg->answer->bytes,
                                         llmc_clock_after(now, ttl_ms > 0 ? ttl_ms : -1), llmc_clock_wall_ms(&leg->services->clock), now);
     if (!stored)
-        atomic_fetch_add(&leg->services->policy_failures, 1);
+        llmc_leg_policy_failed(leg, "cache", "the answer could not be stored: too large, or no memory");
 }
 
 static void store_at_host(llmcost_leg *leg, cache_state *state, int64_t ttl_ms)
@@ -255,7 +257,7 @@ static void store_at_host(llmcost_leg *leg, cache_state *state, int64_t ttl_ms)
     if (llmc_answer_write(leg->answer, &bytes))
         store->put(state->address, bytes.data, bytes.length, ttl_ms, store->user);
     else
-        atomic_fetch_add(&leg->services->policy_failures, 1);
+        llmc_leg_policy_failed(leg, "cache", "the answer could not be written for the host's store");
     llmc_buffer_free(&bytes);
 }
 

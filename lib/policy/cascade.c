@@ -42,9 +42,11 @@ static bool is_last(const llmcost_leg *leg, const cascade_state *state)
     return state->step + 1 >= leg->route->step_count;
 }
 
-static bool needs_whole_answer(const llmc_escalation *rule)
+/* Several choices stream interleaved: what is held back of one cannot be told apart from the others. */
+static bool needs_whole_answer(const llmcost_leg *leg)
 {
-    return rule->on_truncation || rule->on_invalid_json || rule->has_logprob || rule->judge_host || rule->judge_route;
+    const llmc_escalation *rule = rules(leg);
+    return leg->request->n > 1 || rule->on_truncation || rule->on_invalid_json || rule->has_logprob || rule->judge_host || rule->judge_route;
 }
 
 /* ---- asking a step ---- */
@@ -96,7 +98,7 @@ static llmcost_verdict ask_step(llmcost_leg *leg, cascade_state *state)
     state->child = llmc_leg_spawn(leg, &spawn);
     if (!state->child)
         return LLMCOST_FAIL;
-    state->child->extra_prompt_tokens = extra_tokens;
+    state->child->extra_prompt_tokens = leg->extra_prompt_tokens + extra_tokens;
     state->wait = FOR_STEP;
     state->begun = state->cut = state->refused = false;
     if (!state->seen_made) {
@@ -145,7 +147,7 @@ static llmcost_event_verdict cascade_event(llmcost_leg *leg, void *memory, void 
         state->refused = true;
         return LLMCOST_HOLD;
     }
-    if (needs_whole_answer(rule) || event->kind >= 32)
+    if (needs_whole_answer(leg) || event->kind >= 32)
         return LLMCOST_HOLD;
     if (event->kind != LLMCOST_EVENT_TEXT || event->choice != 0 || !rule->marker)
         return rule->marker || rule->on_refusal ? LLMCOST_HOLD : LLMCOST_PASS;
@@ -317,8 +319,7 @@ static llmcost_verdict ask_host(llmcost_leg *leg, cascade_state *state, const ll
     if (verdict == 0)
         return object(leg, state, "the host's judge did not accept it", choice->text.bytes);
     if (verdict < 0) {
-        note(leg, state->child, judge ? "the host's judge could not tell" : "no judge of this name was added to the client");
-        atomic_fetch_add(&leg->services->policy_failures, 1);
+        llmc_leg_policy_failed(leg, "cascade", judge ? "the host's judge could not tell" : "no judge of this name was added to the client");
     }
     return deliver(leg, state);
 }
@@ -380,8 +381,7 @@ static llmcost_verdict judged(llmcost_leg *leg, cascade_state *state)
     if (said && begins_with_word(said->text.text, "NO"))
         return object(leg, state, "the judge did not accept it", choice->text.bytes);
     if (!said || !begins_with_word(said->text.text, "YES")) {
-        note(leg, state->child, "the judge could not tell");
-        atomic_fetch_add(&leg->services->policy_failures, 1);
+        llmc_leg_policy_failed(leg, "cascade", "the judge could not tell");
     }
     return deliver(leg, state);
 }

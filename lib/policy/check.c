@@ -21,16 +21,7 @@ static bool leaf_fits(llmcost_leg *leg, const llmc_route *route, llmcost_error *
 static void tell_pruned(llmcost_leg *leg, const llmc_route *route, const llmcost_error *error)
 {
     llmc_receipt *receipt = llmc_leg_receipt(leg);
-    const char *before = receipt->pruned ? receipt->pruned : "", *why = llmcost_error_message(error);
-    size_t bytes = strlen(before) + strlen(route->name) + strlen(why) + 5;
-    char *text = llmc_arena_calloc(llmc_leg_arena(leg), 1, bytes);
-    if (!text)
-        return;
-    strcat(text, before);
-    strcat(text, *before ? "; " : "");
-    strcat(text, route->name);
-    strcat(text, ": ");
-    receipt->pruned = strcat(text, why);
+    receipt->pruned = llmc_receipt_join(llmc_leg_arena(leg), receipt->pruned, route->name, llmcost_error_message(error));
 }
 
 /* A cascade fits when its last step does: that is the answer it stands for. The others may be pruned. */

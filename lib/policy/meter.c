@@ -33,17 +33,18 @@ static int64_t plain_cost(const llmc_rates *rates, const llmc_usage *usage, int6
     return llmc_price_usage(rates, &plain, exchange_nano, &cost) ? cost : -1;
 }
 
-static void consider(llmcost_leg *leg, const llmc_route *route, const llmc_usage *usage, int64_t wall_ms, baseline *best)
+static void consider(llmcost_leg *leg, const llmc_route *compared, const llmc_route *route, const llmc_usage *usage, int64_t wall_ms, baseline *best)
 {
     if (route->kind != LLMC_ROUTE_LEAF) {
         for (size_t i = 0; i < route->step_count; i++)
-            consider(leg, route->steps[i], usage, wall_ms, best);
+            consider(leg, compared, route->steps[i], usage, wall_ms, best);
         return;
     }
     baseline candidate = { .leaf = route };
     if (!standard_rates(leg, route, usage, wall_ms, &candidate.rates, &candidate.exchange_nano))
         return;
-    candidate.cost_nano = plain_cost(&candidate.rates, usage, candidate.exchange_nano);
+    if (route != compared) /* a single leaf needs no figure to be the dearest */
+        candidate.cost_nano = plain_cost(&candidate.rates, usage, candidate.exchange_nano);
     if (candidate.cost_nano >= 0 && (!best->leaf || candidate.cost_nano > best->cost_nano))
         *best = candidate;
 }
@@ -62,13 +63,13 @@ static void close_receipt(llmcost_leg *leg)
         source->line->flags |= LLMC_LINE_ANSWERED;
         inputs.answered = source->line;
         inputs.delivered = &leg->usage;
-        consider(leg, compared, &leg->usage, wall_ms, &best);
+        consider(leg, compared, compared, &leg->usage, wall_ms, &best);
         if (best.leaf) {
             inputs.baseline = &best.rates;
             inputs.baseline_exchange_nano = best.exchange_nano;
             receipt->baseline = best.leaf->name;
         }
-        if (source->route && source->route->kind == LLMC_ROUTE_LEAF && standard_rates(leg, source->route, &leg->usage, wall_ms, &standard, &exchange_nano))
+        if (!receipt->cached && source->route && source->route->kind == LLMC_ROUTE_LEAF && standard_rates(leg, source->route, &leg->usage, wall_ms, &standard, &exchange_nano))
             inputs.standard = &standard;
     }
     receipt->duration_ns = llmc_leg_now(leg) - llmc_leg_call_started(leg);

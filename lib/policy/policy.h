@@ -67,14 +67,18 @@ struct llmcost_leg {
     uint64_t serial;
 
     uint16_t first, at;                 /* policy indices: entered are first..at */
-    uint8_t stage, waiting, forwards, queued, cancelled, cutting, detached, wanted_another;
-    bool altered, sent, timer_set;
+    uint32_t visit, parent_visit;       /* counts the moves of this leg; the parent's, when this child was made */
+    uint8_t stage, waiting, forwards, queued, cancelled, wanted_another;
+    bool altered, sent, timer_set, deadline_timer_set;
+    bool unseen;                        /* its answer has not gone outward as events */
     bool delivered;                     /* content of this leg has reached the caller: no other try can be invisible */
     uint32_t attempt;                   /* retries: 0 is the first */
     void **states;                      /* one per policy; NULL: not entered */
+    const llmcost_request **requests;   /* one per policy: as it was when that policy let the leg inward */
 
     int64_t deadline_ns;
-    llmc_timer timer;                   /* of llmcost_leg_timer() and of the leg's own deadline */
+    llmc_timer timer;                   /* of llmcost_leg_timer() */
+    llmc_timer deadline_timer;          /* of a child whose deadline is its own */
     llmc_pending_wake *wakes, **last_wake;
 
     llmcost_status status;
@@ -87,6 +91,7 @@ struct llmcost_leg {
     uint64_t pruned_steps;
     int64_t extra_prompt_tokens;
     int64_t requested_wall_ms;          /* decides price periods and budget windows */
+    int64_t counted_nano, counted_out;  /* detached: what the caller's receipt said before the true usage was known */
     int64_t bound_nano;                 /* what a budget holds for it; -1: nothing */
     struct llmc_held_events *held;      /* of the policy that holds */
 };
@@ -106,6 +111,7 @@ const llmcost_transport *llmc_leg_transport(llmcost_leg *leg);
 
 llmcost_verdict llmc_leg_fail(llmcost_leg *leg, llmcost_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 llmcost_verdict llmc_leg_out_of_memory(llmcost_leg *leg);
+llmcost_verdict llmc_leg_no_driver(llmcost_leg *leg); /* after llmc_leg_driver() or llmcost_leg_waker() gave none: no memory, or the client is being closed */
 void llmc_leg_set_answer(llmcost_leg *leg, llmc_answer *answer); /* takes the reference */
 
 /* A child, inside the library: a route instead of a name. */
@@ -144,6 +150,8 @@ llmc_line *llmc_leg_line(llmcost_leg *leg);
  */
 llmcost_leg *llmc_leg_detach(llmcost_leg *leg, llmcost_phase phase);
 
+/* A policy failed and the call goes on: counted, logged, and told on the receipt. why is static. */
+void llmc_leg_policy_failed(llmcost_leg *leg, const char *policy, const char *why);
 void llmc_services_log(llmc_services *services, int level, const char *part, const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* ---- the policies, in the order of their phases ---- */

@@ -37,6 +37,8 @@ static llmcost_verdict resolve_enter(llmcost_leg *leg, void *state, void *user)
     (void)user;
     if (leg->provider_name)
         return resolve_provider(leg);
+    if (leg->parent && leg->route) /* a child that was made for a route */
+        return LLMCOST_CONTINUE;
     leg->status = llmc_settings_resolve(leg->services->settings, leg->request->model, llmc_leg_arena(leg), &leg->route, &leg->error);
     return leg->status == LLMCOST_OK ? LLMCOST_CONTINUE : LLMCOST_FAIL;
 }

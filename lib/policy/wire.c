@@ -35,9 +35,10 @@ typedef struct wire_state {
     exchange_stage stage;
     int32_t http_status;
     uint32_t wait_rank;          /* how exact the wait is that the headers ask for */
-    int64_t received, began_ns, stage_ns;
+    int64_t received, began_ns, stage_ns, answered_wall_ms;
+    int64_t prompt_estimate;     /* made when the caller left: his request is gone afterwards */
     llmcost_status failure;      /* why we ended the exchange ourselves */
-    bool opened, decoding, event_stream, timer_reserved, stopped;
+    bool opened, decoding, event_stream, timer_reserved, stopped, concluded, counted;
 } wire_state;
 
 /* ---- the request's head ---- */
@@ -59,6 +60,7 @@ static bool make_head(wire_state *state)
     const char *path = llmc_buffer_text(&state->encoded.path);
     if (!path)
         return false;
+    llmc_buffer_reserve(&state->head, 500); /* the usual head, in one allocation */
     add_head(state, &at, provider->base_url, path);
     if (provider->key_count > 0) {
         bool x_api_key = provider->preset->auth == LLMC_AUTH_X_API_KEY;
@@ -138,8 +140,13 @@ static void deadline_fired(void *user)
 static bool take_event(void *user, const llmcost_event *event)
 {
     wire_state *state = user;
-    if (event->kind == LLMCOST_EVENT_USAGE)
+    if (state->concluded) /* this very piece's way out cancelled the leg */
+        return false;
+    if (event->kind == LLMCOST_EVENT_USAGE) { /* counts so far: those of the end are told on, once */
         state->leg->usage = *event->usage;
+        state->counted = true;
+        return true;
+    }
     if (!llmc_answer_builder_add(&state->builder, event)) {
         state->failure = state->builder.too_large ? LLMCOST_E_TOO_LARGE : LLMCOST_E_MEMORY;
         return false;
@@ -148,6 +155,12 @@ static bool take_event(void *user, const llmcost_event *event)
         return true;
     state->stopped = true;
     return false;
+}
+
+static bool tell_usage(wire_state *state)
+{
+    llmcost_event event = { .kind = LLMCOST_EVENT_USAGE, .text = "", .tool_id = "", .tool_name = "", .usage = &state->leg->usage };
+    return !state->counted || llmc_leg_is_detached(state->leg) || llmc_leg_emit(state->leg, &event);
 }
 
 static llmcost_status decode_failure(wire_state *state, const char *body, size_t bytes)
@@ -212,6 +225,7 @@ static void on_status(void *context, int32_t http_status)
     wire_state *state = context;
     state->leg->sent = true;
     state->http_status = http_status;
+    state->answered_wall_ms = llmc_clock_wall_ms(&state->leg->services->clock); /* once for all headers */
     state->event_stream = false;
 }
 
@@ -221,12 +235,11 @@ static void on_header(void *context, const char *name, const char *value)
     if (strcasecmp(name, "content-type") == 0)
         state->event_stream = strncasecmp(value, "text/event-stream", 17) == 0;
     else
-        llmc_decode_error_header(&state->answer_error, &state->wait_rank, name, value, llmc_clock_wall_ms(&state->leg->services->clock));
+        llmc_decode_error_header(&state->answer_error, &state->wait_rank, name, value, state->answered_wall_ms);
 }
 
-static int on_body(void *context, const char *bytes, size_t length)
+static int take_body(wire_state *state, const char *bytes, size_t length)
 {
-    wire_state *state = context;
     if (state->received == 0 && state->leg->line)
         state->leg->line->first_byte_ms = (llmc_leg_now(state->leg) - llmc_leg_call_started(state->leg)) / LLMC_MS;
     enter_stage(state, RECEIVING);
@@ -241,6 +254,14 @@ static int on_body(void *context, const char *bytes, size_t length)
     if (status && !state->failure)
         state->failure = status;
     return state->failure || state->stopped;
+}
+
+static int on_body(void *context, const char *bytes, size_t length)
+{
+    wire_state *state = context;
+    int ends = take_body(state, bytes, length);
+    llmc_leg_pump(state->leg); /* what a policy did on seeing a piece: cancelling a sibling, for one */
+    return ends;
 }
 
 static void on_done(void *context, llmcost_status status, const char *detail)
@@ -261,11 +282,15 @@ static llmcost_status finish_decoding(wire_state *state)
     if (!state->decoding && !begin_decoding(state)) /* an empty body */
         return LLMCOST_E_MEMORY;
     llmcost_status status = state->framing->finish(state->framing_state, take_frame, state);
+    if (state->failure == LLMCOST_E_MALFORMED && state->framing != &llmc_framing_whole)
+        state->failure = LLMCOST_E_TRUNCATED; /* an event that only the end of the stream ended */
     if (state->failure || state->stopped)
         return state->failure ? state->failure : LLMCOST_E_CANCELLED;
     if (state->http_status >= 300 && !status) /* an error without a body */
         return decode_failure(state, "", 0);
-    return status ? status : state->decoder.codec->decode_end(&state->decoder);
+    if (!status)
+        status = state->decoder.codec->decode_end(&state->decoder);
+    return status || tell_usage(state) ? status : LLMCOST_E_CANCELLED;
 }
 
 static void set_error(wire_state *state, llmcost_status status, const char *detail)
@@ -276,9 +301,10 @@ static void set_error(wire_state *state, llmcost_status status, const char *deta
     error->status = leg->status = status;
     error->http_status = state->http_status;
     llmc_error_set_text(error, &error->provider, state->provider->name, strlen(state->provider->name));
-    const char *words = error->provider_message ? error->provider_message : detail && *detail ? detail : llmcost_status_text(status);
+    const char *says = llmcost_status_text(status), *words = error->provider_message ? error->provider_message : detail;
+    bool more = words && *words && strcmp(words, says) != 0;
     llmcost_error named = { .allocator = error->allocator };
-    llmc_error_set(&named, status, "%s: %s: %s", leg->route->name, llmcost_status_text(status), words);
+    llmc_error_set(&named, status, "%s: %s%s%s", leg->route->name, says, more ? ": " : "", more ? words : "");
     llmc_free(&error->allocator, error->message);
     error->message = named.message;
 }
@@ -297,7 +323,7 @@ static void estimate_usage(wire_state *state)
     if (complete)
         return;
     if (llmc_usage_prompt(usage) <= 0) {
-        usage->quantity[LLMCOST_INPUT] = llmc_prompt_estimate(leg->services, leg->request, leg->route);
+        usage->quantity[LLMCOST_INPUT] = leg->request ? llmc_prompt_estimate(leg->services, leg->request, leg->route) : state->prompt_estimate;
         usage->flags |= LLMC_USAGE_INPUT_ESTIMATED;
     }
     size_t written = llmc_answer_builder_output_bytes(&state->builder);
@@ -358,12 +384,25 @@ static void settle_line(wire_state *state)
     line->flags |= leg->sent ? LLMC_LINE_SENT : 0;
 }
 
+/* Some hosts repeat the key that they do not accept. */
+static void mask_keys(const llmc_provider *provider, llmcost_error *error)
+{
+    for (size_t i = 0; i < provider->key_count; i++) {
+        llmc_secret_mask(&provider->keys[i], error->provider_message);
+        llmc_secret_mask(&provider->keys[i], error->code);
+        llmc_secret_mask(&provider->keys[i], error->request_id);
+    }
+}
+
 /* The exchange is over: the leg has its outcome and its bill. */
 static void conclude(wire_state *state, llmcost_status status, const char *detail)
 {
+    state->concluded = true;
+    mask_keys(state->provider, &state->answer_error);
     llmc_driver_timer_stop(state->driver, &state->timer);
     llmcost_leg *leg = state->leg;
     leg->status = status;
+    state->concluded = true;
     estimate_usage(state);
     charge(state); /* before the answer is kept: a fee per call belongs to its usage */
     keep_answer(state);
@@ -375,7 +414,8 @@ static void conclude(wire_state *state, llmcost_status status, const char *detai
 static void finish_exchange(wire_state *state, llmcost_status status, const char *detail)
 {
     llmcost_leg *leg = state->leg;
-    if (status == LLMCOST_OK)
+    bool refused = state->http_status >= 300 && !state->failure && llmcost_status_category(status) != LLMCOST_CATEGORY_TIME;
+    if (status == LLMCOST_OK || refused) /* an HTTP error is one, however badly its body ended */
         status = finish_decoding(state);
     else if (state->failure)
         status = state->failure; /* we ended it; libcurl's word for that is of no use */
@@ -399,13 +439,17 @@ static llmcost_verdict start_transfer(llmcost_leg *leg, wire_state *state)
         .body = state->encoded.body.data, .body_bytes = state->encoded.body.length, .proxy = provider->proxy, .ca_file = provider->ca_file,
     };
     state->driver = llmc_leg_driver(leg);
-    if (!state->driver || !llmc_driver_reserve_timer(state->driver))
+    if (!state->driver)
+        return llmc_leg_no_driver(leg);
+    if (!llmc_driver_reserve_timer(state->driver))
         return llmc_leg_out_of_memory(leg);
     state->timer_reserved = true;
     state->transport = llmc_leg_transport(leg);
     llmcost_status status = state->transport->start(state->transport->user, &request, &http_events, state, &state->transfer);
     if (status)
         return llmc_leg_fail(leg, status, "%s: the request could not be started: %s", leg->route->name, llmcost_status_text(status));
+    if (state->driver->transport) /* a host's own: it is asked before anybody sleeps */
+        state->driver->transport_due_ns = llmc_leg_now(leg);
     if (!state->opened)
         enter_stage(state, QUEUED);
     return LLMCOST_WAIT;
@@ -443,9 +487,11 @@ static llmcost_verdict wire_enter(llmcost_leg *leg, void *memory, void *user)
 
 static llmcost_verdict wire_resume(llmcost_leg *leg, void *memory, void *user, const llmcost_wake *wake)
 {
-    (void)memory;
     (void)user;
     (void)wake;
+    const wire_state *state = memory;
+    if (!state->concluded)
+        return LLMCOST_WAIT;
     return leg->status == LLMCOST_OK ? LLMCOST_ANSWER : LLMCOST_FAIL;
 }
 
@@ -463,13 +509,14 @@ static void wire_cancel(llmcost_leg *leg, void *memory, void *user)
     if (state->provider->drain_on_abort && leg->sent && leg->operation->priced && !llmc_leg_is_detached(leg)) {
         llmcost_leg *detached = llmc_leg_detach(leg, LLMCOST_PHASE_BUDGET);
         if (detached) {
+            detached->usage = leg->usage; /* as reported so far */
+            state->prompt_estimate = llmc_prompt_estimate(leg->services, leg->request, leg->route);
             estimate_usage(state);
             settle_line(state);
             if (leg->line)
                 leg->line->flags |= LLMC_LINE_DRAINING;
-            llmc_usage_init(&detached->usage);
-            detached->requested_wall_ms = leg->requested_wall_ms;
-            detached->bound_nano = leg->bound_nano;
+            detached->counted_nano = leg->line ? leg->line->cost_nano : 0;
+            detached->counted_out = llmc_usage_output(&leg->usage);
             state->leg = detached;
             leg->status = why;
             return;

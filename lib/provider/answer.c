@@ -65,8 +65,8 @@ typedef struct answer_source {
 
 static void pack_message(packer *p, llmc_choice *choice)
 {
-    bool reasoned = choice->signature.bytes || choice->hidden_reasoning.bytes;
-    uint32_t count = (choice->signature.bytes ? 1 : 0) + (choice->hidden_reasoning.bytes ? 1 : 0) + (choice->text.bytes ? 1 : 0);
+    bool shown = choice->reasoning.bytes || choice->signature.bytes, reasoned = shown || choice->hidden_reasoning.bytes;
+    uint32_t count = (shown ? 1 : 0) + (choice->hidden_reasoning.bytes ? 1 : 0) + (choice->text.bytes ? 1 : 0);
     llmcost_message *message = pack_room(p, sizeof *message);
     llmcost_part *parts = reasoned ? pack_room(p, 3 * sizeof *parts) : NULL;
     if (!message)
@@ -80,8 +80,9 @@ static void pack_message(packer *p, llmc_choice *choice)
     }
     message->parts = parts;
     message->part_count = count;
-    if (choice->signature.bytes)
-        *parts++ = (llmcost_part){ .type = LLMCOST_PART_REASONING, .text = choice->reasoning.text, .text_bytes = choice->reasoning.bytes, .signature = choice->signature.text };
+    if (shown)
+        *parts++ = (llmcost_part){ .type = LLMCOST_PART_REASONING, .text = choice->reasoning.text, .text_bytes = choice->reasoning.bytes,
+                                   .signature = choice->signature.bytes ? choice->signature.text : NULL };
     if (choice->hidden_reasoning.bytes)
         *parts++ = (llmcost_part){ .type = LLMCOST_PART_REASONING_HIDDEN, .text = choice->hidden_reasoning.text, .text_bytes = choice->hidden_reasoning.bytes };
     if (choice->text.bytes)
@@ -116,6 +117,7 @@ static void pack_choice(packer *p, const answer_source *source, uint32_t index, 
     align(p);
     /* The sizes decide the layout of the message, so they must be the true ones while measuring too. */
     choice.text.bytes = from.text.bytes;
+    choice.reasoning.bytes = from.reasoning.bytes;
     choice.signature.bytes = from.signature.bytes;
     choice.hidden_reasoning.bytes = from.hidden_reasoning.bytes;
     pack_message(p, &choice);

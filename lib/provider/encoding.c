@@ -30,6 +30,11 @@ llmcost_status llmc_check_capabilities(const llmc_incapability *list, size_t cou
 void llmc_encoding_begin(llmc_encoding *encoding, const llmcost_request *request, const llmc_codec_target *target, llmc_encoded *out, llmcost_error *error)
 {
     *encoding = (llmc_encoding){ .json = { .out = &out->body }, .request = request, .target = target, .error = error };
+    /* Room for the texts at once: growing by doubling would copy a long prompt several times. */
+    size_t bytes = 512;
+    for (uint32_t i = 0; i < request->message_count; i++)
+        bytes += 64 + request->messages[i].text_bytes;
+    llmc_buffer_reserve(&out->body, bytes);
     llmc_json_write_begin_object(&encoding->json);
 }
 

@@ -202,7 +202,7 @@ static bool is_request_id(const char *name)
 {
     static const char *const names[] = { "x-request-id", "request-id", "x-amzn-requestid", "apim-request-id", "x-ms-request-id", "x-generation-id", "x-zai-request-id", "x-ds-trace-id", "mistral-correlation-id" };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (llmc_text_equal_ignoring_case(names[i], name))
+        if (names[i][0] == (name[0] | 0x20) && llmc_text_equal_ignoring_case(names[i], name))
             return true;
     return false;
 }
@@ -211,6 +211,8 @@ void llmc_decode_error_header(llmcost_error *error, uint32_t *rank, const char *
 {
     enum { RESET = 1, RETRY_AFTER = 2, RETRY_AFTER_MS = 3 };
     int64_t ms;
+    if (!strchr("arxmARXM", name[0])) /* most headers concern nobody: none that does begins otherwise */
+        return;
     if (llmc_text_equal_ignoring_case(name, "retry-after-ms")) {
         if (milliseconds(value, wall_ms, &ms))
             take_wait(error, rank, RETRY_AFTER_MS, ms);

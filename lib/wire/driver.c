@@ -14,9 +14,10 @@ static void drain_event(void *user, uint32_t events)
     (void)events;
     llmc_driver *driver = user;
     uint64_t count;
-    atomic_store(&driver->signalled, false);
     if (read(driver->event, &count, sizeof count) < 0)
-        return; /* somebody else's read came first: nothing to do */
+        count = 0; /* nothing was there */
+    /* After the read: a wake in between leaves its mail to this round, instead of a flag that no write stands behind. */
+    atomic_exchange(&driver->signalled, false);
 }
 
 llmcost_status llmc_driver_open(llmc_driver *driver, const llmc_allocator *allocator, const llmcost_clock *clock)
@@ -45,7 +46,7 @@ static llmc_message *take_mail(llmc_driver *driver)
     return first;
 }
 
-static void run_mail(llmc_driver *driver)
+void llmc_driver_run_mail(llmc_driver *driver)
 {
     llmc_message *message = take_mail(driver);
     while (message) {
@@ -62,7 +63,7 @@ void llmc_driver_close(llmc_driver *driver)
     if (driver->epoll >= 0)
         close(driver->epoll);
     driver->epoll = driver->event = -1;
-    run_mail(driver);
+    llmc_driver_run_mail(driver);
     pthread_mutex_destroy(&driver->mailbox_lock);
     llmc_free(driver->allocator, driver->timers);
     driver->timers = NULL;
@@ -238,7 +239,7 @@ void llmc_driver_step(llmc_driver *driver, int64_t until_ns)
     int count = poll_descriptors(driver, jumps ? 0 : milliseconds_until(now, next));
     if (jumps && count == 0 && next > now && !atomic_load(&driver->signalled))
         driver->clock->wait(next, driver->clock->user);
-    run_mail(driver);
+    llmc_driver_run_mail(driver);
     if (driver->transport)
         driver->transport_due_ns = driver->transport->step(driver->transport->user, llmc_clock_now(driver->clock));
     fire_due(driver);

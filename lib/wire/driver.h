@@ -64,6 +64,7 @@ void llmc_driver_unwatch(llmc_driver *driver, llmc_watch *watch);
 
 void llmc_driver_post(llmc_driver *driver, llmc_message *message); /* any thread; run() is called on the driver's */
 void llmc_driver_wake(llmc_driver *driver);                        /* any thread */
+void llmc_driver_run_mail(llmc_driver *driver);                    /* what was posted so far, now */
 
 /*
  * One round: wait until something is ready, the next timer is due or until_ns, then do all that is ready.

@@ -14,6 +14,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+enum { FEWEST_KEPT = 16 };
+
 typedef struct socket_entry {
     llmc_watch watch;
     llmc_http *http;
@@ -25,7 +27,8 @@ typedef struct socket_entry {
 typedef struct host_entry {
     struct host_entry *next;
     char *origin; /* scheme and authority */
-    int32_t active;
+    int32_t active, most_active;
+    bool plain;   /* http: a connection carries one exchange at a time */
     struct exchange *first, **last; /* waiting for a place */
 } host_entry;
 
@@ -39,7 +42,7 @@ typedef struct exchange {
     struct curl_slist *headers;
     char *url, *proxy, *ca_file;    /* what the handle is set to */
     bool get, accept_any, prepared;
-    bool running, doomed;
+    bool running, doomed, answering; /* answering: a status line came */
     char detail[CURL_ERROR_SIZE];
 } exchange;
 
@@ -48,12 +51,14 @@ struct llmc_http {
     const llmc_allocator *allocator;
     CURLM *multi;
     llmc_timer timer;
+    const char *system_ca_file; /* asked once: libcurl writes its whole version text each time */
     socket_entry **sockets; /* by descriptor */
     size_t socket_capacity;
     host_entry *hosts;
     exchange *idle, *doomed;
     uint32_t acting; /* inside libcurl */
-    uint64_t connections;
+    long active, kept; /* transfers under way; connections that libcurl may keep */
+    atomic_uint_fast64_t connections; /* read by other threads */
     llmcost_transport transport;
 };
 
@@ -78,9 +83,8 @@ static void socket_ready(void *user, uint32_t events)
         entry->registered = 0;
         return;
     }
-    int what = (events & EPOLLIN ? CURL_CSELECT_IN : 0) | (events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
-               (events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
-    act(entry->http, entry->watch.descriptor, what);
+    /* Never CURL_CSELECT_ERR: libcurl believes it unseen, and the event may be of a descriptor that was closed in this round. */
+    act(entry->http, entry->watch.descriptor, (events & EPOLLIN ? CURL_CSELECT_IN : 0) | (events & EPOLLOUT ? CURL_CSELECT_OUT : 0));
 }
 
 static socket_entry *find_socket(llmc_http *http, curl_socket_t descriptor)
@@ -141,7 +145,7 @@ static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_s
     }
     entry->ours = true;
     entry->registered = 0;
-    http->connections++;
+    atomic_fetch_add_explicit(&http->connections, 1, memory_order_relaxed);
     return descriptor;
 }
 
@@ -196,6 +200,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
     if (end > 9 && strncmp(line, "HTTP/", 5) == 0) {
         long status = 0;
         curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &status);
+        x->answering = true;
         if (status >= 200)
             x->events->status(x->context, (int32_t)status);
         return bytes;
@@ -222,8 +227,10 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *user)
     return size * count;
 }
 
-static llmcost_status status_of(CURLcode code)
+static llmcost_status status_of(CURLcode code, bool answering)
 {
+    if (code == CURLE_OUT_OF_MEMORY && answering)
+        return LLMCOST_E_MALFORMED; /* so libcurl says it of a header that is longer than it takes */
     switch (code) {
     case CURLE_OK:
         return LLMCOST_OK;
@@ -288,7 +295,7 @@ static void set_constant_options(exchange *x)
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, x->http);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, x->http);
-    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
+    curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L); /* what a proxy says of its tunnel is no answer */
     curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
     /* Without a CA folder libcurl keeps the parsed CA file for all connections of the multi handle. */
     curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
@@ -366,7 +373,9 @@ static bool prepare(exchange *x, const llmcost_http_request *request)
     bool get = strcmp(request->method, "GET") == 0;
     if (!set_text(x, CURLOPT_URL, &x->url, request->url) || !set_text(x, CURLOPT_PROXY, &x->proxy, request->proxy) || !set_headers(x, request))
         return false;
-    if (!set_text(x, CURLOPT_CAINFO, &x->ca_file, request->ca_file ? request->ca_file : curl_version_info(CURLVERSION_NOW)->cainfo))
+    /* Wait for a connection that may carry many streams; where ALPN cannot tell that, it would be a wait for a whole answer. */
+    curl_easy_setopt(x->easy, CURLOPT_PIPEWAIT, x->host->plain ? 0L : 1L);
+    if (!set_text(x, CURLOPT_CAINFO, &x->ca_file, request->ca_file ? request->ca_file : x->http->system_ca_file))
         return false;
     if (!x->prepared || x->accept_any != (request->accept_any_certificate != 0)) {
         x->accept_any = request->accept_any_certificate != 0;
@@ -406,15 +415,42 @@ static host_entry *find_host(llmc_http *http, const char *url)
         return NULL;
     }
     host->origin = origin;
+    host->plain = strncmp(origin, "http:", 5) == 0;
     host->last = &host->first;
     host->next = http->hosts;
     http->hosts = host;
     return host;
 }
 
+/*
+ * As many connections are kept as were ever in use at once, so that the second burst of calls finds those of the first.
+ * Left to itself libcurl goes by the calls still under way, and closes most of them while a burst runs out.
+ */
+static void keep_connections(llmc_http *http)
+{
+    if (http->active <= http->kept)
+        return;
+    http->kept = http->kept ? http->kept * 2 : FEWEST_KEPT;
+    curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, http->kept);
+}
+
+/*
+ * Where every connection must be busy, libcurl is spared the search for an idle one: it looks at them one by one, and
+ * with ten thousand calls in flight that search is most of the work.
+ */
+static void skip_vain_search(exchange *x)
+{
+    host_entry *host = x->host;
+    bool busy = host->plain && host->active >= host->most_active;
+    curl_easy_setopt(x->easy, CURLOPT_FRESH_CONNECT, busy ? 1L : 0L);
+    if (host->active >= host->most_active)
+        host->most_active = host->active + 1;
+}
+
 static bool run(exchange *x)
 {
     llmc_http *http = x->http;
+    skip_vain_search(x);
     http->acting++;
     CURLMcode code = curl_multi_add_handle(http->multi, x->easy);
     http->acting--;
@@ -422,6 +458,8 @@ static bool run(exchange *x)
         return false;
     x->running = true;
     x->host->active++;
+    http->active++;
+    keep_connections(http);
     x->events->opening(x->context);
     return true;
 }
@@ -436,22 +474,22 @@ static void recycle(exchange *x)
     http->idle = x;
 }
 
-/* A place at a host is free: the first who waits takes it. */
+/* A place at a host is free: the first who waits and can be started takes it. */
 static void run_next(host_entry *host)
 {
-    exchange *x = host->first;
-    if (!x)
-        return;
-    host->first = x->next;
-    if (!host->first)
-        host->last = &host->first;
-    x->next = NULL;
-    if (run(x))
-        return;
-    const llmcost_http_events *events = x->events;
-    void *context = x->context;
-    recycle(x);
-    events->done(context, LLMCOST_E_MEMORY, "libcurl could not start the transfer");
+    exchange *x;
+    while ((x = host->first)) {
+        host->first = x->next;
+        if (!host->first)
+            host->last = &host->first;
+        x->next = NULL;
+        if (run(x))
+            return;
+        const llmcost_http_events *events = x->events;
+        void *context = x->context;
+        recycle(x);
+        events->done(context, LLMCOST_E_MEMORY, "libcurl could not start the transfer");
+    }
 }
 
 static void stop(exchange *x)
@@ -459,6 +497,7 @@ static void stop(exchange *x)
     curl_multi_remove_handle(x->http->multi, x->easy);
     x->running = false;
     x->host->active--;
+    x->http->active--;
 }
 
 static void finish(exchange *x, CURLcode code)
@@ -468,13 +507,16 @@ static void finish(exchange *x, CURLcode code)
     host_entry *host = x->host;
     char detail[CURL_ERROR_SIZE];
     bool doomed = x->doomed;
+    llmcost_status status = status_of(code, x->answering);
+    if (code == CURLE_OUT_OF_MEMORY && status == LLMCOST_E_MALFORMED)
+        strcpy(x->detail, "a header is too long");
     memcpy(detail, x->detail[0] ? x->detail : curl_easy_strerror(code), x->detail[0] ? sizeof detail : strlen(curl_easy_strerror(code)) + 1);
     stop(x);
     if (doomed)
         return; /* the doomed list recycles it */
     recycle(x);
     run_next(host);
-    events->done(context, status_of(code), code == CURLE_OK ? "" : detail);
+    events->done(context, status, code == CURLE_OK ? "" : detail);
 }
 
 /* Takes out what was aborted. Inside libcurl this waits until libcurl has returned. */
@@ -520,6 +562,7 @@ static llmcost_status http_start(void *user, const llmcost_http_request *request
     x->events = events;
     x->context = context;
     x->detail[0] = '\0';
+    x->answering = false;
     if (!x->host || !prepare(x, request)) {
         free_exchange(x);
         return LLMCOST_E_MEMORY;
@@ -576,9 +619,9 @@ const llmcost_transport *llmc_http_transport(llmc_http *http)
     return &http->transport;
 }
 
-uint64_t llmc_http_connections(const llmc_http *http)
+uint64_t llmc_http_connections(llmc_http *http)
 {
-    return http->connections;
+    return atomic_load_explicit(&http->connections, memory_order_relaxed);
 }
 
 llmcost_status llmc_http_open(llmc_http **out, llmc_driver *driver)
@@ -589,6 +632,7 @@ llmcost_status llmc_http_open(llmc_http **out, llmc_driver *driver)
         return LLMCOST_E_MEMORY;
     http->driver = driver;
     http->allocator = driver->allocator;
+    http->system_ca_file = curl_version_info(CURLVERSION_NOW)->cainfo;
     http->timer = (llmc_timer){ .fire = timer_fired, .user = http };
     http->transport = (llmcost_transport){ sizeof http->transport, 0, http, http_start, http_abort, http_step };
     http->multi = curl_multi_init();

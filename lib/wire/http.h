@@ -20,6 +20,6 @@ void llmc_http_global_close(void);
 llmcost_status llmc_http_open(llmc_http **out, llmc_driver *driver);
 void llmc_http_close(llmc_http *http); /* no exchange may be under way */
 const llmcost_transport *llmc_http_transport(llmc_http *http);
-uint64_t llmc_http_connections(const llmc_http *http); /* opened so far */
+uint64_t llmc_http_connections(llmc_http *http); /* opened so far; any thread */
 
 #endif

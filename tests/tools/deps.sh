@@ -12,6 +12,7 @@ echo "installing:$missing"
 export DEBIAN_FRONTEND=noninteractive
 sudo=""
 [ "$(id -u)" -eq 0 ] || sudo="sudo"
-# --no-install-recommends and masked start: the tests start their own nginx, none runs as a service.
+# RUNLEVEL 1: the tests start their own nginx, none is to run as a service.
+export RUNLEVEL=1
 $sudo apt-get update -qq
 $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null

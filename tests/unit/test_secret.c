@@ -92,6 +92,35 @@ static void test_without_memory(void **state)
     assert_int_equal(failing.live, 0);
 }
 
+static char *masked(const char *key, const char *text)
+{
+    static char copy[200];
+    llmc_secret secret = { 0 };
+    strcpy(copy, text);
+    assert_true(llmc_secret_set(&secret, &llmc_allocator_system, key, strlen(key)));
+    llmc_secret_mask(&secret, copy);
+    llmc_secret_free(&secret, &llmc_allocator_system);
+    return copy;
+}
+
+static void test_mask(void **state)
+{
+    (void)state;
+    assert_string_equal(masked("sk-abcdef", "a sk-abcdef b"), "a *** b");
+    assert_string_equal(masked("sk-abcdef", "sk-abcdefsk-abcdef"), "******");
+    assert_string_equal(masked("sk-abcdef", "sk-sk-abcdef"), "sk-***");
+    assert_string_equal(masked("sk-abcdef", "cut: sk-abcde"), "cut: ***");
+    assert_string_equal(masked("sk-abcdef", "cut: sk-ab"), "cut: sk-ab");
+    assert_string_equal(masked("sk-abcdef", "sk-abcde and on"), "sk-abcde and on");
+    assert_string_equal(masked("sk-abcdef", ""), "");
+    assert_string_equal(masked("k", "kkk"), "kkk");
+    llmc_secret none = { 0 };
+    char text[] = "text";
+    llmc_secret_mask(&none, text);
+    llmc_secret_mask(&none, NULL);
+    assert_string_equal(text, "text");
+}
+
 static void test_wipe(void **state)
 {
     (void)state;
@@ -105,7 +134,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_set_and_reveal), cmocka_unit_test(test_wiped_before_release), cmocka_unit_test(test_set_from_itself),
-        cmocka_unit_test(test_without_memory), cmocka_unit_test(test_wipe),
+        cmocka_unit_test(test_without_memory), cmocka_unit_test(test_mask), cmocka_unit_test(test_wipe),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

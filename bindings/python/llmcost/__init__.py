@@ -1,0 +1,76 @@
+"""libllmcost for Python: every call to a language model with a receipt, a hard budget and a smaller bill.
+
+    from llmcost import Client
+
+    with Client("llmcost.json") as client:
+        answer = client.chat("faq", "What is a TTL cache?", tags={"feature": "faq"})
+        print(answer.text, answer.receipt, sep="\\n")
+        for delta in client.stream("faq", "Tell me more"):
+            print(delta, end="")
+"""
+
+from . import _native
+from .answer import Answer
+from .client import Chat, Client
+from .errors import (
+    BudgetError,
+    CacheMissError,
+    CancelledError,
+    CapacityError,
+    ClosedError,
+    ConfigError,
+    CredentialsError,
+    DeadlineError,
+    HostError,
+    LlmcostError,
+    MisuseError,
+    NetworkError,
+    RateLimitError,
+    RequestError,
+    ServerError,
+)
+from .mock import Mock
+from .openai_client import OpenAI
+from .openai_style import ChatCompletion, ChatCompletionChunk, ChunkStream
+from .receipt import Receipt
+from .stream import Event, Stream
+from .tagging import TagScope
+
+__version__ = "0.1.0"
+
+
+def library_version() -> str:
+    """The version of the C library that is running."""
+    return _native.text(_native.lib.version())
+
+
+__all__ = [
+    "Answer",
+    "BudgetError",
+    "CacheMissError",
+    "CancelledError",
+    "CapacityError",
+    "Chat",
+    "ChatCompletion",
+    "ChatCompletionChunk",
+    "ChunkStream",
+    "Client",
+    "ClosedError",
+    "ConfigError",
+    "CredentialsError",
+    "DeadlineError",
+    "Event",
+    "HostError",
+    "LlmcostError",
+    "MisuseError",
+    "Mock",
+    "NetworkError",
+    "OpenAI",
+    "RateLimitError",
+    "Receipt",
+    "RequestError",
+    "ServerError",
+    "Stream",
+    "TagScope",
+    "library_version",
+]

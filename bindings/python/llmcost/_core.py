@@ -1,0 +1,265 @@
+"""The C client and who is inside it.
+
+C frees a client when it is closed, so nobody may be on the way into it then. Every call is counted here, closing lets
+no new one in, and it hands the client to C for closing when the calls that are left are known to be inside C: there
+they are cancelled. A stream is closed first, by whoever reads it or here.
+"""
+
+import atexit
+import ctypes
+import json
+import os
+import sys
+import threading
+import weakref
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
+
+from . import _native, errors
+from .receipt import Receipt
+
+lib = _native.lib
+
+ReceiptCallback = Callable[[Receipt], object]
+AlertCallback = Callable[[Dict[str, Any]], object]
+Judge = Callable[[str, str], Optional[bool]]
+
+_POLL_SECONDS = 0.002
+
+
+def _reraise(error: BaseException) -> None:
+    raise error
+
+
+# An exception that leaves a ctypes callback goes to sys.unraisablehook: the one road there from Python code.
+_to_unraisable_hook = ctypes.CFUNCTYPE(None, ctypes.py_object)(_reraise)
+
+
+class _Callbacks(threading.local):
+    """How deep this thread is in callbacks of a client."""
+
+    depth = 0
+
+
+class Core:
+    """An open llmcost_client."""
+
+    def __init__(
+        self,
+        config: Optional[bytes],
+        on_receipt: Optional[ReceiptCallback],
+        on_alert: Optional[AlertCallback],
+        judges: Mapping[str, Judge],
+    ) -> None:
+        self._handle: Optional[int] = None
+        self._process = os.getpid()
+        self._changed = threading.Condition()
+        self._calls = 0
+        self._closing = False
+        self._streams: Dict[int, "weakref.ref[Any]"] = {}
+        self._callbacks = _Callbacks()
+        self._thunks: List[Any] = []
+        self._handle = _open(config)
+        _cores.add(self)
+        try:
+            self._set_hooks(on_receipt, on_alert, judges)
+        except BaseException:
+            self.close()
+            raise
+
+    # ---- callbacks ----
+
+    def _guarded(self, function: Callable[..., Any], otherwise: Any) -> Callable[..., Any]:
+        """A function for C to call: tells where it is, lets no exception through, and does not keep the core alive."""
+        callbacks = self._callbacks
+
+        def guarded(*args: Any) -> Any:
+            callbacks.depth += 1
+            try:
+                return function(*args)
+            except BaseException as error:
+                _to_unraisable_hook(error)
+                return otherwise
+            finally:
+                callbacks.depth -= 1
+
+        return guarded
+
+    def _set_hooks(
+        self, on_receipt: Optional[ReceiptCallback], on_alert: Optional[AlertCallback], judges: Mapping[str, Judge]
+    ) -> None:
+        if on_receipt is not None:
+            heard = on_receipt
+
+            def receipt(response: int, _user: object) -> None:
+                heard(Receipt.of(response))
+
+            self._hook(lib.client_on_receipt, _native.ReceiptFn(self._guarded(receipt, None)))
+        if on_alert is not None:
+            told = on_alert
+
+            def alert(text: bytes, _user: object) -> None:
+                told(_native.from_json(text))
+
+            self._hook(lib.client_on_alert, _native.AlertFn(self._guarded(alert, None)))
+        for name, judge in judges.items():
+            thunk = _native.JudgeFn(self._guarded(_as_judge(judge), -1))
+            self._hook(lib.client_add_judge, thunk, _native.argument("a judge's name", name))
+
+    def _hook(self, function: Callable[..., int], thunk: Any, *before: Any) -> None:
+        self._thunks.append(thunk)
+        check(function(self._handle, *before, thunk, None))
+
+    @property
+    def in_callback(self) -> bool:
+        """True on a thread that a callback of this client runs on."""
+        return self._callbacks.depth > 0
+
+    # ---- going in and out ----
+
+    @property
+    def is_foreign(self) -> bool:
+        """True after a fork: the client is the parent's."""
+        return os.getpid() != self._process
+
+    def __enter__(self) -> int:
+        if self.is_foreign:
+            raise errors.MisuseError("the client was opened before a fork: open one in each process")
+        with self._changed:
+            if self._closing or self._handle is None:
+                raise closed_error()
+            self._calls += 1
+            return self._handle
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._calls -= 1
+            self._changed.notify_all()
+
+    def add_stream(self, handle: int, stream: Any) -> None:
+        """Remember an open stream; inside the core only."""
+        with self._changed:
+            self._streams[handle] = weakref.ref(stream)
+
+    def drop_stream(self, handle: int) -> None:
+        """Forget a stream that C has closed."""
+        with self._changed:
+            del self._streams[handle]
+            self._changed.notify_all()
+
+    @property
+    def is_closing(self) -> bool:
+        """True from the moment that close() was called."""
+        return self._closing
+
+    # ---- closing ----
+
+    def close(self) -> None:
+        """Close it: streams and calls in other threads are cancelled. Again is fine."""
+        if self.is_foreign or self._handle is None:
+            return
+        if self.in_callback:
+            raise errors.MisuseError("close() inside a callback of the same client")
+        with self._changed:
+            first = not self._closing
+            self._closing = True
+        if first:
+            self._close_when_safe()
+            return
+        with self._changed:
+            self._changed.wait_for(lambda: self._handle is None)
+
+    def _close_when_safe(self) -> None:
+        while not self._may_close():
+            for reference in list(self._streams.values()):
+                stream = reference()
+                if stream is not None:
+                    stream.close()
+                del stream
+            with self._changed:
+                self._changed.wait(_POLL_SECONDS)
+        status = lib.client_close(self._handle)
+        with self._changed:
+            self._handle = None
+            self._changed.notify_all()
+        check(status)
+
+    def _may_close(self) -> bool:
+        """No stream is open, and whoever is still counted holds a driver: such a call is inside C."""
+        with self._changed:
+            streams, calls = len(self._streams), self._calls
+        if streams or not calls:
+            return not streams
+        return bool(self.read_json(lib.stats, self._handle)["drivers"]["leased"] >= calls)
+
+    def __del__(self) -> None:
+        """Nobody can be inside or come any more: the client and its streams are garbage."""
+        if getattr(self, "_handle", None) is not None and not self.in_callback:
+            self.close()
+
+    # ---- texts ----
+
+    @staticmethod
+    def read_text(function: Callable[..., int], *arguments: Any) -> str:
+        """A text that a function hands out."""
+        out = ctypes.c_void_p()
+        check(function(*arguments, ctypes.byref(out)))
+        return _native.taken_text(out)
+
+    @classmethod
+    def read_json(cls, function: Callable[..., int], *arguments: Any) -> Any:
+        """The same, as JSON."""
+        return json.loads(cls.read_text(function, *arguments))
+
+
+def _open(config: Optional[bytes]) -> int:
+    handle, reason, options = ctypes.c_void_p(), ctypes.c_void_p(), _native.Options()
+    lib.options_init(options, ctypes.sizeof(options))
+    options.error = ctypes.pointer(reason)
+    status = lib.client_open(ctypes.byref(handle), config, options)
+    if status:
+        error = errors.from_error(reason, status)
+        lib.error_free(reason)
+        raise error
+    assert handle.value is not None
+    return handle.value
+
+
+def _as_judge(judge: Judge) -> Callable[..., int]:
+    def judged(question: Optional[bytes], answer: Optional[bytes], _user: object) -> int:
+        verdict = judge(_native.text(question), _native.text(answer))
+        return -1 if verdict is None else int(bool(verdict))
+
+    return judged
+
+
+def check(status: int) -> None:
+    """Raise what a status says, if it is a failure."""
+    if status:
+        raise errors.from_status(status)
+
+
+def closed_error() -> errors.ClosedError:
+    """The exception of whoever comes too late."""
+    error = errors.ClosedError("the client is closed")
+    error.status = "E_CLOSED"
+    return error
+
+
+def called(function: Callable[..., int], *arguments: Any) -> Tuple[int, ctypes.c_void_p]:
+    """A function with one out parameter at its end."""
+    out = ctypes.c_void_p()
+    return function(*arguments, ctypes.byref(out)), out
+
+
+_cores: "weakref.WeakSet[Core]" = weakref.WeakSet()
+
+
+def _close_all() -> None:
+    for core in list(_cores):
+        try:
+            core.close()
+        except Exception:  # the process ends anyway
+            sys.excepthook(*sys.exc_info())
+
+
+atexit.register(_close_all)

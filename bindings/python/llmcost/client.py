@@ -1,0 +1,261 @@
+"""The front door."""
+
+import json
+import os
+from decimal import Decimal
+from typing import Any, Dict, List, Literal, Mapping, Optional, Sequence, Union, overload
+
+from . import _native, errors
+from ._core import AlertCallback, Core, Judge, ReceiptCallback, called, check
+from .answer import Answer
+from .openai_style import Completions
+from .receipt import EXACT
+from .stream import Stream
+from .tagging import TagScope, as_tags, current_tags
+
+lib = _native.lib
+
+Config = Union[str, "os.PathLike[str]", Mapping[str, Any], None]
+Messages = Union[str, Sequence[Any]]
+
+# Options of a call that are ours: they travel under the body's member "llmcost".
+_OURS = ("tags", "cache", "namespace", "deadline_ms", "cache_ttl_ms", "sampled", "input_bound_tokens")
+
+
+def _config_text(config: Config) -> Optional[bytes]:
+    if config is None:
+        return None
+    if isinstance(config, Mapping):
+        return _native.to_json(config)
+    if isinstance(config, (str, os.PathLike)):
+        return _native.argument("config", os.fspath(config))
+    raise TypeError(f"config must be a path, a dict, JSON text or None, not {type(config).__name__}")
+
+
+def _message_list(messages: Messages) -> List[Any]:
+    if isinstance(messages, str):
+        return [{"role": "user", "content": messages}]
+    if isinstance(messages, (bytes, Mapping)) or not hasattr(messages, "__iter__"):
+        raise TypeError(f"messages must be a str or a list of messages, not {type(messages).__name__}")
+    return list(messages)
+
+
+class Client:
+    """A client: any thread, any number of calls at once.
+
+    config      the path of a JSON file, a dict, JSON text, or None: every provider whose usual key variable is set
+    on_receipt  called with the Receipt of every finished call, failed ones too
+    on_alert    called with a dict for every alert
+    judges      {name: function(question, answer)} for a cascade's {"judge": "host:NAME"}: True accepts the answer,
+                False escalates, None cannot tell
+
+    Callbacks run on the thread that drives the call. An exception in one goes to sys.unraisablehook.
+    """
+
+    def __init__(
+        self,
+        config: Config = None,
+        *,
+        on_receipt: Optional[ReceiptCallback] = None,
+        on_alert: Optional[AlertCallback] = None,
+        judges: Optional[Mapping[str, Judge]] = None,
+    ) -> None:
+        self._core = Core(_config_text(config), on_receipt, on_alert, judges or {})
+
+    # ---- calls ----
+
+    @property
+    def chat(self) -> "Chat":
+        """client.chat(model, messages, ...), and client.chat.completions.create(...) as in OpenAI's SDK."""
+        return Chat(self)
+
+    def ask(self, model: str, question: str, **options: Any) -> str:
+        """The text of the answer to one question."""
+        return self.chat(model, question, **options).text
+
+    def stream(self, model: str, messages: Messages, **options: Any) -> Stream:
+        """chat() whose answer comes piece by piece: for delta in client.stream(...)."""
+        options["stream_options"] = {"include_usage": True, **(options.get("stream_options") or {})}
+        return self._stream(self._body(model, messages, {**options, "stream": True}))
+
+    def chat_json(self, body: Union[str, bytes, Mapping[str, Any]]) -> Dict[str, Any]:
+        """An OpenAI chat-completions body in, an OpenAI chat.completion out, whichever provider served it."""
+        if isinstance(body, Mapping):
+            return self._call(_native.to_json(self._tagged(dict(body)))).raw
+        if not isinstance(body, (str, bytes)):
+            raise TypeError(f"body must be a dict or JSON text, not {type(body).__name__}")
+        if current_tags(self._core):
+            return self._call(_native.to_json(self._tagged(_as_object(body)))).raw
+        return self._call(body if isinstance(body, bytes) else body.encode("utf-8", "surrogatepass")).raw
+
+    def list_models(self, provider: str) -> List[str]:
+        """The models that one configured provider offers."""
+        with self._core as client:
+            status, response = called(lib.list_models, client, _native.argument("provider", provider))
+            try:
+                if status:
+                    raise errors.from_response(response, status)
+                count = lib.response_model_count(response)
+                return [_native.text(lib.response_model(response, index)) for index in range(count)]
+            finally:
+                lib.response_free(response)
+
+    def _call(self, body: bytes) -> Answer:
+        with self._core as client:
+            status, response = called(lib.chat_json, client, body, len(body))
+            try:
+                if status:
+                    raise errors.from_response(response, status)
+                return Answer(response)
+            finally:
+                lib.response_free(response)
+
+    def _stream(self, body: bytes) -> Stream:
+        return Stream(self._core, body)
+
+    def _body(self, model: str, messages: Messages, options: Dict[str, Any]) -> bytes:
+        if not isinstance(model, str):
+            raise TypeError(f"model must be a str, not {type(model).__name__}")
+        ours = {name: options.pop(name) for name in _OURS if name in options}
+        ours.update(options.pop("llmcost", None) or {})
+        body = {name: value for name, value in options.items() if value is not None}
+        body.update(model=self._target(model), messages=_message_list(messages))
+        body["llmcost"] = {name: value for name, value in ours.items() if value is not None}
+        return _native.to_json(self._tagged(body))
+
+    def _target(self, model: str) -> str:
+        """What the library is asked for; a subclass may know better where a name belongs."""
+        return model
+
+    def _tagged(self, body: Dict[str, Any]) -> Dict[str, Any]:
+        """The body with the tags that are open here; the call's own go over them."""
+        ours = dict(body.get("llmcost") or {})
+        own_tags = as_tags(ours.get("tags") or {})
+        tags = {**current_tags(self._core), **own_tags}
+        if tags:
+            ours["tags"] = {name: value for name, value in tags.items() if value is not None}
+        if ours:
+            body["llmcost"] = ours
+        else:
+            body.pop("llmcost", None)
+        return body
+
+    # ---- tags ----
+
+    def tags(self, **tags: object) -> TagScope:
+        """with client.tags(feature="faq"): ... or @client.tags(feature="faq"): every call inside has these tags."""
+        return TagScope(self._core, tags)
+
+    # ---- the bill ----
+
+    @overload
+    def report(self, format: Literal["text"] = "text") -> str: ...
+
+    @overload
+    def report(self, format: Literal["json"]) -> Dict[str, Any]: ...
+
+    def report(self, format: str = "text") -> Union[str, Dict[str, Any]]:
+        """What was spent, saved and on what: "text" to read, "json" as a dict."""
+        if format not in ("text", "json"):
+            raise ValueError('format must be "text" or "json"')
+        read = self._core.read_text if format == "text" else self._core.read_json
+        with self._core as client:
+            return read(lib.report, client, format.encode())
+
+    def stats(self) -> Dict[str, Any]:
+        """Counters of the client: cache, budgets, connections."""
+        with self._core as client:
+            return self._core.read_json(lib.stats, client)  # type: ignore[no-any-return]
+
+    def budgets(self) -> List[Dict[str, Any]]:
+        """The state of every budget: limit, spent, held, window."""
+        with self._core as client:
+            return self._core.read_json(lib.budgets, client)  # type: ignore[no-any-return]
+
+    def correct_budget(self, budget: str, amount: Union[Decimal, str, int], value: Optional[str] = None) -> None:
+        """Add to what a budget has spent in its window; a negative amount gives back.
+
+        amount  in the ledger's currency, exactly: a Decimal, a str or an int
+        value   the tag's value, for a budget with "each"
+        """
+        tag_value = None if value is None else _native.argument("value", value)
+        with self._core as client:
+            status = lib.budget_correct(client, _native.argument("budget", budget), tag_value, _nano(amount))
+        if status:
+            raise errors.from_status(status, f"no budget is named {budget!r}, or it is not of that kind")
+
+    def clear_cache(self) -> None:
+        """Forget every cached answer."""
+        with self._core as client:
+            check(lib.cache_clear(client))
+
+    def run(self, max_ms: int = 0) -> None:
+        """Do work that outlived its call, for at most so long; only needed where no further calls are made."""
+        with self._core as client:
+            check(lib.client_run(client, max_ms))
+
+    # ---- the end ----
+
+    def close(self) -> None:
+        """Close it: calls in other threads are cancelled. Again is fine."""
+        self._core.close()
+
+    @property
+    def is_closed(self) -> bool:
+        """True after close()."""
+        return self._core.is_closing
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Chat:
+    """What client.chat is: a call, and the way to .completions.create()."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def __call__(self, model: str, messages: Messages, **options: Any) -> Answer:
+        """Send one request and wait for the answer.
+
+        model     a route, an alias, "provider/model" or a bare model name
+        messages  a question, or messages in OpenAI's shape
+        options   members of OpenAI's body (tools, tool_choice, response_format, stop, temperature, max_tokens, ...),
+                  and ours: tags, cache, namespace, deadline_ms, cache_ttl_ms, sampled, input_bound_tokens
+
+        Raises LlmcostError.
+        """
+        if options.get("stream"):
+            raise TypeError("stream=True: use client.stream()")
+        return self._client._call(self._client._body(model, messages, options))
+
+    @property
+    def completions(self) -> Completions:
+        """OpenAI's SDK's shape."""
+        return Completions(self._client)
+
+
+def _as_object(body: Union[str, bytes]) -> Dict[str, Any]:
+    try:
+        value = json.loads(body)
+    except ValueError as error:
+        raise errors.RequestError(f"the body is no JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise errors.RequestError("the body must be a JSON object")
+    return value
+
+
+def _nano(amount: Union[Decimal, str, int]) -> int:
+    if isinstance(amount, (float, bool)) or not isinstance(amount, (Decimal, str, int)):
+        raise TypeError("amount must be a Decimal, a str or an int: a float is not exact")
+    try:
+        nano = EXACT.scaleb(Decimal(amount), 9)
+        whole = int(nano)
+    except (ArithmeticError, ValueError) as error:
+        raise ValueError(f"{amount!r} is no amount") from error
+    if whole != nano or not -(2**63) < whole < 2**63:
+        raise ValueError(f"{amount!r} has more than 9 decimals, or is too large")
+    return whole

@@ -1,0 +1,189 @@
+"""An answer that is pulled piece by piece."""
+
+import ctypes
+import threading
+from typing import Any, Dict, Iterator, NamedTuple, Optional
+
+from . import _native, errors
+from ._core import Core, called, closed_error
+from .answer import Answer
+from .receipt import Receipt
+
+lib = _native.lib
+
+_KINDS = ("", "text", "reasoning", "refusal", "tool_call", "tool_arguments", "finish", "usage")
+
+
+class Event(NamedTuple):
+    """One piece of an answer."""
+
+    kind: str  # "text", "reasoning", "refusal", "tool_call", "tool_arguments", "finish" or "usage"
+    text: str = ""  # of text, reasoning, refusal and tool_arguments
+    choice: int = 0
+    tool_index: int = 0
+    tool_id: str = ""  # of tool_call
+    tool_name: str = ""  # of tool_call
+    finish_reason: str = ""  # of finish
+    usage: Optional[Dict[str, Any]] = None  # of usage
+
+
+def _event(pointer: ctypes.c_void_p) -> Event:
+    number = lib.event_get_kind(pointer)
+    kind = _KINDS[number] if number < len(_KINDS) else ""
+    usage = None
+    if kind == "usage":
+        chunk = lib.event_json(pointer)
+        usage = _native.from_json(chunk).get("usage") if chunk else None
+    return Event(
+        kind,
+        _native.sized_text(lib.event_text, pointer) or "",
+        lib.event_choice(pointer),
+        lib.event_tool_index(pointer),
+        _native.text(lib.event_tool_id(pointer)),
+        _native.text(lib.event_tool_name(pointer)),
+        _native.text(lib.finish_name(lib.event_finish(pointer))) if kind == "finish" else "",
+        usage,
+    )
+
+
+class Stream:
+    """Iterate over it for the text of the first choice, piece by piece; over events() for everything.
+
+    Leaving it early cancels the call: by close(), by the end of a `with` block, or when it is garbage. One thread at a
+    time. After the end `answer` is the whole of it. A failure is raised by the step that meets it.
+    """
+
+    def __init__(self, core: Core, body: bytes) -> None:
+        self._handle: Optional[int] = None
+        self._core = core
+        self._answer: Optional[Answer] = None
+        self._turn = threading.Lock()
+        self._reader: Optional[int] = None
+        with core as client:
+            status, out = called(lib.stream_open_json, client, body, len(body))
+            if status:
+                raise errors.from_status(status)
+            assert out.value is not None
+            core.add_stream(out.value, self)
+            self._handle = out.value
+
+    # ---- reading ----
+
+    def __iter__(self) -> "Stream":
+        return self
+
+    def __next__(self) -> str:
+        with _Turn(self):
+            while True:
+                event = self._next()
+                if lib.event_get_kind(event) == 1 and lib.event_choice(event) == 0:
+                    return _native.sized_text(lib.event_text, event) or ""
+
+    def events(self) -> Iterator[Event]:
+        """Every piece: text, reasoning, tool calls, all choices."""
+        while True:
+            try:
+                with _Turn(self):
+                    event = _event(self._next())
+            except StopIteration:
+                return
+            yield event
+
+    def chunks(self) -> Iterator[Dict[str, Any]]:
+        """The pieces as OpenAI's chat.completion.chunk objects."""
+        while True:
+            try:
+                with _Turn(self):
+                    chunk = lib.event_json(self._next())
+            except StopIteration:
+                return
+            if chunk:
+                yield _native.from_json(chunk)
+
+    def finish(self) -> Answer:
+        """Wait for the end, skip what was not read, and return the answer."""
+        with _Turn(self):
+            if self._handle is not None:
+                self._end()
+        return self.answer
+
+    @property
+    def answer(self) -> Answer:
+        """The whole answer, after the end."""
+        if self._answer is None:
+            raise errors.MisuseError("the stream has no answer: read it to its end, or call finish()")
+        return self._answer
+
+    @property
+    def receipt(self) -> Receipt:
+        """The answer's receipt, after the end."""
+        return self.answer.receipt
+
+    def _next(self) -> ctypes.c_void_p:
+        """The next event, borrowed until the next step. StopIteration at the end."""
+        if self._core.is_closing:
+            self._close()
+            raise closed_error()
+        if self._handle is None:
+            raise StopIteration
+        status, event = called(lib.stream_next, self._handle)
+        if event:
+            return event
+        self._end()
+        raise StopIteration
+
+    def _end(self) -> None:
+        """Take the response, and close."""
+        status, response = called(lib.stream_finish, self._handle)
+        try:
+            if status:
+                raise errors.from_response(response, status)
+            self._answer = Answer(response)
+        finally:
+            lib.response_free(response)
+            self._close()
+
+    # ---- leaving ----
+
+    def close(self) -> None:
+        """Leave it; what is still under way is cancelled. Again is fine."""
+        if self._handle is None or self._core.is_foreign:
+            return
+        if self._reader == threading.get_ident():
+            raise errors.MisuseError("close() inside a callback of the same stream")
+        with self._turn:
+            self._close()
+
+    def _close(self) -> None:
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            lib.stream_close(handle)
+            self._core.drop_stream(handle)
+
+    def __enter__(self) -> "Stream":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_handle", None) is not None:
+            self.close()
+
+
+class _Turn:
+    """A stream's turn: whoever comes while it is taken is told so."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+
+    def __enter__(self) -> None:
+        if not self._stream._turn.acquire(blocking=False):
+            if self._stream._core.is_closing:
+                raise closed_error()
+            raise errors.MisuseError("the stream is being read: one thread at a time")
+        self._stream._reader = threading.get_ident()
+
+    def __exit__(self, *_: object) -> None:
+        self._stream._reader = None
+        self._stream._turn.release()

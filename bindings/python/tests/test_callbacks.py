@@ -1,0 +1,159 @@
+"""Callbacks: receipts, alerts, judges; and what happens when they raise."""
+
+import gc
+import unittest
+import weakref
+
+from llmcost import Client, LlmcostError, MisuseError, Receipt
+from support import MODEL, MockCase, unraisable
+
+CASCADE = {"routes": {"faq": {"cascade": ["openai/gpt-4o-mini", "openai/gpt-4o"], "escalate_on": {"judge": "host:strict"}}}}
+
+
+class Receipts(MockCase):
+    def test_every_finished_call(self) -> None:
+        receipts = []
+        client = self.open(on_receipt=receipts.append)
+        client.ask(MODEL, "Hello")
+        list(client.stream(MODEL, "Hello"))
+        self.fault(status=500)
+        with self.assertRaises(LlmcostError):
+            client.ask(MODEL, "Hello")
+        self.assertEqual([receipt.status for receipt in receipts], ["OK", "OK", "E_SERVER"])
+        self.assertIsInstance(receipts[0], Receipt)
+        self.assertIn("$", str(receipts[0]))
+
+    def test_an_exception_is_reported_and_harms_nothing(self) -> None:
+        def broken(receipt: Receipt) -> None:
+            raise ZeroDivisionError("in the callback")
+
+        client = self.open(on_receipt=broken)
+        with unraisable() as seen:
+            self.assertEqual(client.ask(MODEL, "Hello"), "Hello")
+            self.assertEqual("".join(client.stream(MODEL, "Hello")), "Hello")
+        self.assertEqual([str(error) for error in seen], ["in the callback"] * 2)
+        self.assertEqual(client.report("json")["total"]["calls"], 2)
+
+    def test_calls_inside_a_callback(self) -> None:
+        asked = []
+
+        def again(receipt: Receipt) -> None:
+            if not asked:
+                asked.append(None)
+                asked.append(client.ask(MODEL, "inner"))
+                client.stats()
+
+        client = self.open(on_receipt=again)
+        self.assertEqual(client.ask(MODEL, "outer"), "outer")
+        self.assertEqual(asked, [None, "inner"])
+
+    def test_closing_inside_a_callback_is_refused(self) -> None:
+        failures = []
+
+        def close(receipt: Receipt) -> None:
+            try:
+                client.close()
+            except MisuseError as error:
+                failures.append(error)
+
+        client = self.open(on_receipt=close)
+        self.assertEqual(client.ask(MODEL, "Hello"), "Hello")
+        self.assertEqual(client.ask(MODEL, "Hello"), "Hello")
+        self.assertEqual(len(failures), 2)
+
+    def test_closing_a_stream_inside_its_callback_is_refused(self) -> None:
+        failures = []
+
+        def close(receipt: Receipt) -> None:
+            try:
+                stream.close()
+            except MisuseError as error:
+                failures.append(error)
+
+        stream = self.open(on_receipt=close).stream(MODEL, "Hello")
+        self.assertEqual(list(stream), ["Hello"])
+        self.assertEqual(len(failures), 1)
+
+    def test_callbacks_live_as_long_as_the_client(self) -> None:
+        receipts = []
+        client = self.open(on_receipt=lambda receipt: receipts.append(receipt), judges={"x": lambda q, a: True})
+        for _ in range(3):
+            gc.collect()
+            client.ask(MODEL, "Hello")
+        self.assertEqual(len(receipts), 3)
+
+    def test_a_client_that_its_callback_knows_is_collected(self) -> None:
+        class Owner:
+            def __init__(self, config) -> None:
+                self.client = Client(config, on_receipt=self.heard)
+                self.count = 0
+
+            def heard(self, receipt: Receipt) -> None:
+                self.count += 1
+
+        owner = Owner(self.mock.config())
+        owner.client.ask(MODEL, "Hello")
+        self.assertEqual(owner.count, 1)
+        gone = weakref.ref(owner.client)
+        del owner
+        gc.collect()
+        self.assertIsNone(gone())
+        self.mock.close()
+
+
+class Alerts(MockCase):
+    def test_alert(self) -> None:
+        alerts = []
+        client = self.open({"budgets": [{"name": "b", "limit": "0.001 USD", "alert_at": [0.5]}]}, on_alert=alerts.append)
+        self.reply(text="x", usage={"prompt": 4000, "completion": 10})
+        client.ask(MODEL, "Hello", max_tokens=100)
+        crossed = [alert for alert in alerts if alert["alert"] == "budget"]
+        self.assertEqual([(alert["budget"], alert["fraction"]) for alert in crossed], [("b", 0.5)])
+
+    def test_an_exception(self) -> None:
+        def broken(alert: dict) -> None:
+            raise KeyError("alert")
+
+        client = self.open({"budgets": [{"name": "b", "limit": "0.001 USD", "alert_at": [0.5]}]}, on_alert=broken)
+        self.reply(text="x", usage={"prompt": 6000, "completion": 10})
+        with unraisable() as seen:
+            self.assertEqual(client.ask(MODEL, "Hello", max_tokens=100), "x")
+            client.close()
+        self.assertEqual({type(error) for error in seen}, {KeyError})
+
+
+class Judges(MockCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.mock.script({"rules": [{"match": {"model": "gpt-4o"}, "reply": {"text": "large"}},
+                                    {"match": {}, "reply": {"text": "smäll"}}]})
+
+    def test_verdicts(self) -> None:
+        heard = []
+        for verdict, text in ((True, "smäll"), (False, "large"), (None, "smäll"), (1, "smäll"), (0, "large")):
+            def strict(question: str, answer: str, verdict=verdict):
+                heard.append((question, answer))
+                return verdict
+
+            with self.subTest(verdict):
+                self.assertEqual(self.open(CASCADE, judges={"strict": strict}).ask("faq", "Grüß?"), text)
+        self.assertEqual(heard, [("Grüß?", "smäll")] * 5)
+
+    def test_an_exception_accepts_the_answer(self) -> None:
+        def strict(question: str, answer: str) -> bool:
+            raise ZeroDivisionError
+
+        client = self.open(CASCADE, judges={"strict": strict})
+        with unraisable() as seen:
+            self.assertEqual(client.ask("faq", "Hello"), "smäll")
+        self.assertEqual([type(error) for error in seen], [ZeroDivisionError])
+
+    def test_wrong_names(self) -> None:
+        with self.assertRaises(LlmcostError):
+            self.open(judges={"": lambda q, a: True})
+        with self.assertRaises(TypeError):
+            self.open(judges={5: lambda q, a: True})
+
+
+if __name__ == "__main__":
+    unittest.main()

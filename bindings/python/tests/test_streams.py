@@ -1,0 +1,211 @@
+"""Streams: pieces, events, chunks, and every way to leave."""
+
+import gc
+import threading
+import time
+import unittest
+
+from llmcost import LlmcostError, MisuseError, RateLimitError, ServerError
+from support import MODEL, MockCase, wait_until
+
+SLOW = {"default": {"reply": {"text": "word " * 400}, "chunk_bytes": 5, "chunk_delay_ms": 20}}
+
+
+class Pieces(MockCase):
+    def test_deltas_and_answer(self) -> None:
+        self.mock.script({"default": {"reply": {"text": "one two three four"}, "chunks": 6}})
+        stream = self.open().stream(MODEL, "Hello")
+        with self.assertRaises(MisuseError):
+            stream.answer
+        pieces = list(stream)
+        self.assertEqual(len(pieces), 6)
+        self.assertEqual("".join(pieces), "one two three four")
+        self.assertEqual(stream.answer.text, "one two three four")
+        self.assertGreater(stream.receipt.cost_nano, 0)
+        self.assertEqual(list(stream), [])
+        self.assertTrue(self.mock.request(-1)["stream"])
+
+    def test_pieces_come_as_they_are_sent(self) -> None:
+        self.mock.script({"default": {"reply": {"text": "a" * 50}, "chunk_bytes": 10, "chunk_delay_ms": 50}})
+        stream = self.open().stream(MODEL, "Hello")
+        times = [time.monotonic() for _ in stream]
+        self.assertEqual(len(times), 5)
+        self.assertGreater(times[-1] - times[0], 0.1)
+
+    def test_split_characters_are_whole(self) -> None:
+        self.mock.script({"default": {"reply": {"text": "🎉é日" * 9}, "chunk_bytes": 3, "split_utf8": True}})
+        self.assertEqual("".join(self.open().stream(MODEL, "Hello")), "🎉é日" * 9)
+
+    def test_events(self) -> None:
+        self.reply(reasoning="Hm.", text="Hi", tool_calls=[{"id": "c1", "name": "f", "arguments": {"a": 1}}],
+                   usage={"prompt": 3, "completion": 4})
+        stream = self.open().stream(MODEL, "Hello")
+        events = list(stream.events())
+        kinds = {event.kind: event for event in events}
+        self.assertEqual(set(kinds), {"reasoning", "text", "tool_call", "tool_arguments", "finish", "usage"})
+        self.assertEqual((kinds["reasoning"].text, kinds["text"].text), ("Hm.", "Hi"))
+        self.assertEqual((kinds["tool_call"].tool_id, kinds["tool_call"].tool_name), ("c1", "f"))
+        self.assertEqual("".join(event.text for event in events if event.kind == "tool_arguments"), '{"a":1}')
+        self.assertEqual(kinds["finish"].finish_reason, "tool_calls")
+        self.assertEqual(kinds["usage"].usage["prompt_tokens"], 3)
+        self.assertEqual(stream.answer.tool_calls[0]["function"]["arguments"], '{"a":1}')
+
+    def test_several_choices(self) -> None:
+        self.reply(choices=[{"text": "aaa"}, {"text": "bbb"}])
+        client = self.open()
+        self.assertEqual("".join(client.stream(MODEL, "Hello", n=2)), "aaa")
+        seen = {0: "", 1: ""}
+        for event in client.stream(MODEL, "Hello", n=2).events():
+            seen[event.choice] += event.text
+        self.assertEqual(seen, {0: "aaa", 1: "bbb"})
+
+    def test_finish_skips_the_rest(self) -> None:
+        self.mock.script({"default": {"reply": {"text": "one two three"}, "chunk_bytes": 2}})
+        stream = self.open().stream(MODEL, "Hello")
+        next(stream)
+        self.assertEqual(stream.finish().text, "one two three")
+        self.assertEqual(stream.finish().text, "one two three")
+        self.assertEqual(self.mock.abandoned_count, 0)
+
+    def test_many_streams_in_turn(self) -> None:
+        client = self.open()
+        streams = [client.stream(MODEL, f"question {number}") for number in range(10)]
+        self.assertEqual(["".join(stream) for stream in streams], [f"question {number}" for number in range(10)])
+
+
+class Failures(MockCase):
+    def test_before_the_first_piece(self) -> None:
+        self.fault(status=429, retry_after=3)
+        stream = self.open().stream(MODEL, "Hello")
+        with self.assertRaises(RateLimitError) as caught:
+            next(stream)
+        self.assertEqual(caught.exception.retry_after, 3)
+        self.assertEqual(caught.exception.receipt.cost_nano, 0)
+        self.assertEqual(list(stream), [])
+        with self.assertRaises(MisuseError):
+            stream.answer
+
+    def test_in_the_middle(self) -> None:
+        self.mock.script({"default": {"reply": {"text": "one two three"}, "chunk_bytes": 4,
+                                      "fault": {"error_in_stream": {"after": 2, "type": "server_error", "message": "Oh."}}}})
+        stream, text = self.open().stream(MODEL, "Hello"), ""
+        with self.assertRaises(ServerError) as caught:
+            for piece in stream:
+                text += piece
+        self.assertEqual(text, "one two ")
+        self.assertEqual(caught.exception.partial_text, "one two ")
+        self.assertGreater(caught.exception.receipt.cost_nano, 0)
+
+    def test_without_its_end(self) -> None:
+        self.mock.script({"default": {"reply": {"text": "one two three"}, "fault": {"no_terminator": True}}})
+        with self.assertRaises(LlmcostError) as caught:
+            list(self.open().stream(MODEL, "Hello"))
+        self.assertEqual(caught.exception.status, "E_TRUNCATED")
+
+    def test_invalid_request(self) -> None:
+        with self.assertRaises(LlmcostError) as caught:
+            list(self.open().stream(MODEL, []))
+        self.assertEqual(caught.exception.status, "E_INVALID")
+        self.assertEqual(self.mock.request_count, 0)
+
+
+class Leaving(MockCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.mock.script(SLOW)
+        self.receipts: list = []
+        self.client = self.open(on_receipt=self.receipts.append)
+
+    def assert_cancelled(self) -> None:
+        self.assertTrue(wait_until(lambda: self.mock.abandoned_count == 1), "the provider saw nobody leave")
+        self.assertTrue(wait_until(lambda: self.mock.open_count == 0))
+        self.assertEqual([receipt.status for receipt in self.receipts], ["E_CANCELLED"])
+        self.assertEqual(self.client.ask("anthropic/claude-sonnet-4-5", "still works?", max_tokens=9)[:4], "word")
+
+    def test_break(self) -> None:
+        for _ in self.client.stream(MODEL, "Hello"):
+            break
+        gc.collect()
+        self.assert_cancelled()
+
+    def test_break_out_of_events(self) -> None:
+        for _ in self.client.stream(MODEL, "Hello").events():
+            break
+        gc.collect()
+        self.assert_cancelled()
+
+    def test_close(self) -> None:
+        stream = self.client.stream(MODEL, "Hello")
+        next(stream)
+        stream.close()
+        stream.close()
+        self.assertEqual(list(stream), [])
+        self.assert_cancelled()
+
+    def test_del(self) -> None:
+        stream = self.client.stream(MODEL, "Hello")
+        next(stream)
+        del stream
+        gc.collect()
+        self.assert_cancelled()
+
+    def test_with(self) -> None:
+        with self.client.stream(MODEL, "Hello") as stream:
+            next(stream)
+        self.assert_cancelled()
+
+    def test_exception_inside_with(self) -> None:
+        with self.assertRaises(ZeroDivisionError), self.client.stream(MODEL, "Hello") as stream:
+            next(stream)
+            raise ZeroDivisionError
+        self.assert_cancelled()
+
+    def test_a_generator_around_it(self) -> None:
+        def pieces():
+            yield from self.client.stream(MODEL, "Hello")
+
+        generator = pieces()
+        next(generator)
+        generator.close()
+        gc.collect()
+        self.assert_cancelled()
+
+    def test_openai_style(self) -> None:
+        with self.client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": "x"}], stream=True) as stream:
+            next(stream)
+        self.assert_cancelled()
+
+    def test_client_close(self) -> None:
+        stream = self.client.stream(MODEL, "Hello")
+        next(stream)
+        self.client.close()
+        self.assertTrue(wait_until(lambda: self.mock.abandoned_count == 1))
+        with self.assertRaises(LlmcostError) as caught:
+            next(stream)
+        self.assertEqual(caught.exception.status, "E_CLOSED")
+
+
+class OneThreadAtATime(MockCase):
+    def test_a_second_reader_is_told(self) -> None:
+        self.mock.script({"default": {"delay_ms": 500}})
+        stream, results = self.open().stream(MODEL, "Hello"), []
+        reader = threading.Thread(target=lambda: results.append(list(stream)))
+        reader.start()
+        self.assertTrue(wait_until(lambda: self.mock.request_count == 1))
+        with self.assertRaises(MisuseError):
+            next(stream)
+        reader.join()
+        self.assertEqual(results, [["Hello"]])
+
+    def test_handed_from_thread_to_thread(self) -> None:
+        self.mock.script({"default": {"chunk_bytes": 1}})
+        stream, pieces = self.open().stream(MODEL, "abcdef"), []
+        for _ in range(6):
+            thread = threading.Thread(target=lambda: pieces.append(next(stream)))
+            thread.start()
+            thread.join()
+        self.assertEqual("".join(pieces), "abcdef")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,42 @@
+# The demo and the examples, linked with the static library as a user's program would be.
+
+EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,$(filter-out examples/demo.c,$(sort $(wildcard examples/*.c))))
+EXAMPLES_CPP := $(patsubst examples/%.cpp,$(BUILD)/examples/%-cpp,$(sort $(wildcard examples/*.cpp)))
+DEMO_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,examples/demo.c $(sort $(wildcard examples/demo/*.c)))
+CXXFLAGS_ALL = -std=c++17 -Wall -Wextra -Werror -Wshadow -Wpedantic -pthread $(CFLAGS) $(SANITIZE)
+# Such as make demo MODEL=openai/gpt-4o-mini, or make demo DEMO="--questions 500 --repeat 0.2".
+MODEL ?=
+DEMO ?=
+
+.PHONY: demo examples
+
+examples: $(EXAMPLES) $(EXAMPLES_CPP) $(BUILD)/llmcost-demo
+
+## demo         a support desk's day with and without the policies; MODEL=openai/gpt-4o-mini asks ten questions for real
+demo: $(BUILD)/llmcost-demo
+	@$< $(if $(MODEL),--model $(MODEL)) $(DEMO)
+
+$(BUILD)/llmcost-demo: $(DEMO_OBJECTS) $(STATIC)
+	@$(if $(V),,echo "  link $@")
+	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $(DEMO_OBJECTS) $(STATIC) $(LDFLAGS) $(LIBS) -lm
+
+$(BUILD)/examples/%: $(BUILD)/examples/%.o $(STATIC)
+	@$(if $(V),,echo "  link $@")
+	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $< $(STATIC) $(LDFLAGS) $(LIBS)
+
+$(BUILD)/examples/%-cpp: examples/%.cpp include/llmcost/llmcost.hpp include/llmcost/llmcost.h $(STATIC)
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  link $@")
+	$(Q)$(CXX) -Iinclude $(CXXFLAGS_ALL) -o $@ $< $(STATIC) $(LDFLAGS) $(LIBS)
+
+-include $(DEMO_OBJECTS:.o=.d) $(EXAMPLES:=.d)
+
+# The C++ header, tested with both compilers and under the sanitizers of whoever asks.
+$(BUILD)/tests/cpp/test_cpp: tests/cpp/test_cpp.cpp include/llmcost/llmcost.hpp include/llmcost/llmcost.h $(STATIC)
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  link $@")
+	$(Q)$(CXX) -Iinclude $(CXXFLAGS_ALL) -o $@ $< $(STATIC) $(LDFLAGS) $(LIBS)
+
+check: examples $(BUILD)/tests/cpp/test_cpp
+EXTRA_CHECKS += "sh:" "$(PYTHON) tests/check_examples.py $(BUILD)" $(BUILD)/tests/cpp/test_cpp \
+	"sh:" "env -u MAKEFLAGS $(MAKE) --no-print-directory -s BUILD=$(BUILD)/asan CC=clang CXX=clang++ CFLAGS='$(SANITIZED_CFLAGS)' SANITIZE='$(ASAN_FLAGS)' $(BUILD)/asan/tests/cpp/test_cpp && $(BUILD)/asan/tests/cpp/test_cpp"

@@ -1,0 +1,41 @@
+/* The trail of a failed call: what was tried, from the receipt's lines, as JSON for llmcost_error_trail(). */
+#include "call/call.h"
+
+#include "wire/json.h"
+
+#include <stdio.h>
+
+static void write_step(llmc_json_writer *writer, const llmc_line *line)
+{
+    char target[600];
+    snprintf(target, sizeof target, "%s/%s", line->provider, line->model);
+    llmc_json_write_begin_object(writer);
+    llmc_json_write_key(writer, "target");
+    llmc_json_write_text(writer, target);
+    llmc_json_write_key(writer, "purpose");
+    llmc_json_write_text(writer, line->purpose);
+    llmc_json_write_key(writer, "status");
+    llmc_json_write_text(writer, llmcost_status_name(line->status));
+    llmc_json_write_key(writer, "http_status");
+    llmc_json_write_integer(writer, line->http_status);
+    llmc_json_write_key(writer, "request_id");
+    llmc_json_write_text(writer, line->request_id && *line->request_id ? line->request_id : NULL);
+    llmc_json_write_end_object(writer);
+}
+
+void llmc_response_set_trail(llmcost_response *response)
+{
+    enum { LARGEST_TRAIL = 1 << 20 };
+    llmc_buffer text;
+    llmc_buffer_init(&text, &response->allocator, LARGEST_TRAIL);
+    llmc_json_writer writer = { &text, false };
+    llmc_json_write_begin_array(&writer);
+    for (const llmc_line *line = response->receipt.lines; line; line = line->next) {
+        if (*line->provider && *line->model)
+            write_step(&writer, line);
+    }
+    llmc_json_write_end_array(&writer);
+    llmc_free(&response->error.allocator, response->error.trail);
+    response->error.trail = llmc_buffer_take(&text);
+    llmc_buffer_free(&text);
+}

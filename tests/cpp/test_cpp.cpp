@@ -1,0 +1,334 @@
+// llmcost.hpp against the loopback provider: what it adds to llmcost.h is lifetimes, exceptions and iteration.
+#include <llmcost/llmcost.hpp>
+#include <llmcost/mock.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <type_traits>
+
+static int passed, failed;
+static const char *current = "";
+
+static void expect(bool holds, const char *what, int line)
+{
+    if (holds)
+        return;
+    std::printf("# %s, line %d: %s\n", current, line, what);
+    throw std::logic_error("expectation");
+}
+#define EXPECT(condition) expect(static_cast<bool>(condition), #condition, __LINE__)
+#define EXPECT_THROWS(statement, condition)                                                                            \
+    do {                                                                                                               \
+        bool caught = false;                                                                                           \
+        try {                                                                                                          \
+            statement;                                                                                                 \
+        } catch (const llmcost::error &e) {                                                                            \
+            caught = true;                                                                                             \
+            EXPECT(condition);                                                                                         \
+        }                                                                                                              \
+        EXPECT(caught);                                                                                                \
+    } while (0)
+
+struct server {
+    llmcost_mock *mock = nullptr;
+    explicit server(const char *script) { EXPECT(llmcost_mock_start(&mock, script, nullptr) == LLMCOST_OK); }
+    server(const server &) = delete;
+    ~server() { llmcost_mock_stop(mock); }
+    std::string config(const std::string &more = "") const
+    {
+        return R"({"providers": {"openai": {"key": "none", "retries": 0, "base_url": ")" + std::string(llmcost_mock_url(mock)) + R"(/v1"}})" + (more.empty() ? "" : ", " + more) + "}";
+    }
+    std::string body(std::uint64_t index) const
+    {
+        std::size_t bytes = 0;
+        const char *text = llmcost_mock_request_body(mock, index, &bytes);
+        return text ? std::string(text, bytes) : std::string();
+    }
+    bool sent(const char *what, std::uint64_t index = 0) const { return body(index).find(what) != std::string::npos; }
+};
+
+static const char *const mini = "openai/gpt-4o-mini";
+
+static void asks_and_reads_the_receipt()
+{
+    server with(R"({"default": {"reply": {"text": "Hello!", "usage": {"prompt": 100, "completion": 20, "cached": 40}}}})");
+    llmcost::client client(with.config());
+    llmcost::response answer = client.ask(mini, "Hi");
+    EXPECT(answer.ok() && answer.text() == "Hello!" && answer.text_view() == "Hello!");
+    EXPECT(answer.cost_nano() == 60 * 150 + 40 * 75 + 20 * 600);
+    EXPECT(answer.tokens(LLMCOST_INPUT_CACHED) == 40 && answer.tokens(LLMCOST_OUTPUT) == 20);
+    EXPECT(answer.currency() == "USD" && answer.line_count() == 1 && answer.finish() == LLMCOST_FINISH_STOP);
+    EXPECT(answer.line_number(0, "cost_nano") == answer.cost_nano() && answer.line_text(0, "model") == std::string("gpt-4o-mini"));
+    EXPECT(!answer.line_number(0, "no such key") && !answer.line_text(7, "model"));
+    EXPECT(answer.receipt().front() == '{' && answer.json().find("chat.completion") != std::string::npos);
+    EXPECT(answer.provider() == "openai" && !answer.from_cache() && !answer.is_altered());
+    EXPECT(answer.summary().find("gpt-4o-mini") != std::string::npos);
+}
+
+static void a_response_outlives_its_client_and_moves()
+{
+    server with(R"({"default": {"reply": {"text": "Still here."}}})");
+    std::optional<llmcost::response> kept;
+    {
+        llmcost::client client(with.config());
+        llmcost::response answer = client.ask(mini, "Hi");
+        kept = std::move(answer);
+    }
+    EXPECT(kept->text() == "Still here.");
+    llmcost_response *raw = kept->release();
+    EXPECT(std::strcmp(llmcost_response_text(raw), "Still here.") == 0);
+    llmcost_response_free(raw);
+    static_assert(!std::is_copy_constructible_v<llmcost::response> && std::is_copy_constructible_v<llmcost::request>);
+    static_assert(!std::is_copy_constructible_v<llmcost::stream> && std::is_move_constructible_v<llmcost::stream>);
+}
+
+static void a_request_owns_its_texts()
+{
+    server with(R"({"default": {"reply": {"text": "ok"}}})");
+    llmcost::client client(with.config());
+    llmcost::request request = [] {
+        std::string model = mini, words = "a question that is long enough to live on the heap, surely", feature = "feature";
+        llmcost::request made(model);
+        made.system(words + " (system)").user(words).assistant("an earlier answer").user(std::string_view("with a \0 zero", 13));
+        made.tag(feature, words).stop("END OF IT").max_tokens(123).temperature(0).top_p(0.5).seed(7).end_user("user-17").extra(R"({"store": false})");
+        words.assign(words.size(), '!');
+        return made;
+    }();
+    llmcost::request copy = request;
+    request = llmcost::request(mini);
+    EXPECT(client.chat(copy).text() == "ok");
+    for (const char *expected : { "surely (system)", "live on the heap, surely\"", "an earlier answer", "with a \\u0000 zero", "END OF IT", "123", "\"temperature\":0", "0.5",
+                                  "\"seed\":7", "user-17", "\"store\":false" })
+        EXPECT(with.sent(expected));
+}
+
+static void images_and_formats_are_sent()
+{
+    server with(R"({"default": {"reply": {"text": "{}"}}})");
+    llmcost::client client(with.config());
+    llmcost::request request("openai/gpt-4o");
+    request.user("What is this?").image_url("https://example.com/cat.png", "low").image(std::string_view("\x89PNG", 4), "image/png");
+    request.json_schema(R"({"type": "object", "properties": {}, "additionalProperties": false})", "thing");
+    EXPECT(client.chat(request).text() == "{}");
+    EXPECT(with.sent("What is this?") && with.sent("https://example.com/cat.png") && with.sent("data:image/png;base64,iVBORw==") && with.sent("json_schema") && with.sent("\"thing\""));
+    EXPECT_THROWS(llmcost::request("m").image_url("https://example.com"), e.status() == LLMCOST_E_MISUSE);
+}
+
+static void a_tool_turn_goes_round()
+{
+    server with(R"({"rules": [{"times": 1, "reply": {"tool_calls": [{"id": "call_1", "name": "add", "arguments": {"a": 1}}]}}], "default": {"reply": {"text": "2"}}})");
+    llmcost::client client(with.config());
+    llmcost::request request(mini);
+    request.user("1+1?").tool("add", "adds", R"({"type": "object"})").tool_choice(LLMCOST_TOOLS_AUTO).parallel_tool_calls(false);
+    llmcost::response asked = client.chat(request);
+    EXPECT(asked.tool_calls().size() == 1 && asked.tool_calls()[0].id == "call_1" && asked.tool_calls()[0].name == "add");
+    EXPECT(asked.tool_calls()[0].arguments.find("\"a\"") != std::string::npos && asked.finish() == LLMCOST_FINISH_TOOL_CALLS);
+    request.answer(asked).tool_result("call_1", "2");
+    asked = client.ask(mini, "meanwhile"); /* what the request took from it was copied */
+    EXPECT(client.chat(request).text() == "2");
+    EXPECT(with.sent("\"tool_call_id\":\"call_1\"", 2) && with.sent("\"name\":\"add\"", 2));
+    EXPECT_THROWS(request.answer(asked, 5), e.status() == LLMCOST_E_MISUSE);
+}
+
+static void a_failure_is_an_exception_with_fields()
+{
+    server with(R"({"default": {"fault": {"status": 429, "code": "rate_limit_exceeded", "message": "Slow down.", "retry_after": 7}}})");
+    llmcost::client client(with.config());
+    std::optional<llmcost::error> kept;
+    try {
+        (void)client.ask(mini, "Hi");
+    } catch (const llmcost::error &e) {
+        kept = e; /* errors are values */
+    }
+    EXPECT(kept && kept->status() == LLMCOST_E_RATE_LIMITED && kept->category() == LLMCOST_CATEGORY_CAPACITY);
+    EXPECT(kept->is_retriable() && !kept->is_budget() && !kept->is_fatal() && std::string(kept->status_name()) == "E_RATE_LIMITED");
+    EXPECT(kept->http_status() == 429 && kept->retry_after_ms() == 7000 && kept->provider() == "openai");
+    EXPECT(!kept->code().empty() && kept->provider_message() == "Slow down." && std::strlen(kept->what()) > 10);
+    EXPECT(!kept->request_id().empty());
+    EXPECT(kept->failed_response() && kept->failed_response()->line_count() == 1);
+    EXPECT(kept->trail().find("E_RATE_LIMITED") != std::string::npos);
+    kept.reset();
+    try {
+        (void)client.ask("no such model", "Hi");
+    } catch (const llmcost::error &e) {
+        kept = e;
+    }
+    EXPECT(kept && kept->status() == LLMCOST_E_UNKNOWN_MODEL && kept->failed_response()->cost_nano() == 0);
+    EXPECT_THROWS(llmcost::client(R"({"provders": {}})"), e.status() == LLMCOST_E_CONFIG && std::strstr(e.what(), "providers") && !e.failed_response());
+    EXPECT_THROWS(llmcost::client("/no/such/file.json"), e.status() == LLMCOST_E_FILE);
+    EXPECT_THROWS(llmcost::request(std::string_view("a\0b", 3)), e.status() == LLMCOST_E_INVALID);
+    EXPECT_THROWS((void)client.chat_json(""), e.status() == LLMCOST_E_INVALID);
+}
+
+static void a_budget_refuses()
+{
+    server with(R"({"default": {"reply": {"text": "ok"}}})");
+    llmcost::client client(with.config(R"("budgets": [{"name": "tiny", "limit": "0.000001 USD"}])"));
+    EXPECT_THROWS((void)client.ask("openai/gpt-4o", "Hi"), e.is_budget() && e.status() == LLMCOST_E_BUDGET && std::strstr(e.what(), "tiny"));
+    EXPECT(client.budgets().find("\"tiny\"") != std::string::npos && llmcost_mock_request_count(with.mock) == 0);
+    client.correct_budget("tiny", 5);
+    EXPECT_THROWS(client.correct_budget("none", 5), e.status() == LLMCOST_E_MISUSE);
+}
+
+static void a_stream_is_a_range()
+{
+    server with(R"({"default": {"reply": {"text": "one two three four"}, "chunk_bytes": 4}})");
+    llmcost::client client(with.config());
+    llmcost::stream stream = client.stream(llmcost::request(mini).user("Hi"));
+    std::string text;
+    int pieces = 0;
+    for (const llmcost::event &event : stream) {
+        text += event.kind() == LLMCOST_EVENT_TEXT ? std::string(event.text()) : "";
+        pieces += event.kind() == LLMCOST_EVENT_TEXT;
+    }
+    EXPECT(text == "one two three four" && pieces > 3);
+    EXPECT(stream.finish().text() == text);
+    EXPECT_THROWS((void)stream.finish(), e.status() == LLMCOST_E_MISUSE);
+    EXPECT(client.report().find("calls     1 ") != std::string::npos);
+}
+
+static void a_stream_may_be_left_and_outlives_the_client()
+{
+    server with(R"({"default": {"reply": {"text": "one two three four five six"}, "chunk_bytes": 2, "chunk_delay_ms": 20}})");
+    std::optional<llmcost::stream> stream;
+    {
+        llmcost::client client(with.config());
+        stream.emplace(client.stream(llmcost::request(mini).user("Hi")));
+    }
+    for (const llmcost::event &event : *stream) {
+        EXPECT(event.text() == "on");
+        break;
+    }
+    stream.reset();
+}
+
+static void a_stream_that_fails_throws()
+{
+    server with(R"({"default": {"reply": {"text": "one two three"}, "chunk_bytes": 4, "fault": {"error_in_stream": {"after": 1, "type": "server_error", "message": "broke"}}}})");
+    llmcost::client client(with.config());
+    llmcost::stream stream = client.stream(llmcost::request(mini).user("Hi"));
+    std::string text;
+    EXPECT_THROWS(for (const llmcost::event &event : stream) text += event.text(),
+                  e.status() == LLMCOST_E_SERVER && e.provider_message() == "broke" && e.failed_response()->text() == "one ");
+    EXPECT(text == "one ");
+    EXPECT_THROWS((void)client.stream(llmcost::request("no such")).next(), e.status() == LLMCOST_E_UNKNOWN_MODEL || e.status() == LLMCOST_E_INVALID);
+}
+
+static void json_in_json_out()
+{
+    server with(R"({"default": {"reply": {"text": "four"}}, "models": ["b", "a"]})");
+    llmcost::client client(with.config());
+    std::string body = R"({"model": "openai/gpt-4o-mini", "messages": [{"role": "user", "content": "2+2?"}]})";
+    EXPECT(client.chat_json(body).json().find("\"four\"") != std::string::npos);
+    llmcost::stream stream = client.stream_json(R"({"stream": true, "model": "openai/gpt-4o-mini", "messages": [{"role": "user", "content": "2+2?"}]})");
+    std::optional<llmcost::event> first = stream.next();
+    EXPECT(first && first->json().find("chat.completion.chunk") != std::string_view::npos);
+    EXPECT(client.models("openai") == (std::vector<std::string>{ "b", "a" }));
+    EXPECT(client.stats().front() == '{' && client.report("json").front() == '{');
+    EXPECT_THROWS((void)client.report("yaml"), e.status() == LLMCOST_E_MISUSE);
+}
+
+static void callbacks_may_throw()
+{
+    server with(R"({"default": {"reply": {"text": "fine", "usage": {"prompt": 1000, "completion": 1000}}}})");
+    llmcost::client client(with.config(R"("routes": {"r": {"cascade": ["openai/gpt-4o-mini", "openai/gpt-4o"], "escalate_on": {"judge": "host:strict"}}},)"
+                                       R"("budgets": [{"name": "b", "limit": "0.02 USD", "alert_at": [0.01]}])"));
+    int receipts = 0, judged = 0;
+    std::string alert;
+    client.on_receipt([&](const llmcost::response_view &view) {
+        receipts += view.cost_nano() > 0;
+        throw std::runtime_error("receipt");
+    });
+    client.on_alert([&](std::string_view json) {
+        alert = json;
+        throw 17;
+    });
+    client.add_judge("strict", [&](std::string_view, std::string_view answer) -> int {
+        judged += answer == "fine";
+        throw std::runtime_error("judge");
+    });
+    EXPECT(client.ask("r", "Hi").text() == "fine");
+    EXPECT(receipts == 1 && judged == 1 && client.callback_failures() == 3 && !alert.empty());
+    EXPECT_THROWS(client.on_receipt(nullptr), e.status() == LLMCOST_E_MISUSE);
+}
+
+static void a_cache_answers_again()
+{
+    server with(R"({"default": {"reply": {"text": "fine"}}})");
+    llmcost::client client(with.config(R"("cache": {"memory": {}})"));
+    llmcost::request request(mini);
+    request.user("Hi").cache_sampled(true).cache_namespace("a").cache_ttl_ms(60000);
+    EXPECT(!client.chat(request).from_cache() && client.chat(request).from_cache());
+    EXPECT(!client.chat(llmcost::request(request).cache_namespace("b")).from_cache());
+    llmcost::client same = client;
+    same.clear_cache();
+    EXPECT_THROWS((void)client.chat(llmcost::request(request).cache(LLMCOST_CACHE_ONLY)), e.status() == LLMCOST_E_CACHE_MISS);
+}
+
+static void a_loop_carries_many()
+{
+    server with(R"({"default": {"reply": {"text": "pong"}, "delay_ms": 20, "chunk_bytes": 2}})");
+    std::optional<llmcost::loop> loop;
+    {
+        llmcost::client client(with.config());
+        loop.emplace(client);
+    }
+    int done = 0, pieces = 0, cancelled = 0;
+    for (int i = 0; i < 8; i++)
+        loop->submit(llmcost::request(mini).user("ping"), [&](llmcost::response response) { done += response.text() == "pong"; });
+    loop->submit(llmcost::request(mini).user("ping"), [&](llmcost::response response) { done += response.ok(); }, [&](const llmcost::event &event) { pieces += event.kind() == LLMCOST_EVENT_TEXT; });
+    std::uint64_t unwanted = loop->submit(llmcost::request(mini).user("ping"), [&](llmcost::response response) { cancelled += response.status() == LLMCOST_E_CANCELLED; });
+    loop->cancel(unwanted);
+    EXPECT(loop->descriptor() >= 0);
+    while (loop->pending())
+        loop->poll(loop->timeout_ms() < 0 ? 1000 : loop->timeout_ms());
+    EXPECT(done == 9 && pieces == 2 && cancelled == 1);
+}
+
+static void what_a_loop_callback_throws_comes_out_of_poll()
+{
+    server with(R"({"default": {"reply": {"text": "pong pong"}, "chunk_bytes": 2}})");
+    llmcost::client client(with.config());
+    llmcost::loop loop(client);
+    llmcost_status ended = LLMCOST_OK;
+    loop.submit(llmcost::request(mini).user("ping"), [&](llmcost::response response) { ended = response.status(); }, [](const llmcost::event &) { throw std::runtime_error("enough"); });
+    std::string caught;
+    while (loop.pending()) {
+        try {
+            loop.poll(1000);
+        } catch (const std::runtime_error &e) {
+            caught += e.what();
+        }
+    }
+    EXPECT(caught == "enough" && ended == LLMCOST_E_CANCELLED);
+    loop.submit(llmcost::request(mini).user("ping"), [](llmcost::response) { throw 1; }); /* completed, cancelled, when the loop closes */
+}
+
+int main()
+{
+    static const struct {
+        const char *name;
+        void (*run)();
+    } tests[] = {
+#define TEST(name) { #name, name }
+        TEST(asks_and_reads_the_receipt), TEST(a_response_outlives_its_client_and_moves), TEST(a_request_owns_its_texts), TEST(images_and_formats_are_sent),
+        TEST(a_tool_turn_goes_round), TEST(a_failure_is_an_exception_with_fields), TEST(a_budget_refuses), TEST(a_stream_is_a_range),
+        TEST(a_stream_may_be_left_and_outlives_the_client), TEST(a_stream_that_fails_throws), TEST(json_in_json_out), TEST(callbacks_may_throw), TEST(a_cache_answers_again),
+        TEST(a_loop_carries_many), TEST(what_a_loop_callback_throws_comes_out_of_poll),
+    };
+    std::printf("1..%zu\n", sizeof tests / sizeof tests[0]);
+    for (const auto &test : tests) {
+        current = test.name;
+        bool holds = true;
+        try {
+            test.run();
+        } catch (const std::exception &e) {
+            std::printf("# %s\n", e.what());
+            holds = false;
+        }
+        std::printf("%sok %d - %s\n", holds ? "" : "not ", passed + failed + 1, test.name);
+        (holds ? passed : failed)++;
+    }
+    return failed != 0;
+}

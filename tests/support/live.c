@@ -1,0 +1,247 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "live.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+double seconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+long open_descriptors(void)
+{
+    long count = 0;
+    DIR *folder = opendir("/proc/self/fd");
+    assert_non_null(folder);
+    while (readdir(folder))
+        count++;
+    closedir(folder);
+    return count;
+}
+
+/* ---- secrets ---- */
+
+void assert_no_secret(const char *text)
+{
+    if (!text)
+        return;
+    if (strstr(text, "SECRETtail") || strstr(text, "Zq81vKx0") || strstr(text, "Yw72mHd9"))
+        fail_msg("a key came out: %s", text);
+}
+
+static void assert_no_secret_in_error(const llmcost_error *error)
+{
+    if (!error)
+        return;
+    assert_no_secret(llmcost_error_message(error));
+    assert_no_secret(llmcost_error_code(error));
+    assert_no_secret(llmcost_error_provider(error));
+    assert_no_secret(llmcost_error_provider_message(error));
+    assert_no_secret(llmcost_error_request_id(error));
+    assert_no_secret(llmcost_error_trail(error));
+}
+
+void assert_no_secret_in(const llmcost_response *response)
+{
+    assert_no_secret_in_error(llmcost_response_error(response));
+    assert_no_secret(llmcost_response_summary(response));
+    assert_no_secret(llmcost_response_receipt(response));
+    assert_no_secret(llmcost_response_json(response));
+    assert_no_secret(llmcost_response_request_id(response));
+    for (uint32_t line = 0; line < llmcost_response_line_count(response); line++) {
+        const char *name, *unit;
+        for (uint32_t i = 0; llmcost_line_key(i, &name, &unit); i++)
+            assert_no_secret(llmcost_response_line_text(response, line, name));
+    }
+}
+
+static void log_line(llmcost_log_level level, const char *part, const char *line, void *user)
+{
+    (void)level;
+    (void)user;
+    assert_no_secret(part);
+    assert_no_secret(line);
+}
+
+static void count_receipt(const llmcost_response *response, void *user)
+{
+    live *all = user;
+    atomic_fetch_add(&all->receipts, 1);
+    assert_no_secret(llmcost_response_receipt(response));
+}
+
+/* ---- the client and its provider ---- */
+
+void live_open(live *all, const char *script, const char *provider, const char *root)
+{
+    char config[8000];
+    llmcost_error *error = NULL;
+    memset(all, 0, sizeof *all);
+    llmcost_mock_options mock_options = LLMCOST_MOCK_OPTIONS_INIT;
+    mock_options.error = &error;
+    if (llmcost_mock_start(&all->mock, script, &mock_options))
+        fail_msg("mock: %s", llmcost_error_message(error));
+    const char *members = provider ? provider : "\"retries\":0", *url = llmcost_mock_url(all->mock);
+    snprintf(config, sizeof config,
+             "{\"providers\":{\"openai\":{\"base_url\":\"%s/v1\",\"key\":\"" OPENAI_KEY "\",\"proxy\":\"\",%s},"
+             "\"anthropic\":{\"base_url\":\"%s\",\"key\":\"" ANTHROPIC_KEY "\",\"proxy\":\"\",%s}}%s%s}",
+             url, members, url, members, root ? "," : "", root ? root : "");
+    counting_memory_init(&all->memory);
+    llmcost_options options = LLMCOST_OPTIONS_INIT;
+    options.allocator = &all->memory.allocator;
+    options.log = log_line;
+    options.log_level = LLMCOST_LOG_TRACE;
+    options.error = &error;
+    if (llmcost_client_open(&all->client, config, &options))
+        fail_msg("client: %s", llmcost_error_message(error));
+    assert_int_equal(llmcost_client_on_receipt(all->client, count_receipt, all), LLMCOST_OK);
+}
+
+void live_close(live *all)
+{
+    char *text = NULL;
+    assert_int_equal(llmcost_report(all->client, "json", &text), LLMCOST_OK);
+    assert_no_secret(text);
+    llmcost_string_free(text);
+    assert_int_equal(llmcost_report(all->client, "text", &text), LLMCOST_OK);
+    assert_no_secret(text);
+    llmcost_string_free(text);
+    assert_int_equal(llmcost_stats(all->client, &text), LLMCOST_OK);
+    assert_no_secret(text);
+    llmcost_string_free(text);
+    assert_int_equal(llmcost_client_close(all->client), LLMCOST_OK);
+    llmcost_mock_stop(all->mock);
+    assert_int_equal((long)all->memory.blocks, 0);
+    assert_int_equal((long)all->memory.bytes, 0);
+}
+
+void live_script(live *all, const char *script)
+{
+    llmcost_error *error = NULL;
+    if (llmcost_mock_script(all->mock, script, &error))
+        fail_msg("script %s: %s", script, llmcost_error_message(error));
+}
+
+/* ---- one call ---- */
+
+int live_way_streams(live_way way)
+{
+    return way == PULLED || way == CALLED_BACK || way == STREAMED_ON_A_LOOP;
+}
+
+const char *live_way_name(live_way way)
+{
+    static const char *const names[] = { "blocking", "pulled", "called back", "on a loop", "streamed on a loop" };
+    return names[way];
+}
+
+llmcost_message live_user(const char *text)
+{
+    llmcost_message message = { .role = LLMCOST_USER, .text = text };
+    return message;
+}
+
+llmcost_request live_request(const char *model, const llmcost_message *message)
+{
+    llmcost_request request = LLMCOST_REQUEST_INIT;
+    request.model = model;
+    request.messages = message;
+    request.message_count = 1;
+    request.max_tokens = 100;
+    return request;
+}
+
+static int take_event(const llmcost_event *event, void *user)
+{
+    live_result *result = user;
+    llmcost_event_kind kind = llmcost_event_get_kind(event);
+    assert_in_range(kind, 1, 7);
+    result->kinds[kind]++;
+    char *target = kind == LLMCOST_EVENT_TEXT ? result->text : kind == LLMCOST_EVENT_REASONING ? result->reasoning : NULL;
+    size_t room = kind == LLMCOST_EVENT_TEXT ? sizeof result->text : sizeof result->reasoning;
+    if (target)
+        strncat(target, llmcost_event_text(event, NULL), room - strlen(target) - 1);
+    return 0;
+}
+
+static void take_done(uint64_t call, llmcost_response *response, void *user)
+{
+    live_result *result = user;
+    assert_true(call > 0);
+    result->completions++;
+    result->response = response;
+    result->status = llmcost_response_status(response);
+}
+
+static void run_on_loop(live *all, const llmcost_request *request, live_result *result, int streams)
+{
+    llmcost_loop *loop = NULL;
+    assert_int_equal(llmcost_loop_open(all->client, &loop), LLMCOST_OK);
+    assert_int_equal(llmcost_loop_submit(loop, request, streams ? take_event : NULL, take_done, result, NULL), LLMCOST_OK);
+    while (llmcost_loop_pending(loop) > 0)
+        assert_int_equal(llmcost_loop_poll(loop, 1000), LLMCOST_OK);
+    assert_int_equal(llmcost_loop_close(loop), LLMCOST_OK);
+    assert_int_equal(result->completions, 1);
+}
+
+static void run_pulled(live *all, const llmcost_request *request, live_result *result)
+{
+    llmcost_stream *stream = NULL;
+    const llmcost_event *event = NULL;
+    llmcost_status status;
+    assert_int_equal(llmcost_stream_open(all->client, request, &stream), LLMCOST_OK);
+    while ((status = llmcost_stream_next(stream, &event)) == LLMCOST_OK && event)
+        take_event(event, result);
+    result->status = llmcost_stream_finish(stream, &result->response);
+    assert_int_equal(result->status, status);
+    llmcost_stream_close(stream);
+}
+
+void live_run(live *all, live_way way, const llmcost_request *request, live_result *result)
+{
+    int before = atomic_load(&all->receipts);
+    double began = seconds_now();
+    memset(result, 0, sizeof *result);
+    if (way == BLOCKING)
+        result->status = llmcost_chat(all->client, request, &result->response);
+    else if (way == PULLED)
+        run_pulled(all, request, result);
+    else if (way == CALLED_BACK)
+        result->status = llmcost_chat_stream(all->client, request, take_event, result, &result->response);
+    else
+        run_on_loop(all, request, result, way == STREAMED_ON_A_LOOP);
+    result->seconds = seconds_now() - began;
+    assert_non_null(result->response);
+    assert_int_equal(llmcost_response_status(result->response), result->status);
+    assert_int_equal(atomic_load(&all->receipts), before + 1);
+    assert_non_null(llmcost_response_receipt(result->response));
+    assert_int_equal(llmcost_response_error(result->response) == NULL, result->status == LLMCOST_OK);
+    if (live_way_streams(way) && llmcost_response_choice_count(result->response) <= 1)
+        assert_string_equal(result->text, llmcost_response_text(result->response));
+    assert_no_secret_in(result->response);
+}
+
+void live_ask(live *all, live_way way, const char *model, const char *question, live_result *result)
+{
+    llmcost_message message = live_user(question);
+    llmcost_request request = live_request(model, &message);
+    live_run(all, way, &request, result);
+}
+
+void live_result_free(live_result *result)
+{
+    llmcost_response_free(result->response);
+    result->response = NULL;
+}

@@ -1,0 +1,396 @@
+/* Dialogues with the loopback provider in both wire formats: what a healthy call gives, in each way to make one. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "../support/live.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *const models[] = { OPENAI_MODEL, ANTHROPIC_MODEL };
+#define FOR_EACH_WAY(dialect, way) for (size_t dialect = 0; dialect < 2; dialect++) for (live_way way = BLOCKING; way < LIVE_WAYS; way++)
+
+static const char *last_request(live *all)
+{
+    const char *body = llmcost_mock_request_body(all->mock, llmcost_mock_request_count(all->mock) - 1, NULL);
+    assert_non_null(body);
+    return body;
+}
+
+static void assert_sent(live *all, const char *piece)
+{
+    if (!strstr(last_request(all), piece))
+        fail_msg("not sent: %s in %s", piece, last_request(all));
+}
+
+static json_t *parsed(const char *text)
+{
+    json_error_t error;
+    json_t *value = text ? json_loads(text, 0, &error) : NULL;
+    if (!value)
+        fail_msg("no JSON: %s", text ? text : "(null)");
+    return value;
+}
+
+/* ---- text ---- */
+
+static void text_and_usage(void **state)
+{
+    (void)state;
+    live all;
+    live_result result;
+    live_open(&all, "{\"default\":{\"reply\":{\"text\":\"Gr\xc3\xbc\xc3\x9f Gott \xf0\x9f\x8c\x8d, \\\"quoted\\\"\\n\",\"usage\":{\"prompt\":1000,\"cached\":400,\"completion\":50}},\"chunk_bytes\":3}}", NULL, NULL);
+    FOR_EACH_WAY(dialect, way)
+    {
+        live_ask(&all, way, models[dialect], "hello", &result);
+        assert_int_equal(result.status, LLMCOST_OK);
+        assert_string_equal(llmcost_response_text(result.response), "Gr\xc3\xbc\xc3\x9f Gott \xf0\x9f\x8c\x8d, \"quoted\"\n");
+        assert_int_equal(llmcost_response_finish(result.response, 0), LLMCOST_FINISH_STOP);
+        assert_int_equal(llmcost_response_tokens(result.response, LLMCOST_INPUT), 600);
+        assert_int_equal(llmcost_response_tokens(result.response, LLMCOST_INPUT_CACHED), 400);
+        assert_int_equal(llmcost_response_tokens(result.response, LLMCOST_OUTPUT), 50);
+        /* gpt-4o-mini: 0.15, 0.075 and 0.60 a million; claude-sonnet-4-5: 3, 0.30 and 15. */
+        assert_int_equal(llmcost_response_cost_nano(result.response), dialect ? 600 * 3000 + 400 * 300 + 50 * 15000 : 600 * 150 + 400 * 75 + 50 * 600);
+        assert_string_equal(llmcost_response_provider(result.response), dialect ? "anthropic" : "openai");
+        assert_int_equal(llmcost_response_choice_count(result.response), 1);
+        assert_true(!live_way_streams(way) || result.kinds[LLMCOST_EVENT_TEXT] > 3);
+        assert_true(!live_way_streams(way) || (result.kinds[LLMCOST_EVENT_FINISH] == 1 && result.kinds[LLMCOST_EVENT_USAGE] == 1));
+        assert_sent(&all, "\"hello\"");
+        assert_true((strstr(last_request(&all), "\"stream\":true") != NULL) == live_way_streams(way));
+        live_result_free(&result);
+    }
+    uint64_t last = llmcost_mock_request_count(all.mock) - 1;
+    assert_string_equal(llmcost_mock_request_header(all.mock, last, "x-api-key"), ANTHROPIC_KEY);
+    assert_null(llmcost_mock_request_header(all.mock, last, "authorization"));
+    assert_string_equal(llmcost_mock_request_header(all.mock, 0, "authorization"), "Bearer " OPENAI_KEY);
+    live_close(&all);
+}
+
+static void large_texts(void **state)
+{
+    (void)state;
+    enum { ASKED = 200000 };
+    live all;
+    live_result result;
+    live_open(&all, NULL, NULL, NULL); /* echoes */
+    char *question = malloc(ASKED + 1);
+    assert_non_null(question);
+    for (size_t i = 0; i < ASKED; i++)
+        question[i] = (char)('a' + i % 26);
+    question[ASKED] = '\0';
+    FOR_EACH_WAY(dialect, way)
+    {
+        llmcost_message message = live_user(question);
+        llmcost_request request = live_request(models[dialect], &message);
+        if (live_way_streams(way))
+            question[60000] = '\0'; /* what the test keeps of a stream */
+        live_run(&all, way, &request, &result);
+        assert_int_equal(result.status, LLMCOST_OK);
+        assert_int_equal(llmcost_response_text_bytes(result.response), strlen(question));
+        assert_string_equal(llmcost_response_text(result.response), question);
+        question[60000] = (char)('a' + 60000 % 26);
+        live_result_free(&result);
+    }
+    free(question);
+    live_close(&all);
+}
+
+/* ---- tools: begun on OpenAI, continued on Anthropic, and back ---- */
+
+static const char *const tool_script =
+    "{\"rules\":[{\"match\":{\"contains\":\"weather\"},\"reply\":{\"text\":\"Let me look.\",\"tool_calls\":["
+    "{\"id\":\"call_a\",\"name\":\"weather\",\"arguments\":{\"city\":\"K\xc3\xb6ln\"}},{\"id\":\"call_b\",\"name\":\"weather\",\"arguments\":{\"city\":\"Bonn\"}}]},\"chunk_bytes\":5}],"
+    "\"default\":{\"reply\":{\"text\":\"Rain in both.\"}}}";
+
+static void check_tool_calls(const live_result *result, live_way way)
+{
+    assert_int_equal(result->status, LLMCOST_OK);
+    assert_int_equal(llmcost_response_finish(result->response, 0), LLMCOST_FINISH_TOOL_CALLS);
+    assert_string_equal(llmcost_response_text(result->response), "Let me look.");
+    assert_int_equal(llmcost_response_tool_call_count(result->response, 0), 2);
+    static const char *const cities[] = { "K\xc3\xb6ln", "Bonn" };
+    for (uint32_t i = 0; i < 2; i++) {
+        const llmcost_tool_call *call = llmcost_response_tool_call(result->response, 0, i);
+        assert_string_equal(call->id, i ? "call_b" : "call_a");
+        assert_string_equal(call->name, "weather");
+        json_t *arguments = parsed(call->arguments);
+        assert_string_equal(json_string_value(json_object_get(arguments, "city")), cities[i]);
+        json_decref(arguments);
+    }
+    assert_null(llmcost_response_tool_call(result->response, 0, 2));
+    assert_true(!live_way_streams(way) || result->kinds[LLMCOST_EVENT_TOOL_CALL] == 2);
+}
+
+static void tools_across_providers(void **state)
+{
+    (void)state;
+    live all;
+    live_result first, second;
+    live_open(&all, tool_script, NULL, NULL);
+    static const llmcost_tool tool = { .name = "weather", .description = "The weather of a city",
+                                       .parameters = "{\"type\":\"object\",\"properties\":{\"city\":{\"type\":\"string\"}},\"required\":[\"city\"]}" };
+    FOR_EACH_WAY(dialect, way)
+    {
+        llmcost_message messages[4] = { live_user("What is the weather?") };
+        llmcost_request request = live_request(models[dialect], messages);
+        request.tools = &tool;
+        request.tool_count = 1;
+        live_run(&all, way, &request, &first);
+        check_tool_calls(&first, way);
+        messages[1] = *llmcost_response_message(first.response, 0);
+        messages[2] = (llmcost_message){ .role = LLMCOST_TOOL, .tool_call_id = "call_a", .text = "{\"sky\":\"rain\"}" };
+        messages[3] = (llmcost_message){ .role = LLMCOST_TOOL, .tool_call_id = "call_b", .text = "no idea", .is_error = 1 };
+        request.message_count = 4;
+        request.model = models[1 - dialect];
+        live_script(&all, "{\"default\":{\"reply\":{\"text\":\"Rain in both.\"}}}");
+        live_run(&all, way, &request, &second);
+        assert_int_equal(second.status, LLMCOST_OK);
+        assert_string_equal(llmcost_response_text(second.response), "Rain in both.");
+        assert_sent(&all, "K\xc3\xb6ln");
+        assert_sent(&all, dialect ? "\"tool_call_id\":\"call_a\"" : "\"tool_use_id\":\"call_a\"");
+        assert_sent(&all, dialect ? "\"role\":\"tool\"" : "\"type\":\"tool_result\"");
+        live_script(&all, tool_script);
+        live_result_free(&first);
+        live_result_free(&second);
+    }
+    live_close(&all);
+}
+
+/* ---- reasoning, formats, choices ---- */
+
+static void reasoning_is_apart(void **state)
+{
+    (void)state;
+    live all;
+    live_result result;
+    live_open(&all, "{\"default\":{\"reply\":{\"text\":\"42\",\"reasoning\":\"Six times seven.\",\"usage\":{\"prompt\":10,\"completion\":30,\"reasoning\":20}},\"chunk_bytes\":4}}", NULL, NULL);
+    FOR_EACH_WAY(dialect, way)
+    {
+        live_ask(&all, way, models[dialect], "hello", &result);
+        assert_int_equal(result.status, LLMCOST_OK);
+        assert_string_equal(llmcost_response_text(result.response), "42");
+        assert_string_equal(llmcost_response_reasoning(result.response, 0, NULL), "Six times seven.");
+        assert_true(!live_way_streams(way) || strcmp(result.reasoning, "Six times seven.") == 0);
+        int64_t output = llmcost_response_tokens(result.response, LLMCOST_OUTPUT), reasoning = llmcost_response_tokens(result.response, LLMCOST_REASONING);
+        assert_int_equal(output + (reasoning > 0 ? reasoning : 0), 30);
+        live_result_free(&result);
+    }
+    live_close(&all);
+}
+
+static void json_schema_is_asked_for(void **state)
+{
+    (void)state;
+    live all;
+    live_result result;
+    live_open(&all, "{\"default\":{\"reply\":{\"text\":\"{\\\"n\\\": 7}\"}}}", NULL, NULL);
+    FOR_EACH_WAY(dialect, way)
+    {
+        llmcost_message message = live_user("a number, please");
+        llmcost_request request = live_request(models[dialect], &message);
+        request.format = LLMCOST_FORMAT_JSON_SCHEMA;
+        request.format_schema = "{\"type\":\"object\",\"properties\":{\"n\":{\"type\":\"integer\"}},\"required\":[\"n\"],\"additionalProperties\":false}";
+        live_run(&all, way, &request, &result);
+        if (result.status)
+            fail_msg("%s: %s", models[dialect], llmcost_error_message(llmcost_response_error(result.response)));
+        assert_string_equal(llmcost_response_text(result.response), "{\"n\": 7}");
+        assert_sent(&all, "\"additionalProperties\":false");
+        live_result_free(&result);
+    }
+    live_close(&all);
+}
+
+static void several_choices_and_logprobs(void **state)
+{
+    (void)state;
+    live all;
+    live_result result;
+    live_open(&all, "{\"default\":{\"reply\":{\"choices\":[{\"text\":\"one\",\"logprobs\":[-0.5]},{\"text\":\"two\"},{\"text\":\"three\"}]}}}", NULL, NULL);
+    FOR_EACH_WAY(dialect, way)
+    {
+        llmcost_message message = live_user("three of them");
+        llmcost_request request = live_request(models[dialect], &message);
+        request.n = 3;
+        request.logprobs = 1;
+        uint64_t before = llmcost_mock_request_count(all.mock);
+        live_run(&all, way, &request, &result);
+        if (dialect == 1) { /* has neither; nothing is dropped silently */
+            assert_int_equal(result.status, LLMCOST_E_UNSUPPORTED);
+            assert_int_equal(llmcost_mock_request_count(all.mock), before);
+            assert_int_equal(llmcost_response_cost_nano(result.response), 0);
+        } else if (!live_way_streams(way)) {
+            assert_int_equal(result.status, LLMCOST_OK);
+            assert_int_equal(llmcost_response_choice_count(result.response), 3);
+            assert_string_equal(llmcost_response_choice_text(result.response, 2, NULL), "three");
+            assert_non_null(strstr(llmcost_response_logprobs(result.response, 0), "-0.5"));
+        }
+        live_result_free(&result);
+    }
+    live_close(&all);
+}
+
+/* Pieces of several choices come mixed; each belongs to one. */
+static int take_choice(const llmcost_event *event, void *user)
+{
+    char(*texts)[16] = user;
+    if (llmcost_event_get_kind(event) == LLMCOST_EVENT_TEXT && llmcost_event_choice(event) < 3)
+        strncat(texts[llmcost_event_choice(event)], llmcost_event_text(event, NULL), 8);
+    return 0;
+}
+
+static void several_choices_streamed(void **state)
+{
+    (void)state;
+    live all;
+    live_open(&all, "{\"default\":{\"reply\":{\"choices\":[{\"text\":\"one\"},{\"text\":\"two\"},{\"text\":\"three\"}]},\"chunk_bytes\":2}}", NULL, NULL);
+    char texts[3][16] = { "", "", "" };
+    llmcost_message message = live_user("three of them");
+    llmcost_request request = live_request(OPENAI_MODEL, &message);
+    request.n = 3;
+    llmcost_response *response = NULL;
+    assert_int_equal(llmcost_chat_stream(all.client, &request, take_choice, texts, &response), LLMCOST_OK);
+    assert_string_equal(texts[0], "one");
+    assert_string_equal(texts[1], "two");
+    assert_string_equal(texts[2], "three");
+    assert_string_equal(llmcost_response_choice_text(response, 1, NULL), "two");
+    llmcost_response_free(response);
+    live_close(&all);
+}
+
+static void models_are_listed(void **state)
+{
+    (void)state;
+    live all;
+    live_open(&all, "{\"models\":[\"gpt-4o\",\"gpt-4o-mini\",\"m3\"]}", NULL, NULL);
+    static const char *const providers[] = { "openai", "anthropic" };
+    for (size_t i = 0; i < 2; i++) {
+        llmcost_response *response = NULL;
+        assert_int_equal(llmcost_list_models(all.client, providers[i], &response), LLMCOST_OK);
+        assert_int_equal(llmcost_response_model_count(response), 3);
+        assert_string_equal(llmcost_response_model(response, 2), "m3");
+        assert_null(llmcost_response_model(response, 3));
+        assert_int_equal(llmcost_response_cost_nano(response), 0);
+        assert_no_secret_in(response);
+        llmcost_response_free(response);
+    }
+    live_close(&all);
+}
+
+/* ---- the wire shape that everybody knows ---- */
+
+static void bodies_in_and_out(void **state)
+{
+    (void)state;
+    live all;
+    live_open(&all, tool_script, NULL, NULL);
+    for (size_t dialect = 0; dialect < 2; dialect++) {
+        char body[600];
+        llmcost_response *response = NULL;
+        snprintf(body, sizeof body,
+                 "{\"model\":\"%s\",\"max_tokens\":50,\"messages\":[{\"role\":\"system\",\"content\":\"Be kind.\"},{\"role\":\"user\",\"content\":\"weather?\"}],"
+                 "\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"weather\",\"parameters\":{\"type\":\"object\"}}}]}", models[dialect]);
+        assert_int_equal(llmcost_chat_json(all.client, body, 0, &response), LLMCOST_OK);
+        json_t *answer = parsed(llmcost_response_json(response));
+        json_t *message = json_object_get(json_array_get(json_object_get(answer, "choices"), 0), "message");
+        assert_string_equal(json_string_value(json_object_get(answer, "object")), "chat.completion");
+        assert_int_equal(json_array_size(json_object_get(message, "tool_calls")), 2);
+        assert_non_null(json_object_get(answer, "llmcost"));
+        assert_sent(&all, "Be kind.");
+        assert_no_secret_in(response);
+        json_decref(answer);
+        llmcost_response_free(response);
+    }
+    live_close(&all);
+}
+
+static void bodies_streamed(void **state)
+{
+    (void)state;
+    live all;
+    live_open(&all, "{\"default\":{\"reply\":{\"text\":\"0123456789\"},\"chunk_bytes\":3}}", NULL, NULL);
+    for (size_t dialect = 0; dialect < 2; dialect++) {
+        char body[400], text[64] = "";
+        const llmcost_event *event;
+        llmcost_stream *stream = NULL;
+        llmcost_status status;
+        int usages = 0;
+        snprintf(body, sizeof body, "{\"model\":\"%s\",\"max_tokens\":50,\"stream\":true,\"stream_options\":{\"include_usage\":true},\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}]}", models[dialect]);
+        assert_int_equal(llmcost_stream_open_json(all.client, body, 0, &stream), LLMCOST_OK);
+        while ((status = llmcost_stream_next(stream, &event)) == LLMCOST_OK && event) {
+            const char *chunk = llmcost_event_json(event);
+            if (!chunk)
+                continue;
+            json_t *value = parsed(chunk), *delta = json_object_get(json_array_get(json_object_get(value, "choices"), 0), "delta");
+            const char *piece = json_string_value(json_object_get(delta, "content"));
+            strncat(text, piece ? piece : "", 20);
+            usages += json_is_object(json_object_get(value, "usage"));
+            json_decref(value);
+        }
+        assert_int_equal(status, LLMCOST_OK);
+        assert_string_equal(text, "0123456789");
+        assert_int_equal(usages, 1);
+        llmcost_stream_close(stream);
+    }
+    live_close(&all);
+}
+
+/* ---- leaving early ---- */
+
+static int stop_at_once(const llmcost_event *event, void *user)
+{
+    (void)event;
+    ++*(int *)user;
+    return 1;
+}
+
+static void wait_for(uint64_t (*count)(const llmcost_mock *), llmcost_mock *mock, uint64_t wanted)
+{
+    for (int i = 0; i < 400 && count(mock) != wanted; i++)
+        usleep(5000);
+    assert_int_equal(count(mock), wanted);
+}
+
+static void a_caller_may_leave(void **state)
+{
+    (void)state;
+    for (size_t dialect = 0; dialect < 2; dialect++) {
+        live all;
+        int seen = 0;
+        llmcost_stream *stream = NULL;
+        llmcost_response *response = NULL;
+        const llmcost_event *event;
+        live_open(&all, "{\"default\":{\"reply\":{\"text\":\"0123456789012345678901234567890123456789\"},\"chunk_bytes\":4,\"chunk_delay_ms\":30}}", NULL, NULL);
+        llmcost_message message = live_user("hello");
+        llmcost_request request = live_request(models[dialect], &message);
+        assert_int_equal(llmcost_chat_stream(all.client, &request, stop_at_once, &seen, &response), LLMCOST_E_CANCELLED);
+        assert_int_equal(seen, 1);
+        assert_true(llmcost_response_cost_nano(response) > 0); /* what came is billed */
+        assert_no_secret_in(response);
+        llmcost_response_free(response);
+        assert_int_equal(llmcost_stream_open(all.client, &request, &stream), LLMCOST_OK);
+        assert_int_equal(llmcost_stream_next(stream, &event), LLMCOST_OK);
+        assert_non_null(event);
+        llmcost_stream_close(stream);
+        assert_int_equal(atomic_load(&all.receipts), 2);
+        wait_for(llmcost_mock_abandoned_count, all.mock, 2); /* the provider learns of it */
+        live_close(&all);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(text_and_usage), cmocka_unit_test(large_texts), cmocka_unit_test(tools_across_providers), cmocka_unit_test(reasoning_is_apart),
+        cmocka_unit_test(json_schema_is_asked_for), cmocka_unit_test(several_choices_and_logprobs), cmocka_unit_test(several_choices_streamed),
+        cmocka_unit_test(models_are_listed), cmocka_unit_test(bodies_in_and_out), cmocka_unit_test(bodies_streamed), cmocka_unit_test(a_caller_may_leave),
+    };
+    alarm(60);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

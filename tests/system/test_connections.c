@@ -1,0 +1,331 @@
+/* How connections are opened, kept, shared out and counted; and what comes compressed. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "../support/live.h"
+
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static const char *const models[] = { OPENAI_MODEL, ANTHROPIC_MODEL };
+
+static void a_thousand_calls_make_one_connection(void **state)
+{
+    (void)state;
+    live all;
+    live_result result;
+    live_open(&all, NULL, NULL, NULL);
+    for (int i = 0; i < 1000; i++) {
+        live_ask(&all, BLOCKING, OPENAI_MODEL, "hello", &result);
+        assert_int_equal(result.status, LLMCOST_OK);
+        live_result_free(&result);
+    }
+    assert_int_equal(llmcost_mock_connection_count(all.mock), 1);
+    assert_int_equal(llmcost_mock_request_count(all.mock), 1000);
+    for (int i = 0; i < 300; i++) { /* also when ways and formats alternate: drivers are leased in turn, one host is one connection */
+        live_ask(&all, (live_way)(i % LIVE_WAYS), models[i % 2], "hello", &result);
+        assert_int_equal(result.status, LLMCOST_OK);
+        live_result_free(&result);
+    }
+    assert_int_equal(llmcost_mock_connection_count(all.mock), 1);
+    live_close(&all);
+}
+
+static void kept_alive_after_errors(void **state)
+{
+    (void)state;
+    static const char *const faults[] = { "\"status\":429", "\"status\":500", "\"status\":401", "\"html\":true", "\"garbage_body\":true", "\"error_with_200\":{}", "\"no_usage\":true" };
+    live all;
+    live_result result;
+    live_open(&all, NULL, NULL, NULL);
+    for (size_t i = 0; i < 7 * LIVE_WAYS; i++) {
+        char script[200];
+        snprintf(script, sizeof script, "{\"default\":{\"fault\":{%s}}}", faults[i % 7]);
+        live_script(&all, script);
+        live_ask(&all, (live_way)(i / 7), models[i % 2], "hello", &result);
+        live_result_free(&result);
+    }
+    assert_int_equal(llmcost_mock_connection_count(all.mock), 1);
+    live_close(&all);
+}
+
+/* ---- many calls on one loop ---- */
+
+typedef struct tally {
+    int done, failed;
+} tally;
+
+static void count_done(uint64_t call, llmcost_response *response, void *user)
+{
+    (void)call;
+    tally *counted = user;
+    counted->done++;
+    counted->failed += llmcost_response_status(response) != LLMCOST_OK;
+    llmcost_response_free(response);
+}
+
+static double run_many(llmcost_loop *loop, const char *model, int calls, tally *counted)
+{
+    double began = seconds_now();
+    llmcost_message message = live_user("hello");
+    llmcost_request request = live_request(model, &message);
+    *counted = (tally){ 0, 0 };
+    for (int i = 0; i < calls; i++)
+        assert_int_equal(llmcost_loop_submit(loop, &request, NULL, count_done, counted, NULL), LLMCOST_OK);
+    while (llmcost_loop_pending(loop) > 0)
+        assert_int_equal(llmcost_loop_poll(loop, 1000), LLMCOST_OK);
+    assert_int_equal(counted->done, calls);
+    assert_int_equal(counted->failed, 0);
+    return seconds_now() - began;
+}
+
+static void connections_are_bounded(void **state)
+{
+    (void)state;
+    live all;
+    tally counted;
+    llmcost_loop *loop = NULL;
+    live_open(&all, "{\"default\":{\"delay_ms\":20}}", "\"retries\":0,\"max_connections\":4", NULL);
+    assert_int_equal(llmcost_loop_open(all.client, &loop), LLMCOST_OK);
+    double seconds = run_many(loop, OPENAI_MODEL, 40, &counted);
+    assert_int_equal(llmcost_mock_connection_count(all.mock), 4);
+    assert_true(seconds >= 0.19); /* ten rounds of four */
+    run_many(loop, OPENAI_MODEL, 40, &counted);
+    assert_int_equal(llmcost_mock_connection_count(all.mock), 4);
+    assert_int_equal(llmcost_loop_close(loop), LLMCOST_OK);
+    live_close(&all);
+}
+
+/* Those who wait for a place leave it in good order: by cancelling, by their deadline, and the place of a cancelled call goes on. */
+static void a_queue_for_places(void **state)
+{
+    (void)state;
+    live all;
+    llmcost_loop *loop = NULL;
+    tally first = { 0, 0 }, late = { 0, 0 }, cancelled = { 0, 0 }, last = { 0, 0 };
+    uint64_t id = 0, running = 0;
+    live_open(&all, "{\"default\":{\"delay_ms\":150}}", "\"retries\":0,\"max_connections\":1", NULL);
+    assert_int_equal(llmcost_loop_open(all.client, &loop), LLMCOST_OK);
+    llmcost_message message = live_user("hello");
+    llmcost_request request = live_request(OPENAI_MODEL, &message), hasty = request;
+    hasty.deadline_ms = 50;
+    assert_int_equal(llmcost_loop_submit(loop, &request, NULL, count_done, &first, &running), LLMCOST_OK);
+    assert_int_equal(llmcost_loop_submit(loop, &hasty, NULL, count_done, &late, NULL), LLMCOST_OK);
+    assert_int_equal(llmcost_loop_submit(loop, &request, NULL, count_done, &cancelled, &id), LLMCOST_OK);
+    assert_int_equal(llmcost_loop_submit(loop, &request, NULL, count_done, &last, NULL), LLMCOST_OK);
+    assert_int_equal(llmcost_loop_poll(loop, 0), LLMCOST_OK);
+    assert_int_equal(llmcost_loop_cancel(loop, id), LLMCOST_OK);
+    double began = seconds_now();
+    while (late.done + cancelled.done < 2)
+        llmcost_loop_poll(loop, 1000);
+    assert_true(seconds_now() - began < 0.14);
+    assert_int_equal(late.failed + cancelled.failed, 2);
+    assert_int_equal(first.done, 0);
+    assert_int_equal(llmcost_loop_cancel(loop, running), LLMCOST_OK);
+    while (llmcost_loop_pending(loop) > 0)
+        llmcost_loop_poll(loop, 1000);
+    assert_int_equal(first.failed, 1);
+    assert_int_equal(last.done, 1);
+    assert_int_equal(last.failed, 0);
+    assert_int_equal(llmcost_mock_request_count(all.mock), 2); /* what waited was never sent */
+    assert_int_equal(llmcost_loop_close(loop), LLMCOST_OK);
+    live_close(&all);
+}
+
+/* Over plain http no call waits for another's answer to learn that connections cannot be shared. */
+static void the_first_calls_go_out_together(void **state)
+{
+    (void)state;
+    live all;
+    tally counted;
+    llmcost_loop *loop = NULL;
+    live_open(&all, "{\"default\":{\"delay_ms\":250}}", NULL, NULL);
+    assert_int_equal(llmcost_loop_open(all.client, &loop), LLMCOST_OK);
+    double seconds = run_many(loop, OPENAI_MODEL, 20, &counted);
+    if (seconds > 0.45)
+        fail_msg("20 calls of 250 ms took %.3f s", seconds);
+    assert_int_equal(llmcost_mock_connection_count(all.mock), 20);
+    assert_int_equal(llmcost_loop_close(loop), LLMCOST_OK);
+    live_close(&all);
+}
+
+/* A second burst finds the connections of the first. */
+static void bursts_share_connections(void **state)
+{
+    (void)state;
+    live all;
+    tally counted;
+    llmcost_loop *loop = NULL;
+    live_open(&all, "{\"default\":{\"delay_ms\":50}}", NULL, NULL);
+    assert_int_equal(llmcost_loop_open(all.client, &loop), LLMCOST_OK);
+    for (int i = 0; i < 4; i++)
+        run_many(loop, models[i % 2], 50, &counted);
+    assert_int_equal(llmcost_mock_connection_count(all.mock), 50);
+    assert_int_equal(llmcost_loop_close(loop), LLMCOST_OK);
+    live_close(&all);
+}
+
+/* A kept connection that the server has closed meanwhile: the next call opens another, and nobody notices. */
+static void a_closed_connection_is_replaced(void **state)
+{
+    (void)state;
+    live all;
+    live_result result;
+    live_open(&all, "{\"default\":{\"reply\":{\"headers\":{\"Connection\":\"close\"}}}}", NULL, NULL);
+    for (int i = 0; i < 2 * LIVE_WAYS; i++) {
+        live_ask(&all, (live_way)(i / 2), models[i % 2], "hello", &result);
+        assert_int_equal(result.status, LLMCOST_OK);
+        live_result_free(&result);
+    }
+    live_close(&all);
+}
+
+/* ---- a server that compresses ---- */
+
+typedef struct tiny_server {
+    int listener;
+    uint16_t port;
+    pthread_t thread;
+    char *answer;
+    size_t answer_bytes;
+    char request[4096];
+} tiny_server;
+
+static void *serve_once(void *user)
+{
+    tiny_server *server = user;
+    int fd = accept(server->listener, NULL, NULL);
+    size_t length = 0;
+    ssize_t got;
+    while (!strstr(server->request, "\r\n\r\n") && (got = read(fd, server->request + length, sizeof server->request - 1 - length)) > 0)
+        length += (size_t)got;
+    for (size_t at = 0; at < server->answer_bytes; at += (size_t)got) {
+        if ((got = send(fd, server->answer + at, server->answer_bytes - at, MSG_NOSIGNAL)) <= 0)
+            break;
+    }
+    shutdown(fd, SHUT_WR);
+    while (read(fd, server->request + length, 1) > 0 && length < sizeof server->request - 1)
+        length++;
+    close(fd);
+    return NULL;
+}
+
+/* Head and packed body; the packing is left to the gzip command. Returns the bytes written. */
+static size_t pack(const char *body, size_t bytes, char *out)
+{
+    char path[] = "/tmp/llmcost-gzip-XXXXXX", command[100];
+    int fd = mkstemp(path);
+    assert_true(fd >= 0 && write(fd, body, bytes) == (ssize_t)bytes);
+    close(fd);
+    snprintf(command, sizeof command, "gzip -c %s", path);
+    FILE *pipe = popen(command, "r");
+    assert_non_null(pipe);
+    static const char head[] = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nConnection: close\r\n\r\n";
+    memcpy(out, head, sizeof head - 1);
+    size_t packed = fread(out + sizeof head - 1, 1, bytes + 500, pipe);
+    assert_int_equal(pclose(pipe), 0);
+    unlink(path);
+    return sizeof head - 1 + packed;
+}
+
+static void serve(tiny_server *server, const char *body, size_t bytes)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t size = sizeof address;
+    memset(server->request, 0, sizeof server->request);
+    server->answer = malloc(bytes + 1000);
+    assert_non_null(server->answer);
+    server->answer_bytes = pack(body, bytes, server->answer);
+    server->listener = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(server->listener, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(server->listener, 4), 0);
+    assert_int_equal(getsockname(server->listener, (struct sockaddr *)&address, &size), 0);
+    server->port = ntohs(address.sin_port);
+    assert_int_equal(pthread_create(&server->thread, NULL, serve_once, server), 0);
+}
+
+static llmcost_status ask_compressed(tiny_server *server, const char *text, const char *members, char **answer)
+{
+    char config[500], *body = NULL;
+    llmcost_client *client = NULL;
+    llmcost_response *response = NULL;
+    int bytes = asprintf(&body, "{\"id\":\"x\",\"object\":\"chat.completion\",\"model\":\"m\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"%s\"},"
+                                "\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1,\"total_tokens\":2}}", text);
+    serve(server, body, (size_t)bytes);
+    free(body);
+    snprintf(config, sizeof config, "{\"providers\":{\"openai\":{\"base_url\":\"http://127.0.0.1:%d/v1\",\"key\":\"" OPENAI_KEY "\",\"proxy\":\"\",\"retries\":0%s}}}", server->port, members);
+    assert_int_equal(llmcost_client_open(&client, config, NULL), LLMCOST_OK);
+    llmcost_status status = llmcost_ask(client, OPENAI_MODEL, "hello", &response);
+    *answer = strdup(llmcost_response_text(response));
+    llmcost_response_free(response);
+    llmcost_client_close(client);
+    pthread_join(server->thread, NULL);
+    close(server->listener);
+    free(server->answer);
+    return status;
+}
+
+static void compressed_answers(void **state)
+{
+    (void)state;
+    tiny_server server;
+    char *answer = NULL;
+    assert_int_equal(ask_compressed(&server, "packed and sent", "", &answer), LLMCOST_OK);
+    assert_string_equal(answer, "packed and sent");
+    assert_non_null(strstr(server.request, "gzip"));
+    free(answer);
+}
+
+/* A small body that unpacks to a large one is measured unpacked. */
+static void a_bomb_is_too_large(void **state)
+{
+    (void)state;
+    enum { BYTES = 20 << 20 };
+    tiny_server server;
+    char *text = malloc(BYTES + 1), *answer = NULL;
+    assert_non_null(text);
+    memset(text, 'x', BYTES);
+    text[BYTES] = '\0';
+    assert_int_equal(ask_compressed(&server, text, ",\"max_response_bytes\":\"1MB\"", &answer), LLMCOST_E_TOO_LARGE);
+    free(answer);
+    free(text);
+}
+
+/* What is counted is told. */
+static void connections_are_counted(void **state)
+{
+    (void)state;
+    live all;
+    live_result result;
+    char *stats = NULL;
+    live_open(&all, NULL, NULL, NULL);
+    for (int i = 0; i < 5; i++) {
+        live_ask(&all, BLOCKING, OPENAI_MODEL, "hello", &result);
+        live_result_free(&result);
+    }
+    assert_int_equal(llmcost_stats(all.client, &stats), LLMCOST_OK);
+    assert_non_null(strstr(stats, "\"connections\":1"));
+    llmcost_string_free(stats);
+    live_close(&all);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_thousand_calls_make_one_connection), cmocka_unit_test(kept_alive_after_errors), cmocka_unit_test(connections_are_bounded),
+        cmocka_unit_test(a_queue_for_places), cmocka_unit_test(the_first_calls_go_out_together), cmocka_unit_test(bursts_share_connections),
+        cmocka_unit_test(a_closed_connection_is_replaced), cmocka_unit_test(compressed_answers), cmocka_unit_test(a_bomb_is_too_large),
+        cmocka_unit_test(connections_are_counted),
+    };
+    alarm(60);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

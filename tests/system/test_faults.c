@@ -1,0 +1,347 @@
+/*
+ * Everything that a provider can do wrong, over real sockets, in both wire formats and in each way to make a call:
+ * each ends in its own status, with an error, a receipt and within its time, and nothing leaks.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "../support/live.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *const models[] = { OPENAI_MODEL, ANTHROPIC_MODEL };
+
+typedef struct fault_case {
+    const char *rule;       /* members of the mock's rule */
+    const char *provider;   /* members of the provider, or NULL */
+    int32_t http_status;    /* that the error tells; 0: none */
+    llmcost_status whole[2], stream[2]; /* OpenAI, Anthropic */
+} fault_case;
+
+#define BOTH(status) { LLMCOST_##status, LLMCOST_##status }
+#define ALL(status) BOTH(status), BOTH(status)
+#define STATUS(number, status) { "\"fault\":{\"status\":" #number "}", NULL, number, ALL(status) }
+#define LONG_REPLY "\"reply\":{\"text\":\"0123456789012345678901234567890123456789012345678901234567890123456789\"},\"chunk_bytes\":7,"
+
+static const fault_case cases[] = {
+    STATUS(400, E_INVALID_REQUEST), STATUS(401, E_AUTH), STATUS(402, E_QUOTA), STATUS(403, E_PERMISSION), STATUS(404, E_NOT_FOUND),
+    STATUS(408, E_SERVER_TIMEOUT), STATUS(409, E_CONFLICT), STATUS(413, E_INVALID_REQUEST), STATUS(418, E_INVALID_REQUEST),
+    STATUS(429, E_RATE_LIMITED), STATUS(500, E_SERVER), STATUS(502, E_SERVER), STATUS(503, E_OVERLOADED), STATUS(504, E_SERVER_TIMEOUT),
+    STATUS(529, E_OVERLOADED), STATUS(599, E_SERVER),
+    { "\"fault\":{\"status\":402,\"body\":\"no money\"}", NULL, 402, ALL(E_QUOTA) },
+    { "\"fault\":{\"status\":500,\"body\":\"\"}", NULL, 500, ALL(E_SERVER) },
+    { "\"fault\":{\"status\":429,\"type\":\"insufficient_quota\",\"code\":\"insufficient_quota\"}", NULL, 429, ALL(E_QUOTA) },
+    /* The status line says what it is, however badly the body ends. */
+    { "\"fault\":{\"status\":500,\"cut_at\":10}", NULL, 500, ALL(E_SERVER) },
+    { "\"fault\":{\"status\":429,\"cut_at\":0}", NULL, 429, ALL(E_RATE_LIMITED) },
+    { "\"fault\":{\"status\":401,\"wrong_length\":50}", NULL, 401, ALL(E_AUTH) },
+    { "\"fault\":{\"cut_at\":0}", NULL, 200, ALL(E_TRUNCATED) },
+    { LONG_REPLY "\"fault\":{\"cut_at\":30}", NULL, 200, ALL(E_TRUNCATED) },
+    { LONG_REPLY "\"fault\":{\"cut_at\":350}", NULL, 200, ALL(E_TRUNCATED) },
+    { LONG_REPLY "\"fault\":{\"cut_at\":350,\"reset\":true}", NULL, 200, ALL(E_TRUNCATED) },
+    { "\"fault\":{\"reset\":true}", NULL, 0, ALL(E_NETWORK) },
+    { "\"fault\":{\"close_before_reply\":true}", NULL, 0, ALL(E_NETWORK) },
+    { "\"delay_ms\":20,\"fault\":{\"close_before_reply\":true}", NULL, 0, ALL(E_NETWORK) },
+    { "\"fault\":{\"silent\":true}", "\"retries\":0,\"first_byte_ms\":80", 0, ALL(E_FIRST_BYTE_TIMEOUT) },
+    { "\"delay_ms\":400", "\"retries\":0,\"first_byte_ms\":80", 0, ALL(E_FIRST_BYTE_TIMEOUT) },
+    { LONG_REPLY "\"fault\":{\"drip_bytes\":450,\"drip_ms\":400}", "\"retries\":0,\"idle_ms\":80", 200, ALL(E_IDLE_TIMEOUT) },
+    { LONG_REPLY "\"fault\":{\"drip_bytes\":200,\"drip_ms\":5}", "\"retries\":0,\"idle_ms\":2000", 200, ALL(OK) },
+    { "\"fault\":{\"garbage\":true}", NULL, 0, ALL(E_MALFORMED) },
+    { "\"fault\":{\"garbage_body\":true}", NULL, 200, ALL(E_MALFORMED) },
+    { "\"fault\":{\"html\":true}", NULL, 502, ALL(E_SERVER) },
+    { "\"fault\":{\"html\":true,\"status\":200}", NULL, 200, ALL(E_MALFORMED) },
+    { "\"fault\":{\"huge_bytes\":3000000}", "\"retries\":0,\"max_response_bytes\":65536", 200, ALL(E_TOO_LARGE) },
+    { "\"fault\":{\"wrong_length\":10}", NULL, 200, ALL(E_TRUNCATED) },
+    { "\"fault\":{\"wrong_length\":-10}", NULL, 200, ALL(E_TRUNCATED) },
+    { LONG_REPLY "\"fault\":{\"error_in_stream\":{\"after\":2}}", NULL, 200, BOTH(OK), { LLMCOST_E_SERVER, LLMCOST_E_OVERLOADED } },
+    { "\"fault\":{\"error_with_200\":{}}", NULL, 200, ALL(E_SERVER) },
+    { "\"fault\":{\"error_with_200\":{\"type\":\"rate_limit_error\",\"code\":\"rate_limit_exceeded\"}}", NULL, 200, ALL(E_RATE_LIMITED) },
+    { "\"fault\":{\"no_terminator\":true}", NULL, 200, BOTH(OK), BOTH(E_TRUNCATED) },
+    { "\"fault\":{\"no_usage\":true}", NULL, 200, ALL(OK) },
+    { "\"fault\":{\"long_header\":5000}", NULL, 200, ALL(OK) },
+    { "\"fault\":{\"long_header\":250000}", NULL, 0, ALL(E_MALFORMED) },
+};
+
+static llmcost_status expected(const fault_case *wanted, size_t dialect, live_way way)
+{
+    return live_way_streams(way) ? wanted->stream[dialect] : wanted->whole[dialect];
+}
+
+static void check_failure(const fault_case *wanted, const live_result *result)
+{
+    const llmcost_error *error = llmcost_response_error(result->response);
+    assert_int_equal(llmcost_error_status(error), result->status);
+    assert_true(strlen(llmcost_error_message(error)) > 10);
+    assert_null(strchr(llmcost_error_message(error), '\n'));
+    assert_true(strcmp(llmcost_error_provider(error), "openai") == 0 || strcmp(llmcost_error_provider(error), "anthropic") == 0);
+    if (wanted->http_status && llmcost_error_http_status(error) != wanted->http_status)
+        fail_msg("%s: http status %d", wanted->rule, (int)llmcost_error_http_status(error));
+    assert_string_equal(llmcost_response_line_text(result->response, 0, "status"), llmcost_status_name(result->status));
+}
+
+static void run_case(const fault_case *wanted)
+{
+    char script[2000];
+    snprintf(script, sizeof script, "{\"default\":{%s}}", wanted->rule);
+    live all;
+    live_result result;
+    live_open(&all, script, wanted->provider, NULL);
+    for (size_t dialect = 0; dialect < 2; dialect++) {
+        for (live_way way = BLOCKING; way < LIVE_WAYS; way++) {
+            live_ask(&all, way, models[dialect], "hello", &result);
+            if (result.status != expected(wanted, dialect, way))
+                fail_msg("%s, %s, %s: %s: %s", wanted->rule, models[dialect], live_way_name(way), llmcost_status_name(result.status),
+                         result.status ? llmcost_error_message(llmcost_response_error(result.response)) : "");
+            if (result.seconds > 4)
+                fail_msg("%s, %s, %s: took %.1f s", wanted->rule, models[dialect], live_way_name(way), result.seconds);
+            assert_int_equal(llmcost_response_line_count(result.response), 1);
+            if (result.status)
+                check_failure(wanted, &result);
+            live_result_free(&result);
+        }
+    }
+    live_close(&all);
+}
+
+static void each_fault_has_its_status(void **state)
+{
+    (void)state;
+    long before = open_descriptors();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        run_case(&cases[i]);
+    assert_int_equal(open_descriptors(), before);
+}
+
+/* The whole answer cut after every byte: never a success, never anything but a truncated answer. */
+static void cut_at_every_byte(void **state)
+{
+    (void)state;
+    for (size_t dialect = 0; dialect < 2; dialect++) {
+        live all;
+        live_result result;
+        live_open(&all, "{\"default\":{\"reply\":{\"text\":\"abc\"}}}", NULL, NULL);
+        for (int cut = 0; cut < 220; cut += 3) {
+            char script[200];
+            snprintf(script, sizeof script, "{\"default\":{\"reply\":{\"text\":\"abc\"},\"fault\":{\"cut_at\":%d}}}", cut);
+            live_script(&all, script);
+            for (live_way way = BLOCKING; way <= PULLED; way++) {
+                live_ask(&all, way, models[dialect], "hello", &result);
+                if (result.status != LLMCOST_E_TRUNCATED)
+                    fail_msg("cut at %d, %s, %s: %s", cut, models[dialect], live_way_name(way), llmcost_status_name(result.status));
+                live_result_free(&result);
+            }
+        }
+        live_close(&all);
+    }
+}
+
+static void the_wait_that_is_asked_for_comes_through(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *fault;
+        int64_t ms;
+    } waits[] = { { "\"retry_after\":7", 7000 }, { "\"retry_after_ms\":\"250\"", 250 }, { "\"retry_after\":7,\"retry_after_ms\":\"250\"", 250 }, { "\"code\":\"x\"", -1 } };
+    live all;
+    live_result result;
+    live_open(&all, NULL, NULL, NULL);
+    for (size_t i = 0; i < sizeof waits / sizeof waits[0]; i++) {
+        char script[200];
+        snprintf(script, sizeof script, "{\"default\":{\"fault\":{\"status\":429,%s}}}", waits[i].fault);
+        live_script(&all, script);
+        for (live_way way = BLOCKING; way < LIVE_WAYS; way++) {
+            live_ask(&all, way, models[i % 2], "hello", &result);
+            assert_int_equal(result.status, LLMCOST_E_RATE_LIMITED);
+            assert_int_equal(llmcost_error_retry_after_ms(llmcost_response_error(result.response)), waits[i].ms);
+            live_result_free(&result);
+        }
+    }
+    live_close(&all);
+}
+
+/* What had come stays readable, and is billed as an estimate. */
+static void a_broken_stream_keeps_its_beginning(void **state)
+{
+    (void)state;
+    live all;
+    live_result result;
+    live_open(&all, "{\"default\":{" LONG_REPLY "\"fault\":{\"error_in_stream\":{\"after\":4,\"message\":\"midway\"}}}}", NULL, NULL);
+    for (size_t dialect = 0; dialect < 2; dialect++) {
+        live_ask(&all, PULLED, models[dialect], "hello", &result);
+        assert_true(strlen(result.text) >= 7 && strlen(result.text) < 70);
+        assert_memory_equal(result.text, "0123456", 7);
+        assert_string_equal(llmcost_error_provider_message(llmcost_response_error(result.response)), "midway");
+        assert_true(llmcost_response_cost_nano(result.response) > 0);
+        live_result_free(&result);
+    }
+    live_close(&all);
+}
+
+/* 42 and no_usage: what the provider does not report is estimated and says so. */
+static void missing_usage_is_estimated(void **state)
+{
+    (void)state;
+    live all;
+    live_result result;
+    live_open(&all, "{\"default\":{\"reply\":{\"text\":\"0123456789012345678901234567890123456789\"},\"fault\":{\"no_usage\":true}}}", NULL, NULL);
+    for (int i = 0; i < 2 * LIVE_WAYS; i++) {
+        live_ask(&all, (live_way)(i / 2), models[i % 2], "hello", &result);
+        assert_int_equal(result.status, LLMCOST_OK);
+        assert_int_equal(llmcost_response_tokens(result.response, LLMCOST_OUTPUT), 10);
+        assert_true(llmcost_response_tokens(result.response, LLMCOST_INPUT) > 0);
+        assert_true(llmcost_response_cost_nano(result.response) > 0);
+        assert_non_null(strstr(llmcost_response_receipt(result.response), "estimated"));
+        live_result_free(&result);
+    }
+    live_close(&all);
+}
+
+/* A redirect is an error, and the key stays at home. */
+static void the_key_never_travels_on(void **state)
+{
+    (void)state;
+    llmcost_mock *elsewhere = NULL;
+    assert_int_equal(llmcost_mock_start(&elsewhere, NULL, NULL), LLMCOST_OK);
+    static const int statuses[] = { 301, 302, 303, 307, 308 };
+    live all;
+    live_result result;
+    live_open(&all, NULL, NULL, NULL);
+    for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {
+        char script[300];
+        snprintf(script, sizeof script, "{\"default\":{\"fault\":{\"redirect\":\"%s/v1/chat/completions\",\"status\":%d}}}", llmcost_mock_url(elsewhere), statuses[i]);
+        live_script(&all, script);
+        for (live_way way = BLOCKING; way < LIVE_WAYS; way++) {
+            live_ask(&all, way, models[i % 2], "hello", &result);
+            assert_int_equal(result.status, LLMCOST_E_NOT_FOUND);
+            assert_int_equal(llmcost_error_http_status(llmcost_response_error(result.response)), statuses[i]);
+            assert_non_null(strstr(llmcost_error_message(llmcost_response_error(result.response)), "redirect"));
+            assert_int_equal(llmcost_response_cost_nano(result.response), 0);
+            live_result_free(&result);
+        }
+    }
+    assert_int_equal(llmcost_mock_connection_count(elsewhere), 0);
+    live_close(&all);
+    llmcost_mock_stop(elsewhere);
+}
+
+/* A provider that repeats the key in its words, its code and its request id. */
+static void a_repeated_key_is_masked(void **state)
+{
+    (void)state;
+    static const char *const keys[] = { OPENAI_KEY, ANTHROPIC_KEY };
+    live all;
+    live_result result;
+    live_open(&all, NULL, NULL, NULL);
+    for (size_t dialect = 0; dialect < 2; dialect++) {
+        char script[1000];
+        snprintf(script, sizeof script,
+                 "{\"default\":{\"reply\":{\"headers\":{\"x-request-id\":\"id-%s\",\"request-id\":\"id-%s\"}},"
+                 "\"fault\":{\"status\":401,\"code\":\"c-%s\",\"type\":\"t-%s\",\"message\":\"Wrong key %s, and again %s.\"}}}",
+                 keys[dialect], keys[dialect], keys[dialect], keys[dialect], keys[dialect], keys[dialect]);
+        live_script(&all, script);
+        for (live_way way = BLOCKING; way < LIVE_WAYS; way++) {
+            live_ask(&all, way, models[dialect], "hello", &result); /* which looks for the key everywhere */
+            assert_int_equal(result.status, LLMCOST_E_AUTH);
+            assert_string_equal(llmcost_error_provider_message(llmcost_response_error(result.response)), "Wrong key ***, and again ***.");
+            live_result_free(&result);
+        }
+    }
+    live_close(&all);
+}
+
+/* Time-outs of ours, the deadline and nobody at home. */
+static void time_is_bounded(void **state)
+{
+    (void)state;
+    live all;
+    live_result result;
+    live_open(&all, "{\"default\":{\"fault\":{\"silent\":true}}}", NULL, NULL);
+    llmcost_message message = live_user("hello");
+    for (int i = 0; i < 2 * LIVE_WAYS; i++) {
+        llmcost_request request = live_request(models[i % 2], &message);
+        request.deadline_ms = 100;
+        live_run(&all, (live_way)(i / 2), &request, &result);
+        assert_int_equal(result.status, LLMCOST_E_DEADLINE);
+        assert_true(result.seconds >= 0.099 && result.seconds < 1);
+        live_result_free(&result);
+    }
+    live_script(&all, "{\"default\":{" LONG_REPLY "\"fault\":{\"drip_bytes\":20,\"drip_ms\":50}}}");
+    for (int i = 0; i < 2 * LIVE_WAYS; i++) {
+        llmcost_request request = live_request(models[i % 2], &message);
+        request.deadline_ms = 150;
+        live_run(&all, (live_way)(i / 2), &request, &result);
+        assert_int_equal(result.status, LLMCOST_E_DEADLINE);
+        assert_true(result.seconds >= 0.149 && result.seconds < 1);
+        live_result_free(&result);
+    }
+    live_close(&all);
+}
+
+static void nobody_at_home(void **state)
+{
+    (void)state;
+    live all;
+    live_result result;
+    live_open(&all, NULL, NULL, NULL);
+    llmcost_mock *home = NULL;
+    assert_int_equal(llmcost_mock_start(&home, NULL, NULL), LLMCOST_OK);
+    llmcost_mock_stop(all.mock);
+    all.mock = home;
+    for (int i = 0; i < 2 * LIVE_WAYS; i++) {
+        live_ask(&all, (live_way)(i / 2), models[i % 2], "hello", &result);
+        assert_int_equal(result.status, LLMCOST_E_NETWORK);
+        assert_true(result.seconds < 1);
+        assert_int_equal(llmcost_response_cost_nano(result.response), 0); /* nothing was sent */
+        live_result_free(&result);
+    }
+    live_close(&all);
+}
+
+/* Any fault, then a healthy answer over the same client; the connection is kept where HTTP allows it. */
+static void healthy_after_each_fault(void **state)
+{
+    (void)state;
+    live all;
+    live_result result;
+    live_open(&all, NULL, "\"retries\":0,\"first_byte_ms\":2000,\"max_response_bytes\":65536", NULL);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char script[2000];
+        if (strstr(cases[i].rule, "silent") || strstr(cases[i].rule, "drip"))
+            continue;
+        snprintf(script, sizeof script, "{\"rules\":[{\"times\":1,%s}]}", cases[i].rule);
+        live_script(&all, script);
+        live_ask(&all, (live_way)(i % LIVE_WAYS), models[i % 2], "hello", &result);
+        live_result_free(&result);
+        live_script(&all, "{\"default\":{\"reply\":{\"text\":\"well\"}}}");
+        live_ask(&all, (live_way)(i % LIVE_WAYS), models[i % 2], "hello", &result);
+        if (result.status || strcmp(llmcost_response_text(result.response), "well") != 0)
+            fail_msg("after %s: %s, %s", cases[i].rule, llmcost_status_name(result.status), llmcost_response_text(result.response));
+        live_result_free(&result);
+    }
+    live_close(&all);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_fault_has_its_status),
+        cmocka_unit_test(cut_at_every_byte),
+        cmocka_unit_test(the_wait_that_is_asked_for_comes_through),
+        cmocka_unit_test(a_broken_stream_keeps_its_beginning),
+        cmocka_unit_test(missing_usage_is_estimated),
+        cmocka_unit_test(the_key_never_travels_on),
+        cmocka_unit_test(a_repeated_key_is_masked),
+        cmocka_unit_test(time_is_bounded),
+        cmocka_unit_test(nobody_at_home),
+        cmocka_unit_test(healthy_after_each_fault),
+    };
+    alarm(120);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
