@@ -93,6 +93,8 @@ struct llmc_call {
     llmcost_leg *root;
     llmcost_leg *ready, **last_ready;
     const llmcost_request *request;
+    llmcost_tag *tags;           /* detached: a copy, because the caller's request is gone */
+    size_t tag_count;
     int64_t started_ns, deadline_ns;
     llmc_timer deadline_timer;
     bool timer_reserved;

@@ -6,7 +6,7 @@
 
 llmcost_leg *llmc_leg_spawn(llmcost_leg *parent, const llmc_spawn *spawn)
 {
-    if (parent->cancelled)
+    if (parent->cancelled || llmc_leg_is_detached(parent)) /* nobody waits for its outcome, and the request may be gone */
         return NULL;
     bool own_deadline = spawn->deadline_ns && spawn->deadline_ns < parent->deadline_ns;
     llmc_driver *driver = own_deadline ? llmc_leg_driver(parent) : NULL;
@@ -37,17 +37,13 @@ llmcost_leg *llmc_leg_spawn(llmcost_leg *parent, const llmc_spawn *spawn)
     return child;
 }
 
-/*
- * The detached leg takes the states of the policies from `index` on; its own line is not on the receipt, which the
- * caller already has. Its call has an arena of its own, because the caller's thread goes on using the response's; that
- * one, where the states are, lives until the detached leg is complete.
- */
+/* What the report was told when the caller left was an estimate. */
 static void count_difference(llmc_call *call)
 {
     const llmcost_leg *leg = call->root;
     const llmc_line *line = leg->line;
     llmc_call_facts facts = {
-        .late = true, .tags = leg->request->tags, .tag_count = leg->request->tag_count, .provider = line->provider, .model = line->model,
+        .late = true, .tags = call->tags, .tag_count = call->tag_count, .provider = line->provider, .model = line->model,
         .wall_ms = call->response->receipt.started_wall_ms, .cost_nano = line->cost_nano - leg->counted_nano,
         .tokens_out = llmc_usage_output(&line->usage) - leg->counted_out,
     };
@@ -64,16 +60,31 @@ static void detached_done(llmc_call *call)
     llmc_response_unref(call->response);
 }
 
+static bool copy_tags(llmc_call *to, const llmcost_request *request)
+{
+    llmc_arena *arena = &to->response->arena;
+    size_t count = request ? request->tag_count : 0;
+    to->tags = llmc_arena_calloc(arena, count, sizeof *to->tags);
+    for (size_t i = 0; to->tags && i < count; i++) {
+        to->tags[i] = (llmcost_tag){ llmc_arena_strdup(arena, request->tags[i].name), llmc_arena_strdup(arena, request->tags[i].value) };
+        if (!to->tags[i].name || !to->tags[i].value)
+            return false;
+    }
+    to->tag_count = count;
+    return to->tags != NULL;
+}
+
 static llmc_call *detached_call(llmc_call *from)
 {
     llmcost_response *response = llmc_response_new(&from->client->services.allocator, &from->client->services);
     llmc_call *call = response ? llmc_arena_calloc(&response->arena, 1, sizeof *call) : NULL;
-    if (!call) {
+    if (call)
+        call->response = response;
+    if (!call || !copy_tags(call, from->request)) {
         llmc_response_unref(response);
         return NULL;
     }
     call->client = from->client;
-    call->response = response;
     call->user = from->response;
     call->last_ready = &call->ready;
     call->mode = LLMC_CALL_DETACHED;
@@ -83,6 +94,11 @@ static llmc_call *detached_call(llmc_call *from)
     return call;
 }
 
+/*
+ * The detached leg takes the states of the policies from `index` on; its own line is not on the receipt, which the
+ * caller already has. Its call has an arena of its own, because the caller's thread goes on using the response's; that
+ * one, where the states are, lives until the detached leg is complete.
+ */
 llmcost_leg *llmc_leg_detach(llmcost_leg *leg, llmcost_phase phase)
 {
     uint16_t index = llmc_leg_policy_index(leg, phase);

@@ -3,7 +3,8 @@
  *
  * Upper case and exact it counts alone, as the first token, or as the last line, each time followed by the end, a
  * newline or punctuation. In another case it counts only when it is all there is: "Uncertain times call for..." is an
- * answer. Pure functions of the text so far.
+ * answer. Behind a run of more than 64 bytes of space and decoration it is not looked for: holding back has an end.
+ * Pure functions of the text so far.
  */
 #ifndef LLMC_MARKER_H
 #define LLMC_MARKER_H

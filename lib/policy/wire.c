@@ -415,7 +415,6 @@ static void conclude(wire_state *state, llmcost_status status, const char *detai
     llmc_driver_timer_stop(state->driver, &state->timer);
     llmcost_leg *leg = state->leg;
     leg->status = status;
-    state->concluded = true;
     estimate_usage(state);
     charge(state); /* before the answer is kept: a fee per call belongs to its usage */
     keep_answer(state);

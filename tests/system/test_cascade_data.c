@@ -199,7 +199,8 @@ static const char *small_says(const plan *p, const data_set *set, const row *r, 
     int form = happens(0.5, set, r, 3) ? 0 : happens(0.5, set, r, 4) || !p->last_line ? 1 : 2;
     if (form == 2)
         snprintf(space, bytes, "%s\nUNCERTAIN", r->answer[SMALL]);
-    return form == 0 ? "UNCERTAIN" : form == 1 ? "UNCERTAIN.\nThere are several ways to read this." : space;
+    const char *alone = happens(0.5, set, r, 5) ? "UNCERTAIN" : " **UNCERTAIN** \n";
+    return form == 0 ? alone : form == 1 ? "UNCERTAIN.\nThere are several ways to read this." : space;
 }
 
 static int64_t tokens(size_t bytes)

@@ -2,6 +2,8 @@
 #include "base/base64.h"
 #include "base/text.h"
 
+#include "../support/rounds.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -52,7 +54,7 @@ static void test_utf8_random(void **state)
     (void)state;
     uint32_t seed = 1;
     unsigned char text[12];
-    for (int round = 0; round < 400000; round++) {
+    for (int round = 0, rounds = test_rounds(400000); round < rounds; round++) {
         for (size_t i = 0; i < sizeof text; i++) {
             seed = seed * 1664525 + 1013904223;
             static const unsigned char often[] = { 'a', 0x80, 0xBF, 0xC2, 0xE0, 0xA0, 0xED, 0x9F, 0xF0, 0x90, 0xF4, 0x8F };

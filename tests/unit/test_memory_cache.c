@@ -2,6 +2,7 @@
 #include "store/memory_cache.h"
 
 #include "../support/counting_memory.h"
+#include "../support/rounds.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -418,13 +419,14 @@ static void a_table_that_cannot_grow_still_takes_entries(void **state)
 static void agrees_with_a_naive_model(void **state)
 {
     (void)state;
-    enum { KEYS = 40, LIMIT = 16, STEPS = 20000 };
+    enum { KEYS = 40, LIMIT = 16 };
+    int steps = test_rounds(20000);
     counting_memory memory;
     llmc_memory_cache *cache = open_cache(&memory, 1 << 20, LIMIT);
     int order[LIMIT], count = 0, value[KEYS] = { 0 };
     int64_t expires[KEYS] = { 0 }, now = 0;
     uint64_t random = 88172645463325252u;
-    for (int step = 0; step < STEPS; step++) {
+    for (int step = 0; step < steps; step++) {
         random ^= random << 13, random ^= random >> 7, random ^= random << 17;
         int key = (int)(random % KEYS), at = 0;
         char text[8];
