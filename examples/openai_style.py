@@ -19,7 +19,9 @@ completion = client.chat.completions.create(model="gpt-4o-mini", messages=messag
 print(completion.choices[0].message.content)
 print(completion.usage.total_tokens, "tokens;", completion.llmcost)
 
-for chunk in client.chat.completions.create(model="gpt-4o-mini", messages=messages, max_tokens=100, stream=True):
+for chunk in client.chat.completions.create(
+    model="gpt-4o-mini", messages=messages, max_tokens=100, stream=True
+):
     print(chunk.choices[0].delta.content or "", end="")
 print()
 client.close()

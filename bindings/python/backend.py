@@ -35,7 +35,9 @@ def _version() -> str:
 
 def _metadata() -> str:
     project = _read("pyproject.toml")
-    name, summary, python = (_field(project, f'^{key} = "(.+)"$') for key in ("name", "description", "requires-python"))
+    name, summary, python = (
+        _field(project, f'^{key} = "(.+)"$') for key in ("name", "description", "requires-python")
+    )
     lines = [
         "Metadata-Version: 2.1",
         f"Name: {name}",
@@ -49,7 +51,9 @@ def _metadata() -> str:
 
 
 def _package_files() -> List[Tuple[str, bytes]]:
-    names = sorted(name for name in os.listdir(os.path.join(ROOT, "llmcost")) if name.endswith((".py", ".typed")))
+    names = sorted(
+        name for name in os.listdir(os.path.join(ROOT, "llmcost")) if name.endswith((".py", ".typed"))
+    )
     files = []
     for name in names:
         with open(os.path.join(ROOT, "llmcost", name), "rb") as file:
@@ -73,12 +77,16 @@ def _write_wheel(directory: str, files: List[Tuple[str, bytes]]) -> str:
     return wheel_name
 
 
-def build_wheel(wheel_directory: str, config_settings: Config = None, metadata_directory: Optional[str] = None) -> str:
+def build_wheel(
+    wheel_directory: str, config_settings: Config = None, metadata_directory: Optional[str] = None
+) -> str:
     """The package as a wheel."""
     return _write_wheel(wheel_directory, _package_files())
 
 
-def build_editable(wheel_directory: str, config_settings: Config = None, metadata_directory: Optional[str] = None) -> str:
+def build_editable(
+    wheel_directory: str, config_settings: Config = None, metadata_directory: Optional[str] = None
+) -> str:
     """A wheel that points at this folder: `pip install -e`."""
     return _write_wheel(wheel_directory, [("llmcost.pth", (ROOT + "\n").encode())])
 

@@ -85,7 +85,10 @@ class Core:
         return guarded
 
     def _set_hooks(
-        self, on_receipt: Optional[ReceiptCallback], on_alert: Optional[AlertCallback], judges: Mapping[str, Judge]
+        self,
+        on_receipt: Optional[ReceiptCallback],
+        on_alert: Optional[AlertCallback],
+        judges: Mapping[str, Judge],
     ) -> None:
         if on_receipt is not None:
             heard = on_receipt
@@ -121,9 +124,13 @@ class Core:
         """True after a fork: the client is the parent's."""
         return os.getpid() != self._process
 
-    def __enter__(self) -> int:
+    def refuse_foreign(self) -> None:
+        """Raise in a process that the client does not belong to."""
         if self.is_foreign:
             raise errors.MisuseError("the client was opened before a fork: open one in each process")
+
+    def __enter__(self) -> int:
+        self.refuse_foreign()
         with self._changed:
             if self._closing or self._handle is None:
                 raise closed_error()

@@ -172,7 +172,9 @@ class Client:
         with self._core as client:
             return self._core.read_json(lib.budgets, client)  # type: ignore[no-any-return]
 
-    def correct_budget(self, budget: str, amount: Union[Decimal, str, int], value: Optional[str] = None) -> None:
+    def correct_budget(
+        self, budget: str, amount: Union[Decimal, str, int], value: Optional[str] = None
+    ) -> None:
         """Add to what a budget has spent in its window; a negative amount gives back.
 
         amount  in the ledger's currency, exactly: a Decimal, a str or an int

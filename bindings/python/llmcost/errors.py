@@ -7,7 +7,18 @@ from .receipt import Receipt
 
 lib = _native.lib
 
-_CATEGORIES = ("none", "host", "config", "request", "budget", "time", "network", "credentials", "capacity", "server")
+_CATEGORIES = (
+    "none",
+    "host",
+    "config",
+    "request",
+    "budget",
+    "time",
+    "network",
+    "credentials",
+    "capacity",
+    "server",
+)
 
 
 class LlmcostError(Exception):

@@ -37,7 +37,11 @@ class Mock:
 
     def script(self, script: Script) -> None:
         """Replace the script; what it counts begins at 0."""
-        text = "{}" if script is None else script if isinstance(script, str) else _native.to_json(script).decode()
+        text = (
+            "{}"
+            if script is None
+            else script if isinstance(script, str) else _native.to_json(script).decode()
+        )
         status, reason = called(lib.mock_script, self._open, _native.argument("script", text))
         if status:
             error = errors.from_error(reason, status)

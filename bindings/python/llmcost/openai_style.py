@@ -108,7 +108,9 @@ class Completions:
     def create(self, *, model: str, messages: Any, stream: Optional[bool] = False, **options: Any) -> Any:
         """A ChatCompletion; with stream=True a ChunkStream. Takes the SDK's arguments, and Client.chat()'s."""
         client = self._client
-        body = client._body(model, messages, {**_options(options), "stream": True if _given(stream) and stream else None})
+        body = client._body(
+            model, messages, {**_options(options), "stream": True if _given(stream) and stream else None}
+        )
         if _given(stream) and stream:
             return ChunkStream(client._stream(body))
         answer = client._call(body)
@@ -130,7 +132,9 @@ def _options(options: Dict[str, Any]) -> Dict[str, Any]:
     given = {name: value for name, value in options.items() if _given(value)}
     for name in ("extra_headers", "extra_query"):
         if given.pop(name, None):
-            raise TypeError(f'{name}: headers and parameters belong to the provider in the config ("headers")')
+            raise TypeError(
+                f'{name}: headers and parameters belong to the provider in the config ("headers")'
+            )
     if "timeout" in given:
         given["deadline_ms"] = _milliseconds(given.pop("timeout"))
     given.update(given.pop("extra_body", None) or {})

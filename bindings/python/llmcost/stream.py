@@ -102,6 +102,7 @@ class Stream:
 
     def finish(self) -> Answer:
         """Wait for the end, skip what was not read, and return the answer."""
+        self._core.refuse_foreign()
         with _Turn(self):
             if self._handle is not None:
                 self._end()
@@ -121,6 +122,7 @@ class Stream:
 
     def _next(self) -> ctypes.c_void_p:
         """The next event, borrowed until the next step. StopIteration at the end."""
+        self._core.refuse_foreign()
         if self._core.is_closing:
             self._close()
             raise closed_error()

@@ -14,7 +14,10 @@ from support import MODEL, MockCase
 
 WEATHER = {
     "type": "function",
-    "function": {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}},
+    "function": {
+        "name": "weather",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
+    },
 }
 
 
@@ -60,9 +63,17 @@ class Calls(MockCase):
         self.open().chat(
             MODEL,
             [{"role": "system", "content": "Be short."}, {"role": "user", "content": "Hello"}],
-            temperature=0, top_p=0.5, stop=["END"], seed=7, max_tokens=33, tools=[WEATHER],
-            tool_choice={"type": "function", "function": {"name": "weather"}}, user="u1",
-            response_format={"type": "json_object"}, n=None, tags={"feature": "x"},
+            temperature=0,
+            top_p=0.5,
+            stop=["END"],
+            seed=7,
+            max_tokens=33,
+            tools=[WEATHER],
+            tool_choice={"type": "function", "function": {"name": "weather"}},
+            user="u1",
+            response_format={"type": "json_object"},
+            n=None,
+            tags={"feature": "x"},
         )
         body = self.mock.request(-1)
         self.assertEqual([message["content"] for message in body["messages"]], ["Be short.", "Hello"])
@@ -81,10 +92,20 @@ class Calls(MockCase):
         self.assertEqual(self.mock.request(-1)["chat_template_kwargs"], {"thinking": False})
 
     def test_a_conversation_with_a_tool(self) -> None:
-        self.mock.script({"rules": [
-            {"match": {"contains": "Lima"}, "times": 1,
-             "reply": {"tool_calls": [{"id": "c1", "name": "weather", "arguments": {"city": "Lima"}}]}},
-            {"match": {}, "reply": {"text": "Sunny."}}]})
+        self.mock.script(
+            {
+                "rules": [
+                    {
+                        "match": {"contains": "Lima"},
+                        "times": 1,
+                        "reply": {
+                            "tool_calls": [{"id": "c1", "name": "weather", "arguments": {"city": "Lima"}}]
+                        },
+                    },
+                    {"match": {}, "reply": {"text": "Sunny."}},
+                ]
+            }
+        )
         client = self.open()
         messages = [{"role": "user", "content": "Weather in Lima?"}]
         first = client.chat(MODEL, messages, tools=[WEATHER])
@@ -180,7 +201,15 @@ class Cache(MockCase):
 class Texts(MockCase):
     def test_every_kind_of_text_comes_back_as_it_went(self) -> None:
         client = self.open()
-        for text in ("Grüße", "日本語", "🎉 emoji 👩‍👩‍👧", "a\u0000b", '"quotes" \\ \n\t\r', "\u2028\uffff", "عربى"):
+        for text in (
+            "Grüße",
+            "日本語",
+            "🎉 emoji 👩‍👩‍👧",
+            "a\u0000b",
+            '"quotes" \\ \n\t\r',
+            "\u2028\uffff",
+            "عربى",
+        ):
             with self.subTest(text):
                 self.assertEqual(client.ask(MODEL, text), text)
                 self.assertEqual("".join(client.stream(MODEL, text)), text)
@@ -209,12 +238,21 @@ class Arguments(MockCase):
     def test_wrong_types_are_refused_before_anything_is_sent(self) -> None:
         client = self.open()
         wrong = [
-            lambda: client.chat(None, "x"), lambda: client.chat(MODEL, None), lambda: client.chat(MODEL, 5),
-            lambda: client.chat(MODEL, b"x"), lambda: client.chat(MODEL, {"role": "user"}),
-            lambda: client.chat(MODEL, "x", stream=True), lambda: client.chat(MODEL, "x", tools=[object()]),
-            lambda: client.chat_json(None), lambda: client.chat_json(5), lambda: client.list_models(None),
-            lambda: Client(5), lambda: Client(b"{}"), lambda: client.stream(None, "x"),
+            lambda: client.chat(None, "x"),
+            lambda: client.chat(MODEL, None),
+            lambda: client.chat(MODEL, 5),
+            lambda: client.chat(MODEL, b"x"),
+            lambda: client.chat(MODEL, {"role": "user"}),
+            lambda: client.chat(MODEL, "x", stream=True),
+            lambda: client.chat(MODEL, "x", tools=[object()]),
+            lambda: client.chat_json(None),
+            lambda: client.chat_json(5),
+            lambda: client.list_models(None),
+            lambda: Client(5),
+            lambda: Client(b"{}"),
+            lambda: client.stream(None, "x"),
             lambda: client.correct_budget("b", 0.5),
+            lambda: client.chat(MODEL, "x", tags="faq"),
         ]
         for call in wrong:
             with self.assertRaises(TypeError):
@@ -223,12 +261,21 @@ class Arguments(MockCase):
 
     def test_wrong_values(self) -> None:
         client = self.open()
-        for call in (lambda: client.chat(MODEL, "x", temperature=float("nan")), lambda: client.list_models("a\0b"),
-                     lambda: Client("a\0b"), lambda: client.report("xml")):
+        for call in (
+            lambda: client.chat(MODEL, "x", temperature=float("nan")),
+            lambda: client.list_models("a\0b"),
+            lambda: Client("a\0b"),
+            lambda: client.report("xml"),
+        ):
             with self.assertRaises(ValueError):
                 call()
-        for options in ({"temperature": "hot"}, {"cache": "sometimes"}, {"deadline_ms": "soon"},
-                        {"llmcost": {"cahce": "off"}}, {"tools": "weather"}):
+        for options in (
+            {"temperature": "hot"},
+            {"cache": "sometimes"},
+            {"deadline_ms": "soon"},
+            {"llmcost": {"cahce": "off"}},
+            {"tools": "weather"},
+        ):
             with self.subTest(options), self.assertRaises(RequestError) as caught:
                 client.chat(MODEL, "x", **options)
             self.assertEqual(caught.exception.status, "E_INVALID")
@@ -286,7 +333,14 @@ class Bill(MockCase):
         self.assertEqual(report["by"][0]["rows"][0]["value"], "faq")
 
     def test_budgets(self) -> None:
-        client = self.open({"budgets": [{"name": "all", "limit": "1 USD"}, {"name": "user", "limit": "2 USD", "each": "user"}]})
+        client = self.open(
+            {
+                "budgets": [
+                    {"name": "all", "limit": "1 USD"},
+                    {"name": "user", "limit": "2 USD", "each": "user"},
+                ]
+            }
+        )
         self.reply(text="x", usage={"prompt": 1000, "completion": 0})
         client.chat(MODEL, "Hello", tags={"user": "ann"})
         self.assertEqual(client.budgets()[0]["spent_nano"], 150_000)
@@ -295,7 +349,9 @@ class Bill(MockCase):
         client.correct_budget("all", "0.5")
         self.assertEqual(client.budgets()[0]["spent_nano"], 500_050_000)
         client.correct_budget("user", 1, "ann")
-        spent = {budget["value"]: budget["spent_nano"] for budget in client.budgets() if budget["name"] == "user"}
+        spent = {
+            budget["value"]: budget["spent_nano"] for budget in client.budgets() if budget["name"] == "user"
+        }
         self.assertEqual(spent["ann"], 1_000_150_000)
         with self.assertRaises(llmcost.MisuseError):
             client.correct_budget("nobody", 1)

@@ -30,8 +30,12 @@ class Errors(MockCase):
         self.fault(status=429, retry_after=7, code="rpm", message="Slow down.", type="rpm")
         error = self.failure(RateLimitError)
         self.assertIsInstance(error, CapacityError)
-        self.assertEqual((error.status, error.category, error.http_status), ("E_RATE_LIMITED", "capacity", 429))
-        self.assertEqual((error.provider, error.code, error.provider_message), ("openai", "rpm", "Slow down."))
+        self.assertEqual(
+            (error.status, error.category, error.http_status), ("E_RATE_LIMITED", "capacity", 429)
+        )
+        self.assertEqual(
+            (error.provider, error.code, error.provider_message), ("openai", "rpm", "Slow down.")
+        )
         self.assertEqual(error.retry_after, 7.0)
         self.assertTrue(error.request_id.startswith("req_mock"))
         self.assertEqual((error.is_retriable, error.is_fatal, error.is_budget), (True, False, False))
@@ -48,9 +52,12 @@ class Errors(MockCase):
 
     def test_each_status_has_its_class(self) -> None:
         cases = [
-            ({"status": 401}, CredentialsError, "E_AUTH"), ({"status": 403}, CredentialsError, "E_PERMISSION"),
-            ({"status": 404}, RequestError, "E_NOT_FOUND"), ({"status": 400}, RequestError, "E_INVALID_REQUEST"),
-            ({"status": 500}, ServerError, "E_SERVER"), ({"garbage_body": True}, ServerError, "E_MALFORMED"),
+            ({"status": 401}, CredentialsError, "E_AUTH"),
+            ({"status": 403}, CredentialsError, "E_PERMISSION"),
+            ({"status": 404}, RequestError, "E_NOT_FOUND"),
+            ({"status": 400}, RequestError, "E_INVALID_REQUEST"),
+            ({"status": 500}, ServerError, "E_SERVER"),
+            ({"garbage_body": True}, ServerError, "E_MALFORMED"),
             ({"close_before_reply": True}, NetworkError, "E_NETWORK"),
             ({"status": 429, "code": "insufficient_quota"}, CredentialsError, "E_QUOTA"),
         ]

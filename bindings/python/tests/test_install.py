@@ -26,8 +26,14 @@ def environment(**more: str) -> Dict[str, str]:
 
 
 def run(*command: Any, **options: Any) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          timeout=240, **options)
+    return subprocess.run(
+        [str(word) for word in command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=240,
+        **options,
+    )
 
 
 class Installed(unittest.TestCase):
@@ -47,7 +53,9 @@ class Installed(unittest.TestCase):
         cls.python = cls.folder / "venv" / "bin" / "python"
         # A copy: pip writes nothing into the tree then, and the package cannot find the tree by its own path.
         source = cls.folder / "source"
-        shutil.copytree(ROOT / "bindings" / "python", source, ignore=shutil.ignore_patterns("__pycache__", "tests"))
+        shutil.copytree(
+            ROOT / "bindings" / "python", source, ignore=shutil.ignore_patterns("__pycache__", "tests")
+        )
         done = run(cls.python, "-m", "pip", "install", source, env=environment(), cwd=cls.folder)
         assert done.returncode == 0, done.stdout
         cls.libraries = cls.folder / "lib"
@@ -76,7 +84,9 @@ class Installed(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout)
 
     def test_a_named_file_that_is_none(self) -> None:
-        done = self.python_runs(LLMCOST_LIBRARY="/nowhere/libllmcost.so.0", LD_LIBRARY_PATH=str(self.libraries))
+        done = self.python_runs(
+            LLMCOST_LIBRARY="/nowhere/libllmcost.so.0", LD_LIBRARY_PATH=str(self.libraries)
+        )
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("ImportError", done.stdout)
         self.assertIn("/nowhere/libllmcost.so.0", done.stdout)
@@ -92,8 +102,17 @@ class Installed(unittest.TestCase):
         program = "import backend, sys; print(backend.build_editable(sys.argv[1]), backend.build_sdist(sys.argv[1]))"
         done = run(self.python, "-c", program, self.folder, env=environment(), cwd=source)
         self.assertEqual(done.stdout.split(), ["llmcost-0.1.0-py3-none-any.whl", "llmcost-0.1.0.tar.gz"])
-        installed = run(self.python, "-m", "pip", "install", "--target", self.folder / "other",
-                        self.folder / "llmcost-0.1.0.tar.gz", env=environment(), cwd=self.folder)
+        installed = run(
+            self.python,
+            "-m",
+            "pip",
+            "install",
+            "--target",
+            self.folder / "other",
+            self.folder / "llmcost-0.1.0.tar.gz",
+            env=environment(),
+            cwd=self.folder,
+        )
         self.assertEqual(installed.returncode, 0, installed.stdout)
         self.assertTrue((self.folder / "other" / "llmcost" / "py.typed").is_file())
 
@@ -102,7 +121,13 @@ class FromTheTree(unittest.TestCase):
     def test_build_is_found(self) -> None:
         if not (ROOT / "build" / "libllmcost.so.0").is_file():
             self.skipTest("the library is not in build/")
-        done = run(sys.executable, "-c", PROGRAM, env=environment(PYTHONPATH=str(ROOT / "bindings" / "python")), cwd="/")
+        done = run(
+            sys.executable,
+            "-c",
+            PROGRAM,
+            env=environment(PYTHONPATH=str(ROOT / "bindings" / "python")),
+            cwd="/",
+        )
         self.assertEqual(done.returncode, 0, done.stdout)
         self.assertTrue(done.stdout.startswith("Hello "))
 

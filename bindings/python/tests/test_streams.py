@@ -37,8 +37,12 @@ class Pieces(MockCase):
         self.assertEqual("".join(self.open().stream(MODEL, "Hello")), "🎉é日" * 9)
 
     def test_events(self) -> None:
-        self.reply(reasoning="Hm.", text="Hi", tool_calls=[{"id": "c1", "name": "f", "arguments": {"a": 1}}],
-                   usage={"prompt": 3, "completion": 4})
+        self.reply(
+            reasoning="Hm.",
+            text="Hi",
+            tool_calls=[{"id": "c1", "name": "f", "arguments": {"a": 1}}],
+            usage={"prompt": 3, "completion": 4},
+        )
         stream = self.open().stream(MODEL, "Hello")
         events = list(stream.events())
         kinds = {event.kind: event for event in events}
@@ -70,7 +74,9 @@ class Pieces(MockCase):
     def test_many_streams_in_turn(self) -> None:
         client = self.open()
         streams = [client.stream(MODEL, f"question {number}") for number in range(10)]
-        self.assertEqual(["".join(stream) for stream in streams], [f"question {number}" for number in range(10)])
+        self.assertEqual(
+            ["".join(stream) for stream in streams], [f"question {number}" for number in range(10)]
+        )
 
 
 class Failures(MockCase):
@@ -86,8 +92,15 @@ class Failures(MockCase):
             stream.answer
 
     def test_in_the_middle(self) -> None:
-        self.mock.script({"default": {"reply": {"text": "one two three"}, "chunk_bytes": 4,
-                                      "fault": {"error_in_stream": {"after": 2, "type": "server_error", "message": "Oh."}}}})
+        self.mock.script(
+            {
+                "default": {
+                    "reply": {"text": "one two three"},
+                    "chunk_bytes": 4,
+                    "fault": {"error_in_stream": {"after": 2, "type": "server_error", "message": "Oh."}},
+                }
+            }
+        )
         stream, text = self.open().stream(MODEL, "Hello"), ""
         with self.assertRaises(ServerError) as caught:
             for piece in stream:
@@ -120,7 +133,9 @@ class Leaving(MockCase):
         self.assertTrue(wait_until(lambda: self.mock.abandoned_count == 1), "the provider saw nobody leave")
         self.assertTrue(wait_until(lambda: self.mock.open_count == 0))
         self.assertEqual([receipt.status for receipt in self.receipts], ["E_CANCELLED"])
-        self.assertEqual(self.client.ask("anthropic/claude-sonnet-4-5", "still works?", max_tokens=9)[:4], "word")
+        self.assertEqual(
+            self.client.ask("anthropic/claude-sonnet-4-5", "still works?", max_tokens=9)[:4], "word"
+        )
 
     def test_break(self) -> None:
         for _ in self.client.stream(MODEL, "Hello"):
@@ -171,7 +186,9 @@ class Leaving(MockCase):
         self.assert_cancelled()
 
     def test_openai_style(self) -> None:
-        with self.client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": "x"}], stream=True) as stream:
+        with self.client.chat.completions.create(
+            model=MODEL, messages=[{"role": "user", "content": "x"}], stream=True
+        ) as stream:
             next(stream)
         self.assert_cancelled()
 
