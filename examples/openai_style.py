@@ -1,6 +1,6 @@
 """Code written for OpenAI's SDK: one line changed, and each answer has a receipt.
 
-python3 examples/openai_style.py [llmcost.json]     without a config: a scripted provider on this machine
+python3 examples/openai_style.py [llmcost.json]     without one: a scripted provider here
 """
 
 import sys

@@ -1,7 +1,8 @@
 """Packs the wheel: a folder of Python files and three lines of metadata.
 
-A PEP 517 backend of its own, because a backend that must be downloaded first would make installing depend on the
-network. Left out on purpose: everything that a package of plain Python files does not need.
+A PEP 517 backend of its own, because a backend that must be downloaded first would make installing
+depend on the network. Left out on purpose: everything that a package of plain Python files does
+not need.
 """
 
 import base64
@@ -52,7 +53,9 @@ def _metadata() -> str:
 
 def _package_files() -> List[Tuple[str, bytes]]:
     names = sorted(
-        name for name in os.listdir(os.path.join(ROOT, "llmcost")) if name.endswith((".py", ".typed"))
+        name
+        for name in os.listdir(os.path.join(ROOT, "llmcost"))
+        if name.endswith((".py", ".typed"))
     )
     files = []
     for name in names:
@@ -71,7 +74,9 @@ def _write_wheel(directory: str, files: List[Tuple[str, bytes]]) -> str:
         record += f"{name},sha256={digest},{len(data)}\n"
     record += f"{info}/RECORD,,\n"
     wheel_name = f"llmcost-{_version()}-py3-none-any.whl"
-    with zipfile.ZipFile(os.path.join(directory, wheel_name), "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(
+        os.path.join(directory, wheel_name), "w", zipfile.ZIP_DEFLATED
+    ) as archive:
         for name, data in files + [(f"{info}/RECORD", record.encode())]:
             archive.writestr(zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0)), data)
     return wheel_name

@@ -1,4 +1,4 @@
-"""libllmcost for Python: every call to a language model with a receipt, a hard budget and a smaller bill.
+"""libllmcost for Python: a receipt for every model call, hard budgets, smaller bills.
 
 from llmcost import Client
 

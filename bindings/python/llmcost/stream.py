@@ -47,10 +47,12 @@ def _event(pointer: ctypes.c_void_p) -> Event:
 
 
 class Stream:
-    """Iterate over it for the text of the first choice, piece by piece; over events() for everything.
+    """Iterate over it for the text of the first choice, piece by piece; over events() for
+    everything.
 
-    Leaving it early cancels the call: by close(), by the end of a `with` block, or when it is garbage. One thread at a
-    time. After the end `answer` is the whole of it. A failure is raised by the step that meets it.
+    Leaving it early cancels the call: by close(), by the end of a `with` block, or when it is
+    garbage. One thread at a time. After the end `answer` is the whole of it. A failure is raised
+    by the step that meets it.
     """
 
     def __init__(self, core: Core, body: bytes) -> None:
@@ -112,7 +114,9 @@ class Stream:
     def answer(self) -> Answer:
         """The whole answer, after the end."""
         if self._answer is None:
-            raise errors.MisuseError("the stream has no answer: read it to its end, or call finish()")
+            raise errors.MisuseError(
+                "the stream has no answer: read it to its end, or call finish()"
+            )
         return self._answer
 
     @property

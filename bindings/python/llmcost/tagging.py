@@ -1,7 +1,8 @@
-"""Tags that follow the flow of a program: through functions, asyncio's tasks and generators, not through arguments.
+"""Tags that follow the flow of a program: through functions, asyncio's tasks and generators, not
+through arguments.
 
-The scopes that are open form a stack in a context variable. A scope leaves by finding its own entry, so one object can
-be entered many times and from many places at once.
+The scopes that are open form a stack in a context variable. A scope leaves by finding its own
+entry, so one object can be entered many times and from many places at once.
 """
 
 import functools
@@ -103,7 +104,7 @@ class TagScope:
 
 
 class _Inside:
-    """The stack as a generator sees it: put in place for each step only, so that nothing leaks to who iterates."""
+    """A generator's own stack, in place only while it runs: nothing leaks to who iterates."""
 
     def __init__(self, scope: TagScope) -> None:
         self.stack: Optional[_Entry] = _Entry(scope, _open.get())

@@ -18,7 +18,9 @@ class Counted(unittest.TextTestResult):
 def main() -> int:
     here = Path(__file__).resolve().parent
     suite = unittest.defaultTestLoader.discover(str(here), top_level_dir=str(here))
-    result = unittest.TextTestRunner(stream=sys.stdout, verbosity=1, resultclass=Counted).run(suite)
+    result = unittest.TextTestRunner(stream=sys.stdout, verbosity=1, resultclass=Counted).run(
+        suite
+    )
     assert isinstance(result, Counted)
     failed = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
     for test, reason in result.skipped:

@@ -9,7 +9,10 @@ from support import MODEL, MockCase, unraisable
 
 CASCADE = {
     "routes": {
-        "faq": {"cascade": ["openai/gpt-4o-mini", "openai/gpt-4o"], "escalate_on": {"judge": "host:strict"}}
+        "faq": {
+            "cascade": ["openai/gpt-4o-mini", "openai/gpt-4o"],
+            "escalate_on": {"judge": "host:strict"},
+        }
     }
 }
 
@@ -111,7 +114,8 @@ class Alerts(MockCase):
     def test_alert(self) -> None:
         alerts = []
         client = self.open(
-            {"budgets": [{"name": "b", "limit": "0.001 USD", "alert_at": [0.5]}]}, on_alert=alerts.append
+            {"budgets": [{"name": "b", "limit": "0.001 USD", "alert_at": [0.5]}]},
+            on_alert=alerts.append,
         )
         self.reply(text="x", usage={"prompt": 4000, "completion": 10})
         client.ask(MODEL, "Hello", max_tokens=100)
@@ -146,14 +150,22 @@ class Judges(MockCase):
 
     def test_verdicts(self) -> None:
         heard = []
-        for verdict, text in ((True, "smäll"), (False, "large"), (None, "smäll"), (1, "smäll"), (0, "large")):
+        for verdict, text in (
+            (True, "smäll"),
+            (False, "large"),
+            (None, "smäll"),
+            (1, "smäll"),
+            (0, "large"),
+        ):
 
             def strict(question: str, answer: str, verdict=verdict):
                 heard.append((question, answer))
                 return verdict
 
             with self.subTest(verdict):
-                self.assertEqual(self.open(CASCADE, judges={"strict": strict}).ask("faq", "Grüß?"), text)
+                self.assertEqual(
+                    self.open(CASCADE, judges={"strict": strict}).ask("faq", "Grüß?"), text
+                )
         self.assertEqual(heard, [("Grüß?", "smäll")] * 5)
 
     def test_an_exception_accepts_the_answer(self) -> None:

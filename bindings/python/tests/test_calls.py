@@ -27,7 +27,9 @@ class Calls(MockCase):
         answer = self.open().chat(MODEL, [{"role": "user", "content": "Hello"}])
         self.assertIsInstance(answer, Answer)
         self.assertEqual((answer.text, str(answer)), ("Hi!", "Hi!"))
-        self.assertEqual((answer.model, answer.provider, answer.finish_reason), (MODEL, "openai", "stop"))
+        self.assertEqual(
+            (answer.model, answer.provider, answer.finish_reason), (MODEL, "openai", "stop")
+        )
         self.assertEqual((answer.cached, answer.altered), (False, False))
         self.assertTrue(answer.request_id.startswith("req_mock"))
         self.assertEqual(answer.usage["prompt_tokens"], 1000)
@@ -76,7 +78,9 @@ class Calls(MockCase):
             tags={"feature": "x"},
         )
         body = self.mock.request(-1)
-        self.assertEqual([message["content"] for message in body["messages"]], ["Be short.", "Hello"])
+        self.assertEqual(
+            [message["content"] for message in body["messages"]], ["Be short.", "Hello"]
+        )
         self.assertEqual((body["temperature"], body["top_p"], body["seed"]), (0, 0.5, 7))
         self.assertEqual(body["stop"], ["END"])
         self.assertEqual(body["tools"][0]["function"]["name"], "weather")
@@ -99,7 +103,9 @@ class Calls(MockCase):
                         "match": {"contains": "Lima"},
                         "times": 1,
                         "reply": {
-                            "tool_calls": [{"id": "c1", "name": "weather", "arguments": {"city": "Lima"}}]
+                            "tool_calls": [
+                                {"id": "c1", "name": "weather", "arguments": {"city": "Lima"}}
+                            ]
                         },
                     },
                     {"match": {}, "reply": {"text": "Sunny."}},
@@ -113,7 +119,10 @@ class Calls(MockCase):
         call = first.tool_calls[0]
         self.assertEqual((call["id"], call["function"]["name"]), ("c1", "weather"))
         self.assertEqual(json.loads(call["function"]["arguments"]), {"city": "Lima"})
-        messages += [first.message, {"role": "tool", "tool_call_id": "c1", "content": "25 degrees"}]
+        messages += [
+            first.message,
+            {"role": "tool", "tool_call_id": "c1", "content": "25 degrees"},
+        ]
         self.assertEqual(client.chat(MODEL, messages, tools=[WEATHER]).text, "Sunny.")
         self.assertEqual(self.mock.request(-1)["messages"][1]["tool_calls"][0]["id"], "c1")
 
@@ -184,7 +193,9 @@ class Cache(MockCase):
         self.assertFalse(self.client.chat(MODEL, "Hello", sampled=True, cache="off").cached)
         self.assertFalse(self.client.chat(MODEL, "Hello", sampled=True, cache="refresh").cached)
         self.assertFalse(self.client.chat(MODEL, "Hello", sampled=True, namespace="b").cached)
-        self.assertTrue(self.client.chat(MODEL, "Hello", llmcost={"sampled": True, "namespace": "b"}).cached)
+        self.assertTrue(
+            self.client.chat(MODEL, "Hello", llmcost={"sampled": True, "namespace": "b"}).cached
+        )
         self.client.clear_cache()
         sent = self.mock.request_count
         with self.assertRaises(CacheMissError) as caught:
@@ -312,7 +323,9 @@ class Configs(MockCase):
         with self.assertRaises(ConfigError) as caught:
             Client({"providers": {"openai": {"base_ulr": "x"}}})
         self.assertIn('"base_url"', str(caught.exception))
-        self.assertEqual((caught.exception.status, caught.exception.category), ("E_CONFIG", "config"))
+        self.assertEqual(
+            (caught.exception.status, caught.exception.category), ("E_CONFIG", "config")
+        )
         self.assertTrue(caught.exception.is_fatal)
         with self.assertRaises(ConfigError) as caught:
             Client("/nowhere/llmcost.json")
@@ -350,7 +363,9 @@ class Bill(MockCase):
         self.assertEqual(client.budgets()[0]["spent_nano"], 500_050_000)
         client.correct_budget("user", 1, "ann")
         spent = {
-            budget["value"]: budget["spent_nano"] for budget in client.budgets() if budget["name"] == "user"
+            budget["value"]: budget["spent_nano"]
+            for budget in client.budgets()
+            if budget["name"] == "user"
         }
         self.assertEqual(spent["ann"], 1_000_150_000)
         with self.assertRaises(llmcost.MisuseError):
@@ -367,7 +382,9 @@ class Servers(unittest.TestCase):
     def test_mock(self) -> None:
         with Mock({"default": {"reply": {"text": "Hi"}}}) as mock, Client(mock.config()) as client:
             self.assertEqual(client.ask(MODEL, "Hello"), "Hi")
-            self.assertEqual((mock.request_count, mock.connection_count, mock.abandoned_count), (1, 1, 0))
+            self.assertEqual(
+                (mock.request_count, mock.connection_count, mock.abandoned_count), (1, 1, 0)
+            )
             self.assertEqual(mock.request(0)["model"], MODEL)
             self.assertEqual(mock.header(0, "Authorization"), "Bearer sk-mock")
             self.assertIsNone(mock.header(0, "X-None"))

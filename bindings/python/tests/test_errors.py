@@ -38,7 +38,9 @@ class Errors(MockCase):
         )
         self.assertEqual(error.retry_after, 7.0)
         self.assertTrue(error.request_id.startswith("req_mock"))
-        self.assertEqual((error.is_retriable, error.is_fatal, error.is_budget), (True, False, False))
+        self.assertEqual(
+            (error.is_retriable, error.is_fatal, error.is_budget), (True, False, False)
+        )
         self.assertEqual(error.receipt.status, "E_RATE_LIMITED")
         self.assertEqual(error.receipt.cost_nano, 0)
         self.assertIn("Slow down.", str(error))
@@ -90,7 +92,9 @@ class Errors(MockCase):
         self.assertEqual(client.ask(MODEL, "Hello", tags={"feature": "faq"}, max_tokens=100), "x")
         sent = self.mock.request_count
         error = self.failure(BudgetError, client, tags={"feature": "faq"}, max_tokens=100)
-        self.assertEqual((error.status, error.category, error.is_budget), ("E_BUDGET", "budget", True))
+        self.assertEqual(
+            (error.status, error.category, error.is_budget), ("E_BUDGET", "budget", True)
+        )
         self.assertEqual(error.receipt.cost_nano, 0)
         self.assertIn("faq", str(error))
         self.assertEqual(self.mock.request_count, sent)
@@ -109,7 +113,9 @@ class Errors(MockCase):
         self.fault(status=429, retry_after=7)
         error = self.failure(RateLimitError)
         copy = pickle.loads(pickle.dumps(error))
-        self.assertEqual((type(copy), str(copy), copy.retry_after), (RateLimitError, str(error), 7.0))
+        self.assertEqual(
+            (type(copy), str(copy), copy.retry_after), (RateLimitError, str(error), 7.0)
+        )
         self.assertEqual((copy.receipt, str(copy.receipt)), (error.receipt, str(error.receipt)))
 
 

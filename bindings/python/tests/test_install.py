@@ -49,12 +49,16 @@ class Installed(unittest.TestCase):
         cls.addClassCleanup(shutil.rmtree, cls.folder)
         made = run(sys.executable, "-m", "venv", cls.folder / "venv")
         if made.returncode:
-            raise unittest.SkipTest("python -m venv does not work here: " + made.stdout.strip()[-200:])
+            raise unittest.SkipTest(
+                "python -m venv does not work here: " + made.stdout.strip()[-200:]
+            )
         cls.python = cls.folder / "venv" / "bin" / "python"
-        # A copy: pip writes nothing into the tree then, and the package cannot find the tree by its own path.
+        # A copy: the package cannot find the tree by its own path then.
         source = cls.folder / "source"
         shutil.copytree(
-            ROOT / "bindings" / "python", source, ignore=shutil.ignore_patterns("__pycache__", "tests")
+            ROOT / "bindings" / "python",
+            source,
+            ignore=shutil.ignore_patterns("__pycache__", "tests"),
         )
         done = run(cls.python, "-m", "pip", "install", source, env=environment(), cwd=cls.folder)
         assert done.returncode == 0, done.stdout
@@ -93,15 +97,22 @@ class Installed(unittest.TestCase):
         self.assertIn("LLMCOST_LIBRARY", done.stdout)
 
     def test_metadata_and_types(self) -> None:
-        done = run(self.python, "-m", "pip", "show", "-f", "llmcost", env=environment(), cwd=self.folder)
+        done = run(
+            self.python, "-m", "pip", "show", "-f", "llmcost", env=environment(), cwd=self.folder
+        )
         self.assertIn("Version: 0.1.0", done.stdout)
         self.assertIn("llmcost/py.typed", done.stdout)
 
     def test_editable_and_sources(self) -> None:
         source = self.folder / "source"
-        program = "import backend, sys; print(backend.build_editable(sys.argv[1]), backend.build_sdist(sys.argv[1]))"
+        program = (
+            "import backend, sys\n"
+            "print(backend.build_editable(sys.argv[1]), backend.build_sdist(sys.argv[1]))\n"
+        )
         done = run(self.python, "-c", program, self.folder, env=environment(), cwd=source)
-        self.assertEqual(done.stdout.split(), ["llmcost-0.1.0-py3-none-any.whl", "llmcost-0.1.0.tar.gz"])
+        self.assertEqual(
+            done.stdout.split(), ["llmcost-0.1.0-py3-none-any.whl", "llmcost-0.1.0.tar.gz"]
+        )
         installed = run(
             self.python,
             "-m",

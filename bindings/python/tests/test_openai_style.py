@@ -5,7 +5,14 @@ import os
 import unittest
 from types import SimpleNamespace
 
-from llmcost import ChatCompletion, ChatCompletionChunk, ConfigError, DeadlineError, OpenAI, Receipt
+from llmcost import (
+    ChatCompletion,
+    ChatCompletionChunk,
+    ConfigError,
+    DeadlineError,
+    OpenAI,
+    Receipt,
+)
 from support import MODEL, MockCase
 
 MESSAGES = [{"role": "user", "content": "Hello"}]
@@ -18,7 +25,9 @@ class NotGiven:
 class Completions(MockCase):
     def test_completion(self) -> None:
         self.reply(text="Hi", usage={"prompt": 5, "completion": 2, "cached": 1})
-        completion = self.open().chat.completions.create(model=MODEL, messages=MESSAGES, temperature=0)
+        completion = self.open().chat.completions.create(
+            model=MODEL, messages=MESSAGES, temperature=0
+        )
         self.assertIsInstance(completion, ChatCompletion)
         self.assertTrue(completion.id)
         self.assertEqual((completion.object, completion.model), ("chat.completion", MODEL))
@@ -48,7 +57,9 @@ class Completions(MockCase):
         client = self.open()
         tools = [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]
         message = (
-            client.chat.completions.create(model=MODEL, messages=MESSAGES, tools=tools).choices[0].message
+            client.chat.completions.create(model=MODEL, messages=MESSAGES, tools=tools)
+            .choices[0]
+            .message
         )
         self.assertEqual(json.loads(message.tool_calls[0].function.arguments), {"a": 1})
         self.reply(text="done")
@@ -68,15 +79,20 @@ class Completions(MockCase):
         self.assertIsInstance(chunks[0], ChatCompletionChunk)
         self.assertEqual(chunks[0].choices[0].delta.role, "assistant")
         self.assertEqual(
-            "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices), "Hello"
+            "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices),
+            "Hello",
         )
-        self.assertEqual([chunk.choices[0].finish_reason for chunk in chunks if chunk.choices][-1], "stop")
+        self.assertEqual(
+            [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices][-1], "stop"
+        )
         self.assertEqual(chunks[-1].choices, [])
         self.assertGreater(chunks[-1].usage.total_tokens, 0)
         self.assertEqual(stream.llmcost.status, "OK")
 
     def test_stream_without_usage(self) -> None:
-        with self.open().chat.completions.create(model=MODEL, messages=MESSAGES, stream=True) as stream:
+        with self.open().chat.completions.create(
+            model=MODEL, messages=MESSAGES, stream=True
+        ) as stream:
             chunks = list(stream)
         self.assertTrue(all(chunk.choices for chunk in chunks))
         self.assertTrue(all(chunk.usage is None for chunk in chunks))
@@ -108,7 +124,9 @@ class Completions(MockCase):
             client.chat.completions.create(model=MODEL, messages=MESSAGES, timeout=0.1)
 
     def test_objects_with_model_dump_as_messages(self) -> None:
-        message = SimpleNamespace(model_dump=lambda: {"role": "user", "content": "dumped", "name": None})
+        message = SimpleNamespace(
+            model_dump=lambda: {"role": "user", "content": "dumped", "name": None}
+        )
         completion = self.open().chat.completions.create(model=MODEL, messages=[message])
         self.assertEqual(completion.choices[0].message.content, "dumped")
 
@@ -162,7 +180,8 @@ class DropIn(MockCase):
     def test_config(self) -> None:
         receipts = []
         with OpenAI(
-            config=self.mock.config(models={"small": "openai/gpt-4o-mini"}), on_receipt=receipts.append
+            config=self.mock.config(models={"small": "openai/gpt-4o-mini"}),
+            on_receipt=receipts.append,
         ) as client:
             client.chat.completions.create(model="small", messages=MESSAGES)
             with self.assertRaises(ConfigError):

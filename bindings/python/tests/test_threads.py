@@ -152,7 +152,9 @@ class Garbage(MockCase):
         gc.collect()
         self.assertEqual((answer.text, answer.receipt.status), ("Hello", "OK"))
 
-    @unittest.skipIf("asan" in os.environ.get("LD_PRELOAD", ""), "a sanitizer keeps what was freed")
+    @unittest.skipIf(
+        "asan" in os.environ.get("LD_PRELOAD", ""), "a sanitizer keeps what was freed"
+    )
     def test_memory_does_not_grow(self) -> None:
         client = self.open({"cache": {"memory": {"max_bytes": "1MB"}}})
 
@@ -221,7 +223,8 @@ class Ends(unittest.TestCase):
     def test_nothing_is_closed(self) -> None:
         self.run_program(
             "import llmcost\n"
-            "mock = llmcost.Mock({'default': {'reply': {'text': 'word ' * 99}, 'chunk_bytes': 5, 'chunk_delay_ms': 50}})\n"
+            "slow = {'reply': {'text': 'word ' * 99}, 'chunk_bytes': 5, 'chunk_delay_ms': 50}\n"
+            "mock = llmcost.Mock({'default': slow})\n"
             "client = llmcost.Client(mock.config(), on_receipt=lambda receipt: None)\n"
             "stream = client.stream('gpt-4o-mini', 'Hello')\n"
             "next(stream)\n"
