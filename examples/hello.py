@@ -1,6 +1,6 @@
 """One question, its answer, and what it cost.
 
-python3 examples/hello.py [llmcost.json]     without a config: a scripted provider on this machine, no key, no bill
+python3 examples/hello.py [llmcost.json]     without one: a scripted provider here, no key, no bill
 """
 
 import sys

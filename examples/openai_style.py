@@ -1,6 +1,6 @@
 """Code written for OpenAI's SDK: one line changed, and each answer has a receipt.
 
-python3 examples/openai_style.py [llmcost.json]     without a config: a scripted provider on this machine
+python3 examples/openai_style.py [llmcost.json]     without one: a scripted provider here
 """
 
 import sys
@@ -19,7 +19,9 @@ completion = client.chat.completions.create(model="gpt-4o-mini", messages=messag
 print(completion.choices[0].message.content)
 print(completion.usage.total_tokens, "tokens;", completion.llmcost)
 
-for chunk in client.chat.completions.create(model="gpt-4o-mini", messages=messages, max_tokens=100, stream=True):
+for chunk in client.chat.completions.create(
+    model="gpt-4o-mini", messages=messages, max_tokens=100, stream=True
+):
     print(chunk.choices[0].delta.content or "", end="")
 print()
 client.close()

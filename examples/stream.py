@@ -1,6 +1,6 @@
 """An answer that is printed while it comes, and one that is left early.
 
-python3 examples/stream.py [llmcost.json]     without a config: a scripted provider on this machine, no key, no bill
+python3 examples/stream.py [llmcost.json]     without one: a scripted provider here
 """
 
 import sys

@@ -1,6 +1,6 @@
 """Cost per feature without plumbing, and a feature that may spend only so much.
 
-python3 examples/tags.py [llmcost.json]     without a config: a scripted provider on this machine, no key, no bill
+python3 examples/tags.py [llmcost.json]     without one: a scripted provider here, no key, no bill
 """
 
 import sys
@@ -10,7 +10,9 @@ from llmcost import BudgetError, Client, Mock
 mock = Mock({"default": {"reply": {"text": "Sure.", "usage": {"prompt": 40, "completion": 60}}}})
 config = mock.config(
     report={"tags": ["feature"]},
-    budgets=[{"name": "summaries", "limit": "0.0001 USD", "per": "day", "where": {"feature": "summary"}}],
+    budgets=[
+        {"name": "summaries", "limit": "0.0001 USD", "per": "day", "where": {"feature": "summary"}}
+    ],
 )
 client = Client(sys.argv[1] if sys.argv[1:] else config)
 

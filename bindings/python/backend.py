@@ -1,7 +1,8 @@
 """Packs the wheel: a folder of Python files and three lines of metadata.
 
-A PEP 517 backend of its own, because a backend that must be downloaded first would make installing depend on the
-network. Left out on purpose: everything that a package of plain Python files does not need.
+A PEP 517 backend of its own, because a backend that must be downloaded first would make installing
+depend on the network. Left out on purpose: everything that a package of plain Python files does
+not need.
 """
 
 import base64
@@ -35,7 +36,9 @@ def _version() -> str:
 
 def _metadata() -> str:
     project = _read("pyproject.toml")
-    name, summary, python = (_field(project, f'^{key} = "(.+)"$') for key in ("name", "description", "requires-python"))
+    name, summary, python = (
+        _field(project, f'^{key} = "(.+)"$') for key in ("name", "description", "requires-python")
+    )
     lines = [
         "Metadata-Version: 2.1",
         f"Name: {name}",
@@ -49,7 +52,11 @@ def _metadata() -> str:
 
 
 def _package_files() -> List[Tuple[str, bytes]]:
-    names = sorted(name for name in os.listdir(os.path.join(ROOT, "llmcost")) if name.endswith((".py", ".typed")))
+    names = sorted(
+        name
+        for name in os.listdir(os.path.join(ROOT, "llmcost"))
+        if name.endswith((".py", ".typed"))
+    )
     files = []
     for name in names:
         with open(os.path.join(ROOT, "llmcost", name), "rb") as file:
@@ -67,18 +74,24 @@ def _write_wheel(directory: str, files: List[Tuple[str, bytes]]) -> str:
         record += f"{name},sha256={digest},{len(data)}\n"
     record += f"{info}/RECORD,,\n"
     wheel_name = f"llmcost-{_version()}-py3-none-any.whl"
-    with zipfile.ZipFile(os.path.join(directory, wheel_name), "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(
+        os.path.join(directory, wheel_name), "w", zipfile.ZIP_DEFLATED
+    ) as archive:
         for name, data in files + [(f"{info}/RECORD", record.encode())]:
             archive.writestr(zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0)), data)
     return wheel_name
 
 
-def build_wheel(wheel_directory: str, config_settings: Config = None, metadata_directory: Optional[str] = None) -> str:
+def build_wheel(
+    wheel_directory: str, config_settings: Config = None, metadata_directory: Optional[str] = None
+) -> str:
     """The package as a wheel."""
     return _write_wheel(wheel_directory, _package_files())
 
 
-def build_editable(wheel_directory: str, config_settings: Config = None, metadata_directory: Optional[str] = None) -> str:
+def build_editable(
+    wheel_directory: str, config_settings: Config = None, metadata_directory: Optional[str] = None
+) -> str:
     """A wheel that points at this folder: `pip install -e`."""
     return _write_wheel(wheel_directory, [("llmcost.pth", (ROOT + "\n").encode())])
 

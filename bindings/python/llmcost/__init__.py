@@ -1,12 +1,12 @@
-"""libllmcost for Python: every call to a language model with a receipt, a hard budget and a smaller bill.
+"""libllmcost for Python: a receipt for every model call, hard budgets, smaller bills.
 
-    from llmcost import Client
+from llmcost import Client
 
-    with Client("llmcost.json") as client:
-        answer = client.chat("faq", "What is a TTL cache?", tags={"feature": "faq"})
-        print(answer.text, answer.receipt, sep="\\n")
-        for delta in client.stream("faq", "Tell me more"):
-            print(delta, end="")
+with Client("llmcost.json") as client:
+    answer = client.chat("faq", "What is a TTL cache?", tags={"feature": "faq"})
+    print(answer.text, answer.receipt, sep="\\n")
+    for delta in client.stream("faq", "Tell me more"):
+        print(delta, end="")
 """
 
 from . import _native

@@ -1,8 +1,9 @@
 """The C client and who is inside it.
 
-C frees a client when it is closed, so nobody may be on the way into it then. Every call is counted here, closing lets
-no new one in, and it hands the client to C for closing when the calls that are left are known to be inside C: there
-they are cancelled. A stream is closed first, by whoever reads it or here.
+C frees a client when it is closed, so nobody may be on the way into it then. Every call is counted
+here, closing lets no new one in, and it hands the client to C for closing when the calls that are
+left are known to be inside C: there they are cancelled. A stream is closed first, by whoever reads
+it or here.
 """
 
 import atexit
@@ -30,7 +31,8 @@ def _reraise(error: BaseException) -> None:
     raise error
 
 
-# An exception that leaves a ctypes callback goes to sys.unraisablehook: the one road there from Python code.
+# An exception that leaves a ctypes callback goes to sys.unraisablehook: the one road there from
+# Python code.
 _to_unraisable_hook = ctypes.CFUNCTYPE(None, ctypes.py_object)(_reraise)
 
 
@@ -69,7 +71,7 @@ class Core:
     # ---- callbacks ----
 
     def _guarded(self, function: Callable[..., Any], otherwise: Any) -> Callable[..., Any]:
-        """A function for C to call: tells where it is, lets no exception through, and does not keep the core alive."""
+        """A function for C to call: lets no exception through, does not keep the core alive."""
         callbacks = self._callbacks
 
         def guarded(*args: Any) -> Any:
@@ -85,7 +87,10 @@ class Core:
         return guarded
 
     def _set_hooks(
-        self, on_receipt: Optional[ReceiptCallback], on_alert: Optional[AlertCallback], judges: Mapping[str, Judge]
+        self,
+        on_receipt: Optional[ReceiptCallback],
+        on_alert: Optional[AlertCallback],
+        judges: Mapping[str, Judge],
     ) -> None:
         if on_receipt is not None:
             heard = on_receipt
@@ -121,9 +126,15 @@ class Core:
         """True after a fork: the client is the parent's."""
         return os.getpid() != self._process
 
-    def __enter__(self) -> int:
+    def refuse_foreign(self) -> None:
+        """Raise in a process that the client does not belong to."""
         if self.is_foreign:
-            raise errors.MisuseError("the client was opened before a fork: open one in each process")
+            raise errors.MisuseError(
+                "the client was opened before a fork: open one in each process"
+            )
+
+    def __enter__(self) -> int:
+        self.refuse_foreign()
         with self._changed:
             if self._closing or self._handle is None:
                 raise closed_error()
@@ -184,7 +195,7 @@ class Core:
         check(status)
 
     def _may_close(self) -> bool:
-        """No stream is open, and whoever is still counted holds a driver: such a call is inside C."""
+        """No stream is open, and whoever is counted holds a driver, which means: is inside C."""
         with self._changed:
             streams, calls = len(self._streams), self._calls
         if streams or not calls:

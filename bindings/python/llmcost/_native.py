@@ -1,14 +1,25 @@
 """The C library: where it is, what its functions take, and how its texts become Python's.
 
-Handles are opaque pointers, requests and answers are JSON. One struct is written down: the options of opening a client,
-because the reason of a refused configuration comes through them. It begins with its own size and only grows at the end.
+Handles are opaque pointers, requests and answers are JSON. One struct is written down: the options
+of opening a client, because the reason of a refused configuration comes through them. It begins
+with its own size and only grows at the end.
 """
 
 import ctypes
 import json
 import os
 import sys
-from ctypes import POINTER, c_char_p, c_int, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
+from ctypes import (
+    POINTER,
+    c_char_p,
+    c_int,
+    c_int32,
+    c_int64,
+    c_size_t,
+    c_uint32,
+    c_uint64,
+    c_void_p,
+)
 from pathlib import Path
 from typing import Any, Callable, Iterator, Optional
 
@@ -40,7 +51,8 @@ class Options(ctypes.Structure):
 _OUT = POINTER(c_void_p)
 _SIZE_OUT = POINTER(c_size_t)
 
-# Texts that are ours to free come as c_void_p: ctypes would turn a c_char_p into bytes and lose the pointer.
+# Texts that are ours to free come as c_void_p: ctypes would turn a c_char_p into bytes and lose
+# the pointer.
 _FUNCTIONS = {
     "version": (c_char_p,),
     "status_name": (c_char_p, c_int),
@@ -137,8 +149,8 @@ def _load() -> ctypes.CDLL:
         except OSError as error:
             failures.append(str(error))
     raise ImportError(
-        "libllmcost was not found: build it (make), install it (make install; ldconfig), or set LLMCOST_LIBRARY to "
-        "the file. Tried: " + "; ".join(failures)
+        "libllmcost was not found: build it (make), install it (make install; ldconfig), or set "
+        "LLMCOST_LIBRARY to the file. Tried: " + "; ".join(failures)
     )
 
 
@@ -168,7 +180,11 @@ def sized_text(function: Callable[..., Optional[int]], *arguments: Any) -> Optio
     """A text that says its length, so that it may hold zero bytes."""
     size = c_size_t()
     address = function(*arguments, ctypes.byref(size))
-    return None if address is None else ctypes.string_at(address, size.value).decode("utf-8", "replace")
+    return (
+        None
+        if address is None
+        else ctypes.string_at(address, size.value).decode("utf-8", "replace")
+    )
 
 
 def taken_text(address: c_void_p) -> str:
@@ -197,13 +213,16 @@ def _plain(value: object) -> object:
     raise TypeError(f"{type(value).__name__} cannot be sent as JSON")
 
 
-# Made once: json.dumps() with options makes an encoder for every call. No NaN; the second one escapes everything.
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain).encode
+# Made once: json.dumps() with options makes an encoder for every call. No NaN; the second one
+# escapes everything.
+_encode = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain
+).encode
 _encode_ascii = json.JSONEncoder(allow_nan=False, separators=(",", ":"), default=_plain).encode
 
 
 def to_json(value: object) -> bytes:
-    """JSON that every reader takes; lone surrogates are escaped, since UTF-8 has no form for them."""
+    """JSON that every reader takes; lone surrogates, which UTF-8 lacks, are escaped."""
     try:
         return _encode(value).encode("utf-8")
     except UnicodeEncodeError:

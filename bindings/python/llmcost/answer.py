@@ -9,8 +9,9 @@ lib = _native.lib
 
 
 class Answer:
-    """What a model answered; `raw` is all of it as an OpenAI chat.completion with the receipt under "llmcost".
+    """What a model answered.
 
+    raw                all of it as an OpenAI chat.completion, the receipt under "llmcost"
     model, provider    who answered
     request_id         the provider's, "" where it sent none
     finish_reason      "stop", "length", "tool_calls", "content_filter", ...
@@ -34,7 +35,9 @@ class Answer:
         return self.text
 
     def __repr__(self) -> str:
-        return f"<Answer of {self.provider}/{self.model}, {self.finish_reason}: {self.text[:60]!r}>"
+        return (
+            f"<Answer of {self.provider}/{self.model}, {self.finish_reason}: {self.text[:60]!r}>"
+        )
 
     @property
     def choices(self) -> List[Dict[str, Any]]:

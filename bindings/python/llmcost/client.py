@@ -19,7 +19,15 @@ Config = Union[str, "os.PathLike[str]", Mapping[str, Any], None]
 Messages = Union[str, Sequence[Any]]
 
 # Options of a call that are ours: they travel under the body's member "llmcost".
-_OURS = ("tags", "cache", "namespace", "deadline_ms", "cache_ttl_ms", "sampled", "input_bound_tokens")
+_OURS = (
+    "tags",
+    "cache",
+    "namespace",
+    "deadline_ms",
+    "cache_ttl_ms",
+    "sampled",
+    "input_bound_tokens",
+)
 
 
 def _config_text(config: Config) -> Optional[bytes]:
@@ -29,27 +37,33 @@ def _config_text(config: Config) -> Optional[bytes]:
         return _native.to_json(config)
     if isinstance(config, (str, os.PathLike)):
         return _native.argument("config", os.fspath(config))
-    raise TypeError(f"config must be a path, a dict, JSON text or None, not {type(config).__name__}")
+    raise TypeError(
+        f"config must be a path, a dict, JSON text or None, not {type(config).__name__}"
+    )
 
 
 def _message_list(messages: Messages) -> List[Any]:
     if isinstance(messages, str):
         return [{"role": "user", "content": messages}]
     if isinstance(messages, (bytes, Mapping)) or not hasattr(messages, "__iter__"):
-        raise TypeError(f"messages must be a str or a list of messages, not {type(messages).__name__}")
+        raise TypeError(
+            f"messages must be a str or a list of messages, not {type(messages).__name__}"
+        )
     return list(messages)
 
 
 class Client:
     """A client: any thread, any number of calls at once.
 
-    config      the path of a JSON file, a dict, JSON text, or None: every provider whose usual key variable is set
+    config      the path of a JSON file, a dict, JSON text, or None: every provider whose usual
+                key variable is set
     on_receipt  called with the Receipt of every finished call, failed ones too
     on_alert    called with a dict for every alert
-    judges      {name: function(question, answer)} for a cascade's {"judge": "host:NAME"}: True accepts the answer,
-                False escalates, None cannot tell
+    judges      {name: function(question, answer)} for a cascade's {"judge": "host:NAME"}: True
+                accepts the answer, False escalates, None cannot tell
 
-    Callbacks run on the thread that drives the call. An exception in one goes to sys.unraisablehook.
+    Callbacks run on the thread that drives the call. An exception in one goes to
+    sys.unraisablehook.
     """
 
     def __init__(
@@ -66,7 +80,7 @@ class Client:
 
     @property
     def chat(self) -> "Chat":
-        """client.chat(model, messages, ...), and client.chat.completions.create(...) as in OpenAI's SDK."""
+        """client.chat(model, messages, ...); client.chat.completions.create(...) as in the SDK."""
         return Chat(self)
 
     def ask(self, model: str, question: str, **options: Any) -> str:
@@ -75,28 +89,37 @@ class Client:
 
     def stream(self, model: str, messages: Messages, **options: Any) -> Stream:
         """chat() whose answer comes piece by piece: for delta in client.stream(...)."""
-        options["stream_options"] = {"include_usage": True, **(options.get("stream_options") or {})}
+        options["stream_options"] = {
+            "include_usage": True,
+            **(options.get("stream_options") or {}),
+        }
         return self._stream(self._body(model, messages, {**options, "stream": True}))
 
     def chat_json(self, body: Union[str, bytes, Mapping[str, Any]]) -> Dict[str, Any]:
-        """An OpenAI chat-completions body in, an OpenAI chat.completion out, whichever provider served it."""
+        """OpenAI's chat-completions body in, its chat.completion out, whoever served it."""
         if isinstance(body, Mapping):
             return self._call(_native.to_json(self._tagged(dict(body)))).raw
         if not isinstance(body, (str, bytes)):
             raise TypeError(f"body must be a dict or JSON text, not {type(body).__name__}")
         if current_tags(self._core):
             return self._call(_native.to_json(self._tagged(_as_object(body)))).raw
-        return self._call(body if isinstance(body, bytes) else body.encode("utf-8", "surrogatepass")).raw
+        return self._call(
+            body if isinstance(body, bytes) else body.encode("utf-8", "surrogatepass")
+        ).raw
 
     def list_models(self, provider: str) -> List[str]:
         """The models that one configured provider offers."""
         with self._core as client:
-            status, response = called(lib.list_models, client, _native.argument("provider", provider))
+            status, response = called(
+                lib.list_models, client, _native.argument("provider", provider)
+            )
             try:
                 if status:
                     raise errors.from_response(response, status)
                 count = lib.response_model_count(response)
-                return [_native.text(lib.response_model(response, index)) for index in range(count)]
+                return [
+                    _native.text(lib.response_model(response, index)) for index in range(count)
+                ]
             finally:
                 lib.response_free(response)
 
@@ -143,7 +166,7 @@ class Client:
     # ---- tags ----
 
     def tags(self, **tags: object) -> TagScope:
-        """with client.tags(feature="faq"): ... or @client.tags(feature="faq"): every call inside has these tags."""
+        """Every call inside has these tags: with client.tags(...): or @client.tags(...)."""
         return TagScope(self._core, tags)
 
     # ---- the bill ----
@@ -172,7 +195,9 @@ class Client:
         with self._core as client:
             return self._core.read_json(lib.budgets, client)  # type: ignore[no-any-return]
 
-    def correct_budget(self, budget: str, amount: Union[Decimal, str, int], value: Optional[str] = None) -> None:
+    def correct_budget(
+        self, budget: str, amount: Union[Decimal, str, int], value: Optional[str] = None
+    ) -> None:
         """Add to what a budget has spent in its window; a negative amount gives back.
 
         amount  in the ledger's currency, exactly: a Decimal, a str or an int
@@ -180,9 +205,13 @@ class Client:
         """
         tag_value = None if value is None else _native.argument("value", value)
         with self._core as client:
-            status = lib.budget_correct(client, _native.argument("budget", budget), tag_value, _nano(amount))
+            status = lib.budget_correct(
+                client, _native.argument("budget", budget), tag_value, _nano(amount)
+            )
         if status:
-            raise errors.from_status(status, f"no budget is named {budget!r}, or it is not of that kind")
+            raise errors.from_status(
+                status, f"no budget is named {budget!r}, or it is not of that kind"
+            )
 
     def clear_cache(self) -> None:
         """Forget every cached answer."""
@@ -190,7 +219,7 @@ class Client:
             check(lib.cache_clear(client))
 
     def run(self, max_ms: int = 0) -> None:
-        """Do work that outlived its call, for at most so long; only needed where no further calls are made."""
+        """Do work that outlived its call; only needed where no further calls are made."""
         with self._core as client:
             check(lib.client_run(client, max_ms))
 
@@ -223,8 +252,10 @@ class Chat:
 
         model     a route, an alias, "provider/model" or a bare model name
         messages  a question, or messages in OpenAI's shape
-        options   members of OpenAI's body (tools, tool_choice, response_format, stop, temperature, max_tokens, ...),
-                  and ours: tags, cache, namespace, deadline_ms, cache_ttl_ms, sampled, input_bound_tokens
+        options   members of OpenAI's body (tools, tool_choice, response_format, stop, temperature,
+                  max_tokens, ...),
+                  and ours: tags, cache, namespace, deadline_ms, cache_ttl_ms, sampled,
+                  input_bound_tokens
 
         Raises LlmcostError.
         """

@@ -1,4 +1,4 @@
-"""Failures as exceptions: one class per category of status, some statuses with one of their own."""
+"""Failures as exceptions: a class per category, and of its own for some statuses."""
 
 from typing import Any, Dict, List, Optional, Type
 
@@ -7,7 +7,18 @@ from .receipt import Receipt
 
 lib = _native.lib
 
-_CATEGORIES = ("none", "host", "config", "request", "budget", "time", "network", "credentials", "capacity", "server")
+_CATEGORIES = (
+    "none",
+    "host",
+    "config",
+    "request",
+    "budget",
+    "time",
+    "network",
+    "credentials",
+    "capacity",
+    "server",
+)
 
 
 class LlmcostError(Exception):
@@ -139,10 +150,12 @@ def from_status(status: int, message: str = "") -> LlmcostError:
 
 
 def from_error(pointer: Any, status: int) -> LlmcostError:
-    """The exception of an llmcost_error, which stays the caller's; NULL where the library had no memory for one."""
+    """The exception of an llmcost_error, which stays the caller's; it may be NULL."""
     if not pointer:
         return from_status(status)
-    error = from_status(lib.error_status(pointer) or status, _native.text(lib.error_message(pointer)))
+    error = from_status(
+        lib.error_status(pointer) or status, _native.text(lib.error_message(pointer))
+    )
     error.provider = _native.text(lib.error_provider(pointer))
     error.code = _native.text(lib.error_code(pointer))
     error.provider_message = _native.text(lib.error_provider_message(pointer))

@@ -1,4 +1,4 @@
-"""The loopback provider for tests: a real HTTP server on 127.0.0.1 that answers from a script, without a key or a bill."""
+"""The loopback provider: a real HTTP server on 127.0.0.1 that answers from a script."""
 
 import ctypes
 import json
@@ -16,8 +16,8 @@ Script = Union[Mapping[str, Any], str, None]
 class Mock:
     """A server that runs from here to close(); by default it echoes the last user message.
 
-    The script, a dict or JSON text, is described in llmcost/mock.h: {"rules": [{"match": {"contains": "weather"},
-    "reply": {"text": "Sunny."}}], "default": {"fault": {"status": 503}}}.
+    The script, a dict or JSON text, is described in llmcost/mock.h: {"rules": [{"match":
+    {"contains": "weather"}, "reply": {"text": "Sunny."}}], "default": {"fault": {"status": 503}}}.
     """
 
     def __init__(self, script: Script = None) -> None:
@@ -37,7 +37,11 @@ class Mock:
 
     def script(self, script: Script) -> None:
         """Replace the script; what it counts begins at 0."""
-        text = "{}" if script is None else script if isinstance(script, str) else _native.to_json(script).decode()
+        text = (
+            "{}"
+            if script is None
+            else script if isinstance(script, str) else _native.to_json(script).decode()
+        )
         status, reason = called(lib.mock_script, self._open, _native.argument("script", text))
         if status:
             error = errors.from_error(reason, status)
@@ -45,7 +49,7 @@ class Mock:
             raise error
 
     def config(self, **members: Any) -> Dict[str, Any]:
-        """A config for Client: the providers "openai" and "anthropic" are this server, without retries."""
+        """A config for Client: "openai" and "anthropic" are this server, without retries."""
         providers = {
             "openai": {"base_url": self.url + "/v1", "key": "sk-mock", "retries": 0},
             "anthropic": {"base_url": self.url, "key": "sk-mock", "retries": 0},
@@ -78,7 +82,7 @@ class Mock:
         return int(lib.mock_abandoned_count(self._open))
 
     def request(self, index: int) -> Dict[str, Any]:
-        """The body of one of the last 64 requests, as JSON; index counts from 0, or from the end below 0."""
+        """The body of one of the last 64 requests; a negative index counts from the end."""
         size = ctypes.c_size_t()
         address = lib.mock_request_body(self._open, self._at(index), ctypes.byref(size))
         if address is None:
@@ -87,7 +91,9 @@ class Mock:
 
     def header(self, index: int, name: str) -> Optional[str]:
         """A header of a request, ":method" and ":path" too; None where there is none."""
-        value = lib.mock_request_header(self._open, self._at(index), _native.argument("name", name))
+        value = lib.mock_request_header(
+            self._open, self._at(index), _native.argument("name", name)
+        )
         return None if value is None else _native.text(value)
 
     def _at(self, index: int) -> int:

@@ -10,8 +10,8 @@ from .openai_style import provider_config
 class OpenAI(Client):
     """OpenAI's SDK's client for chat completions, with a receipt for each.
 
-    Either the SDK's own arguments (one provider, OpenAI or whoever speaks its dialect at base_url), or `config`: any
-    providers, routes, budgets and caches, as for Client.
+    Either the SDK's own arguments (one provider, OpenAI or whoever speaks its dialect at
+    base_url), or `config`: any providers, routes, budgets and caches, as for Client.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """The shape of OpenAI's SDK, so that existing code moves over by changing one line.
 
-Left out on purpose: everything but chat completions, and arguments that change the HTTP request behind our back; they
-are refused by name, never ignored.
+Left out on purpose: everything but chat completions, and arguments that change the HTTP request
+behind our back; they are refused by name, never ignored.
 """
 
 import json
@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 # Members that the SDK's objects always have: None where the answer lacks them.
 _OPTIONAL = frozenset(
-    "annotations audio content function_call llmcost logprobs name reasoning_content refusal role service_tier "
-    "system_fingerprint tool_calls usage finish_reason completion_tokens_details prompt_tokens_details id".split()
+    "annotations audio completion_tokens_details content finish_reason function_call id llmcost "
+    "logprobs name prompt_tokens_details reasoning_content refusal role service_tier "
+    "system_fingerprint tool_calls usage".split()
 )
 
 
@@ -38,7 +39,8 @@ class Shape:
         return sorted({*super().__dir__(), *self._members})
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self._members.items())})"
+        members = ", ".join(f"{name}={value!r}" for name, value in self._members.items())
+        return f"{type(self).__name__}({members})"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Shape) and self._members == other._members
@@ -71,7 +73,7 @@ def _shaped(value: Any) -> Any:
 
 
 class ChunkStream:
-    """What create(stream=True) returns: an iterator of chunks and a context manager; .llmcost is the receipt at the end."""
+    """What create(stream=True) returns: iterate over it for chunks."""
 
     def __init__(self, stream: "Stream") -> None:
         self._stream = stream
@@ -105,10 +107,16 @@ class Completions:
     def __init__(self, client: "Client") -> None:
         self._client = client
 
-    def create(self, *, model: str, messages: Any, stream: Optional[bool] = False, **options: Any) -> Any:
-        """A ChatCompletion; with stream=True a ChunkStream. Takes the SDK's arguments, and Client.chat()'s."""
+    def create(
+        self, *, model: str, messages: Any, stream: Optional[bool] = False, **options: Any
+    ) -> Any:
+        """A ChatCompletion, or a ChunkStream. Takes the SDK's arguments and Client.chat()'s."""
         client = self._client
-        body = client._body(model, messages, {**_options(options), "stream": True if _given(stream) and stream else None})
+        body = client._body(
+            model,
+            messages,
+            {**_options(options), "stream": True if _given(stream) and stream else None},
+        )
         if _given(stream) and stream:
             return ChunkStream(client._stream(body))
         answer = client._call(body)
@@ -121,7 +129,11 @@ def _given(value: object) -> bool:
 
 
 def _milliseconds(seconds: Any) -> int:
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < 2**31 / 1000:
+    if (
+        isinstance(seconds, bool)
+        or not isinstance(seconds, (int, float))
+        or not 0 < seconds < 2**31 / 1000
+    ):
         raise TypeError(f"timeout must be a positive number of seconds, not {seconds!r}")
     return max(1, int(seconds * 1000))
 
@@ -130,7 +142,9 @@ def _options(options: Dict[str, Any]) -> Dict[str, Any]:
     given = {name: value for name, value in options.items() if _given(value)}
     for name in ("extra_headers", "extra_query"):
         if given.pop(name, None):
-            raise TypeError(f'{name}: headers and parameters belong to the provider in the config ("headers")')
+            raise TypeError(
+                f'{name}: headers and parameters belong to the provider in the config ("headers")'
+            )
     if "timeout" in given:
         given["deadline_ms"] = _milliseconds(given.pop("timeout"))
     given.update(given.pop("extra_body", None) or {})
@@ -158,7 +172,8 @@ def provider_config(
         "headers": headers or None,
     }
     provider = {name: value for name, value in members.items() if _given(value)}
-    # No budget depends on the price here, so a model without one is let through; the receipt says so.
+    # No budget depends on the price here, so a model without one is let through; the receipt says
+    # so.
     config: Dict[str, Any] = {"providers": {"openai": provider}, "unknown_price": "allow"}
     if _given(timeout):
         config["deadline_ms"] = _milliseconds(timeout)

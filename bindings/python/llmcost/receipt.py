@@ -54,7 +54,7 @@ class Receipt(Dict[str, Any]):
 
     @property
     def saved_nano(self) -> int:
-        """What it saved against the baseline; negative when the policies cost more than they saved."""
+        """What it saved against the baseline; negative when policies cost more than that."""
         return int(self["saved_nano"])
 
     @property

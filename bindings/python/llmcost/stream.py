@@ -47,10 +47,12 @@ def _event(pointer: ctypes.c_void_p) -> Event:
 
 
 class Stream:
-    """Iterate over it for the text of the first choice, piece by piece; over events() for everything.
+    """Iterate over it for the text of the first choice, piece by piece; over events() for
+    everything.
 
-    Leaving it early cancels the call: by close(), by the end of a `with` block, or when it is garbage. One thread at a
-    time. After the end `answer` is the whole of it. A failure is raised by the step that meets it.
+    Leaving it early cancels the call: by close(), by the end of a `with` block, or when it is
+    garbage. One thread at a time. After the end `answer` is the whole of it. A failure is raised
+    by the step that meets it.
     """
 
     def __init__(self, core: Core, body: bytes) -> None:
@@ -102,6 +104,7 @@ class Stream:
 
     def finish(self) -> Answer:
         """Wait for the end, skip what was not read, and return the answer."""
+        self._core.refuse_foreign()
         with _Turn(self):
             if self._handle is not None:
                 self._end()
@@ -111,7 +114,9 @@ class Stream:
     def answer(self) -> Answer:
         """The whole answer, after the end."""
         if self._answer is None:
-            raise errors.MisuseError("the stream has no answer: read it to its end, or call finish()")
+            raise errors.MisuseError(
+                "the stream has no answer: read it to its end, or call finish()"
+            )
         return self._answer
 
     @property
@@ -121,6 +126,7 @@ class Stream:
 
     def _next(self) -> ctypes.c_void_p:
         """The next event, borrowed until the next step. StopIteration at the end."""
+        self._core.refuse_foreign()
         if self._core.is_closing:
             self._close()
             raise closed_error()

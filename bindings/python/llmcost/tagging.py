@@ -1,7 +1,8 @@
-"""Tags that follow the flow of a program: through functions, threads of asyncio and generators, not through arguments.
+"""Tags that follow the flow of a program: through functions, asyncio's tasks and generators, not
+through arguments.
 
-The scopes that are open form a stack in a context variable. A scope leaves by finding its own entry, so one object can
-be entered many times and from many places at once.
+The scopes that are open form a stack in a context variable. A scope leaves by finding its own
+entry, so one object can be entered many times and from many places at once.
 """
 
 import functools
@@ -22,6 +23,8 @@ _open: ContextVar[Optional[_Entry]] = ContextVar("llmcost_tags", default=None)
 
 def as_tags(tags: Mapping[str, object]) -> Dict[str, Optional[str]]:
     """Values as the library wants them; None stands for "no such tag"."""
+    if not isinstance(tags, Mapping):
+        raise TypeError(f"tags must be a dict, not {type(tags).__name__}")
     return {str(name): None if value is None else str(value) for name, value in tags.items()}
 
 
@@ -64,11 +67,14 @@ class TagScope:
 
     def _wrapper(self, function: Callable[..., Any]) -> Callable[..., Any]:
         if inspect.iscoroutinefunction(function):
+
             async def coroutine(*args: Any, **kwargs: Any) -> Any:
                 with self:
                     return await function(*args, **kwargs)
+
             return coroutine
         if inspect.isasyncgenfunction(function):
+
             async def pieces(*args: Any, **kwargs: Any) -> Any:
                 inside = _Inside(self)
                 generator = function(*args, **kwargs)
@@ -81,20 +87,24 @@ class TagScope:
                         yield piece
                 finally:
                     await generator.aclose()
+
             return pieces
         if inspect.isgeneratorfunction(function):
+
             def generator(*args: Any, **kwargs: Any) -> Any:
                 return (yield from _step_inside(_Inside(self), function(*args, **kwargs)))
+
             return generator
 
         def plain(*args: Any, **kwargs: Any) -> Any:
             with self:
                 return function(*args, **kwargs)
+
         return plain
 
 
 class _Inside:
-    """The stack as a generator sees it: put in place for each step only, so that nothing leaks to who iterates."""
+    """A generator's own stack, in place only while it runs: nothing leaks to who iterates."""
 
     def __init__(self, scope: TagScope) -> None:
         self.stack: Optional[_Entry] = _Entry(scope, _open.get())

@@ -26,7 +26,7 @@ def unraisable() -> Iterator[List[BaseException]]:
     """Collects what goes to sys.unraisablehook."""
     seen: List[BaseException] = []
     before = sys.unraisablehook
-    sys.unraisablehook = lambda args: seen.append(args.exc_value)  # type: ignore[assignment,arg-type,return-value]
+    sys.unraisablehook = lambda args: seen.append(args.exc_value)  # type: ignore
     try:
         yield seen
     finally:

@@ -7,7 +7,14 @@ import weakref
 from llmcost import Client, LlmcostError, MisuseError, Receipt
 from support import MODEL, MockCase, unraisable
 
-CASCADE = {"routes": {"faq": {"cascade": ["openai/gpt-4o-mini", "openai/gpt-4o"], "escalate_on": {"judge": "host:strict"}}}}
+CASCADE = {
+    "routes": {
+        "faq": {
+            "cascade": ["openai/gpt-4o-mini", "openai/gpt-4o"],
+            "escalate_on": {"judge": "host:strict"},
+        }
+    }
+}
 
 
 class Receipts(MockCase):
@@ -76,7 +83,9 @@ class Receipts(MockCase):
 
     def test_callbacks_live_as_long_as_the_client(self) -> None:
         receipts = []
-        client = self.open(on_receipt=lambda receipt: receipts.append(receipt), judges={"x": lambda q, a: True})
+        client = self.open(
+            on_receipt=lambda receipt: receipts.append(receipt), judges={"x": lambda q, a: True}
+        )
         for _ in range(3):
             gc.collect()
             client.ask(MODEL, "Hello")
@@ -104,7 +113,10 @@ class Receipts(MockCase):
 class Alerts(MockCase):
     def test_alert(self) -> None:
         alerts = []
-        client = self.open({"budgets": [{"name": "b", "limit": "0.001 USD", "alert_at": [0.5]}]}, on_alert=alerts.append)
+        client = self.open(
+            {"budgets": [{"name": "b", "limit": "0.001 USD", "alert_at": [0.5]}]},
+            on_alert=alerts.append,
+        )
         self.reply(text="x", usage={"prompt": 4000, "completion": 10})
         client.ask(MODEL, "Hello", max_tokens=100)
         crossed = [alert for alert in alerts if alert["alert"] == "budget"]
@@ -114,7 +126,9 @@ class Alerts(MockCase):
         def broken(alert: dict) -> None:
             raise KeyError("alert")
 
-        client = self.open({"budgets": [{"name": "b", "limit": "0.001 USD", "alert_at": [0.5]}]}, on_alert=broken)
+        client = self.open(
+            {"budgets": [{"name": "b", "limit": "0.001 USD", "alert_at": [0.5]}]}, on_alert=broken
+        )
         self.reply(text="x", usage={"prompt": 6000, "completion": 10})
         with unraisable() as seen:
             self.assertEqual(client.ask(MODEL, "Hello", max_tokens=100), "x")
@@ -125,18 +139,33 @@ class Alerts(MockCase):
 class Judges(MockCase):
     def setUp(self) -> None:
         super().setUp()
-        self.mock.script({"rules": [{"match": {"model": "gpt-4o"}, "reply": {"text": "large"}},
-                                    {"match": {}, "reply": {"text": "smäll"}}]})
+        self.mock.script(
+            {
+                "rules": [
+                    {"match": {"model": "gpt-4o"}, "reply": {"text": "large"}},
+                    {"match": {}, "reply": {"text": "smäll"}},
+                ]
+            }
+        )
 
     def test_verdicts(self) -> None:
         heard = []
-        for verdict, text in ((True, "smäll"), (False, "large"), (None, "smäll"), (1, "smäll"), (0, "large")):
+        for verdict, text in (
+            (True, "smäll"),
+            (False, "large"),
+            (None, "smäll"),
+            (1, "smäll"),
+            (0, "large"),
+        ):
+
             def strict(question: str, answer: str, verdict=verdict):
                 heard.append((question, answer))
                 return verdict
 
             with self.subTest(verdict):
-                self.assertEqual(self.open(CASCADE, judges={"strict": strict}).ask("faq", "Grüß?"), text)
+                self.assertEqual(
+                    self.open(CASCADE, judges={"strict": strict}).ask("faq", "Grüß?"), text
+                )
         self.assertEqual(heard, [("Grüß?", "smäll")] * 5)
 
     def test_an_exception_accepts_the_answer(self) -> None:

@@ -14,7 +14,10 @@ from support import MODEL, MockCase
 
 WEATHER = {
     "type": "function",
-    "function": {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}},
+    "function": {
+        "name": "weather",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
+    },
 }
 
 
@@ -24,7 +27,9 @@ class Calls(MockCase):
         answer = self.open().chat(MODEL, [{"role": "user", "content": "Hello"}])
         self.assertIsInstance(answer, Answer)
         self.assertEqual((answer.text, str(answer)), ("Hi!", "Hi!"))
-        self.assertEqual((answer.model, answer.provider, answer.finish_reason), (MODEL, "openai", "stop"))
+        self.assertEqual(
+            (answer.model, answer.provider, answer.finish_reason), (MODEL, "openai", "stop")
+        )
         self.assertEqual((answer.cached, answer.altered), (False, False))
         self.assertTrue(answer.request_id.startswith("req_mock"))
         self.assertEqual(answer.usage["prompt_tokens"], 1000)
@@ -60,12 +65,22 @@ class Calls(MockCase):
         self.open().chat(
             MODEL,
             [{"role": "system", "content": "Be short."}, {"role": "user", "content": "Hello"}],
-            temperature=0, top_p=0.5, stop=["END"], seed=7, max_tokens=33, tools=[WEATHER],
-            tool_choice={"type": "function", "function": {"name": "weather"}}, user="u1",
-            response_format={"type": "json_object"}, n=None, tags={"feature": "x"},
+            temperature=0,
+            top_p=0.5,
+            stop=["END"],
+            seed=7,
+            max_tokens=33,
+            tools=[WEATHER],
+            tool_choice={"type": "function", "function": {"name": "weather"}},
+            user="u1",
+            response_format={"type": "json_object"},
+            n=None,
+            tags={"feature": "x"},
         )
         body = self.mock.request(-1)
-        self.assertEqual([message["content"] for message in body["messages"]], ["Be short.", "Hello"])
+        self.assertEqual(
+            [message["content"] for message in body["messages"]], ["Be short.", "Hello"]
+        )
         self.assertEqual((body["temperature"], body["top_p"], body["seed"]), (0, 0.5, 7))
         self.assertEqual(body["stop"], ["END"])
         self.assertEqual(body["tools"][0]["function"]["name"], "weather")
@@ -81,10 +96,22 @@ class Calls(MockCase):
         self.assertEqual(self.mock.request(-1)["chat_template_kwargs"], {"thinking": False})
 
     def test_a_conversation_with_a_tool(self) -> None:
-        self.mock.script({"rules": [
-            {"match": {"contains": "Lima"}, "times": 1,
-             "reply": {"tool_calls": [{"id": "c1", "name": "weather", "arguments": {"city": "Lima"}}]}},
-            {"match": {}, "reply": {"text": "Sunny."}}]})
+        self.mock.script(
+            {
+                "rules": [
+                    {
+                        "match": {"contains": "Lima"},
+                        "times": 1,
+                        "reply": {
+                            "tool_calls": [
+                                {"id": "c1", "name": "weather", "arguments": {"city": "Lima"}}
+                            ]
+                        },
+                    },
+                    {"match": {}, "reply": {"text": "Sunny."}},
+                ]
+            }
+        )
         client = self.open()
         messages = [{"role": "user", "content": "Weather in Lima?"}]
         first = client.chat(MODEL, messages, tools=[WEATHER])
@@ -92,7 +119,10 @@ class Calls(MockCase):
         call = first.tool_calls[0]
         self.assertEqual((call["id"], call["function"]["name"]), ("c1", "weather"))
         self.assertEqual(json.loads(call["function"]["arguments"]), {"city": "Lima"})
-        messages += [first.message, {"role": "tool", "tool_call_id": "c1", "content": "25 degrees"}]
+        messages += [
+            first.message,
+            {"role": "tool", "tool_call_id": "c1", "content": "25 degrees"},
+        ]
         self.assertEqual(client.chat(MODEL, messages, tools=[WEATHER]).text, "Sunny.")
         self.assertEqual(self.mock.request(-1)["messages"][1]["tool_calls"][0]["id"], "c1")
 
@@ -163,7 +193,9 @@ class Cache(MockCase):
         self.assertFalse(self.client.chat(MODEL, "Hello", sampled=True, cache="off").cached)
         self.assertFalse(self.client.chat(MODEL, "Hello", sampled=True, cache="refresh").cached)
         self.assertFalse(self.client.chat(MODEL, "Hello", sampled=True, namespace="b").cached)
-        self.assertTrue(self.client.chat(MODEL, "Hello", llmcost={"sampled": True, "namespace": "b"}).cached)
+        self.assertTrue(
+            self.client.chat(MODEL, "Hello", llmcost={"sampled": True, "namespace": "b"}).cached
+        )
         self.client.clear_cache()
         sent = self.mock.request_count
         with self.assertRaises(CacheMissError) as caught:
@@ -180,7 +212,15 @@ class Cache(MockCase):
 class Texts(MockCase):
     def test_every_kind_of_text_comes_back_as_it_went(self) -> None:
         client = self.open()
-        for text in ("Grüße", "日本語", "🎉 emoji 👩‍👩‍👧", "a\u0000b", '"quotes" \\ \n\t\r', "\u2028\uffff", "عربى"):
+        for text in (
+            "Grüße",
+            "日本語",
+            "🎉 emoji 👩‍👩‍👧",
+            "a\u0000b",
+            '"quotes" \\ \n\t\r',
+            "\u2028\uffff",
+            "عربى",
+        ):
             with self.subTest(text):
                 self.assertEqual(client.ask(MODEL, text), text)
                 self.assertEqual("".join(client.stream(MODEL, text)), text)
@@ -209,12 +249,21 @@ class Arguments(MockCase):
     def test_wrong_types_are_refused_before_anything_is_sent(self) -> None:
         client = self.open()
         wrong = [
-            lambda: client.chat(None, "x"), lambda: client.chat(MODEL, None), lambda: client.chat(MODEL, 5),
-            lambda: client.chat(MODEL, b"x"), lambda: client.chat(MODEL, {"role": "user"}),
-            lambda: client.chat(MODEL, "x", stream=True), lambda: client.chat(MODEL, "x", tools=[object()]),
-            lambda: client.chat_json(None), lambda: client.chat_json(5), lambda: client.list_models(None),
-            lambda: Client(5), lambda: Client(b"{}"), lambda: client.stream(None, "x"),
+            lambda: client.chat(None, "x"),
+            lambda: client.chat(MODEL, None),
+            lambda: client.chat(MODEL, 5),
+            lambda: client.chat(MODEL, b"x"),
+            lambda: client.chat(MODEL, {"role": "user"}),
+            lambda: client.chat(MODEL, "x", stream=True),
+            lambda: client.chat(MODEL, "x", tools=[object()]),
+            lambda: client.chat_json(None),
+            lambda: client.chat_json(5),
+            lambda: client.list_models(None),
+            lambda: Client(5),
+            lambda: Client(b"{}"),
+            lambda: client.stream(None, "x"),
             lambda: client.correct_budget("b", 0.5),
+            lambda: client.chat(MODEL, "x", tags="faq"),
         ]
         for call in wrong:
             with self.assertRaises(TypeError):
@@ -223,12 +272,21 @@ class Arguments(MockCase):
 
     def test_wrong_values(self) -> None:
         client = self.open()
-        for call in (lambda: client.chat(MODEL, "x", temperature=float("nan")), lambda: client.list_models("a\0b"),
-                     lambda: Client("a\0b"), lambda: client.report("xml")):
+        for call in (
+            lambda: client.chat(MODEL, "x", temperature=float("nan")),
+            lambda: client.list_models("a\0b"),
+            lambda: Client("a\0b"),
+            lambda: client.report("xml"),
+        ):
             with self.assertRaises(ValueError):
                 call()
-        for options in ({"temperature": "hot"}, {"cache": "sometimes"}, {"deadline_ms": "soon"},
-                        {"llmcost": {"cahce": "off"}}, {"tools": "weather"}):
+        for options in (
+            {"temperature": "hot"},
+            {"cache": "sometimes"},
+            {"deadline_ms": "soon"},
+            {"llmcost": {"cahce": "off"}},
+            {"tools": "weather"},
+        ):
             with self.subTest(options), self.assertRaises(RequestError) as caught:
                 client.chat(MODEL, "x", **options)
             self.assertEqual(caught.exception.status, "E_INVALID")
@@ -265,7 +323,9 @@ class Configs(MockCase):
         with self.assertRaises(ConfigError) as caught:
             Client({"providers": {"openai": {"base_ulr": "x"}}})
         self.assertIn('"base_url"', str(caught.exception))
-        self.assertEqual((caught.exception.status, caught.exception.category), ("E_CONFIG", "config"))
+        self.assertEqual(
+            (caught.exception.status, caught.exception.category), ("E_CONFIG", "config")
+        )
         self.assertTrue(caught.exception.is_fatal)
         with self.assertRaises(ConfigError) as caught:
             Client("/nowhere/llmcost.json")
@@ -286,7 +346,14 @@ class Bill(MockCase):
         self.assertEqual(report["by"][0]["rows"][0]["value"], "faq")
 
     def test_budgets(self) -> None:
-        client = self.open({"budgets": [{"name": "all", "limit": "1 USD"}, {"name": "user", "limit": "2 USD", "each": "user"}]})
+        client = self.open(
+            {
+                "budgets": [
+                    {"name": "all", "limit": "1 USD"},
+                    {"name": "user", "limit": "2 USD", "each": "user"},
+                ]
+            }
+        )
         self.reply(text="x", usage={"prompt": 1000, "completion": 0})
         client.chat(MODEL, "Hello", tags={"user": "ann"})
         self.assertEqual(client.budgets()[0]["spent_nano"], 150_000)
@@ -295,7 +362,11 @@ class Bill(MockCase):
         client.correct_budget("all", "0.5")
         self.assertEqual(client.budgets()[0]["spent_nano"], 500_050_000)
         client.correct_budget("user", 1, "ann")
-        spent = {budget["value"]: budget["spent_nano"] for budget in client.budgets() if budget["name"] == "user"}
+        spent = {
+            budget["value"]: budget["spent_nano"]
+            for budget in client.budgets()
+            if budget["name"] == "user"
+        }
         self.assertEqual(spent["ann"], 1_000_150_000)
         with self.assertRaises(llmcost.MisuseError):
             client.correct_budget("nobody", 1)
@@ -311,7 +382,9 @@ class Servers(unittest.TestCase):
     def test_mock(self) -> None:
         with Mock({"default": {"reply": {"text": "Hi"}}}) as mock, Client(mock.config()) as client:
             self.assertEqual(client.ask(MODEL, "Hello"), "Hi")
-            self.assertEqual((mock.request_count, mock.connection_count, mock.abandoned_count), (1, 1, 0))
+            self.assertEqual(
+                (mock.request_count, mock.connection_count, mock.abandoned_count), (1, 1, 0)
+            )
             self.assertEqual(mock.request(0)["model"], MODEL)
             self.assertEqual(mock.header(0, "Authorization"), "Bearer sk-mock")
             self.assertIsNone(mock.header(0, "X-None"))

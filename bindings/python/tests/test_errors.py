@@ -30,11 +30,17 @@ class Errors(MockCase):
         self.fault(status=429, retry_after=7, code="rpm", message="Slow down.", type="rpm")
         error = self.failure(RateLimitError)
         self.assertIsInstance(error, CapacityError)
-        self.assertEqual((error.status, error.category, error.http_status), ("E_RATE_LIMITED", "capacity", 429))
-        self.assertEqual((error.provider, error.code, error.provider_message), ("openai", "rpm", "Slow down."))
+        self.assertEqual(
+            (error.status, error.category, error.http_status), ("E_RATE_LIMITED", "capacity", 429)
+        )
+        self.assertEqual(
+            (error.provider, error.code, error.provider_message), ("openai", "rpm", "Slow down.")
+        )
         self.assertEqual(error.retry_after, 7.0)
         self.assertTrue(error.request_id.startswith("req_mock"))
-        self.assertEqual((error.is_retriable, error.is_fatal, error.is_budget), (True, False, False))
+        self.assertEqual(
+            (error.is_retriable, error.is_fatal, error.is_budget), (True, False, False)
+        )
         self.assertEqual(error.receipt.status, "E_RATE_LIMITED")
         self.assertEqual(error.receipt.cost_nano, 0)
         self.assertIn("Slow down.", str(error))
@@ -48,9 +54,12 @@ class Errors(MockCase):
 
     def test_each_status_has_its_class(self) -> None:
         cases = [
-            ({"status": 401}, CredentialsError, "E_AUTH"), ({"status": 403}, CredentialsError, "E_PERMISSION"),
-            ({"status": 404}, RequestError, "E_NOT_FOUND"), ({"status": 400}, RequestError, "E_INVALID_REQUEST"),
-            ({"status": 500}, ServerError, "E_SERVER"), ({"garbage_body": True}, ServerError, "E_MALFORMED"),
+            ({"status": 401}, CredentialsError, "E_AUTH"),
+            ({"status": 403}, CredentialsError, "E_PERMISSION"),
+            ({"status": 404}, RequestError, "E_NOT_FOUND"),
+            ({"status": 400}, RequestError, "E_INVALID_REQUEST"),
+            ({"status": 500}, ServerError, "E_SERVER"),
+            ({"garbage_body": True}, ServerError, "E_MALFORMED"),
             ({"close_before_reply": True}, NetworkError, "E_NETWORK"),
             ({"status": 429, "code": "insufficient_quota"}, CredentialsError, "E_QUOTA"),
         ]
@@ -83,7 +92,9 @@ class Errors(MockCase):
         self.assertEqual(client.ask(MODEL, "Hello", tags={"feature": "faq"}, max_tokens=100), "x")
         sent = self.mock.request_count
         error = self.failure(BudgetError, client, tags={"feature": "faq"}, max_tokens=100)
-        self.assertEqual((error.status, error.category, error.is_budget), ("E_BUDGET", "budget", True))
+        self.assertEqual(
+            (error.status, error.category, error.is_budget), ("E_BUDGET", "budget", True)
+        )
         self.assertEqual(error.receipt.cost_nano, 0)
         self.assertIn("faq", str(error))
         self.assertEqual(self.mock.request_count, sent)
@@ -102,7 +113,9 @@ class Errors(MockCase):
         self.fault(status=429, retry_after=7)
         error = self.failure(RateLimitError)
         copy = pickle.loads(pickle.dumps(error))
-        self.assertEqual((type(copy), str(copy), copy.retry_after), (RateLimitError, str(error), 7.0))
+        self.assertEqual(
+            (type(copy), str(copy), copy.retry_after), (RateLimitError, str(error), 7.0)
+        )
         self.assertEqual((copy.receipt, str(copy.receipt)), (error.receipt, str(error.receipt)))
 
 

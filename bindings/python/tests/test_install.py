@@ -26,8 +26,14 @@ def environment(**more: str) -> Dict[str, str]:
 
 
 def run(*command: Any, **options: Any) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          timeout=240, **options)
+    return subprocess.run(
+        [str(word) for word in command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=240,
+        **options,
+    )
 
 
 class Installed(unittest.TestCase):
@@ -43,11 +49,17 @@ class Installed(unittest.TestCase):
         cls.addClassCleanup(shutil.rmtree, cls.folder)
         made = run(sys.executable, "-m", "venv", cls.folder / "venv")
         if made.returncode:
-            raise unittest.SkipTest("python -m venv does not work here: " + made.stdout.strip()[-200:])
+            raise unittest.SkipTest(
+                "python -m venv does not work here: " + made.stdout.strip()[-200:]
+            )
         cls.python = cls.folder / "venv" / "bin" / "python"
-        # A copy: pip writes nothing into the tree then, and the package cannot find the tree by its own path.
+        # A copy: the package cannot find the tree by its own path then.
         source = cls.folder / "source"
-        shutil.copytree(ROOT / "bindings" / "python", source, ignore=shutil.ignore_patterns("__pycache__", "tests"))
+        shutil.copytree(
+            ROOT / "bindings" / "python",
+            source,
+            ignore=shutil.ignore_patterns("__pycache__", "tests"),
+        )
         done = run(cls.python, "-m", "pip", "install", source, env=environment(), cwd=cls.folder)
         assert done.returncode == 0, done.stdout
         cls.libraries = cls.folder / "lib"
@@ -76,24 +88,42 @@ class Installed(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout)
 
     def test_a_named_file_that_is_none(self) -> None:
-        done = self.python_runs(LLMCOST_LIBRARY="/nowhere/libllmcost.so.0", LD_LIBRARY_PATH=str(self.libraries))
+        done = self.python_runs(
+            LLMCOST_LIBRARY="/nowhere/libllmcost.so.0", LD_LIBRARY_PATH=str(self.libraries)
+        )
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("ImportError", done.stdout)
         self.assertIn("/nowhere/libllmcost.so.0", done.stdout)
         self.assertIn("LLMCOST_LIBRARY", done.stdout)
 
     def test_metadata_and_types(self) -> None:
-        done = run(self.python, "-m", "pip", "show", "-f", "llmcost", env=environment(), cwd=self.folder)
+        done = run(
+            self.python, "-m", "pip", "show", "-f", "llmcost", env=environment(), cwd=self.folder
+        )
         self.assertIn("Version: 0.1.0", done.stdout)
         self.assertIn("llmcost/py.typed", done.stdout)
 
     def test_editable_and_sources(self) -> None:
         source = self.folder / "source"
-        program = "import backend, sys; print(backend.build_editable(sys.argv[1]), backend.build_sdist(sys.argv[1]))"
+        program = (
+            "import backend, sys\n"
+            "print(backend.build_editable(sys.argv[1]), backend.build_sdist(sys.argv[1]))\n"
+        )
         done = run(self.python, "-c", program, self.folder, env=environment(), cwd=source)
-        self.assertEqual(done.stdout.split(), ["llmcost-0.1.0-py3-none-any.whl", "llmcost-0.1.0.tar.gz"])
-        installed = run(self.python, "-m", "pip", "install", "--target", self.folder / "other",
-                        self.folder / "llmcost-0.1.0.tar.gz", env=environment(), cwd=self.folder)
+        self.assertEqual(
+            done.stdout.split(), ["llmcost-0.1.0-py3-none-any.whl", "llmcost-0.1.0.tar.gz"]
+        )
+        installed = run(
+            self.python,
+            "-m",
+            "pip",
+            "install",
+            "--target",
+            self.folder / "other",
+            self.folder / "llmcost-0.1.0.tar.gz",
+            env=environment(),
+            cwd=self.folder,
+        )
         self.assertEqual(installed.returncode, 0, installed.stdout)
         self.assertTrue((self.folder / "other" / "llmcost" / "py.typed").is_file())
 
@@ -102,7 +132,13 @@ class FromTheTree(unittest.TestCase):
     def test_build_is_found(self) -> None:
         if not (ROOT / "build" / "libllmcost.so.0").is_file():
             self.skipTest("the library is not in build/")
-        done = run(sys.executable, "-c", PROGRAM, env=environment(PYTHONPATH=str(ROOT / "bindings" / "python")), cwd="/")
+        done = run(
+            sys.executable,
+            "-c",
+            PROGRAM,
+            env=environment(PYTHONPATH=str(ROOT / "bindings" / "python")),
+            cwd="/",
+        )
         self.assertEqual(done.returncode, 0, done.stdout)
         self.assertTrue(done.stdout.startswith("Hello "))
 

@@ -26,26 +26,38 @@ class Pieces(MockCase):
         self.assertTrue(self.mock.request(-1)["stream"])
 
     def test_pieces_come_as_they_are_sent(self) -> None:
-        self.mock.script({"default": {"reply": {"text": "a" * 50}, "chunk_bytes": 10, "chunk_delay_ms": 50}})
+        self.mock.script(
+            {"default": {"reply": {"text": "a" * 50}, "chunk_bytes": 10, "chunk_delay_ms": 50}}
+        )
         stream = self.open().stream(MODEL, "Hello")
         times = [time.monotonic() for _ in stream]
         self.assertEqual(len(times), 5)
         self.assertGreater(times[-1] - times[0], 0.1)
 
     def test_split_characters_are_whole(self) -> None:
-        self.mock.script({"default": {"reply": {"text": "🎉é日" * 9}, "chunk_bytes": 3, "split_utf8": True}})
+        self.mock.script(
+            {"default": {"reply": {"text": "🎉é日" * 9}, "chunk_bytes": 3, "split_utf8": True}}
+        )
         self.assertEqual("".join(self.open().stream(MODEL, "Hello")), "🎉é日" * 9)
 
     def test_events(self) -> None:
-        self.reply(reasoning="Hm.", text="Hi", tool_calls=[{"id": "c1", "name": "f", "arguments": {"a": 1}}],
-                   usage={"prompt": 3, "completion": 4})
+        self.reply(
+            reasoning="Hm.",
+            text="Hi",
+            tool_calls=[{"id": "c1", "name": "f", "arguments": {"a": 1}}],
+            usage={"prompt": 3, "completion": 4},
+        )
         stream = self.open().stream(MODEL, "Hello")
         events = list(stream.events())
         kinds = {event.kind: event for event in events}
-        self.assertEqual(set(kinds), {"reasoning", "text", "tool_call", "tool_arguments", "finish", "usage"})
+        self.assertEqual(
+            set(kinds), {"reasoning", "text", "tool_call", "tool_arguments", "finish", "usage"}
+        )
         self.assertEqual((kinds["reasoning"].text, kinds["text"].text), ("Hm.", "Hi"))
         self.assertEqual((kinds["tool_call"].tool_id, kinds["tool_call"].tool_name), ("c1", "f"))
-        self.assertEqual("".join(event.text for event in events if event.kind == "tool_arguments"), '{"a":1}')
+        self.assertEqual(
+            "".join(event.text for event in events if event.kind == "tool_arguments"), '{"a":1}'
+        )
         self.assertEqual(kinds["finish"].finish_reason, "tool_calls")
         self.assertEqual(kinds["usage"].usage["prompt_tokens"], 3)
         self.assertEqual(stream.answer.tool_calls[0]["function"]["arguments"], '{"a":1}')
@@ -70,7 +82,9 @@ class Pieces(MockCase):
     def test_many_streams_in_turn(self) -> None:
         client = self.open()
         streams = [client.stream(MODEL, f"question {number}") for number in range(10)]
-        self.assertEqual(["".join(stream) for stream in streams], [f"question {number}" for number in range(10)])
+        self.assertEqual(
+            ["".join(stream) for stream in streams], [f"question {number}" for number in range(10)]
+        )
 
 
 class Failures(MockCase):
@@ -86,8 +100,17 @@ class Failures(MockCase):
             stream.answer
 
     def test_in_the_middle(self) -> None:
-        self.mock.script({"default": {"reply": {"text": "one two three"}, "chunk_bytes": 4,
-                                      "fault": {"error_in_stream": {"after": 2, "type": "server_error", "message": "Oh."}}}})
+        self.mock.script(
+            {
+                "default": {
+                    "reply": {"text": "one two three"},
+                    "chunk_bytes": 4,
+                    "fault": {
+                        "error_in_stream": {"after": 2, "type": "server_error", "message": "Oh."}
+                    },
+                }
+            }
+        )
         stream, text = self.open().stream(MODEL, "Hello"), ""
         with self.assertRaises(ServerError) as caught:
             for piece in stream:
@@ -97,7 +120,9 @@ class Failures(MockCase):
         self.assertGreater(caught.exception.receipt.cost_nano, 0)
 
     def test_without_its_end(self) -> None:
-        self.mock.script({"default": {"reply": {"text": "one two three"}, "fault": {"no_terminator": True}}})
+        self.mock.script(
+            {"default": {"reply": {"text": "one two three"}, "fault": {"no_terminator": True}}}
+        )
         with self.assertRaises(LlmcostError) as caught:
             list(self.open().stream(MODEL, "Hello"))
         self.assertEqual(caught.exception.status, "E_TRUNCATED")
@@ -117,10 +142,15 @@ class Leaving(MockCase):
         self.client = self.open(on_receipt=self.receipts.append)
 
     def assert_cancelled(self) -> None:
-        self.assertTrue(wait_until(lambda: self.mock.abandoned_count == 1), "the provider saw nobody leave")
+        self.assertTrue(
+            wait_until(lambda: self.mock.abandoned_count == 1), "the provider saw nobody leave"
+        )
         self.assertTrue(wait_until(lambda: self.mock.open_count == 0))
         self.assertEqual([receipt.status for receipt in self.receipts], ["E_CANCELLED"])
-        self.assertEqual(self.client.ask("anthropic/claude-sonnet-4-5", "still works?", max_tokens=9)[:4], "word")
+        self.assertEqual(
+            self.client.ask("anthropic/claude-sonnet-4-5", "still works?", max_tokens=9)[:4],
+            "word",
+        )
 
     def test_break(self) -> None:
         for _ in self.client.stream(MODEL, "Hello"):
@@ -171,7 +201,9 @@ class Leaving(MockCase):
         self.assert_cancelled()
 
     def test_openai_style(self) -> None:
-        with self.client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": "x"}], stream=True) as stream:
+        with self.client.chat.completions.create(
+            model=MODEL, messages=[{"role": "user", "content": "x"}], stream=True
+        ) as stream:
             next(stream)
         self.assert_cancelled()
 

@@ -1,4 +1,4 @@
-"""Tags that follow the program's flow, seen where they matter: in the report and at the budgets."""
+"""Tags that follow the program's flow, seen in the report and at the budgets."""
 
 import asyncio
 import threading

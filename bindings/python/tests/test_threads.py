@@ -72,7 +72,9 @@ class Closing(MockCase):
         self.assertTrue(client.is_closed)
 
     def test_a_reader_of_a_stream_is_told(self) -> None:
-        self.mock.script({"default": {"reply": {"text": "word " * 400}, "chunk_bytes": 5, "chunk_delay_ms": 20}})
+        self.mock.script(
+            {"default": {"reply": {"text": "word " * 400}, "chunk_bytes": 5, "chunk_delay_ms": 20}}
+        )
         client, results = self.open(), []
         stream = client.stream(MODEL, "Hello")
         thread = self.outcome(lambda: list(stream), results)
@@ -86,8 +88,16 @@ class Closing(MockCase):
         client = self.open()
         client.close()
         client.close()
-        for call in (lambda: client.ask(MODEL, "x"), lambda: client.stream(MODEL, "x"), client.report, client.stats,
-                     client.budgets, client.clear_cache, client.run, lambda: client.list_models("openai")):
+        for call in (
+            lambda: client.ask(MODEL, "x"),
+            lambda: client.stream(MODEL, "x"),
+            client.report,
+            client.stats,
+            client.budgets,
+            client.clear_cache,
+            client.run,
+            lambda: client.list_models("openai"),
+        ):
             with self.assertRaises(ClosedError) as caught:
                 call()
             self.assertEqual(caught.exception.status, "E_CLOSED")
@@ -142,7 +152,9 @@ class Garbage(MockCase):
         gc.collect()
         self.assertEqual((answer.text, answer.receipt.status), ("Hello", "OK"))
 
-    @unittest.skipIf("asan" in os.environ.get("LD_PRELOAD", ""), "a sanitizer keeps what was freed")
+    @unittest.skipIf(
+        "asan" in os.environ.get("LD_PRELOAD", ""), "a sanitizer keeps what was freed"
+    )
     def test_memory_does_not_grow(self) -> None:
         client = self.open({"cache": {"memory": {"max_bytes": "1MB"}}})
 
@@ -174,17 +186,24 @@ class Forks(MockCase):
         stream = client.stream(MODEL, "Hello")
         child = os.fork()
         if child == 0:
-            code = 1
+            refused = 0
+            for call in (
+                lambda: client.ask(MODEL, "Hello"),
+                lambda: next(stream),
+                lambda: stream.finish(),
+                lambda: self.mock.url,
+            ):
+                try:
+                    call()
+                except MisuseError:
+                    refused += 1
             try:
-                client.ask(MODEL, "Hello")
-            except MisuseError:
                 stream.close()
                 client.close()
                 self.mock.close()
-                code = 0
             finally:
-                os._exit(code)
-        self.assertEqual(os.waitpid(child, 0)[1], 0)
+                os._exit(refused)
+        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), 4)
         self.assertEqual("".join(stream), "Hello")
         self.assertEqual(client.ask(MODEL, "Hello"), "Hello")
 
@@ -192,14 +211,20 @@ class Forks(MockCase):
 class Ends(unittest.TestCase):
     def run_program(self, program: str) -> None:
         paths = {"PYTHONPATH": os.pathsep.join(sys.path)}
-        done = subprocess.run([sys.executable, "-X", "dev", "-c", program], env={**os.environ, **paths},
-                              capture_output=True, text=True, timeout=60)
+        done = subprocess.run(
+            [sys.executable, "-X", "dev", "-c", program],
+            env={**os.environ, **paths},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
         self.assertEqual((done.returncode, done.stderr, done.stdout), (0, "", "ended\n"))
 
     def test_nothing_is_closed(self) -> None:
         self.run_program(
             "import llmcost\n"
-            "mock = llmcost.Mock({'default': {'reply': {'text': 'word ' * 99}, 'chunk_bytes': 5, 'chunk_delay_ms': 50}})\n"
+            "slow = {'reply': {'text': 'word ' * 99}, 'chunk_bytes': 5, 'chunk_delay_ms': 50}\n"
+            "mock = llmcost.Mock({'default': slow})\n"
             "client = llmcost.Client(mock.config(), on_receipt=lambda receipt: None)\n"
             "stream = client.stream('gpt-4o-mini', 'Hello')\n"
             "next(stream)\n"
