@@ -524,6 +524,7 @@ static void wire_cancel(llmcost_leg *leg, void *memory, void *user)
             detached->usage = leg->usage; /* as reported so far */
             state->prompt_estimate = llmc_prompt_estimate(leg->services, leg->request, leg->route);
             estimate_usage(state);
+            charge(state);
             keep_answer(state);
             settle_line(state);
             if (leg->line)
