@@ -272,7 +272,7 @@ static llmcost_status finish_decoding(wire_state *state)
         return LLMCOST_E_MEMORY;
     llmcost_status status = state->framing->finish(state->framing_state, take_frame, state);
     if (state->failure || state->stopped)
-        return state->failure ? state->failure : LLMCOST_E_CANCELLED;
+        return state->failure ? state->failure : llmc_leg_stop_status(state->leg);
     if (state->http_status >= 300 && !status) /* an error without a body */
         return decode_failure(state, "", 0);
     return status ? status : state->decoder.codec->decode_end(&state->decoder);
@@ -386,7 +386,7 @@ static void finish_exchange(wire_state *state, llmcost_status status, const char
     else if (state->failure)
         status = state->failure; /* we ended it; libcurl's word for that is of no use */
     else if (state->stopped)
-        status = LLMCOST_E_CANCELLED;
+        status = llmc_leg_stop_status(leg);
     else if (status == LLMCOST_E_NETWORK && state->received > 0)
         status = LLMCOST_E_TRUNCATED;
     conclude(state, status, detail);
