@@ -42,14 +42,14 @@ typedef enum llmcost_verdict {
     LLMCOST_CONTINUE = 0, /* go on: inward from enter, outward from leave */
     LLMCOST_ANSWER = 1,   /* enter: the leg is answered (llmcost_leg_answer, llmcost_leg_adopt); walk out */
     LLMCOST_FAIL = 2,     /* the leg has failed (llmcost_leg_fail); walk out */
-    LLMCOST_WAIT = 3,     /* resume will be called: by a child, a timer, or llmcost_waker_fire() */
+    LLMCOST_WAIT = 3,     /* resume will be called: by a child, a timer, or llmcost_waker_fire(). In leave of a cancelled leg: as CONTINUE */
     LLMCOST_ANOTHER = 4   /* leave: try again in a new leg just inside this policy; then leave is called again with its outcome */
 } llmcost_verdict;
 
 /* What event says. */
 typedef enum llmcost_event_verdict {
     LLMCOST_PASS = 0,    /* outward at once */
-    LLMCOST_HOLD = 1,    /* queue it behind what is held already */
+    LLMCOST_HOLD = 1,    /* queue it behind what is held already; what is left at the end goes out with a good answer, else is dropped */
     LLMCOST_RELEASE = 2, /* let the queue go, then this one */
     LLMCOST_SWALLOW = 3, /* it ends here */
     LLMCOST_CUT = 4      /* end the leg: the queue is dropped, what runs inside is cancelled, then leave */
@@ -85,7 +85,7 @@ typedef struct llmcost_policy {
 /** Add a policy to a client. Before its first call, else E_MISUSE. The descriptor is copied; name and user must outlive the client. */
 LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_client_add_policy(llmcost_client *client, const llmcost_policy *policy);
 
-/** The request of a leg; borrowed. It may differ from the caller's: policies further out may have changed it. */
+/** The request of a leg; borrowed. It may differ from the caller's: policies further out may have changed it. NULL for list models, and once the caller has left a leg that is read on without him. */
 LLMCOST_API const llmcost_request *llmcost_leg_request(const llmcost_leg *leg);
 /** The operation of a leg: "chat" or "list_models". Static. */
 LLMCOST_API const char *llmcost_leg_operation(const llmcost_leg *leg);
@@ -125,7 +125,7 @@ typedef struct llmcost_spawn {
 /**
  * Make a child of a leg, from enter, resume or leave; then return LLMCOST_WAIT: resume is called when it is complete.
  * Several at once are fine. The child inherits tags, namespace and budgets; cancelling the parent cancels it.
- * Returns NULL when it cannot be made (memory, an unknown name): the leg's error says why.
+ * Returns NULL when it cannot be made: the leg's error says why (memory, an unknown name), or the leg was cancelled.
  */
 LLMCOST_API llmcost_leg *llmcost_leg_spawn(llmcost_leg *parent, const llmcost_spawn *spawn);
 /** Take the outcome of a complete child (answer or failure) as the leg's own: returns LLMCOST_ANSWER or LLMCOST_FAIL. */

@@ -256,7 +256,7 @@ static bool left(llmcost_leg *leg, llmcost_verdict verdict)
         leg->waiting = 1;
         return leg->wakes != NULL;
     }
-    if (verdict == LLMCOST_ANOTHER && !leg->cancelled) {
+    if (verdict == LLMCOST_ANOTHER && !leg->cancelled && !llmc_leg_is_detached(leg)) {
         if (spawn_another(leg))
             return false;
         llmc_leg_out_of_memory(leg);

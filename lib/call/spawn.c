@@ -6,7 +6,7 @@
 
 llmcost_leg *llmc_leg_spawn(llmcost_leg *parent, const llmc_spawn *spawn)
 {
-    if (parent->cancelled)
+    if (parent->cancelled || llmc_leg_is_detached(parent)) /* nobody waits for its outcome, and the request may be gone */
         return NULL;
     bool own_deadline = spawn->deadline_ns && spawn->deadline_ns < parent->deadline_ns;
     llmc_driver *driver = own_deadline ? llmc_leg_driver(parent) : NULL;

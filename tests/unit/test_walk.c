@@ -671,6 +671,71 @@ static void test_event_verdicts(void **unused)
     assert_string_equal(text, "one ");
 }
 
+/* Two children race; the first piece decides, while it is on its way out. */
+static llmcost_verdict race_enter(llmcost_leg *leg, actor *self)
+{
+    static const char *const models[] = { "openai/gpt-4o", "openai/gpt-4o-mini" };
+    for (int i = 0; i < 2; i++) {
+        llmcost_spawn spawn = { .struct_size = sizeof spawn, .model = models[i], .purpose = "race", .forward_events = 1 };
+        self->children[i] = llmcost_leg_spawn(leg, &spawn);
+    }
+    return LLMCOST_WAIT;
+}
+
+static llmcost_verdict race_resume(llmcost_leg *leg, actor *self, const llmcost_wake *wake)
+{
+    if (wake->child != self->children[0])
+        return LLMCOST_WAIT;
+    llmcost_leg_cancel_child(leg, self->children[1]);
+    return llmcost_leg_adopt(leg, wake->child);
+}
+
+static llmcost_event_verdict cancel_the_other(llmcost_leg *leg, actor *self, const llmcost_event *event)
+{
+    if (event->kind != LLMCOST_EVENT_TEXT)
+        return LLMCOST_PASS;
+    if (self->tries++ == 0)
+        llmcost_leg_cancel_child(leg, self->children[1]);
+    assert_int_equal(self->rig->network.aborted, 1); /* at once */
+    return LLMCOST_PASS;
+}
+
+static llmcost_event_verdict cancel_this_one(llmcost_leg *leg, actor *self, const llmcost_event *event)
+{
+    assert_int_equal(event->kind, LLMCOST_EVENT_TEXT);
+    assert_int_equal(self->tries++, 0); /* none comes after it */
+    llmcost_leg_cancel_child(leg, self->children[0]);
+    return LLMCOST_PASS;
+}
+
+static void test_cancelling_from_within_an_event(void **unused)
+{
+    (void)unused;
+    for (int itself = 0; itself < 2; itself++) {
+        engine_rig rig;
+        rig_request space;
+        char text[100];
+        llmcost_response *response;
+        actor one = { .enter = race_enter, .resume = race_resume, .event = itself ? cancel_this_one : cancel_the_other };
+        set_up(&rig);
+        add(&rig, &one, LLMCOST_PHASE_ROUTE, "a");
+        fake_network_add(&rig.network, "gpt-4o-mini")->done_ms = FAKE_SILENT;
+        static const char both[] = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"one\"}}]}\n\ndata: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\" two\"}}]}\n\n";
+        fake_exchange *exchange = fake_network_add(&rig.network, NULL);
+        exchange->headers[0] = "Content-Type: text/event-stream";
+        fake_exchange_piece(exchange, 1, both, sizeof both - 1);
+        fake_exchange_end(exchange, 2, "stop", 10, 5);
+        rig_ask(&space, "openai/gpt-4o", "hello")->deadline_ms = 5000;
+        assert_int_equal(rig_stream(&rig, &space.request, text, sizeof text, &response), itself ? LLMCOST_E_CANCELLED : LLMCOST_OK);
+        assert_string_equal(text, itself ? "one" : "one two");
+        assert_int_equal(fake_clock_ms(&rig.clock), itself ? 1 : 2);
+        assert_int_equal(llmcost_response_line_count(response), 2);
+        rig_check_receipt(response);
+        llmcost_response_free(response);
+        rig_close(&rig);
+    }
+}
+
 /* ---- requests, operations ---- */
 
 static llmcost_verdict lower_length(llmcost_leg *leg, actor *self)
@@ -771,6 +836,7 @@ int main(void)
         cmocka_unit_test(test_a_child_of_an_unknown_name),
         cmocka_unit_test(test_a_childs_model_counts_in_every_phase),
         cmocka_unit_test(test_event_verdicts),
+        cmocka_unit_test(test_cancelling_from_within_an_event),
         cmocka_unit_test(test_another_try_has_the_request_of_its_place),
         cmocka_unit_test(test_operations),
         cmocka_unit_test(test_a_child_that_nobody_waits_for),
