@@ -42,14 +42,14 @@ typedef enum llmcost_verdict {
     LLMCOST_CONTINUE = 0, /* go on: inward from enter, outward from leave */
     LLMCOST_ANSWER = 1,   /* enter: the leg is answered (llmcost_leg_answer, llmcost_leg_adopt); walk out */
     LLMCOST_FAIL = 2,     /* the leg has failed (llmcost_leg_fail); walk out */
-    LLMCOST_WAIT = 3,     /* resume will be called: by a child, a timer, or llmcost_waker_fire(). From a cancelled leg's leave: as CONTINUE */
+    LLMCOST_WAIT = 3,     /* resume will be called: by a child, a timer, or llmcost_waker_fire(). In leave of a cancelled leg: as CONTINUE */
     LLMCOST_ANOTHER = 4   /* leave: try again in a new leg just inside this policy; then leave is called again with its outcome */
 } llmcost_verdict;
 
 /* What event says. */
 typedef enum llmcost_event_verdict {
     LLMCOST_PASS = 0,    /* outward at once */
-    LLMCOST_HOLD = 1,    /* queue it behind what is held already; what is still queued when the leg leaves goes on with a good answer, else is dropped */
+    LLMCOST_HOLD = 1,    /* queue it behind what is held already; what is left at the end goes out with a good answer, else is dropped */
     LLMCOST_RELEASE = 2, /* let the queue go, then this one */
     LLMCOST_SWALLOW = 3, /* it ends here */
     LLMCOST_CUT = 4      /* end the leg: the queue is dropped, what runs inside is cancelled, then leave */

@@ -65,7 +65,7 @@ static bool extends_last(const llmc_held_events *held, const llmcost_event *even
     return last->event.kind == LLMCOST_EVENT_TEXT && last->event.choice == event->choice && last->raw_at + 1 == held->texts.length;
 }
 
-static bool hold(llmcost_leg *leg, uint16_t policy, const llmcost_event *event)
+static bool add_held(llmcost_leg *leg, uint16_t policy, const llmcost_event *event)
 {
     llmc_held_events *held = make_held(leg, policy);
     if (!held)
@@ -97,6 +97,13 @@ static bool hold(llmcost_leg *leg, uint16_t policy, const llmcost_event *event)
         return false;
     held->count++;
     return true;
+}
+
+static bool hold(llmcost_leg *leg, uint16_t policy, const llmcost_event *event)
+{
+    bool held = add_held(leg, policy, event);
+    leg->call->no_memory |= !held;
+    return held;
 }
 
 static bool let_go(llmcost_leg *leg, llmc_held_events *held, held_event *copy, size_t bytes)
@@ -166,6 +173,23 @@ bool llmc_leg_release(llmcost_leg *leg, size_t keep_bytes)
 bool llmc_leg_hold(llmcost_leg *leg, const llmcost_event *event)
 {
     return hold(leg, leg->at, event);
+}
+
+void llmc_leg_lose_event(llmcost_leg *leg)
+{
+    leg->call->no_memory = true;
+}
+
+llmcost_status llmc_leg_stop_status(const llmcost_leg *leg)
+{
+    return leg->call->no_memory ? LLMCOST_E_MEMORY : LLMCOST_E_CANCELLED;
+}
+
+llmcost_verdict llmc_leg_stopped(llmcost_leg *leg)
+{
+    if (leg->call->no_memory)
+        return llmc_leg_out_of_memory(leg);
+    return llmc_leg_fail(leg, LLMCOST_E_CANCELLED, "the caller wanted no more");
 }
 
 void llmc_leg_trim_held(llmcost_leg *leg, size_t bytes)

@@ -265,7 +265,7 @@ static bool left(llmcost_leg *leg, llmcost_verdict verdict)
         llmc_leg_fail(leg, LLMCOST_E_MISUSE, "policy %s failed the leg without a reason", policy_at(leg, leg->at)->name);
     show_answer(leg);
     if (leg->held && leg->status == LLMCOST_OK && !llmc_leg_release(leg, 0))
-        llmc_leg_fail(leg, LLMCOST_E_CANCELLED, "the caller wanted no more");
+        llmc_leg_stopped(leg);
     move_on(leg);
     destroy_state(leg, leg->at);
     if (leg->at == leg->first) {

@@ -119,6 +119,8 @@ static llmcost_event_verdict hold_text(llmcost_leg *leg, cascade_state *state, c
 {
     const char *marker = rules(leg)->marker;
     llmc_buffer_add(&state->seen, event->text, event->bytes);
+    if (state->seen.failure)
+        llmc_leg_lose_event(leg);
     if (state->seen.failure || !llmc_leg_hold(leg, event))
         return LLMCOST_CUT;
     if (!state->begun) {
@@ -228,7 +230,7 @@ static llmcost_verdict deliver(llmcost_leg *leg, cascade_state *state)
 {
     llmcost_verdict verdict = llmcost_leg_adopt(leg, state->child);
     if (!llmc_leg_release(leg, 0))
-        return llmc_leg_fail(leg, LLMCOST_E_CANCELLED, "the caller wanted no more");
+        return llmc_leg_stopped(leg);
     return verdict;
 }
 
@@ -246,7 +248,7 @@ static llmcost_verdict deliver_uncertain(llmcost_leg *leg, cascade_state *state,
     leg->altered = true;
     llmc_leg_trim_held(leg, state->seen.length > answer_bytes ? state->seen.length - answer_bytes : 0);
     if (!llmc_leg_release(leg, 0))
-        return llmc_leg_fail(leg, LLMCOST_E_CANCELLED, "the caller wanted no more");
+        return llmc_leg_stopped(leg);
     return LLMCOST_ANSWER;
 }
 

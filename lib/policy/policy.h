@@ -138,6 +138,10 @@ bool llmc_leg_release(llmcost_leg *leg, size_t keep_bytes);
 bool llmc_leg_hold(llmcost_leg *leg, const llmcost_event *event); /* queue an event at the policy that the leg is at; false: no memory */
 void llmc_leg_trim_held(llmcost_leg *leg, size_t bytes);          /* take so many bytes off the end of the held text */
 void llmc_leg_drop_held(llmcost_leg *leg);
+/* An event was not taken: by the caller, who wants no more, or for want of memory. Fails the leg. */
+llmcost_verdict llmc_leg_stopped(llmcost_leg *leg);
+llmcost_status llmc_leg_stop_status(const llmcost_leg *leg);
+void llmc_leg_lose_event(llmcost_leg *leg); /* for want of memory */
 /* Emit the leg's answer piece by piece, as a stream would have come: ANSWER, or FAIL when the caller wants no more. */
 llmcost_verdict llmc_leg_replay(llmcost_leg *leg);
 

@@ -33,5 +33,5 @@ llmcost_verdict llmc_leg_replay(llmcost_leg *leg)
     llmcost_event usage = { .kind = LLMCOST_EVENT_USAGE, .text = "", .tool_id = "", .tool_name = "", .usage = &leg->answer->usage };
     if (more && llmc_leg_emit(leg, &usage))
         return LLMCOST_ANSWER;
-    return llmc_leg_fail(leg, LLMCOST_E_CANCELLED, "the caller wanted no more");
+    return llmc_leg_stopped(leg);
 }

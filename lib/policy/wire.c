@@ -285,7 +285,7 @@ static llmcost_status finish_decoding(wire_state *state)
     if (state->failure == LLMCOST_E_MALFORMED && state->framing != &llmc_framing_whole)
         state->failure = LLMCOST_E_TRUNCATED; /* an event that only the end of the stream ended */
     if (state->failure || state->stopped)
-        return state->failure ? state->failure : LLMCOST_E_CANCELLED;
+        return state->failure ? state->failure : llmc_leg_stop_status(state->leg);
     if (state->http_status >= 300 && !status) /* an error without a body */
         return decode_failure(state, "", 0);
     if (!status)
@@ -432,7 +432,7 @@ static void finish_exchange(wire_state *state, llmcost_status status, const char
     else if (state->failure)
         status = state->failure; /* we ended it; libcurl's word for that is of no use */
     else if (state->stopped)
-        status = LLMCOST_E_CANCELLED;
+        status = llmc_leg_stop_status(leg);
     else if (status == LLMCOST_E_NETWORK && state->received > 0)
         status = LLMCOST_E_TRUNCATED;
     conclude(state, status, detail);

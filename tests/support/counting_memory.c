@@ -8,7 +8,7 @@ enum { HEAD = 16 }; /* keeps the size, and the alignment */
 static int fails(counting_memory *memory)
 {
     long call = ++memory->calls;
-    if (!memory->fail_all && call != memory->fail_at)
+    if (!memory->fail_all && call != memory->fail_at && (!memory->fail_from || call < memory->fail_from))
         return 0;
     memory->failed = 1;
     return 1;

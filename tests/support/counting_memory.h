@@ -11,6 +11,7 @@ typedef struct counting_memory {
     llmcost_allocator allocator; /* hand this out */
     atomic_long calls;           /* allocations so far, growing ones included */
     atomic_long fail_at;         /* the allocation that fails, counted from 1; 0: none */
+    atomic_long fail_from;       /* every allocation from this one on fails; 0: none */
     atomic_int fail_all;         /* while set, every allocation fails */
     atomic_int failed;           /* one was made to fail */
     atomic_long blocks, bytes;   /* not given back */

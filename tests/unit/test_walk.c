@@ -702,7 +702,8 @@ static llmcost_event_verdict cancel_the_other(llmcost_leg *leg, actor *self, con
 
 static llmcost_event_verdict cancel_this_one(llmcost_leg *leg, actor *self, const llmcost_event *event)
 {
-    assert_int_equal(event->kind, LLMCOST_EVENT_TEXT); /* none after it */
+    assert_int_equal(event->kind, LLMCOST_EVENT_TEXT);
+    assert_int_equal(self->tries++, 0); /* none comes after it */
     llmcost_leg_cancel_child(leg, self->children[0]);
     return LLMCOST_PASS;
 }

@@ -1,0 +1,537 @@
+/*
+ * Memory runs out: every scenario is run with its Nth allocation failing once, and with all failing from the Nth on,
+ * for every N until it passes. Never a crash, a hang, a leak or money that stays held.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../support/engine_rig.h"
+#include "call/call.h"
+
+#define HEAD "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":1,\"on_abort\":\"drain\",\"headers\":{\"x-a\":\"b\"}},\"anthropic\":{\"keys\":[\"a\",\"b\"]},\"ollama\":{}}," \
+             "\"models\":{\"small\":\"openai/gpt-4o-mini\",\"large\":\"openai/gpt-4o\"}," \
+             "\"routes\":{\"r\":{\"cascade\":[\"small\",\"large\"]},\"j\":{\"cascade\":[\"small\",\"large\"],\"escalate_on\":{\"judge\":\"openai/gpt-4.1\",\"truncation\":true}}}," \
+             "\"cache\":{\"memory\":{},\"sampled\":true,\"namespace\":\"n\"},\"report\":{\"tags\":[\"feature\"]},"
+#define FULL HEAD "\"budgets\":[{\"name\":\"b\",\"limit\":\"0.05 USD\",\"per\":\"day\",\"alert_at\":[0.001,0.5]},{\"name\":\"t\",\"limit\":\"1 USD\",\"where\":{\"feature\":\"*\"},\"each\":\"feature\"}]}"
+#define TIGHT "{" RIG_OPENAI ",\"budgets\":[{\"limit\":\"0.0014 USD\"}]}"
+
+typedef struct sweep {
+    engine_rig rig;
+    const char *config;
+    int done;
+} sweep;
+
+typedef llmcost_status (*scenario_fn)(sweep *self);
+
+static const char *no_environment(const char *name, void *user)
+{
+    (void)name;
+    (void)user;
+    return NULL;
+}
+
+static llmcost_status open_client(sweep *self)
+{
+    llmcost_error *error = NULL;
+    llmcost_options options = LLMCOST_OPTIONS_INIT;
+    options.allocator = &self->rig.memory.allocator;
+    options.clock = &self->rig.clock.clock;
+    options.transport = &self->rig.network.transport;
+    options.random_seed = 1;
+    options.environment = no_environment;
+    options.error = &error;
+    llmcost_status status = llmcost_client_open(&self->rig.client, self->config, &options);
+    if (status && status != LLMCOST_E_MEMORY)
+        print_error("%s\n", llmcost_error_message(error));
+    llmcost_error_free(error);
+    if (status)
+        assert_null(self->rig.client);
+    return status;
+}
+
+static llmcost_tag tags[] = { { "feature", "faq" }, { "user", "u" } };
+
+static llmcost_request *request_of(rig_request *space, const char *model, const char *text)
+{
+    llmcost_request *request = rig_ask(space, model, text);
+    request->tags = tags;
+    request->tag_count = 2;
+    request->max_tokens = 100;
+    return request;
+}
+
+/* Everything a response can be asked for. */
+static void read_response(const llmcost_response *response)
+{
+    llmcost_response_summary(response);
+    llmcost_response_receipt(response);
+    llmcost_response_json(response);
+    llmcost_response_text(response);
+    llmcost_response_message(response, 0);
+    if (llmcost_response_error(response)) {
+        llmcost_error_message(llmcost_response_error(response));
+        llmcost_error_trail(llmcost_response_error(response));
+    }
+    rig_check_receipt(response);
+}
+
+static llmcost_status chat_with(sweep *self, const llmcost_request *request)
+{
+    llmcost_response *response = NULL;
+    llmcost_status status = llmcost_chat(self->rig.client, request, &response);
+    if (response) {
+        assert_int_equal(llmcost_response_status(response), status);
+        read_response(response);
+    }
+    assert_true(response || status == LLMCOST_E_MEMORY);
+    llmcost_response_free(response);
+    return status;
+}
+
+static llmcost_status chat(sweep *self)
+{
+    rig_request space;
+    fake_network_says(&self->rig.network, NULL, "hi there", 10, 5);
+    return chat_with(self, request_of(&space, "openai/gpt-4o", "hello"));
+}
+
+static llmcost_status retried(sweep *self)
+{
+    rig_request space;
+    fake_network_fails(&self->rig.network, NULL, 503, "overloaded")->times = 1;
+    fake_network_says(&self->rig.network, NULL, "hi there", 10, 5);
+    return chat_with(self, request_of(&space, "openai/gpt-4o", "hello"));
+}
+
+static llmcost_status failed(sweep *self)
+{
+    rig_request space;
+    fake_network_fails(&self->rig.network, NULL, 401, "invalid_api_key");
+    return chat_with(self, request_of(&space, "openai/gpt-4o", "hello"));
+}
+
+static llmcost_status cut(sweep *self)
+{
+    rig_request space;
+    fake_exchange *exchange = fake_network_add(&self->rig.network, NULL);
+    exchange->http_status = 0;
+    exchange->status = LLMCOST_E_TLS;
+    return chat_with(self, request_of(&space, "openai/gpt-4o", "hello"));
+}
+
+static llmcost_status unknown(sweep *self)
+{
+    rig_request space;
+    return chat_with(self, request_of(&space, "openay/gpt-4o", "hello"));
+}
+
+static llmcost_status anthropic(sweep *self)
+{
+    rig_request space;
+    static const char body[] = "{\"id\":\"m\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"claude\",\"content\":[{\"type\":\"text\",\"text\":\"hi\"}],\"stop_reason\":\"end_turn\","
+                               "\"usage\":{\"input_tokens\":10,\"output_tokens\":5}}";
+    fake_exchange_piece(fake_network_add(&self->rig.network, NULL), 0, body, sizeof body - 1);
+    return chat_with(self, request_of(&space, "anthropic/claude-sonnet-4-5", "hello"));
+}
+
+static llmcost_status ask(sweep *self)
+{
+    llmcost_response *response = NULL;
+    fake_network_says(&self->rig.network, NULL, "hi there", 10, 5);
+    llmcost_status status = llmcost_ask(self->rig.client, "large", "hello", &response);
+    llmcost_response_free(response);
+    return status;
+}
+
+static llmcost_status chat_json(sweep *self)
+{
+    static const char body[] = "{\"model\":\"openai/gpt-4o\",\"messages\":[{\"role\":\"system\",\"content\":\"s\"},{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"a\"}]}],"
+                               "\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"parameters\":{\"type\":\"object\"}}}],\"stop\":[\"x\"],\"llmcost\":{\"tags\":{\"feature\":\"faq\"}}}";
+    llmcost_response *response = NULL;
+    fake_network_says(&self->rig.network, NULL, "hi there", 10, 5);
+    llmcost_status status = llmcost_chat_json(self->rig.client, body, 0, &response);
+    if (response)
+        read_response(response);
+    llmcost_response_free(response);
+    return status;
+}
+
+static llmcost_status cached(sweep *self)
+{
+    llmcost_status first = chat(self), second = chat(self);
+    return first ? first : second;
+}
+
+static llmcost_status cascade(sweep *self)
+{
+    rig_request space;
+    fake_network_says(&self->rig.network, "gpt-4o-mini", "It is 4.\nUNCERTAIN", 10, 5);
+    fake_network_says(&self->rig.network, NULL, "large", 10, 5);
+    return chat_with(self, request_of(&space, "r", "hello"));
+}
+
+static llmcost_status cascade_with_a_judge(sweep *self)
+{
+    rig_request space;
+    fake_network_says(&self->rig.network, "gpt-4.1", "NO", 10, 5);
+    fake_network_says(&self->rig.network, "gpt-4o-mini", "small", 10, 5);
+    fake_network_says(&self->rig.network, NULL, "large", 10, 5);
+    return chat_with(self, request_of(&space, "j", "hello"));
+}
+
+static llmcost_status cascade_that_fails(sweep *self)
+{
+    rig_request space;
+    fake_network_says(&self->rig.network, "gpt-4o-mini", "It is 4.\nUNCERTAIN", 10, 5);
+    fake_network_fails(&self->rig.network, NULL, 401, "invalid_api_key");
+    return chat_with(self, request_of(&space, "r", "hello"));
+}
+
+static llmcost_status stream_of(sweep *self, const char *model, const char *first, const char *second)
+{
+    rig_request space;
+    llmcost_stream *stream = NULL;
+    llmcost_response *response = NULL;
+    const llmcost_event *event;
+    fake_network_streams(&self->rig.network, "gpt-4o-mini", (const char *const[]){ first, second, NULL }, 10, 5);
+    fake_network_streams(&self->rig.network, NULL, (const char *const[]){ "lar", "ge", NULL }, 10, 5);
+    llmcost_status status = llmcost_stream_open(self->rig.client, request_of(&space, model, "hello"), &stream);
+    if (status) {
+        assert_null(stream);
+        return status;
+    }
+    while ((status = llmcost_stream_next(stream, &event)) == LLMCOST_OK && event)
+        llmcost_event_json(event);
+    assert_int_equal(llmcost_stream_finish(stream, &response), status);
+    read_response(response);
+    llmcost_response_free(response);
+    llmcost_stream_close(stream);
+    return status;
+}
+
+static llmcost_status stream(sweep *self)
+{
+    return stream_of(self, "small", "hel", "lo");
+}
+
+static llmcost_status stream_of_a_cascade(sweep *self)
+{
+    return stream_of(self, "r", "UNCERT", "AIN");
+}
+
+static llmcost_status stream_with_a_late_marker(sweep *self)
+{
+    return stream_of(self, "r", "It is 4.\nUNC", "ERTAIN");
+}
+
+static llmcost_status stream_of_a_hit(sweep *self)
+{
+    llmcost_status first = stream(self), second = stream(self);
+    return first ? first : second;
+}
+
+static int stop_now(const llmcost_event *event, void *user)
+{
+    (void)event;
+    (void)user;
+    return 1;
+}
+
+/* Left in the middle, read on without the caller. */
+static llmcost_status drained(sweep *self)
+{
+    rig_request space;
+    llmcost_response *response = NULL;
+    fake_network_streams(&self->rig.network, NULL, (const char *const[]){ "a", "b", "c", NULL }, 10, 5);
+    llmcost_status status = llmcost_chat_stream(self->rig.client, request_of(&space, "large", "hello"), stop_now, NULL, &response);
+    if (response)
+        read_response(response);
+    llmcost_response_free(response);
+    assert_int_equal(llmcost_client_run(self->rig.client, 100000), LLMCOST_OK);
+    return status;
+}
+
+/* ---- loops ---- */
+
+static void on_done(uint64_t call, llmcost_response *response, void *user)
+{
+    (void)call;
+    ((sweep *)user)->done++;
+    assert_non_null(response);
+    llmcost_response_free(response);
+}
+
+static int on_event(const llmcost_event *event, void *user)
+{
+    (void)user;
+    llmcost_event_json(event);
+    return 0;
+}
+
+static llmcost_status loop(sweep *self)
+{
+    rig_request space;
+    llmcost_loop *opened = NULL;
+    uint64_t id = 0, silent = 0;
+    self->done = 0;
+    fake_network_add(&self->rig.network, "silent")->done_ms = FAKE_SILENT;
+    fake_network_streams(&self->rig.network, NULL, (const char *const[]){ "a", "b", NULL }, 10, 5);
+    llmcost_status status = llmcost_loop_open(self->rig.client, &opened);
+    if (status)
+        return status;
+    llmcost_status first = llmcost_loop_submit(opened, request_of(&space, "large", "hello"), on_event, on_done, self, &id);
+    llmcost_status second = llmcost_loop_submit(opened, request_of(&space, "large", "silent"), NULL, on_done, self, &silent);
+    llmcost_status third = llmcost_loop_submit(opened, request_of(&space, "large", "silent"), NULL, on_done, self, NULL);
+    llmcost_status cancelled = llmcost_loop_cancel(opened, silent);
+    for (int i = 0; i < 20 && llmcost_loop_pending(opened); i++)
+        assert_int_equal(llmcost_loop_poll(opened, 0), LLMCOST_OK);
+    assert_int_equal(llmcost_loop_close(opened), LLMCOST_OK);
+    assert_int_equal(self->done, !first + !second + !third);
+    return first ? first : second ? second : third ? third : cancelled;
+}
+
+/* ---- budgets ---- */
+
+static llmcost_status shortened(sweep *self)
+{
+    rig_request space;
+    fake_network_says(&self->rig.network, NULL, "hi", 10, 5);
+    request_of(&space, "openai/gpt-4o", "hello")->max_tokens = 1000;
+    return chat_with(self, &space.request);
+}
+
+static llmcost_status waits_for_room(sweep *self)
+{
+    rig_request space;
+    llmcost_loop *opened = NULL;
+    self->done = 0;
+    fake_exchange *exchange = fake_network_says(&self->rig.network, NULL, "hi", 10, 5);
+    exchange->pieces[0].at_ms = exchange->done_ms = 500;
+    llmcost_status status = llmcost_loop_open(self->rig.client, &opened);
+    if (status)
+        return status;
+    int submitted = 0;
+    for (int i = 0; i < 3; i++) {
+        llmcost_status one = llmcost_loop_submit(opened, request_of(&space, "openai/gpt-4o", "hello"), NULL, on_done, self, NULL);
+        submitted += one == LLMCOST_OK;
+        status = one ? one : status;
+    }
+    for (int i = 0; i < 200 && llmcost_loop_pending(opened); i++)
+        assert_int_equal(llmcost_loop_poll(opened, 1000), LLMCOST_OK);
+    assert_int_equal(self->done, submitted);
+    assert_int_equal(llmcost_loop_close(opened), LLMCOST_OK);
+    return status;
+}
+
+static llmcost_status figures(sweep *self)
+{
+    char *text;
+    llmcost_status worst = LLMCOST_OK, status;
+    for (int i = 0; i < 4; i++) {
+        text = NULL;
+        status = i == 0 ? llmcost_report(self->rig.client, "text", &text) : i == 1 ? llmcost_report(self->rig.client, "json", &text)
+                        : i == 2 ? llmcost_stats(self->rig.client, &text) : llmcost_budgets(self->rig.client, &text);
+        assert_true((text != NULL) == (status == LLMCOST_OK));
+        llmcost_string_free(text);
+        worst = status ? status : worst;
+    }
+    status = llmcost_budget_correct(self->rig.client, "t", "faq", 5);
+    return status ? status : worst;
+}
+
+static llmcost_status list_models(sweep *self)
+{
+    llmcost_response *response = NULL;
+    static const char models[] = "{\"object\":\"list\",\"data\":[{\"id\":\"a\"},{\"id\":\"b\"}]}";
+    fake_exchange_piece(fake_network_add(&self->rig.network, NULL), 0, models, sizeof models - 1);
+    llmcost_status status = llmcost_list_models(self->rig.client, "openai", &response);
+    llmcost_response_free(response);
+    return status;
+}
+
+/* ---- what plugins do ---- */
+
+static llmcost_verdict plugin_enter(llmcost_leg *leg, void *state, void *user)
+{
+    (void)state;
+    (void)user;
+    llmcost_request *request = llmcost_leg_alloc(leg, sizeof *request);
+    if (!request)
+        return llmcost_leg_fail(leg, LLMCOST_E_MEMORY, NULL);
+    *request = *llmcost_leg_request(leg);
+    llmcost_leg_note(leg, "a note");
+    llmcost_leg_note(leg, "and another");
+    llmcost_spawn spawn = { .struct_size = sizeof spawn, .model = "small", .purpose = "hedge", .request = request, .deadline_ms = 5000 };
+    llmcost_waker_free(llmcost_leg_waker(leg));
+    if (llmcost_leg_set_request(leg, request) || llmcost_leg_timer(leg, 100))
+        return llmcost_leg_fail(leg, LLMCOST_E_MEMORY, "no memory");
+    llmcost_leg *first = llmcost_leg_spawn(leg, &spawn), *second = llmcost_leg_spawn(leg, &spawn);
+    if (!first || !second)
+        return LLMCOST_FAIL;
+    return LLMCOST_WAIT;
+}
+
+static llmcost_verdict plugin_resume(llmcost_leg *leg, void *state, void *user, const llmcost_wake *wake)
+{
+    (void)state;
+    (void)user;
+    return wake->kind == LLMCOST_WAKE_CHILD ? llmcost_leg_adopt(leg, wake->child) : LLMCOST_WAIT;
+}
+
+static llmcost_verdict plugin_leave(llmcost_leg *leg, void *state, void *user)
+{
+    (void)user;
+    if (*(int *)state)
+        return LLMCOST_CONTINUE;
+    *(int *)state = 1;
+    return llmcost_leg_status(leg) ? llmcost_leg_answer(leg, "instead", 0) : LLMCOST_ANOTHER;
+}
+
+static llmcost_event_verdict plugin_event(llmcost_leg *leg, void *state, void *user, const llmcost_event *event, llmcost_leg *child)
+{
+    (void)leg;
+    (void)state;
+    (void)user;
+    (void)event;
+    (void)child;
+    return LLMCOST_HOLD;
+}
+
+static void store_get(const uint8_t key[32], llmcost_cache_reply *reply, void *user)
+{
+    (void)key;
+    (void)user;
+    llmcost_cache_reply_send(reply, "garbage", 7);
+}
+
+static void store_put(const uint8_t key[32], const void *value, size_t bytes, int64_t ttl_ms, void *user)
+{
+    (void)key;
+    (void)value;
+    (void)bytes;
+    (void)ttl_ms;
+    (void)user;
+}
+
+static llmcost_status plugins(sweep *self)
+{
+    static const int32_t phases[] = { LLMCOST_PHASE_COALESCE, LLMCOST_PHASE_KEYS };
+    llmcost_cache_store store = { .struct_size = sizeof store, .get = store_get, .put = store_put };
+    for (int i = 0; i < 2; i++) {
+        llmcost_policy policy = { .struct_size = sizeof policy, .phase = phases[i], .name = "plugin", .state_bytes = sizeof(int), .enter = i ? NULL : plugin_enter,
+                                  .resume = i ? NULL : plugin_resume, .leave = plugin_leave, .event = plugin_event };
+        assert_int_equal(llmcost_client_add_policy(self->rig.client, &policy), LLMCOST_OK);
+    }
+    assert_int_equal(llmcost_client_set_cache_store(self->rig.client, &store), LLMCOST_OK);
+    return stream(self);
+}
+
+static int host_judge(const char *question, const char *answer, void *user)
+{
+    (void)user;
+    return strcmp(question, answer) == 0;
+}
+
+static llmcost_status add_judge(sweep *self)
+{
+    return llmcost_client_add_judge(self->rig.client, "me", host_judge, NULL);
+}
+
+/* ---- the sweep ---- */
+
+/* E_BUDGET: an account that cannot be made cannot be read, and a hard budget then refuses. */
+static bool is_expected(llmcost_status status, llmcost_status normal, llmcost_status other)
+{
+    return status == normal || status == other || status == LLMCOST_OK || status == LLMCOST_E_MEMORY || status == LLMCOST_E_BUDGET;
+}
+
+static bool run_once(const char *config, scenario_fn scenario, llmcost_status normal, llmcost_status other, long nth, bool for_good)
+{
+    sweep self = { .config = config };
+    rig_init(&self.rig);
+    counting_memory *memory = &self.rig.memory;
+    if (scenario)
+        assert_int_equal(open_client(&self), LLMCOST_OK);
+    memory->failed = 0;
+    *(for_good ? &memory->fail_from : &memory->fail_at) = memory->calls + nth;
+    llmcost_status status = scenario ? scenario(&self) : open_client(&self);
+    memory->fail_from = memory->fail_at = 0;
+    bool failed_one = memory->failed;
+    if (!is_expected(status, normal, other))
+        fail_msg("allocation %ld: %s", nth, llmcost_status_name(status));
+    if (!failed_one)
+        assert_int_equal(status, normal);
+    if (self.rig.client)
+        rig_close(&self.rig);
+    else
+        fake_network_free(&self.rig.network);
+    assert_int_equal(memory->blocks, 0);
+    return failed_one;
+}
+
+static void run_scenario(const char *config, scenario_fn scenario, llmcost_status normal, llmcost_status other)
+{
+    for (int for_good = 0; for_good < 2; for_good++) {
+        long nth = 1;
+        while (run_once(config, scenario, normal, other, nth, for_good))
+            nth++;
+        if (!for_good)
+            print_message("%ld allocations\n", nth - 1);
+    }
+}
+
+#define SCENARIO(name, config, normal, other)   \
+    static void test_##name(void **unused)      \
+    {                                           \
+        (void)unused;                           \
+        run_scenario(config, name, normal, other); \
+    }
+#define SCENARIOS(X)                                        \
+    X(chat, FULL, LLMCOST_OK, LLMCOST_OK)                               \
+    X(retried, FULL, LLMCOST_OK, LLMCOST_OK)                            \
+    X(failed, FULL, LLMCOST_E_AUTH, LLMCOST_OK)                         \
+    X(cut, FULL, LLMCOST_E_TLS, LLMCOST_OK)                             \
+    X(unknown, FULL, LLMCOST_E_UNKNOWN_MODEL, LLMCOST_OK)               \
+    X(anthropic, FULL, LLMCOST_OK, LLMCOST_OK)                          \
+    X(ask, FULL, LLMCOST_OK, LLMCOST_OK)                                \
+    X(chat_json, FULL, LLMCOST_OK, LLMCOST_OK)                          \
+    X(cached, FULL, LLMCOST_OK, LLMCOST_OK)                             \
+    X(cascade, FULL, LLMCOST_OK, LLMCOST_OK)                            \
+    X(cascade_with_a_judge, FULL, LLMCOST_OK, LLMCOST_OK)               \
+    X(cascade_that_fails, FULL, LLMCOST_OK, LLMCOST_E_AUTH)                 \
+    X(stream, FULL, LLMCOST_OK, LLMCOST_OK)                             \
+    X(stream_of_a_cascade, FULL, LLMCOST_OK, LLMCOST_OK)                \
+    X(stream_with_a_late_marker, FULL, LLMCOST_OK, LLMCOST_OK)          \
+    X(stream_of_a_hit, FULL, LLMCOST_OK, LLMCOST_OK)                    \
+    X(drained, FULL, LLMCOST_E_CANCELLED, LLMCOST_OK)                   \
+    X(loop, FULL, LLMCOST_OK, LLMCOST_OK)                               \
+    X(shortened, TIGHT, LLMCOST_OK, LLMCOST_OK)                         \
+    X(waits_for_room, TIGHT, LLMCOST_OK, LLMCOST_OK)                    \
+    X(figures, FULL, LLMCOST_OK, LLMCOST_OK)                            \
+    X(list_models, FULL, LLMCOST_OK, LLMCOST_OK)                        \
+    X(plugins, FULL, LLMCOST_OK, LLMCOST_OK)                            \
+    X(add_judge, FULL, LLMCOST_OK, LLMCOST_OK)
+SCENARIOS(SCENARIO)
+
+static void test_open(void **unused)
+{
+    (void)unused;
+    run_scenario(FULL, NULL, LLMCOST_OK, LLMCOST_OK);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define ENTRY(name, config, normal, other) cmocka_unit_test(test_##name),
+        SCENARIOS(ENTRY)
+        cmocka_unit_test(test_open),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
