@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { FEWEST_KEPT = 16 };
+enum { FEWEST_KEPT = 16, MAX_HEAD_BYTES = 512 << 10 };
 
 typedef struct socket_entry {
     llmc_watch watch;
@@ -45,6 +45,7 @@ typedef struct exchange {
     bool get, accept_any, prepared;
     bool running, doomed;
     bool answering; /* a status line came */
+    size_t head_bytes;
     bool starved;   /* memory for a socket was not to be had */
     char detail[CURL_ERROR_SIZE];
 } exchange;
@@ -209,7 +210,8 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
 {
     exchange *x = user;
     size_t bytes = size * count, end = bytes;
-    if (x->doomed)
+    x->head_bytes += bytes;
+    if (x->doomed || x->head_bytes > MAX_HEAD_BYTES)
         return 0;
     while (end > 0 && (line[end - 1] == '\r' || line[end - 1] == '\n' || line[end - 1] == ' '))
         end--;
@@ -249,12 +251,10 @@ static bool broke_off(CURLcode code, const char *detail)
     return code == CURLE_SSL_CONNECT_ERROR && (strstr(detail, "SSL_ERROR_SYSCALL") || strstr(detail, "Recv failure: ") || strstr(detail, "Send failure: "));
 }
 
-static llmcost_status status_of(CURLcode code, bool answering, const char *detail)
+static llmcost_status status_of(CURLcode code, const char *detail)
 {
     if (broke_off(code, detail))
         return LLMCOST_E_NETWORK;
-    if (code == CURLE_OUT_OF_MEMORY && answering)
-        return LLMCOST_E_MALFORMED; /* so libcurl says it of a header that is longer than it takes */
     switch (code) {
     case CURLE_OK:
         return LLMCOST_OK;
@@ -524,6 +524,12 @@ static void stop(exchange *x)
     x->http->active--;
 }
 
+/* Of a single header that is longer than it takes, libcurl says that memory ran out. */
+static bool head_is_too_long(const exchange *x, CURLcode code)
+{
+    return x->head_bytes > MAX_HEAD_BYTES || (code == CURLE_OUT_OF_MEMORY && x->answering && !x->starved);
+}
+
 static void finish(exchange *x, CURLcode code)
 {
     const llmcost_http_events *events = x->events;
@@ -531,9 +537,11 @@ static void finish(exchange *x, CURLcode code)
     host_entry *host = x->host;
     char detail[CURL_ERROR_SIZE];
     bool doomed = x->doomed;
-    llmcost_status status = x->starved && code != CURLE_OK ? LLMCOST_E_MEMORY : status_of(code, x->answering, x->detail);
-    if (code == CURLE_OUT_OF_MEMORY && status == LLMCOST_E_MALFORMED)
-        strcpy(x->detail, "a header is too long");
+    llmcost_status status = x->starved && code != CURLE_OK ? LLMCOST_E_MEMORY : status_of(code, x->detail);
+    if (head_is_too_long(x, code)) {
+        status = LLMCOST_E_MALFORMED;
+        strcpy(x->detail, "its head is too long");
+    }
     memcpy(detail, x->detail[0] ? x->detail : curl_easy_strerror(code), x->detail[0] ? sizeof detail : strlen(curl_easy_strerror(code)) + 1);
     stop(x);
     if (doomed)
@@ -598,6 +606,7 @@ static llmcost_status http_start(void *user, const llmcost_http_request *request
     x->context = context;
     x->detail[0] = '\0';
     x->answering = false;
+    x->head_bytes = 0;
     if (!x->host || !prepare(x, request)) {
         free_exchange(x);
         return LLMCOST_E_MEMORY;
