@@ -115,7 +115,7 @@ static void a_queue_for_places(void **state)
     llmcost_loop *loop = NULL;
     tally first = { 0, 0 }, late = { 0, 0 }, cancelled = { 0, 0 }, last = { 0, 0 };
     uint64_t id = 0, running = 0;
-    live_open(&all, "{\"default\":{\"delay_ms\":150}}", "\"retries\":0,\"max_connections\":1", NULL);
+    live_open(&all, "{\"default\":{\"delay_ms\":600}}", "\"retries\":0,\"max_connections\":1", NULL);
     assert_int_equal(llmcost_loop_open(all.client, &loop), LLMCOST_OK);
     llmcost_message message = live_user("hello");
     llmcost_request request = live_request(OPENAI_MODEL, &message), hasty = request;
@@ -129,7 +129,7 @@ static void a_queue_for_places(void **state)
     double began = seconds_now();
     while (late.done + cancelled.done < 2)
         llmcost_loop_poll(loop, 1000);
-    assert_true(seconds_now() - began < 0.14);
+    assert_true(seconds_now() - began < 0.5);
     assert_int_equal(late.failed + cancelled.failed, 2);
     assert_int_equal(first.done, 0);
     assert_int_equal(llmcost_loop_cancel(loop, running), LLMCOST_OK);
@@ -150,11 +150,11 @@ static void the_first_calls_go_out_together(void **state)
     live all;
     tally counted;
     llmcost_loop *loop = NULL;
-    live_open(&all, "{\"default\":{\"delay_ms\":250}}", NULL, NULL);
+    live_open(&all, "{\"default\":{\"delay_ms\":500}}", NULL, NULL);
     assert_int_equal(llmcost_loop_open(all.client, &loop), LLMCOST_OK);
     double seconds = run_many(loop, OPENAI_MODEL, 20, &counted);
-    if (seconds > 0.45)
-        fail_msg("20 calls of 250 ms took %.3f s", seconds);
+    if (seconds > 0.95)
+        fail_msg("20 calls of 500 ms took %.3f s", seconds);
     assert_int_equal(llmcost_mock_connection_count(all.mock), 20);
     assert_int_equal(llmcost_loop_close(loop), LLMCOST_OK);
     live_close(&all);
