@@ -191,6 +191,28 @@ static void a_closed_connection_is_replaced(void **state)
     live_close(&all);
 }
 
+/* A kept connection ends just as it is used again: sent once more on a new one, and never a third time. */
+static void a_stale_connection_is_tried_once_more(void **state)
+{
+    (void)state;
+    live all;
+    live_result result;
+    live_open(&all, NULL, NULL, NULL);
+    for (int i = 0; i < 2 * LIVE_WAYS; i++) {
+        live_script(&all, "{}");
+        live_ask(&all, BLOCKING, OPENAI_MODEL, "hello", &result);
+        live_result_free(&result);
+        uint64_t before = llmcost_mock_request_count(all.mock);
+        int always = i % 2;
+        live_script(&all, always ? "{\"default\":{\"fault\":{\"close_before_reply\":true}}}" : "{\"rules\":[{\"times\":1,\"fault\":{\"close_before_reply\":true}}]}");
+        live_ask(&all, (live_way)(i / 2), OPENAI_MODEL, "hello", &result);
+        assert_int_equal(result.status, always ? LLMCOST_E_NETWORK : LLMCOST_OK);
+        assert_int_equal(llmcost_mock_request_count(all.mock) - before, 2);
+        live_result_free(&result);
+    }
+    live_close(&all);
+}
+
 /* ---- a host with a loop of its own ---- */
 
 static void in_a_host_s_own_loop(void **state)
@@ -406,7 +428,7 @@ int main(void)
         cmocka_unit_test(a_thousand_calls_make_one_connection), cmocka_unit_test(kept_alive_after_errors), cmocka_unit_test(connections_are_bounded),
         cmocka_unit_test(a_queue_for_places), cmocka_unit_test(the_first_calls_go_out_together), cmocka_unit_test(bursts_share_connections),
         cmocka_unit_test(a_closed_connection_is_replaced), cmocka_unit_test(compressed_answers), cmocka_unit_test(a_bomb_is_too_large),
-        cmocka_unit_test(connections_are_counted), cmocka_unit_test(in_a_host_s_own_loop), cmocka_unit_test(without_descriptors),
+        cmocka_unit_test(connections_are_counted), cmocka_unit_test(a_stale_connection_is_tried_once_more), cmocka_unit_test(in_a_host_s_own_loop), cmocka_unit_test(without_descriptors),
     };
     alarm(60);
     return cmocka_run_group_tests(tests, NULL, NULL);
