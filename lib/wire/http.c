@@ -46,6 +46,7 @@ typedef struct exchange {
     bool running, doomed;
     bool answering; /* a status line came */
     size_t head_bytes;
+    uint32_t sendings; /* libcurl sends again where a kept connection turns out dead */
     bool starved;   /* memory for a socket was not to be had */
     char detail[CURL_ERROR_SIZE];
 } exchange;
@@ -127,7 +128,7 @@ static int on_socket(CURL *easy, curl_socket_t descriptor, int what, void *user,
     llmc_http *http = user;
     socket_entry *entry = find_socket(http, descriptor);
     if (!entry)
-        return starve(http, easy);
+        return what == CURL_POLL_REMOVE ? 0 : starve(http, easy);
     if (what == CURL_POLL_REMOVE) {
         entry->idle = true;
         if (!entry->ours && entry->registered) {
@@ -201,6 +202,7 @@ static int on_prepared(void *user, char *remote, char *local, int remote_port, i
     (void)remote_port;
     (void)local_port;
     exchange *x = user;
+    x->sendings++;
     if (!x->doomed)
         x->events->connected(x->context);
     return CURL_PREREQFUNC_OK;
@@ -488,12 +490,27 @@ static bool run(exchange *x)
     return true;
 }
 
+static void leave_starved(exchange *x)
+{
+    exchange **link = &x->http->starved;
+    while (*link && *link != x)
+        link = &(*link)->next_starved;
+    if (*link)
+        *link = x->next_starved;
+}
+
 static void recycle(exchange *x)
 {
     llmc_http *http = x->http;
+    if (x->starved)
+        leave_starved(x);
     x->events = NULL;
     x->context = NULL;
     x->doomed = x->starved = false;
+    if (x->sendings > 1) { /* a handle counts these for its whole life, and after a few it gives up */
+        free_exchange(x);
+        return;
+    }
     x->next = http->idle;
     http->idle = x;
 }
@@ -607,6 +624,7 @@ static llmcost_status http_start(void *user, const llmcost_http_request *request
     x->detail[0] = '\0';
     x->answering = false;
     x->head_bytes = 0;
+    x->sendings = 0;
     if (!x->host || !prepare(x, request)) {
         free_exchange(x);
         return LLMCOST_E_MEMORY;
