@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { MAX_KEYS = 1000, MAX_KEY_BYTES = 16 << 10, MAX_KEY_FILE_BYTES = 64 << 10 };
+enum { MAX_KEYS = 1000, MAX_HEADERS = 16, MAX_KEY_BYTES = 16 << 10, MAX_KEY_FILE_BYTES = 64 << 10 };
 
 static const char *look_up(const llmc_config *config, const char *variable)
 {
@@ -157,6 +157,8 @@ static llmcost_status read_headers(llmc_config *config, const llmc_config_node *
     if (!headers)
         return LLMCOST_OK;
     llmcost_status status = llmc_config_expect(config, headers, LLMC_JSON_OBJECT, "an object of names and values");
+    if (!status && headers->count > MAX_HEADERS)
+        return llmc_config_fail(config, headers, "provider \"%s\": at most %d \"headers\"", provider->name, MAX_HEADERS);
     const char **lines = llmc_arena_calloc(&config->settings->arena, headers->count + 1, sizeof *lines);
     if (!status && !lines)
         return llmc_config_no_memory(config);

@@ -1,69 +1,17 @@
 /*
- * HTTP over curl_multi_socket_action.
+ * HTTP over curl_multi_socket_action: sockets, hosts and their places, and the life of exchanges.
  *
- * Easy handles are kept with their options set, and a request changes only what differs from the last one: setting up
- * a handle afresh costs more than the whole rest of a call. Sockets that libcurl lets go of stay in the epoll set until
+ * Easy handles are kept with their options set: setting up one afresh costs more than the whole rest of a call. Sockets that libcurl lets go of stay in the epoll set until
  * they are closed or speak up, which saves two system calls per kept-alive exchange.
  */
-#include "wire/http.h"
+#include "wire/http_exchange.h"
 
-#include <curl/curl.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 enum { FEWEST_KEPT = 16 };
-
-typedef struct socket_entry {
-    llmc_watch watch;
-    llmc_http *http;
-    uint32_t registered; /* what epoll knows */
-    bool ours;           /* opened through open_socket: we hear of its close */
-    bool idle;           /* libcurl does not want it watched at the moment */
-} socket_entry;
-
-typedef struct host_entry {
-    struct host_entry *next;
-    char *origin; /* scheme and authority */
-    int32_t active, most_active;
-    bool plain;   /* http: a connection carries one exchange at a time */
-    struct exchange *first, **last; /* waiting for a place */
-} host_entry;
-
-typedef struct exchange {
-    struct exchange *next; /* in a host's queue, the free list, or the doomed list */
-    struct exchange *next_starved;
-    llmc_http *http;
-    CURL *easy;
-    host_entry *host;
-    const llmcost_http_events *events;
-    void *context;
-    struct curl_slist *headers;
-    char *url, *proxy, *ca_file;    /* what the handle is set to */
-    bool get, accept_any, prepared;
-    bool running, doomed;
-    bool answering; /* a status line came */
-    bool starved;   /* memory for a socket was not to be had */
-    char detail[CURL_ERROR_SIZE];
-} exchange;
-
-struct llmc_http {
-    llmc_driver *driver;
-    const llmc_allocator *allocator;
-    CURLM *multi;
-    llmc_timer timer;
-    const char *system_ca_file; /* asked once: libcurl writes its whole version text each time */
-    socket_entry **sockets; /* by descriptor */
-    size_t socket_capacity;
-    host_entry *hosts;
-    exchange *idle, *doomed, *starved;
-    uint32_t acting; /* inside libcurl */
-    long active, kept; /* transfers under way; connections that libcurl may keep */
-    atomic_uint_fast64_t connections; /* read by other threads */
-    llmcost_transport transport;
-};
 
 static void collect(llmc_http *http);
 
@@ -127,7 +75,7 @@ static int on_socket(CURL *easy, curl_socket_t descriptor, int what, void *user,
     llmc_http *http = user;
     socket_entry *entry = find_socket(http, descriptor);
     if (!entry)
-        return starve(http, easy);
+        return what == CURL_POLL_REMOVE ? 0 : starve(http, easy);
     if (what == CURL_POLL_REMOVE) {
         entry->idle = true;
         if (!entry->ours && entry->registered) {
@@ -146,7 +94,7 @@ static int on_socket(CURL *easy, curl_socket_t descriptor, int what, void *user,
     return 0;
 }
 
-static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address)
+curl_socket_t llmc_http_open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address)
 {
     (void)purpose;
     exchange *x = user;
@@ -166,7 +114,7 @@ static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_s
     return descriptor;
 }
 
-static int close_socket(void *user, curl_socket_t descriptor)
+int llmc_http_close_socket(void *user, curl_socket_t descriptor)
 {
     llmc_http *http = user;
     socket_entry *entry = (size_t)descriptor < http->socket_capacity ? http->sockets[descriptor] : NULL;
@@ -190,232 +138,6 @@ static int on_timer(CURLM *multi, long timeout_ms, void *user)
     llmc_driver *driver = http->driver;
     llmc_driver_timer_start(driver, &http->timer, timeout_ms < 0 ? LLMC_NEVER : llmc_clock_after(llmc_clock_now(driver->clock), timeout_ms));
     return 0;
-}
-
-/* ---- what libcurl reports of an exchange ---- */
-
-static int on_prepared(void *user, char *remote, char *local, int remote_port, int local_port)
-{
-    (void)remote;
-    (void)local;
-    (void)remote_port;
-    (void)local_port;
-    exchange *x = user;
-    if (!x->doomed)
-        x->events->connected(x->context);
-    return CURL_PREREQFUNC_OK;
-}
-
-static size_t on_header(char *line, size_t size, size_t count, void *user)
-{
-    exchange *x = user;
-    size_t bytes = size * count, end = bytes;
-    if (x->doomed)
-        return 0;
-    while (end > 0 && (line[end - 1] == '\r' || line[end - 1] == '\n' || line[end - 1] == ' '))
-        end--;
-    if (end > 9 && strncmp(line, "HTTP/", 5) == 0) {
-        long status = 0;
-        curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &status);
-        x->answering = true;
-        if (status >= 200)
-            x->events->status(x->context, (int32_t)status);
-        return bytes;
-    }
-    char *colon = memchr(line, ':', end);
-    char text[2048];
-    if (!colon || end >= sizeof text)
-        return bytes; /* over-long headers concern nobody here */
-    memcpy(text, line, end);
-    text[end] = '\0';
-    char *value = text + (colon - line);
-    *value++ = '\0';
-    while (*value == ' ' || *value == '\t')
-        value++;
-    x->events->header(x->context, text, value);
-    return bytes;
-}
-
-static size_t on_body(char *bytes, size_t size, size_t count, void *user)
-{
-    exchange *x = user;
-    if (x->doomed || x->events->body(x->context, bytes, size * count))
-        return CURL_WRITEFUNC_ERROR;
-    return size * count;
-}
-
-/* Broken off in the middle of TLS' greeting: no verdict on a certificate but a failure that may pass. Only the words tell. */
-static bool broke_off(CURLcode code, const char *detail)
-{
-    return code == CURLE_SSL_CONNECT_ERROR && (strstr(detail, "SSL_ERROR_SYSCALL") || strstr(detail, "Recv failure: ") || strstr(detail, "Send failure: "));
-}
-
-static llmcost_status status_of(CURLcode code, bool answering, const char *detail)
-{
-    if (broke_off(code, detail))
-        return LLMCOST_E_NETWORK;
-    if (code == CURLE_OUT_OF_MEMORY && answering)
-        return LLMCOST_E_MALFORMED; /* so libcurl says it of a header that is longer than it takes */
-    switch (code) {
-    case CURLE_OK:
-        return LLMCOST_OK;
-    case CURLE_OUT_OF_MEMORY:
-        return LLMCOST_E_MEMORY;
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_RESOLVE_PROXY:
-        return LLMCOST_E_NAME;
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_CERTPROBLEM:
-    case CURLE_SSL_CIPHER:
-    case CURLE_SSL_ISSUER_ERROR:
-    case CURLE_SSL_INVALIDCERTSTATUS:
-    case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
-        return LLMCOST_E_TLS;
-    case CURLE_PARTIAL_FILE:
-        return LLMCOST_E_TRUNCATED;
-    case CURLE_UNSUPPORTED_PROTOCOL: /* what libcurl calls an answer that is no HTTP */
-    case CURLE_WEIRD_SERVER_REPLY:
-    case CURLE_BAD_CONTENT_ENCODING:
-        return LLMCOST_E_MALFORMED;
-    default:
-        return LLMCOST_E_NETWORK;
-    }
-}
-
-/* ---- life of an exchange ---- */
-
-static void free_exchange(exchange *x)
-{
-    const llmc_allocator *allocator = x->http->allocator;
-    if (x->easy)
-        curl_easy_cleanup(x->easy);
-    curl_slist_free_all(x->headers);
-    llmc_free(allocator, x->url);
-    llmc_free(allocator, x->proxy);
-    llmc_free(allocator, x->ca_file);
-    llmc_free(allocator, x);
-}
-
-static void set_constant_options(exchange *x)
-{
-    CURL *easy = x->easy;
-    curl_easy_setopt(easy, CURLOPT_PRIVATE, x);
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-    curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 1L);
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, 86400000L); /* deadlines are the driver's */
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, x->detail);
-    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_prepared);
-    curl_easy_setopt(easy, CURLOPT_PREREQDATA, x);
-    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
-    curl_easy_setopt(easy, CURLOPT_HEADERDATA, x);
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, x);
-    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, x);
-    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
-    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, x->http);
-    curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L); /* what a proxy says of its tunnel is no answer */
-    curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
-    /* Without a CA folder libcurl keeps the parsed CA file for all connections of the multi handle. */
-    curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
-}
-
-static exchange *new_exchange(llmc_http *http)
-{
-    exchange *x = http->idle;
-    if (x) {
-        http->idle = x->next;
-        x->next = NULL;
-        return x;
-    }
-    x = llmc_calloc(http->allocator, 1, sizeof *x);
-    if (!x)
-        return NULL;
-    x->http = http;
-    x->easy = curl_easy_init();
-    if (!x->easy) {
-        free_exchange(x);
-        return NULL;
-    }
-    set_constant_options(x);
-    return x;
-}
-
-static bool same_headers(const exchange *x, const llmcost_http_request *request)
-{
-    const struct curl_slist *item = x->headers;
-    for (uint32_t i = 0; i < request->header_count; i++, item = item->next) {
-        if (!item || strcmp(item->data, request->headers[i]) != 0)
-            return false;
-    }
-    return item && !item->next; /* the last one is ours: Expect */
-}
-
-static bool set_headers(exchange *x, const llmcost_http_request *request)
-{
-    if (x->headers && same_headers(x, request))
-        return true;
-    struct curl_slist *list = NULL, *longer;
-    for (uint32_t i = 0; i <= request->header_count; i++) {
-        longer = curl_slist_append(list, i < request->header_count ? request->headers[i] : "Expect:");
-        if (!longer) {
-            curl_slist_free_all(list);
-            return false;
-        }
-        list = longer;
-    }
-    curl_easy_setopt(x->easy, CURLOPT_HTTPHEADER, list);
-    curl_slist_free_all(x->headers);
-    x->headers = list;
-    return true;
-}
-
-/* Sets a text option if it differs from what the handle has. */
-static bool set_text(exchange *x, CURLoption option, char **current, const char *wanted)
-{
-    if ((!wanted && !*current) || (wanted && *current && strcmp(wanted, *current) == 0))
-        return true;
-    char *copy = wanted ? llmc_strdup(x->http->allocator, wanted) : NULL;
-    if (wanted && !copy)
-        return false;
-    if (curl_easy_setopt(x->easy, option, wanted) != CURLE_OK) {
-        llmc_free(x->http->allocator, copy);
-        return false;
-    }
-    llmc_free(x->http->allocator, *current);
-    *current = copy;
-    return true;
-}
-
-static bool prepare(exchange *x, const llmcost_http_request *request)
-{
-    bool get = strcmp(request->method, "GET") == 0;
-    if (!set_text(x, CURLOPT_URL, &x->url, request->url) || !set_text(x, CURLOPT_PROXY, &x->proxy, request->proxy) || !set_headers(x, request))
-        return false;
-    /* Wait for a connection that may carry many streams; where ALPN cannot tell that, it would be a wait for a whole answer. */
-    curl_easy_setopt(x->easy, CURLOPT_PIPEWAIT, x->host->plain ? 0L : 1L);
-    if (!set_text(x, CURLOPT_CAINFO, &x->ca_file, request->ca_file ? request->ca_file : x->http->system_ca_file))
-        return false;
-    if (!x->prepared || x->accept_any != (request->accept_any_certificate != 0)) {
-        x->accept_any = request->accept_any_certificate != 0;
-        curl_easy_setopt(x->easy, CURLOPT_SSL_VERIFYPEER, x->accept_any ? 0L : 1L);
-        curl_easy_setopt(x->easy, CURLOPT_SSL_VERIFYHOST, x->accept_any ? 0L : 2L);
-    }
-    if (get && (!x->prepared || !x->get))
-        curl_easy_setopt(x->easy, CURLOPT_HTTPGET, 1L);
-    if (!get) {
-        curl_easy_setopt(x->easy, CURLOPT_POSTFIELDS, request->body);
-        curl_easy_setopt(x->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_bytes);
-    }
-    x->get = get;
-    x->prepared = true;
-    return true;
 }
 
 static size_t origin_bytes(const char *url)
@@ -489,12 +211,27 @@ static bool run(exchange *x)
     return true;
 }
 
+static void leave_starved(exchange *x)
+{
+    exchange **link = &x->http->starved;
+    while (*link && *link != x)
+        link = &(*link)->next_starved;
+    if (*link)
+        *link = x->next_starved;
+}
+
 static void recycle(exchange *x)
 {
     llmc_http *http = x->http;
+    if (x->starved)
+        leave_starved(x);
     x->events = NULL;
     x->context = NULL;
     x->doomed = x->starved = false;
+    if (x->sendings > 1) { /* a handle counts these for its whole life, and after a few it gives up */
+        llmc_exchange_free(x);
+        return;
+    }
     x->next = http->idle;
     http->idle = x;
 }
@@ -532,9 +269,7 @@ static void finish(exchange *x, CURLcode code)
     host_entry *host = x->host;
     char detail[CURL_ERROR_SIZE];
     bool doomed = x->doomed;
-    llmcost_status status = x->starved && code != CURLE_OK ? LLMCOST_E_MEMORY : status_of(code, x->answering, x->detail);
-    if (code == CURLE_OUT_OF_MEMORY && status == LLMCOST_E_MALFORMED)
-        strcpy(x->detail, "a header is too long");
+    llmcost_status status = llmc_exchange_status(x, code);
     memcpy(detail, x->detail[0] ? x->detail : curl_easy_strerror(code), x->detail[0] ? sizeof detail : strlen(curl_easy_strerror(code)) + 1);
     stop(x);
     if (doomed)
@@ -591,7 +326,7 @@ static void collect(llmc_http *http)
 static llmcost_status http_start(void *user, const llmcost_http_request *request, const llmcost_http_events *events, void *context, void **transfer)
 {
     llmc_http *http = user;
-    exchange *x = new_exchange(http);
+    exchange *x = llmc_exchange_new(http);
     if (!x)
         return LLMCOST_E_MEMORY;
     x->host = find_host(http, request->url);
@@ -599,8 +334,10 @@ static llmcost_status http_start(void *user, const llmcost_http_request *request
     x->context = context;
     x->detail[0] = '\0';
     x->answering = false;
-    if (!x->host || !prepare(x, request)) {
-        free_exchange(x);
+    x->head_bytes = 0;
+    x->sendings = 0;
+    if (!x->host || !llmc_exchange_prepare(x, request)) {
+        llmc_exchange_free(x);
         return LLMCOST_E_MEMORY;
     }
     *transfer = x;
@@ -612,7 +349,7 @@ static llmcost_status http_start(void *user, const llmcost_http_request *request
     }
     if (run(x))
         return LLMCOST_OK;
-    free_exchange(x);
+    llmc_exchange_free(x);
     return LLMCOST_E_MEMORY;
 }
 
@@ -668,7 +405,6 @@ llmcost_status llmc_http_open(llmc_http **out, llmc_driver *driver)
         return LLMCOST_E_MEMORY;
     http->driver = driver;
     http->allocator = driver->allocator;
-    http->system_ca_file = curl_version_info(CURLVERSION_NOW)->cainfo;
     http->timer = (llmc_timer){ .fire = timer_fired, .user = http };
     http->transport = (llmcost_transport){ sizeof http->transport, 0, http, http_start, http_abort, http_step };
     http->multi = curl_multi_init();
@@ -693,9 +429,9 @@ void llmc_http_close(llmc_http *http)
     llmc_driver_timer_stop(http->driver, &http->timer);
     for (exchange *x = http->idle, *next; x; x = next) {
         next = x->next;
-        free_exchange(x);
+        llmc_exchange_free(x);
     }
-    curl_multi_cleanup(http->multi); /* closes kept connections through close_socket */
+    curl_multi_cleanup(http->multi); /* closes kept connections through llmc_http_close_socket */
     llmc_driver_timer_stop(http->driver, &http->timer);
     llmc_driver_unreserve_timer(http->driver);
     for (host_entry *host = http->hosts, *next; host; host = next) {

@@ -3,6 +3,8 @@
  *
  * Every wait is the driver's: libcurl's own time-outs are off and its sockets and timer are watched by the driver.
  * TLS is verified unless a request says otherwise; redirects are never followed, so that a key never travels on.
+ * One thing libcurl does by itself: a request on a kept connection that ends before any byte of an answer goes out once
+ * more, on a new connection. Servers close idle connections just as they are used again, and that is no failure.
  */
 #ifndef LLMC_HTTP_H
 #define LLMC_HTTP_H

@@ -384,12 +384,50 @@ static void a_caller_may_leave(void **state)
     }
 }
 
+/* "drain": the stream that a caller left is read on to the provider's own count, and that is what it costs. */
+static void draining_finds_the_true_cost(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 6; i++) {
+        live all;
+        int seen = 0;
+        char *text = NULL;
+        llmcost_response *response = NULL;
+        live_open(&all, "{\"default\":{\"reply\":{\"text\":\"0123456789012345678901234567890123456789\",\"usage\":{\"prompt\":1000,\"completion\":77}},\"chunk_bytes\":4,\"chunk_delay_ms\":10}}",
+                  "\"retries\":0,\"on_abort\":\"drain\"", i / 2 == 1 ? "\"background\":true,\"budgets\":[{\"limit\":\"1 USD\"}]" : i / 2 == 2 ? "\"close_ms\":2000,\"budgets\":[{\"limit\":\"1 USD\"}]" : "\"budgets\":[{\"limit\":\"1 USD\"}]");
+        llmcost_message message = live_user("hello");
+        llmcost_request request = live_request(models[i % 2], &message);
+        assert_int_equal(llmcost_chat_stream(all.client, &request, stop_at_once, &seen, &response), LLMCOST_E_CANCELLED);
+        assert_no_secret_in(response);
+        llmcost_response_free(response);
+        if (i / 2 == 0)
+            assert_int_equal(llmcost_client_run(all.client, 3000), LLMCOST_OK);
+        else if (i / 2 == 1)
+            usleep(600000);
+        if (i / 2 < 2) { /* else closing does it */
+            int64_t cost = i % 2 ? 1000 * 3000 + 77 * 15000 : 1000 * 150 + 77 * 600;
+            char wanted[60];
+            assert_int_equal(llmcost_budgets(all.client, &text), LLMCOST_OK);
+            snprintf(wanted, sizeof wanted, "\"spent_nano\":%lld,\"held_nano\":0", (long long)cost);
+            if (!strstr(text, wanted))
+                fail_msg("run %d: %s is not in %s", i, wanted, text);
+            llmcost_string_free(text);
+        }
+        llmcost_mock *mock = all.mock;
+        assert_int_equal(llmcost_client_close(all.client), LLMCOST_OK);
+        assert_int_equal(llmcost_mock_abandoned_count(mock), 0);
+        llmcost_mock_stop(mock);
+        assert_int_equal((long)all.memory.blocks, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_and_usage), cmocka_unit_test(large_texts), cmocka_unit_test(tools_across_providers), cmocka_unit_test(reasoning_is_apart),
         cmocka_unit_test(json_schema_is_asked_for), cmocka_unit_test(several_choices_and_logprobs), cmocka_unit_test(several_choices_streamed),
         cmocka_unit_test(models_are_listed), cmocka_unit_test(bodies_in_and_out), cmocka_unit_test(bodies_streamed), cmocka_unit_test(a_caller_may_leave),
+        cmocka_unit_test(draining_finds_the_true_cost),
     };
     alarm(60);
     return cmocka_run_group_tests(tests, NULL, NULL);

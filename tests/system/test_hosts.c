@@ -75,6 +75,13 @@ static void nothing_is_smuggled_through_the_config(void **state)
     expect_config(KEY ",\"base_url\":\"https://a.example/v1\\r\\nX-Evil: 1\"", LLMCOST_E_CONFIG);
     expect_config(KEY ",\"proxy\":\"http://127.0.0.1:1\\r\\n\"", LLMCOST_E_CONFIG);
     expect_config(KEY ",\"headers\":{\"X-Title\":\"my program\"}", LLMCOST_OK);
+    char many[800] = KEY ",\"headers\":{\"X-0\":\"0\"";
+    for (int i = 1; i < 17; i++) { /* more than go onto the wire are refused, not dropped */
+        snprintf(many + strlen(many), sizeof many - strlen(many), ",\"X-%d\":\"%d\"", i, i);
+        char whole[810];
+        snprintf(whole, sizeof whole, "%s}", many);
+        expect_config(whole, i < 16 ? LLMCOST_OK : LLMCOST_E_CONFIG);
+    }
 }
 
 /* What a caller hands over goes into the body, where it is quoted, or is refused; never into the head. */
@@ -234,6 +241,29 @@ static void tls_through_a_tunnel(void **state)
     }
 }
 
+/* Headers without end, each of a harmless length. */
+static void a_head_without_end(void **state)
+{
+    (void)state;
+    enum { LINES = 60000 };
+    static const char line[] = "X-Filler: and so on and so forth\r\n", start[] = "HTTP/1.1 200 OK\r\n";
+    char *answer = malloc(sizeof start + LINES * (sizeof line - 1));
+    assert_non_null(answer);
+    strcpy(answer, start);
+    for (size_t i = 0; i < LINES; i++)
+        memcpy(answer + sizeof start - 1 + i * (sizeof line - 1), line, sizeof line);
+    proxy own;
+    llmcost_response *response = NULL;
+    start_proxy(&own, answer);
+    double began = seconds_now();
+    llmcost_status status = ask_through(&own, "http://models.example.com/v1", &response);
+    if (status != LLMCOST_E_MALFORMED && status != LLMCOST_E_NETWORK) /* newer versions of libcurl have a limit of their own */
+        fail_msg("%s", llmcost_status_name(status));
+    assert_true(seconds_now() - began < 5);
+    llmcost_response_free(response);
+    free(answer);
+}
+
 /* "" means none, also where the environment names one. */
 static void no_proxy_when_told_so(void **state)
 {
@@ -268,7 +298,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_key_needs_tls_or_loopback), cmocka_unit_test(nothing_is_smuggled_through_the_config), cmocka_unit_test(nothing_is_smuggled_through_a_request),
         cmocka_unit_test(invalid_utf8_is_refused), cmocka_unit_test(plain_http_through_a_proxy), cmocka_unit_test(tls_through_a_tunnel),
-        cmocka_unit_test(no_proxy_when_told_so),
+        cmocka_unit_test(a_head_without_end), cmocka_unit_test(no_proxy_when_told_so),
     };
     alarm(60);
     return cmocka_run_group_tests(tests, NULL, NULL);

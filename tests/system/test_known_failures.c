@@ -251,7 +251,7 @@ static void c46_no_attempts_after_the_caller_left(void **state)
     assert_int_equal(llmcost_mock_request_count(all.mock), 3);
     assert_int_equal(llmcost_response_line_count(result.response), 3);
     live_result_free(&result);
-    live_script(&all, "{\"default\":{\"fault\":{\"status\":500,\"retry_after_ms\":\"250\"}}}");
+    live_script(&all, "{\"default\":{\"fault\":{\"status\":500,\"retry_after_ms\":\"1000\"}}}");
     llmcost_loop *loop = NULL;
     llmcost_message message = live_user("hello");
     llmcost_request request = live_request(OPENAI_MODEL, &message);
@@ -260,15 +260,15 @@ static void c46_no_attempts_after_the_caller_left(void **state)
     assert_int_equal(llmcost_loop_open(all.client, &loop), LLMCOST_OK);
     assert_int_equal(llmcost_loop_submit(loop, &request, NULL, take_status, &status, &call), LLMCOST_OK);
     double began = seconds_now();
-    while (seconds_now() - began < 0.1)
+    while (seconds_now() - began < 0.15)
         llmcost_loop_poll(loop, 20);
     assert_int_equal(llmcost_mock_request_count(all.mock), 4);
     assert_int_equal(llmcost_loop_cancel(loop, call), LLMCOST_OK);
     while (llmcost_loop_pending(loop) > 0)
         llmcost_loop_poll(loop, 1000);
-    assert_true(seconds_now() - began < 0.24); /* a pause between attempts does not outlive the call */
+    assert_true(seconds_now() - began < 0.9); /* a pause between attempts does not outlive the call */
     assert_int_equal(status, LLMCOST_E_CANCELLED);
-    while (seconds_now() - began < 0.5)
+    while (seconds_now() - began < 1.3)
         llmcost_loop_poll(loop, 50);
     assert_int_equal(llmcost_mock_request_count(all.mock), 4);
     assert_int_equal(llmcost_loop_close(loop), LLMCOST_OK);
@@ -498,7 +498,7 @@ static void e60_the_wait_is_the_providers(void **state)
         live_run(&all, (live_way)(i / 2), &request, &result);
         assert_int_equal(result.status, LLMCOST_E_RATE_LIMITED);
         assert_int_equal(llmcost_error_retry_after_ms(llmcost_response_error(result.response)), 60000);
-        assert_true(result.seconds < 0.4);
+        assert_true(result.seconds < 2);
         assert_int_equal(llmcost_mock_request_count(all.mock), i + 1);
         live_result_free(&result);
     }
