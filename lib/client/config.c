@@ -59,13 +59,30 @@ static llmcost_status read_baseline(llmc_config *config, const llmc_config_node 
     return settings->baseline->kind == LLMC_ROUTE_LEAF ? LLMCOST_OK : llmc_config_fail(config, node, "\"baseline\" must be a model, and \"%.200s\" is a route", name);
 }
 
+/* The built-in prices of the providers that there are: the rest of the table would be most of a client's memory. */
+static llmcost_status add_prices(llmc_config *config)
+{
+    llmc_settings *settings = config->settings;
+    for (size_t i = 0; i < settings->provider_count; i++) {
+        const char *catalog = settings->providers[i].catalog;
+        if (catalog && !llmc_catalog_add_builtin(settings->catalog, catalog))
+            return llmc_config_no_memory(config);
+    }
+    return LLMCOST_OK;
+}
+
 static llmcost_status read_root(llmc_config *config, const llmc_config_node *root)
 {
     llmcost_status status = llmc_config_keys(config, LLMC_SECTION_ROOT, root, config->settings);
+    /* A price file is laid over the table and may refer to any of its rows. */
+    if (!status && llmc_config_member(root, "prices") && !llmc_catalog_add_builtin(config->settings->catalog, NULL))
+        status = llmc_config_no_memory(config);
     if (!status)
         status = llmc_config_money_rules(config, root);
     if (!status)
         status = llmc_config_providers(config, llmc_config_member(root, "providers"));
+    if (!status)
+        status = add_prices(config);
     if (!status)
         status = llmc_config_routes(config, llmc_config_member(root, "models"), llmc_config_member(root, "routes"));
     if (!status)
@@ -109,7 +126,9 @@ static llmcost_status read_environment(llmc_config *config)
         status = read_cache(config, NULL);
     if (!status)
         status = read_report(config, NULL);
-    return status ? status : llmc_config_providers_of_environment(config);
+    if (!status)
+        status = llmc_config_providers_of_environment(config);
+    return status ? status : add_prices(config);
 }
 
 static llmcost_status read_any(llmc_config *config, const char *source)
@@ -133,7 +152,7 @@ llmcost_status llmc_settings_read(llmc_settings **out, const char *config, const
         return llmc_config_no_memory(&reading);
     llmc_arena_init(&settings->arena, allocator, NULL, 0);
     settings->leaves = llmc_leaf_memo_new(&settings->arena);
-    llmcost_status status = settings->leaves ? llmc_catalog_new(&settings->catalog, allocator, error) : llmc_config_no_memory(&reading);
+    llmcost_status status = settings->leaves ? llmc_catalog_new_bare(&settings->catalog, allocator, error) : llmc_config_no_memory(&reading);
     if (!status)
         status = read_any(&reading, config);
     if (status) {

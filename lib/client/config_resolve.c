@@ -145,7 +145,7 @@ static int hint_at_preset(const llmc_settings *settings, const char *name, char 
     for (size_t i = 0; i < llmc_preset_count(); i++) {
         const llmc_preset *preset = llmc_preset_at(i);
         bool named = slash && strlen(preset->name) == (size_t)(slash - name) && strncmp(preset->name, name, (size_t)(slash - name)) == 0;
-        bool has = preset->catalog && llmc_catalog_has(settings->catalog, preset->catalog, name);
+        bool has = preset->catalog && (llmc_catalog_has(settings->catalog, preset->catalog, name) || llmc_catalog_builtin_has(preset->catalog, name));
         if (!named && !has)
             continue;
         if (preset->key_variables[0])

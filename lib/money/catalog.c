@@ -22,6 +22,7 @@ struct llmc_catalog {
     llmc_arena arena;
     slot *slots;
     size_t used, capacity; /* a power of two, at most three quarters full */
+    uint64_t builtin;      /* a bit per provider of the built-in table: its rows are there */
 };
 
 void llmc_price_init(llmc_price *price)
@@ -67,7 +68,7 @@ static bool make_room(llmc_catalog *catalog)
 {
     if ((catalog->used + 1) * 4 <= catalog->capacity * 3)
         return true;
-    size_t old_capacity = catalog->capacity, capacity = old_capacity ? old_capacity * 2 : 512;
+    size_t old_capacity = catalog->capacity, capacity = old_capacity ? old_capacity * 2 : 128;
     slot *old = catalog->slots, *grown = llmc_calloc(&catalog->allocator, capacity, sizeof *grown);
     if (!grown)
         return false;
@@ -96,8 +97,8 @@ static bool enter(llmc_catalog *catalog, const char *name, llmc_model *model, bo
 
 static const slot *look_up(const llmc_catalog *catalog, const char *provider, const char *name, size_t name_bytes)
 {
-    const slot *found = slot_of(catalog, provider, name, name_bytes);
-    return found->name ? found : NULL;
+    const slot *found = catalog->capacity ? slot_of(catalog, provider, name, name_bytes) : NULL;
+    return found && found->name ? found : NULL;
 }
 
 /* ---------------------------------------------------------------- finding */
@@ -410,7 +411,7 @@ llmc_model *llmc_catalog_apply(llmc_catalog *catalog, const llmc_row_patch *give
 
 /* ---------------------------------------------------------------- the catalog */
 
-llmcost_status llmc_catalog_new(llmc_catalog **out, const llmc_allocator *allocator, llmcost_error *error)
+llmcost_status llmc_catalog_new_bare(llmc_catalog **out, const llmc_allocator *allocator, llmcost_error *error)
 {
     *out = NULL;
     llmc_catalog *catalog = llmc_calloc(allocator, 1, sizeof *catalog);
@@ -418,12 +419,23 @@ llmcost_status llmc_catalog_new(llmc_catalog **out, const llmc_allocator *alloca
         return llmc_error_set(error, LLMCOST_E_MEMORY, "no memory for the price catalog");
     catalog->allocator = *allocator;
     llmc_arena_init(&catalog->arena, &catalog->allocator, NULL, 0);
-    if (!llmc_catalog_load_builtin(catalog)) {
-        llmc_catalog_free(catalog);
-        return llmc_error_set(error, LLMCOST_E_MEMORY, "no memory for the price catalog");
-    }
     *out = catalog;
     return LLMCOST_OK;
+}
+
+bool llmc_catalog_add_builtin(llmc_catalog *catalog, const char *provider)
+{
+    return llmc_catalog_load_builtin(catalog, provider, &catalog->builtin);
+}
+
+llmcost_status llmc_catalog_new(llmc_catalog **out, const llmc_allocator *allocator, llmcost_error *error)
+{
+    llmcost_status status = llmc_catalog_new_bare(out, allocator, error);
+    if (status || llmc_catalog_add_builtin(*out, NULL))
+        return status;
+    llmc_catalog_free(*out);
+    *out = NULL;
+    return llmc_error_set(error, LLMCOST_E_MEMORY, "no memory for the price catalog");
 }
 
 void llmc_catalog_free(llmc_catalog *catalog)

@@ -30,6 +30,13 @@ typedef struct llmc_rates {
 } llmc_rates;
 
 llmcost_status llmc_catalog_new(llmc_catalog **out, const llmc_allocator *allocator, llmcost_error *error); /* with the built-in table */
+/*
+ * Without it; its rows are added by provider, because most clients have one provider and the table has dozens. NULL: all
+ * that are not there yet, needed before a price file is laid over them. false: no memory.
+ */
+llmcost_status llmc_catalog_new_bare(llmc_catalog **out, const llmc_allocator *allocator, llmcost_error *error);
+bool llmc_catalog_add_builtin(llmc_catalog *catalog, const char *provider);
+bool llmc_catalog_builtin_has(const char *provider, const char *model); /* whether the built-in table has exactly this name */
 void llmc_catalog_free(llmc_catalog *catalog);
 /*
  * A JSON text in our format or LiteLLM's (told apart by "llmcost_prices"); name: for messages and sources.

@@ -431,14 +431,51 @@ static bool add_row(llmc_catalog *catalog, const line *row, size_t lines)
     return model->source && add_aliases(catalog, model, aliases);
 }
 
-bool llmc_catalog_load_builtin(llmc_catalog *catalog)
+/* Behind the row's last line. */
+static const line *row_end(const line *row)
 {
+    const line *end = table + sizeof table / sizeof table[0], *next = row + 1;
+    while (next < end && !next->names)
+        next++;
+    return next;
+}
+
+bool llmc_catalog_load_builtin(llmc_catalog *catalog, const char *provider, uint64_t *loaded)
+{
+    _Static_assert(sizeof provider_names / sizeof provider_names[0] <= 64, "a bit per provider");
     const line *end = table + sizeof table / sizeof table[0];
+    uint64_t wanted = 0;
+    for (size_t i = 0; i < sizeof provider_names / sizeof provider_names[0]; i++)
+        wanted |= (uint64_t)(!provider || strcmp(provider, provider_names[i]) == 0) << i;
+    wanted &= ~*loaded;
     for (const line *row = table, *next; row < end; row = next) {
-        for (next = row + 1; next < end && !next->names; next++)
-            ;
-        if (!add_row(catalog, row, (size_t)(next - row)))
+        next = row_end(row);
+        if ((wanted >> row->provider & 1) && !add_row(catalog, row, (size_t)(next - row)))
             return false;
     }
+    *loaded |= wanted;
     return true;
+}
+
+/* Whether a word of a list that is separated by blanks is this one. */
+static bool lists(const char *names, const char *name)
+{
+    size_t bytes = strlen(name);
+    for (const char *at = names; *at; at += *at == ' ') {
+        size_t length = strcspn(at, " ");
+        if (length == bytes && memcmp(at, name, bytes) == 0)
+            return true;
+        at += length;
+    }
+    return false;
+}
+
+bool llmc_catalog_builtin_has(const char *provider, const char *model)
+{
+    const line *end = table + sizeof table / sizeof table[0];
+    for (const line *row = table; row < end; row = row_end(row)) {
+        if (strcmp(provider_names[row->provider], provider) == 0 && strcmp(model, "*") != 0 && lists(row->names, model))
+            return true;
+    }
+    return false;
 }

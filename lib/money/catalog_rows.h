@@ -65,7 +65,8 @@ char *llmc_catalog_keep(llmc_catalog *catalog, const char *text); /* a copy that
 /* New rows, for the built-in table. */
 llmc_model *llmc_catalog_add(llmc_catalog *catalog, const char *provider, const char *name, size_t price_capacity);
 bool llmc_catalog_alias(llmc_catalog *catalog, llmc_model *model, const char *alias); /* never hides an exact name */
-bool llmc_catalog_load_builtin(llmc_catalog *catalog);
+/* The rows of one provider, NULL: of all, but for those whose bit is set in *loaded. */
+bool llmc_catalog_load_builtin(llmc_catalog *catalog, const char *provider, uint64_t *loaded);
 
 /* The two formats; root: a jansson tree. */
 struct json_t;
