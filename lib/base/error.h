@@ -20,8 +20,11 @@ struct llmcost_error {
 void llmc_error_init(llmcost_error *error, const llmc_allocator *allocator);
 void llmc_error_clear(llmcost_error *error); /* frees the texts; status OK again */
 
-/* Sets status and message (at most 1,000 bytes; UTF-8 is cut at a character). Returns status, for `return llmc_error_set(...)`. */
-llmcost_status llmc_error_set(llmcost_error *error, llmcost_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/*
+ * Sets status and message (at most 1,000 bytes; UTF-8 is cut at a character). Returns status, for `return llmc_error_set(...)`. Cold, here and elsewhere:
+ * what leads to a failure is compiled for size and kept apart from what calls run through.
+ */
+llmcost_status llmc_error_set(llmcost_error *error, llmcost_status status, const char *format, ...) __attribute__((format(printf, 3, 4), cold));
 /* Replaces one of the texts by a bounded copy; bytes that are no UTF-8 or are control characters become '?'. NULL clears. */
 void llmc_error_set_text(llmcost_error *error, char **field, const char *text, size_t bytes);
 bool llmc_error_copy(llmcost_error *to, const llmcost_error *from); /* deep; false: some texts were lost for want of memory */

@@ -33,7 +33,7 @@ typedef struct llmc_body {
 } llmc_body;
 
 /* E_INVALID with the path of the value at hand, or of its member `field`; field NULL: the value itself. */
-void llmc_body_fail(llmc_body *body, const char *field, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void llmc_body_fail(llmc_body *body, const char *field, const char *format, ...) __attribute__((format(printf, 3, 4), cold));
 void llmc_body_no_memory(llmc_body *body);
 
 /* false: absent, or a failure. Enter a container, then ask for its members until there are none. */

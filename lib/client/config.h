@@ -25,8 +25,8 @@ typedef struct llmc_config {
 /* ---- messages (config_values.c) ---- */
 
 /* E_CONFIG with "file:line: " of the node in front; node NULL: without. Never give it a secret. */
-llmcost_status llmc_config_fail(llmc_config *config, const llmc_config_node *node, const char *format, ...) __attribute__((format(printf, 3, 4)));
-llmcost_status llmc_config_no_memory(llmc_config *config);
+llmcost_status llmc_config_fail(llmc_config *config, const llmc_config_node *node, const char *format, ...) __attribute__((format(printf, 3, 4), cold));
+llmcost_status llmc_config_no_memory(llmc_config *config) __attribute__((cold));
 
 /* "did you mean": offer all candidates, then ask for the hint. */
 typedef struct llmc_nearest {

@@ -109,9 +109,9 @@ bool llmc_leg_is_detached(const llmcost_leg *leg);      /* nobody waits for it a
 llmc_driver *llmc_leg_driver(llmcost_leg *leg);
 const llmcost_transport *llmc_leg_transport(llmcost_leg *leg);
 
-llmcost_verdict llmc_leg_fail(llmcost_leg *leg, llmcost_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
-llmcost_verdict llmc_leg_out_of_memory(llmcost_leg *leg);
-llmcost_verdict llmc_leg_no_driver(llmcost_leg *leg); /* after llmc_leg_driver() or llmcost_leg_waker() gave none: no memory, or the client is being closed */
+llmcost_verdict llmc_leg_fail(llmcost_leg *leg, llmcost_status status, const char *format, ...) __attribute__((format(printf, 3, 4), cold));
+llmcost_verdict llmc_leg_out_of_memory(llmcost_leg *leg) __attribute__((cold));
+llmcost_verdict llmc_leg_no_driver(llmcost_leg *leg) __attribute__((cold)); /* after llmc_leg_driver() or llmcost_leg_waker() gave none: no memory, or the client is being closed */
 void llmc_leg_set_answer(llmcost_leg *leg, llmc_answer *answer); /* takes the reference */
 
 /* A child, inside the library: a route instead of a name. */

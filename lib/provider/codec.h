@@ -134,7 +134,7 @@ llmcost_status llmc_status_from_http(int32_t http_status);
  * An error body of any shape (JSON of any provider, HTML, nothing): fills in error->status, code, provider_message,
  * by code where one is known, else by HTTP status; llmc_status_from_http() semantics for 2xx: E_SERVER.
  */
-llmcost_status llmc_decode_error_body(llmcost_error *error, int32_t http_status, const char *body, size_t bytes);
+llmcost_status llmc_decode_error_body(llmcost_error *error, int32_t http_status, const char *body, size_t bytes) __attribute__((cold));
 /*
  * One response header that matters for errors and receipts: retry-after(-ms), x-ratelimit-reset*, request ids. wall_ms: now.
  * rank: 0 before the first header of an answer; it remembers how exact the wait so far is, so that the order of headers

@@ -21,9 +21,9 @@ llmcost_status llmc_decoder_emit_raw(llmc_decoder *decoder, int kind, uint32_t c
 /* Normalises, and emits USAGE when it differs from the last one. */
 llmcost_status llmc_decoder_emit_usage(llmc_decoder *decoder, const llmc_usage_counts *counts);
 /* E_MALFORMED, or E_TRUNCATED for a whole body that only ended too early. json or what may be NULL. */
-llmcost_status llmc_decoder_malformed(llmc_decoder *decoder, const llmc_json *json, const char *what);
+llmcost_status llmc_decoder_malformed(llmc_decoder *decoder, const llmc_json *json, const char *what) __attribute__((cold));
 /* A 2xx body without the answer: the failure that it describes, else E_MALFORMED. */
-llmcost_status llmc_decode_error_in_success(llmc_decoder *decoder, const llmc_frame *frame, const char *otherwise);
+llmcost_status llmc_decode_error_in_success(llmc_decoder *decoder, const llmc_frame *frame, const char *otherwise) __attribute__((cold));
 /* "6m0s", "120ms", "17s", "30" (seconds): rounded up. false: none of these. */
 bool llmc_duration_ms(const char *text, size_t bytes, int64_t *out);
 /* {"data": [{"id": ...}]} or the bare array, as MODEL events. */

@@ -25,12 +25,12 @@ typedef struct llmc_incapability {
 
 /* E_UNSUPPORTED for the first that is asked for. */
 llmcost_status llmc_check_capabilities(const llmc_incapability *list, size_t count, const llmcost_request *request, const llmc_codec_target *target, llmcost_error *error);
-llmcost_status llmc_unsupported(llmcost_error *error, const llmc_codec_target *target, const char *field, const char *advice);
-llmcost_status llmc_unsupported_in(llmcost_error *error, const llmc_codec_target *target, uint32_t message, const char *what, const char *advice);
+llmcost_status llmc_unsupported(llmcost_error *error, const llmc_codec_target *target, const char *field, const char *advice) __attribute__((cold));
+llmcost_status llmc_unsupported_in(llmcost_error *error, const llmc_codec_target *target, uint32_t message, const char *what, const char *advice) __attribute__((cold));
 
 void llmc_encoding_begin(llmc_encoding *encoding, const llmcost_request *request, const llmc_codec_target *target, llmc_encoded *out, llmcost_error *error);
 void llmc_encoding_member(llmc_encoding *encoding, const char *name); /* a top-level key; remembered */
-void llmc_encoding_invalid(llmc_encoding *encoding, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void llmc_encoding_invalid(llmc_encoding *encoding, const char *format, ...) __attribute__((format(printf, 2, 3), cold));
 /* request.extra, member by member. reserved: members that have a field of their own and count money or shape the answer; NULL-ended. */
 void llmc_encoding_extra(llmc_encoding *encoding, const char *const *reserved);
 llmcost_status llmc_encoding_end(llmc_encoding *encoding);

@@ -45,7 +45,7 @@ static openai_state *state_of(llmc_decoder *decoder)
     return decoder->state;
 }
 
-static llmcost_status no_memory(llmc_decoder *decoder)
+__attribute__((cold)) static llmcost_status no_memory(llmc_decoder *decoder)
 {
     return llmc_error_set(decoder->error, LLMCOST_E_MEMORY, "no memory for the answer");
 }

@@ -20,7 +20,7 @@ static const uint8_t type_of[256] = {
     ['8'] = LLMC_JSON_NUMBER, ['9'] = LLMC_JSON_NUMBER,
 };
 
-static bool fail_at(llmc_json *json, const char *at, const char *what)
+__attribute__((cold)) static bool fail_at(llmc_json *json, const char *at, const char *what)
 {
     if (!json->failure) {
         json->failure = what;

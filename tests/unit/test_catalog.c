@@ -624,10 +624,39 @@ static void test_every_allocation_may_fail(void **state)
     }
 }
 
+/* The built-in rows come by provider, each once, and all of them at last. */
+static void test_rows_by_provider(void **state)
+{
+    (void)state;
+    llmc_catalog *bare = NULL;
+    llmcost_error error;
+    llmc_error_init(&error, &llmc_allocator_system);
+    assert_int_equal(llmc_catalog_new_bare(&bare, &llmc_allocator_system, &error), LLMCOST_OK);
+    assert_null(llmc_catalog_find(bare, "openai", "gpt-4o"));
+    assert_true(llmc_catalog_add_builtin(bare, "nobody"));
+    assert_null(llmc_catalog_find(bare, "openai", "gpt-4o"));
+    assert_true(llmc_catalog_add_builtin(bare, "openai"));
+    const llmc_model *row = llmc_catalog_find(bare, "openai", "gpt-4o");
+    assert_non_null(row);
+    assert_false(llmc_catalog_has(bare, "mistral", "mistral-large-latest") || llmc_catalog_find(bare, "anthropic", "claude-sonnet-4-5"));
+    assert_true(llmc_catalog_add_builtin(bare, NULL));
+    assert_ptr_equal(llmc_catalog_find(bare, "openai", "gpt-4o"), row);
+    assert_non_null(llmc_catalog_find(bare, "anthropic", "claude-sonnet-4-5"));
+    llmc_catalog_free(bare);
+    llmc_error_clear(&error);
+
+    assert_true(llmc_catalog_builtin_has("openai", "gpt-4o"));
+    assert_true(llmc_catalog_builtin_has("openai", "gpt-4o-mini-2024-07-18"));
+    assert_false(llmc_catalog_builtin_has("openai", "gpt-4o-mini-2024"));
+    assert_false(llmc_catalog_builtin_has("anthropic", "gpt-4o"));
+    assert_false(llmc_catalog_builtin_has("ollama", "*"));
+}
+
 int main(void)
 {
     llmc_catalog_free(NULL);
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rows_by_provider),
         cmocka_unit_test(test_published_bills),
         cmocka_unit_test(test_bills_that_went_wrong_elsewhere),
         cmocka_unit_test(test_unknown_is_not_free),
