@@ -1,6 +1,7 @@
 /* Assembling: a body becomes what is sent, with its head, its framing, its delays and the faults of transport. */
 #include "mock/reply.h"
 
+#include "base/text.h"
 #include "mock/http_request.h"
 
 #include <string.h>
@@ -57,14 +58,27 @@ static void add_rule_headers(struct assembly *assembly)
     llmc_mock_put(&assembly->out, "\r\n");
 }
 
+/* One of our own, filled in when it is sent; a rule that brings its own keeps it. */
+static void add_request_id(struct assembly *assembly)
+{
+    bool anthropic = assembly->question->dialect == LLMC_MOCK_ANTHROPIC || assembly->question->dialect == LLMC_MOCK_ANTHROPIC_MODELS;
+    const char *name;
+    json_t *value;
+    json_object_foreach(assembly->rule ? assembly->rule->headers : NULL, name, value) {
+        if (llmc_text_equal_ignoring_case(name, "x-request-id") || llmc_text_equal_ignoring_case(name, "request-id"))
+            return;
+    }
+    llmc_buffer_add_format(&assembly->out, "%s: req_mock_", anthropic ? "Request-Id" : "X-Request-Id");
+    assembly->wire->request_id = assembly->out.length;
+    llmc_mock_put(&assembly->out, "0000000000000000\r\n");
+}
+
 static void add_head(struct assembly *assembly)
 {
     llmc_buffer *out = &assembly->out;
     const llmc_mock_body *body = assembly->body;
-    bool anthropic = assembly->question->dialect == LLMC_MOCK_ANTHROPIC || assembly->question->dialect == LLMC_MOCK_ANTHROPIC_MODELS;
-    llmc_buffer_add_format(out, "HTTP/1.1 %d %s\r\nServer: llmcost-mock\r\n%s: req_mock_", (int)body->status, reason_of(body->status), anthropic ? "Request-Id" : "X-Request-Id");
-    assembly->wire->request_id = out->length;
-    llmc_mock_put(out, "0000000000000000\r\n");
+    llmc_buffer_add_format(out, "HTTP/1.1 %d %s\r\nServer: llmcost-mock\r\n", (int)body->status, reason_of(body->status));
+    add_request_id(assembly);
     add_header(out, "Content-Type", body->content_type, strlen(body->content_type));
     llmc_buffer_add(out, body->headers.data, body->headers.length);
     if (assembly->rule)

@@ -67,7 +67,7 @@ static void close_receipt(llmcost_leg *leg)
         if (best.leaf) {
             inputs.baseline = &best.rates;
             inputs.baseline_exchange_nano = best.exchange_nano;
-            receipt->baseline = best.leaf->name;
+            receipt->baseline = llmc_arena_strdup(llmc_leg_arena(leg), best.leaf->name); /* the receipt outlives the config */
         }
         if (!receipt->cached && source->route && source->route->kind == LLMC_ROUTE_LEAF && standard_rates(leg, source->route, &leg->usage, wall_ms, &standard, &exchange_nano))
             inputs.standard = &standard;

@@ -61,7 +61,10 @@ void llmc_price_leg(llmcost_leg *leg, llmc_line *line)
             line->exchange_nano = 1000000000;
         }
     }
-    if (known && llmc_price_usage(rates, &leg->usage, line->exchange_nano, &line->cost_nano)) {
+    if (known && rates->rate[LLMCOST_REQUEST].pico > 0)
+        leg->usage.quantity[LLMCOST_REQUEST] = line->usage.quantity[LLMCOST_REQUEST] = 1; /* no provider counts its own fee */
+    if (known && llmc_price_usage(rates, &line->usage, line->exchange_nano, &line->cost_nano)) {
+        rates->source = llmc_arena_strdup(llmc_leg_arena(leg), rates->source); /* the receipt outlives the catalog */
         line->rates = rates;
         line->flags |= LLMC_LINE_PRICED | (rates->uncertain ? LLMC_LINE_PRICE_UNCERTAIN : 0) | (target->provider->free_of_charge ? LLMC_LINE_FREE : 0);
     }

@@ -338,6 +338,14 @@ static void estimate_usage(wire_state *state)
         usage->flags |= LLMC_USAGE_PRESUMED;
 }
 
+static void charge(wire_state *state)
+{
+    llmcost_leg *leg = state->leg;
+    llmc_line *line = llmc_leg_line(leg);
+    if (line && leg->sent && leg->operation->priced && state->http_status < 300)
+        llmc_price_leg(leg, line);
+}
+
 /* What a cached answer saves one day is the caller's prompt, without what we added to it. */
 static llmc_usage usage_of_callers_prompt(const llmcost_leg *leg)
 {
@@ -361,6 +369,13 @@ static void keep_answer(wire_state *state)
         llmc_leg_out_of_memory(leg);
 }
 
+/* Responses outlive their client: what its config says is copied for them. */
+static const char *kept(llmcost_leg *leg, const char *text)
+{
+    const char *copy = llmc_arena_strdup(llmc_leg_arena(leg), text);
+    return copy ? copy : "";
+}
+
 static void settle_line(wire_state *state)
 {
     llmcost_leg *leg = state->leg;
@@ -370,23 +385,16 @@ static void settle_line(wire_state *state)
         return;
     }
     int64_t now = llmc_leg_now(leg);
-    line->provider = state->provider->name;
-    line->model = leg->route->model;
+    line->provider = kept(leg, state->provider->name);
+    line->model = kept(leg, leg->route->model);
     line->status = leg->status;
     line->http_status = state->http_status;
-    line->served_model = leg->answer ? llmc_arena_strdup(llmc_leg_arena(leg), leg->answer->model) : "";
-    if (!line->served_model)
-        line->served_model = "";
-    line->key = state->provider->key_count ? state->provider->keys[0].fingerprint : "";
+    line->served_model = leg->answer ? kept(leg, leg->answer->model) : "";
+    line->key = state->provider->key_count ? kept(leg, state->provider->keys[0].fingerprint) : "";
     line->duration_ms = (now - state->began_ns) / LLMC_MS;
     const char *request_id = state->answer_error.request_id ? state->answer_error.request_id : leg->error.request_id;
-    if (request_id)
-        line->request_id = llmc_arena_strdup(llmc_leg_arena(leg), request_id);
-    if (!line->request_id)
-        line->request_id = "";
+    line->request_id = request_id ? kept(leg, request_id) : "";
     line->flags |= leg->sent ? LLMC_LINE_SENT : 0;
-    if (leg->sent && leg->operation->priced && state->http_status < 300)
-        llmc_price_leg(leg, line);
 }
 
 /* Some hosts repeat the key that they do not accept. */
@@ -409,6 +417,7 @@ static void conclude(wire_state *state, llmcost_status status, const char *detai
     leg->status = status;
     state->concluded = true;
     estimate_usage(state);
+    charge(state); /* before the answer is kept: a fee per call belongs to its usage */
     keep_answer(state);
     settle_line(state);
     if (leg->status)
@@ -516,6 +525,7 @@ static void wire_cancel(llmcost_leg *leg, void *memory, void *user)
             detached->usage = leg->usage; /* as reported so far */
             state->prompt_estimate = llmc_prompt_estimate(leg->services, leg->request, leg->route);
             estimate_usage(state);
+            keep_answer(state);
             settle_line(state);
             if (leg->line)
                 leg->line->flags |= LLMC_LINE_DRAINING;

@@ -68,6 +68,7 @@ llmcost_status llmc_decoder_emit_text(llmc_decoder *decoder, int kind, uint32_t 
     llmc_buffer *scratch = &decoder->scratch;
     llmc_utf8_joiner alone = { 0 };
     llmc_buffer_clear(scratch);
+    llmc_buffer_reserve(scratch, span->bytes + 2 * sizeof lead); /* decoding never lengthens */
     llmc_buffer_add(scratch, lead, sizeof lead);
     if (span->escaped)
         llmc_decode_member(span, scratch);

@@ -6,14 +6,16 @@
 
 typedef struct count_member {
     const char *name;
-    size_t offset;
+    uint16_t bytes, offset;
 } count_member;
 
-#define COUNT(name, field) { name, offsetof(llmc_usage_counts, field) }
+#define COUNT(name, field) { name, sizeof(name) - 1, offsetof(llmc_usage_counts, field) }
 
 static bool read_member(llmc_json *json, const llmc_json_key *key, llmc_usage_counts *counts, const count_member *members, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
+        if (!key->escaped && key->bytes != members[i].bytes)
+            continue; /* most differ in length */
         if (!llmc_json_key_is(key, members[i].name))
             continue;
         llmc_usage_read_count(json, (int64_t *)(void *)((char *)counts + members[i].offset));

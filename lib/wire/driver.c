@@ -230,7 +230,7 @@ static bool fire_due(llmc_driver *driver)
 void llmc_driver_step(llmc_driver *driver, int64_t until_ns)
 {
     /* What is due already needs no look at the descriptors: one system call less for every request that starts. */
-    if (fire_due(driver))
+    if (fire_due(driver) && until_ns > llmc_clock_now(driver->clock))
         return;
     int64_t now = llmc_clock_now(driver->clock), next = llmc_driver_next_ns(driver);
     if (until_ns < next)

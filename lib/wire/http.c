@@ -27,12 +27,14 @@ typedef struct socket_entry {
 typedef struct host_entry {
     struct host_entry *next;
     char *origin; /* scheme and authority */
-    int32_t active;
+    int32_t active, most_active;
+    bool plain;   /* http: a connection carries one exchange at a time */
     struct exchange *first, **last; /* waiting for a place */
 } host_entry;
 
 typedef struct exchange {
     struct exchange *next; /* in a host's queue, the free list, or the doomed list */
+    struct exchange *next_starved;
     llmc_http *http;
     CURL *easy;
     host_entry *host;
@@ -41,7 +43,9 @@ typedef struct exchange {
     struct curl_slist *headers;
     char *url, *proxy, *ca_file;    /* what the handle is set to */
     bool get, accept_any, prepared;
-    bool running, doomed, answering; /* answering: a status line came */
+    bool running, doomed;
+    bool answering; /* a status line came */
+    bool starved;   /* memory for a socket was not to be had */
     char detail[CURL_ERROR_SIZE];
 } exchange;
 
@@ -50,10 +54,11 @@ struct llmc_http {
     const llmc_allocator *allocator;
     CURLM *multi;
     llmc_timer timer;
+    const char *system_ca_file; /* asked once: libcurl writes its whole version text each time */
     socket_entry **sockets; /* by descriptor */
     size_t socket_capacity;
     host_entry *hosts;
-    exchange *idle, *doomed;
+    exchange *idle, *doomed, *starved;
     uint32_t acting; /* inside libcurl */
     long active, kept; /* transfers under way; connections that libcurl may keep */
     atomic_uint_fast64_t connections; /* read by other threads */
@@ -103,14 +108,26 @@ static socket_entry *find_socket(llmc_http *http, curl_socket_t descriptor)
     return http->sockets[index];
 }
 
+/* Telling libcurl of it would end every transfer of the multi handle: this one is ended when libcurl has returned. */
+static int starve(llmc_http *http, CURL *easy)
+{
+    exchange *x = NULL;
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&x);
+    if (!x || x->starved)
+        return 0;
+    x->starved = true;
+    x->next_starved = http->starved;
+    http->starved = x;
+    return 0;
+}
+
 static int on_socket(CURL *easy, curl_socket_t descriptor, int what, void *user, void *socket_user)
 {
-    (void)easy;
     (void)socket_user;
     llmc_http *http = user;
     socket_entry *entry = find_socket(http, descriptor);
     if (!entry)
-        return -1;
+        return starve(http, easy);
     if (what == CURL_POLL_REMOVE) {
         entry->idle = true;
         if (!entry->ours && entry->registered) {
@@ -124,7 +141,7 @@ static int on_socket(CURL *easy, curl_socket_t descriptor, int what, void *user,
     if (entry->registered == entry->watch.events)
         return 0;
     if (!llmc_driver_watch(http->driver, &entry->watch))
-        return -1;
+        return starve(http, easy);
     entry->registered = entry->watch.events;
     return 0;
 }
@@ -132,13 +149,15 @@ static int on_socket(CURL *easy, curl_socket_t descriptor, int what, void *user,
 static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address)
 {
     (void)purpose;
-    llmc_http *http = user;
+    exchange *x = user;
+    llmc_http *http = x->http;
     int descriptor = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
     if (descriptor < 0)
         return CURL_SOCKET_BAD;
     socket_entry *entry = find_socket(http, descriptor);
     if (!entry) {
         close(descriptor);
+        x->starved = true;
         return CURL_SOCKET_BAD;
     }
     entry->ours = true;
@@ -225,8 +244,16 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *user)
     return size * count;
 }
 
-static llmcost_status status_of(CURLcode code, bool answering)
+/* Broken off in the middle of TLS' greeting: no verdict on a certificate but a failure that may pass. Only the words tell. */
+static bool broke_off(CURLcode code, const char *detail)
 {
+    return code == CURLE_SSL_CONNECT_ERROR && (strstr(detail, "SSL_ERROR_SYSCALL") || strstr(detail, "Recv failure: ") || strstr(detail, "Send failure: "));
+}
+
+static llmcost_status status_of(CURLcode code, bool answering, const char *detail)
+{
+    if (broke_off(code, detail))
+        return LLMCOST_E_NETWORK;
     if (code == CURLE_OUT_OF_MEMORY && answering)
         return LLMCOST_E_MALFORMED; /* so libcurl says it of a header that is longer than it takes */
     switch (code) {
@@ -290,7 +317,7 @@ static void set_constant_options(exchange *x)
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, x);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, x->http);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, x);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, x->http);
     curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L); /* what a proxy says of its tunnel is no answer */
@@ -372,8 +399,8 @@ static bool prepare(exchange *x, const llmcost_http_request *request)
     if (!set_text(x, CURLOPT_URL, &x->url, request->url) || !set_text(x, CURLOPT_PROXY, &x->proxy, request->proxy) || !set_headers(x, request))
         return false;
     /* Wait for a connection that may carry many streams; where ALPN cannot tell that, it would be a wait for a whole answer. */
-    curl_easy_setopt(x->easy, CURLOPT_PIPEWAIT, strncmp(request->url, "https:", 6) == 0 ? 1L : 0L);
-    if (!set_text(x, CURLOPT_CAINFO, &x->ca_file, request->ca_file ? request->ca_file : curl_version_info(CURLVERSION_NOW)->cainfo))
+    curl_easy_setopt(x->easy, CURLOPT_PIPEWAIT, x->host->plain ? 0L : 1L);
+    if (!set_text(x, CURLOPT_CAINFO, &x->ca_file, request->ca_file ? request->ca_file : x->http->system_ca_file))
         return false;
     if (!x->prepared || x->accept_any != (request->accept_any_certificate != 0)) {
         x->accept_any = request->accept_any_certificate != 0;
@@ -413,6 +440,7 @@ static host_entry *find_host(llmc_http *http, const char *url)
         return NULL;
     }
     host->origin = origin;
+    host->plain = strncmp(origin, "http:", 5) == 0;
     host->last = &host->first;
     host->next = http->hosts;
     http->hosts = host;
@@ -431,9 +459,23 @@ static void keep_connections(llmc_http *http)
     curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, http->kept);
 }
 
+/*
+ * Where every connection must be busy, libcurl is spared the search for an idle one: it looks at them one by one, and
+ * with ten thousand calls in flight that search is most of the work.
+ */
+static void skip_vain_search(exchange *x)
+{
+    host_entry *host = x->host;
+    bool busy = host->plain && host->active >= host->most_active;
+    curl_easy_setopt(x->easy, CURLOPT_FRESH_CONNECT, busy ? 1L : 0L);
+    if (host->active >= host->most_active)
+        host->most_active = host->active + 1;
+}
+
 static bool run(exchange *x)
 {
     llmc_http *http = x->http;
+    skip_vain_search(x);
     http->acting++;
     CURLMcode code = curl_multi_add_handle(http->multi, x->easy);
     http->acting--;
@@ -452,7 +494,7 @@ static void recycle(exchange *x)
     llmc_http *http = x->http;
     x->events = NULL;
     x->context = NULL;
-    x->doomed = false;
+    x->doomed = x->starved = false;
     x->next = http->idle;
     http->idle = x;
 }
@@ -490,7 +532,7 @@ static void finish(exchange *x, CURLcode code)
     host_entry *host = x->host;
     char detail[CURL_ERROR_SIZE];
     bool doomed = x->doomed;
-    llmcost_status status = status_of(code, x->answering);
+    llmcost_status status = x->starved && code != CURLE_OK ? LLMCOST_E_MEMORY : status_of(code, x->answering, x->detail);
     if (code == CURLE_OUT_OF_MEMORY && status == LLMCOST_E_MALFORMED)
         strcpy(x->detail, "a header is too long");
     memcpy(detail, x->detail[0] ? x->detail : curl_easy_strerror(code), x->detail[0] ? sizeof detail : strlen(curl_easy_strerror(code)) + 1);
@@ -516,11 +558,22 @@ static void reap(llmc_http *http)
     }
 }
 
+static void end_starved(llmc_http *http)
+{
+    while (http->starved) {
+        exchange *x = http->starved;
+        http->starved = x->next_starved;
+        if (x->starved && x->running && !x->doomed)
+            finish(x, CURLE_OUT_OF_MEMORY);
+    }
+}
+
 /* After libcurl ran: report what is complete. */
 static void collect(llmc_http *http)
 {
     if (http->acting)
         return;
+    end_starved(http);
     CURLMsg *message;
     int left;
     while ((message = curl_multi_info_read(http->multi, &left))) {
@@ -615,6 +668,7 @@ llmcost_status llmc_http_open(llmc_http **out, llmc_driver *driver)
         return LLMCOST_E_MEMORY;
     http->driver = driver;
     http->allocator = driver->allocator;
+    http->system_ca_file = curl_version_info(CURLVERSION_NOW)->cainfo;
     http->timer = (llmc_timer){ .fire = timer_fired, .user = http };
     http->transport = (llmcost_transport){ sizeof http->transport, 0, http, http_start, http_abort, http_step };
     http->multi = curl_multi_init();

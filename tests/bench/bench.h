@@ -29,6 +29,7 @@ _Noreturn void bench_die(const char *what, const char *why);
 void bench_text(char *out, size_t bytes, uint64_t number); /* plain prose of so many bytes that begins with the number, ended by a zero byte */
 
 /* ---- bench_ours.c ---- */
+extern const char *bench_cache; /* its max_bytes: small, so that it is full soon and calls cost what they cost later */
 llmcost_client *bench_client(const char *url, const char *ca_file, const llmcost_allocator *allocator); /* every policy on */
 void bench_ours_open(const char *url, size_t prompt_bytes);
 void bench_ours_calls(size_t n);   /* each with a prompt never seen before */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *bench_cache = "1MB";
 static llmcost_client *client;
 static char *prompt;
 static size_t prompt_bytes;
@@ -23,10 +24,10 @@ llmcost_client *bench_client(const char *url, const char *ca_file, const llmcost
         snprintf(trust, sizeof trust, ",\"ca_file\":\"%s\"", ca_file);
     snprintf(config, sizeof config,
              "{\"providers\":{\"openai\":{\"base_url\":\"%s/v1\",\"key\":\"sk-bench-0123456789abcdef\",\"retries\":2%s}},"
-             "\"cache\":{\"memory\":{\"max_bytes\":\"1MB\",\"ttl\":\"1h\"},\"sampled\":true},"
+             "\"cache\":{\"memory\":{\"max_bytes\":\"%s\",\"ttl\":\"1h\"},\"sampled\":true},"
              "\"budgets\":[{\"name\":\"all\",\"limit\":\"1000000 USD\",\"per\":\"day\"},"
              "{\"name\":\"features\",\"limit\":\"1000000 USD\",\"per\":\"month\",\"where\":{\"feature\":\"*\"},\"each\":\"feature\"}],"
-             "\"report\":{\"tags\":[\"feature\"]}}", url, trust);
+             "\"report\":{\"tags\":[\"feature\"]}}", url, trust, bench_cache);
     options.allocator = allocator;
     options.error = &error;
     if (llmcost_client_open(&opened, config, &options) != LLMCOST_OK)

@@ -47,8 +47,12 @@ def main():
         wait_until_ready(url, server)
         return subprocess.run([sys.argv[1], url], timeout=900, check=False).returncode
     finally:
+        ended = server.poll()
         server.terminate()
         server.wait(30)
+        if ended is not None:
+            log.seek(0)
+            print(f"llama.cpp's server ended by itself with {ended}:", log.read()[-2000:].decode("utf-8", "replace"))
 
 
 if __name__ == "__main__":

@@ -9,10 +9,12 @@
 #include "../support/live.h"
 
 #include <arpa/inet.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -189,6 +191,86 @@ static void a_closed_connection_is_replaced(void **state)
     live_close(&all);
 }
 
+/* ---- a host with a loop of its own ---- */
+
+static void in_a_host_s_own_loop(void **state)
+{
+    (void)state;
+    live all;
+    tally counted = { 0, 0 };
+    llmcost_loop *loop = NULL;
+    live_open(&all, "{\"default\":{\"delay_ms\":100}}", NULL, NULL);
+    assert_int_equal(llmcost_loop_open(all.client, &loop), LLMCOST_OK);
+    llmcost_message message = live_user("hello");
+    int rounds = 0;
+    for (int burst = 0; burst < 2; burst++) {
+        for (int i = 0; i < 10; i++) {
+            llmcost_request request = live_request(models[i % 2], &message);
+            assert_int_equal(llmcost_loop_submit(loop, &request, NULL, count_done, &counted, NULL), LLMCOST_OK);
+        }
+        while (llmcost_loop_pending(loop) > 0) {
+            struct pollfd own = { .fd = llmcost_loop_descriptor(loop), .events = POLLIN };
+            assert_true(poll(&own, 1, llmcost_loop_timeout_ms(loop)) >= 0);
+            assert_int_equal(llmcost_loop_poll(loop, 0), LLMCOST_OK);
+            rounds++;
+        }
+    }
+    assert_int_equal(counted.done, 20);
+    assert_int_equal(counted.failed, 0);
+    assert_in_range(rounds, 2, 300); /* waits, and does not spin */
+    /* Idle, and the kept connections are closed by the server: the descriptor becomes silent again. */
+    llmcost_mock_stop(all.mock);
+    assert_int_equal(llmcost_mock_start(&all.mock, NULL, NULL), LLMCOST_OK);
+    struct pollfd own = { .fd = llmcost_loop_descriptor(loop), .events = POLLIN };
+    for (rounds = 0; rounds < 100 && poll(&own, 1, 50) > 0; rounds++)
+        assert_int_equal(llmcost_loop_poll(loop, 0), LLMCOST_OK);
+    assert_in_range(rounds, 0, 30);
+    assert_int_equal(llmcost_loop_close(loop), LLMCOST_OK);
+    live_close(&all);
+}
+
+/* No descriptor is left in the process: the call fails, says so, and a later one works. */
+static void without_descriptors(void **state)
+{
+    (void)state;
+    enum { MANY = 4096 };
+    static int taken[MANY];
+    struct rlimit limit, low;
+    char config[300];
+    llmcost_mock *mock = NULL;
+    llmcost_client *client = NULL;
+    llmcost_response *response = NULL;
+    llmcost_mock_options options = LLMCOST_MOCK_OPTIONS_INIT;
+    options.in_child_process = 1; /* with descriptors of its own */
+    assert_int_equal(llmcost_mock_start(&mock, NULL, &options), LLMCOST_OK);
+    snprintf(config, sizeof config, "{\"providers\":{\"openai\":{\"base_url\":\"%s/v1\",\"key\":\"" OPENAI_KEY "\",\"proxy\":\"\",\"retries\":0}}}", llmcost_mock_url(mock));
+    assert_int_equal(llmcost_client_open(&client, config, NULL), LLMCOST_OK);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    low = limit;
+    low.rlim_cur = (rlim_t)open_descriptors() + 8;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    int count = 0, answered = 0;
+    while (count < MANY && (taken[count] = dup(0)) >= 0)
+        count++;
+    for (int spare = 0; spare < 6 && spare < count; spare++) { /* none at all, then one more each time: fails at another place */
+        llmcost_status status = llmcost_ask(client, OPENAI_MODEL, "hello", &response);
+        if (status != LLMCOST_E_MEMORY && status != LLMCOST_E_NETWORK && status != LLMCOST_OK)
+            fail_msg("%d descriptors left: %s", spare, llmcost_status_name(status));
+        assert_true(spare > 0 || status != LLMCOST_OK);
+        answered += status == LLMCOST_OK;
+        llmcost_response_free(response);
+        close(taken[--count]);
+    }
+    assert_true(answered > 0);
+    while (count > 0)
+        close(taken[--count]);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_int_equal(llmcost_ask(client, OPENAI_MODEL, "hello", &response), LLMCOST_OK);
+    llmcost_response_free(response);
+    assert_int_equal(llmcost_client_close(client), LLMCOST_OK);
+    llmcost_mock_stop(mock);
+}
+
 /* ---- a server that compresses ---- */
 
 typedef struct tiny_server {
@@ -324,7 +406,7 @@ int main(void)
         cmocka_unit_test(a_thousand_calls_make_one_connection), cmocka_unit_test(kept_alive_after_errors), cmocka_unit_test(connections_are_bounded),
         cmocka_unit_test(a_queue_for_places), cmocka_unit_test(the_first_calls_go_out_together), cmocka_unit_test(bursts_share_connections),
         cmocka_unit_test(a_closed_connection_is_replaced), cmocka_unit_test(compressed_answers), cmocka_unit_test(a_bomb_is_too_large),
-        cmocka_unit_test(connections_are_counted),
+        cmocka_unit_test(connections_are_counted), cmocka_unit_test(in_a_host_s_own_loop), cmocka_unit_test(without_descriptors),
     };
     alarm(60);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -256,6 +256,37 @@ static void a_repeated_key_is_masked(void **state)
     live_close(&all);
 }
 
+/* The list of models is another operation over the same wire. */
+static void listing_models_fails_alike(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *fault;
+        llmcost_status status;
+    } faults[] = { { "\"status\":401", LLMCOST_E_AUTH }, { "\"status\":500", LLMCOST_E_SERVER }, { "\"html\":true", LLMCOST_E_SERVER },
+                   { "\"html\":true,\"status\":200", LLMCOST_E_MALFORMED }, { "\"garbage_body\":true", LLMCOST_E_MALFORMED }, { "\"garbage\":true", LLMCOST_E_MALFORMED },
+                   { "\"cut_at\":5", LLMCOST_E_TRUNCATED }, { "\"reset\":true", LLMCOST_E_NETWORK }, { "\"redirect\":\"http://127.0.0.1:1/\"", LLMCOST_E_NOT_FOUND },
+                   { "\"silent\":true", LLMCOST_E_FIRST_BYTE_TIMEOUT } };
+    live all;
+    live_open(&all, NULL, "\"retries\":0,\"first_byte_ms\":100", NULL);
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+        char script[200];
+        snprintf(script, sizeof script, "{\"rules\":[{\"match\":{\"path\":\"*/models\"},\"fault\":{%s}}]}", faults[i].fault);
+        live_script(&all, script);
+        for (size_t dialect = 0; dialect < 2; dialect++) {
+            llmcost_response *response = NULL;
+            llmcost_status status = llmcost_list_models(all.client, dialect ? "anthropic" : "openai", &response);
+            if (status != faults[i].status)
+                fail_msg("%s: %s", faults[i].fault, llmcost_status_name(status));
+            assert_int_equal(llmcost_response_model_count(response), 0);
+            assert_int_equal(llmcost_response_cost_nano(response), 0);
+            assert_no_secret_in(response);
+            llmcost_response_free(response);
+        }
+    }
+    live_close(&all);
+}
+
 /* Time-outs of ours, the deadline and nobody at home. */
 static void time_is_bounded(void **state)
 {
@@ -338,6 +369,7 @@ int main(void)
         cmocka_unit_test(missing_usage_is_estimated),
         cmocka_unit_test(the_key_never_travels_on),
         cmocka_unit_test(a_repeated_key_is_masked),
+        cmocka_unit_test(listing_models_fails_alike),
         cmocka_unit_test(time_is_bounded),
         cmocka_unit_test(nobody_at_home),
         cmocka_unit_test(healthy_after_each_fault),

@@ -14,7 +14,7 @@
 #include "../support/shared.h"
 
 #include <arpa/inet.h>
-#include <dirent.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -313,6 +313,46 @@ static void silence_instead_of_tls(void **state)
     assert_int_equal(llmcost_mock_request_count(mock), requests);
 }
 
+/* A server that hangs up in the middle of the greeting, as one does that is being replaced: a passing failure. */
+static void *hang_up(void *user)
+{
+    int listener = *(int *)user;
+    for (int i = 0; i < 2; i++) {
+        char greeting[16];
+        int fd = accept(listener, NULL, NULL);
+        struct linger abort_it = { 1, 0 };
+        if (read(fd, greeting, sizeof greeting) > 0 && i == 0)
+            setsockopt(fd, SOL_SOCKET, SO_LINGER, &abort_it, sizeof abort_it);
+        close(fd);
+    }
+    return NULL;
+}
+
+static void a_broken_greeting_is_tried_again(void **state)
+{
+    (void)state;
+    need_nginx();
+    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t size = sizeof address;
+    pthread_t thread;
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(listener, 4), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+    assert_int_equal(pthread_create(&thread, NULL, hang_up, &listener), 0);
+    llmcost_client *client = client_of("127.0.0.1", ntohs(address.sin_port), trusting("ca")); /* one retry */
+    llmcost_response *response = NULL;
+    llmcost_status status = llmcost_ask(client, OPENAI_MODEL, "hello", &response);
+    if (status != LLMCOST_E_NETWORK)
+        fail_msg("%s", llmcost_error_message(llmcost_response_error(response)));
+    assert_int_equal(llmcost_response_line_count(response), 2);
+    assert_int_equal(llmcost_response_cost_nano(response), 0);
+    llmcost_response_free(response);
+    assert_int_equal(llmcost_client_close(client), LLMCOST_OK);
+    pthread_join(thread, NULL);
+    close(listener);
+}
+
 /* Trust is each provider's own: one that accepts anything does not soften its neighbour, who shares driver and host. */
 static void trust_is_not_shared(void **state)
 {
@@ -478,7 +518,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_known_authority_is_trusted), cmocka_unit_test(an_unknown_authority_is_refused), cmocka_unit_test(a_wrong_host_name_is_refused),
         cmocka_unit_test(an_expired_certificate_is_refused), cmocka_unit_test(a_missing_ca_file_is_an_error), cmocka_unit_test(any_certificate_when_asked_for),
-        cmocka_unit_test(silence_instead_of_tls), cmocka_unit_test(trust_is_not_shared), cmocka_unit_test(many_streams_on_few_connections),
+        cmocka_unit_test(silence_instead_of_tls), cmocka_unit_test(a_broken_greeting_is_tried_again), cmocka_unit_test(trust_is_not_shared), cmocka_unit_test(many_streams_on_few_connections),
         cmocka_unit_test(http_1_where_that_is_offered), cmocka_unit_test(leaving_one_stream_of_many), cmocka_unit_test(the_ca_file_is_read_once),
     };
     alarm(60);

@@ -1,9 +1,9 @@
 /* The config: every key read and effective, every error with its line and words, hostile input. */
 #include "client/config.h"
 
+#include "../support/comma_locale.h"
 #include "../support/config_reading.h"
 
-#include <locale.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -456,18 +456,13 @@ static void test_baseline(void **state)
 static void test_decimal_comma(void **state)
 {
     (void)state;
-    static const char *const locales[] = { "de_DE.UTF-8", "fr_FR.UTF-8", "de_DE.utf8", "de_DE" };
-    bool set = false;
-    for (size_t i = 0; i < sizeof locales / sizeof locales[0] && !set; i++)
-        set = setlocale(LC_ALL, locales[i]) != NULL;
+    comma_locale_begin();
     config_reading reading = good("{\"cache\": {\"memory\": {\"ttl\": \"1.5h\"}}, \"budgets\": [{\"limit\": \"0.05 USD\", \"alert_at\": [0.5]}]}");
     assert_int_equal(reading.settings->cache_ttl_ms, 5400000);
     assert_int_equal(reading.settings->budgets->limit_nano, 50000000);
     assert_int_equal(reading.settings->budgets->alert_permille[0], 500);
     config_reading_end(&reading);
-    setlocale(LC_ALL, "C");
-    if (!set)
-        skip();
+    comma_locale_end();
 }
 
 static void test_document(void **state)

@@ -259,7 +259,7 @@ static void test_memory_that_ends_anywhere(void **state)
             break;
         failures++;
     }
-    assert_true(failures >= 2);
+    assert_true(failures >= 1);
 }
 
 int main(void)

@@ -98,7 +98,7 @@ class Core:
             told = on_alert
 
             def alert(text: bytes, _user: object) -> None:
-                told(json.loads(text))
+                told(_native.from_json(text))
 
             self._hook(lib.client_on_alert, _native.AlertFn(self._guarded(alert, None)))
         for name, judge in judges.items():
@@ -259,7 +259,7 @@ def _close_all() -> None:
         try:
             core.close()
         except Exception:  # the process ends anyway
-            sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+            sys.excepthook(*sys.exc_info())
 
 
 atexit.register(_close_all)

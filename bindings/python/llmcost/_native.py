@@ -10,7 +10,7 @@ import os
 import sys
 from ctypes import POINTER, c_char_p, c_int, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
 from pathlib import Path
-from typing import Any, Callable, Iterator, Optional, Union
+from typing import Any, Callable, Iterator, Optional
 
 SONAME = "libllmcost.so.0"
 
@@ -197,17 +197,21 @@ def _plain(value: object) -> object:
     raise TypeError(f"{type(value).__name__} cannot be sent as JSON")
 
 
+# Made once: json.dumps() with options makes an encoder for every call. No NaN; the second one escapes everything.
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain).encode
+_encode_ascii = json.JSONEncoder(allow_nan=False, separators=(",", ":"), default=_plain).encode
+
+
 def to_json(value: object) -> bytes:
-    """JSON that every reader takes: no NaN; lone surrogates are escaped."""
-    written = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain)
+    """JSON that every reader takes; lone surrogates are escaped, since UTF-8 has no form for them."""
     try:
-        return written.encode("utf-8")
+        return _encode(value).encode("utf-8")
     except UnicodeEncodeError:
-        return json.dumps(value, allow_nan=False, separators=(",", ":"), default=_plain).encode("ascii")
+        return _encode_ascii(value).encode("ascii")
 
 
-def from_json(value: Union[bytes, str, None]) -> Any:
+def from_json(value: Optional[bytes]) -> Any:
     """JSON that the library wrote; None where it had no memory to."""
     if value is None:
         raise MemoryError("libllmcost: out of memory")
-    return json.loads(value)
+    return json.loads(value.decode("utf-8", "replace"))

@@ -22,7 +22,7 @@ class Answer:
 
     def __init__(self, response: Any) -> None:
         self.raw: Dict[str, Any] = _native.from_json(lib.response_json(response))
-        self.receipt = Receipt.of(response)
+        self.receipt = Receipt.with_summary(self.raw["llmcost"], response)
         self.model = _native.text(lib.response_model_name(response))
         self.provider = _native.text(lib.response_provider(response))
         self.request_id = _native.text(lib.response_request_id(response))

@@ -160,7 +160,7 @@ class Client:
             raise ValueError('format must be "text" or "json"')
         read = self._core.read_text if format == "text" else self._core.read_json
         with self._core as client:
-            return read(lib.report, client, format.encode())  # type: ignore[no-any-return]
+            return read(lib.report, client, format.encode())
 
     def stats(self) -> Dict[str, Any]:
         """Counters of the client: cache, budgets, connections."""

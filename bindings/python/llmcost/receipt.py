@@ -25,7 +25,12 @@ class Receipt(Dict[str, Any]):
     @classmethod
     def of(cls, response: Any) -> "Receipt":
         """The receipt of a response."""
-        receipt = cls(_native.from_json(lib.response_receipt(response)))
+        return cls.with_summary(_native.from_json(lib.response_receipt(response)), response)
+
+    @classmethod
+    def with_summary(cls, members: Dict[str, Any], response: Any) -> "Receipt":
+        """The same, where it has been read already."""
+        receipt = cls(members)
         receipt.summary = _native.text(lib.response_summary(response))
         return receipt
 

@@ -1,7 +1,6 @@
 """An answer that is pulled piece by piece."""
 
 import ctypes
-import json
 import threading
 from typing import Any, Dict, Iterator, NamedTuple, Optional
 
@@ -34,7 +33,7 @@ def _event(pointer: ctypes.c_void_p) -> Event:
     usage = None
     if kind == "usage":
         chunk = lib.event_json(pointer)
-        usage = json.loads(chunk).get("usage") if chunk else None
+        usage = _native.from_json(chunk).get("usage") if chunk else None
     return Event(
         kind,
         _native.sized_text(lib.event_text, pointer) or "",
@@ -99,7 +98,7 @@ class Stream:
             except StopIteration:
                 return
             if chunk:
-                yield json.loads(chunk)
+                yield _native.from_json(chunk)
 
     def finish(self) -> Answer:
         """Wait for the end, skip what was not read, and return the answer."""

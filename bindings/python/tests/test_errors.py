@@ -77,7 +77,8 @@ class Errors(MockCase):
         self.assertTrue(error.is_retriable)
 
     def test_budget(self) -> None:
-        client = self.open({"budgets": [{"name": "faq", "limit": "0.0001 USD", "where": {"feature": "faq"}}], "min_max_tokens": 64})
+        budget = {"name": "faq", "limit": "0.0001 USD", "where": {"feature": "faq"}}
+        client = self.open({"budgets": [budget], "min_max_tokens": 64})
         self.reply(text="x", usage={"prompt": 400, "completion": 60})
         self.assertEqual(client.ask(MODEL, "Hello", tags={"feature": "faq"}, max_tokens=100), "x")
         sent = self.mock.request_count

@@ -1,0 +1,230 @@
+/* The caller leaves in the middle: what is cancelled, what is read on without him, and what is settled. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "../support/engine_rig.h"
+#include "call/call.h"
+
+#define CONFIG(abort) "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":0,\"on_abort\":\"" abort "\"}},\"close_ms\":2000,\"budgets\":[{\"limit\":\"1 USD\"}]}"
+
+/* Pieces every second; the usage comes after five. */
+static void slow_stream(fake_network *network)
+{
+    fake_exchange *exchange = fake_network_add(network, NULL);
+    for (int i = 0; i < 5; i++)
+        fake_exchange_delta(exchange, 1000 * (i + 1), "12345678");
+    fake_exchange_end(exchange, 6000, "stop", 10, 50);
+}
+
+static int stop_at_once(const llmcost_event *event, void *user)
+{
+    (void)user;
+    assert_string_equal(llmcost_event_text(event, NULL), "12345678");
+    return 1;
+}
+
+static llmcost_response *leave_after_one(engine_rig *rig)
+{
+    rig_request *space = malloc(sizeof *space);
+    char *question = strdup("hello");
+    llmcost_response *response;
+    rig_ask(space, "openai/gpt-4o", question)->max_tokens = 100;
+    assert_int_equal(llmcost_chat_stream(rig->client, &space->request, stop_at_once, NULL, &response), LLMCOST_E_CANCELLED);
+    free(question);
+    free(space);
+    rig_check_receipt(response);
+    return response;
+}
+
+static int64_t estimate(void)
+{
+    return 6 * 2500 + 2 * 10000; /* the prompt and the eight bytes that came */
+}
+
+static void test_cancel(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_open(&rig, CONFIG("cancel"));
+    slow_stream(&rig.network);
+    llmcost_response *response = leave_after_one(&rig);
+    assert_int_equal(rig.network.aborted, 1);
+    assert_int_equal(rig_spent(&rig), estimate());
+    assert_int_equal(llmcost_response_cost_nano(response), estimate());
+    assert_string_equal(llmcost_response_text(response), "12345678");
+    llmcost_response_free(response);
+    rig_close(&rig);
+}
+
+static void test_drain(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_open(&rig, CONFIG("drain"));
+    slow_stream(&rig.network);
+    llmcost_response *response = leave_after_one(&rig);
+    assert_int_equal(rig.network.aborted, 0);
+    assert_int_equal(fake_clock_ms(&rig.clock), 1000);
+    assert_int_equal(rig_spent(&rig), 0);
+    assert_true(rig_held(&rig) > 0);
+    assert_int_equal(rig_stat(&rig, "detached"), 1);
+    assert_int_equal(llmcost_response_cost_nano(response), estimate());
+    llmcost_response_free(response); /* the caller is done with it */
+    assert_int_equal(llmcost_client_run(rig.client, 3000), LLMCOST_OK);
+    assert_int_equal(fake_clock_ms(&rig.clock), 4000);
+    assert_int_equal(rig_stat(&rig, "detached"), 1);
+    assert_int_equal(llmcost_client_run(rig.client, 60000), LLMCOST_OK);
+    assert_int_equal(fake_clock_ms(&rig.clock), 6000);
+    assert_int_equal(rig_stat(&rig, "detached"), 0);
+    assert_int_equal(rig_spent(&rig), 10 * 2500 + 50 * 10000); /* the true amount */
+    assert_int_equal(rig_held(&rig), 0);
+    assert_int_equal(rig.receipts, 1);
+    rig_close(&rig);
+}
+
+/* The request of a blocking call is borrowed: a drain must not look at it after the call returned. */
+static void test_drain_of_a_blocking_call(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    llmcost_response *response;
+    rig_open(&rig, CONFIG("drain"));
+    fake_exchange *exchange = fake_network_add(&rig.network, NULL);
+    exchange->connected_ms = 10;
+    exchange->status_ms = 20;
+    fake_exchange_piece(exchange, 30, "{", 1);
+    exchange->done_ms = 5000;
+    exchange->status = LLMCOST_E_NETWORK; /* and then it breaks: an estimate of the prompt is needed */
+    rig_request *space = malloc(sizeof *space);
+    char *question = strdup("hello");
+    rig_ask(space, "openai/gpt-4o", question)->deadline_ms = 1000;
+    space->request.max_tokens = 100;
+    assert_int_equal(llmcost_chat(rig.client, &space->request, &response), LLMCOST_E_DEADLINE);
+    free(question);
+    free(space);
+    llmcost_response_free(response);
+    assert_int_equal(rig_stat(&rig, "detached"), 1);
+    assert_int_equal(llmcost_client_run(rig.client, 60000), LLMCOST_OK);
+    assert_int_equal(rig_spent(&rig), 6 * 2500);
+    rig_close(&rig);
+}
+
+/* Other calls give it a turn. */
+static void test_drain_by_other_calls(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    llmcost_response *response;
+    rig_open(&rig, CONFIG("drain"));
+    slow_stream(&rig.network);
+    rig.network.exchanges[0].times = 1;
+    fake_network_says(&rig.network, NULL, "hi", 10, 5);
+    llmcost_response_free(leave_after_one(&rig));
+    fake_clock_advance(&rig.clock, 10000);
+    assert_int_equal(llmcost_ask(rig.client, "openai/gpt-4o", "hello", &response), LLMCOST_OK);
+    llmcost_response_free(response);
+    assert_int_equal(rig_stat(&rig, "detached"), 0);
+    assert_int_equal(rig_spent(&rig), 525000 + 75000);
+    rig_close(&rig);
+}
+
+/* Closing waits close_ms for them, then drops and settles an estimate. */
+static void test_closing_drains(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_open(&rig, CONFIG("drain"));
+    slow_stream(&rig.network);
+    llmcost_response *response = leave_after_one(&rig);
+    rig.responses_out = true;
+    rig_close(&rig);
+    assert_int_equal(fake_clock_ms(&rig.clock), 3000); /* left at 1000, close_ms 2000 */
+    assert_int_equal(rig.network.aborted, 1);
+    assert_string_equal(llmcost_response_text(response), "12345678"); /* outlives its client */
+    assert_non_null(llmcost_response_receipt(response));
+    llmcost_response_free(response);
+    assert_int_equal(rig.memory.blocks, 0);
+}
+
+static void test_several_drains_take_turns(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_open(&rig, CONFIG("drain"));
+    slow_stream(&rig.network);
+    llmcost_stream *streams[3];
+    rig_request space;
+    const llmcost_event *event;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(llmcost_stream_open(rig.client, rig_ask(&space, "openai/gpt-4o", "hello"), &streams[i]), LLMCOST_OK);
+        assert_int_equal(llmcost_stream_next(streams[i], &event), LLMCOST_OK);
+    }
+    for (int i = 0; i < 3; i++)
+        llmcost_stream_close(streams[i]);
+    assert_int_equal(rig_stat(&rig, "detached"), 3);
+    fake_clock_advance(&rig.clock, 10000);
+    assert_int_equal(llmcost_client_run(rig.client, 0), LLMCOST_OK); /* what is ready, of all of them */
+    assert_int_equal(rig_stat(&rig, "detached"), 0);
+    assert_int_equal(rig_spent(&rig), 3 * 525000);
+    rig_close(&rig);
+}
+
+/* Nothing was sent yet: there is nothing to drain and nothing to pay. */
+static void test_leaving_before_it_is_sent(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_request space;
+    llmcost_stream *stream;
+    rig_open(&rig, CONFIG("drain"));
+    fake_network_add(&rig.network, NULL)->opening_ms = FAKE_SILENT;
+    assert_int_equal(llmcost_stream_open(rig.client, rig_ask(&space, "openai/gpt-4o", "hello"), &stream), LLMCOST_OK);
+    llmcost_stream_close(stream);
+    assert_int_equal(rig_stat(&rig, "detached"), 0);
+    assert_int_equal(rig_spent(&rig), 0);
+    assert_int_equal(rig.network.aborted, 1);
+    rig_close(&rig);
+}
+
+static void test_a_background_thread_drains(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_open(&rig, "{\"background\":true,\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":0,\"on_abort\":\"drain\"}},\"budgets\":[{\"limit\":\"1 USD\"}]}");
+    slow_stream(&rig.network);
+    llmcost_response *response = leave_after_one(&rig);
+    for (int i = 0; i < 2000 && rig_stat(&rig, "detached"); i++) {
+        assert_non_null(llmcost_response_summary(response)); /* the caller goes on using his response meanwhile */
+        assert_non_null(llmcost_response_receipt(response));
+        nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+    }
+    assert_int_equal(rig_stat(&rig, "detached"), 0);
+    assert_int_equal(rig_spent(&rig), 525000);
+    llmcost_response_free(response);
+    while (rig.client->pool.leased)
+        nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+    rig_close(&rig);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_drain),
+        cmocka_unit_test(test_drain_of_a_blocking_call),
+        cmocka_unit_test(test_drain_by_other_calls),
+        cmocka_unit_test(test_closing_drains),
+        cmocka_unit_test(test_several_drains_take_turns),
+        cmocka_unit_test(test_leaving_before_it_is_sent),
+        cmocka_unit_test(test_a_background_thread_drains),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

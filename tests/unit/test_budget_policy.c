@@ -1,0 +1,622 @@
+/* Budgets around calls: holds, waiting, shortening, and what every outcome settles. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "../support/engine_rig.h"
+#include "call/call.h"
+
+#define BUDGET(limit, more) "{" RIG_OPENAI ",\"budgets\":[{\"name\":\"b\",\"limit\":\"" limit "\"" more "}]"
+
+static llmcost_response *chat(engine_rig *rig, const char *model, int64_t max_tokens, llmcost_status expected)
+{
+    rig_request space;
+    llmcost_response *response = NULL;
+    rig_ask(&space, model, "hello")->max_tokens = max_tokens;
+    llmcost_status status = llmcost_chat(rig->client, &space.request, &response);
+    if (status != expected)
+        print_error("%s\n", llmcost_error_message(llmcost_response_error(response)));
+    assert_int_equal(status, expected);
+    assert_int_equal(rig_held(rig), 0);
+    rig_check_receipt(response);
+    return response;
+}
+
+/* The bound of "hello" at gpt-4o: 5 bytes + 32 + 16 = 53 tokens of input. */
+enum { INPUT_BOUND = 53 };
+static int64_t bound(int64_t output)
+{
+    return INPUT_BOUND * 2500 + output * 10000;
+}
+
+static void test_hold_and_settle(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_open(&rig, BUDGET("1 USD", "") "}");
+    fake_network_says(&rig.network, NULL, "hi", 10, 5);
+    llmcost_response *response = chat(&rig, "openai/gpt-4o", 100, LLMCOST_OK);
+    assert_int_equal(rig_line(response, 0, "bound_nano"), bound(100));
+    assert_int_equal(rig_spent(&rig), 75000);
+    llmcost_response_free(response);
+    rig_close(&rig);
+}
+
+/* Refused, and nothing was sent. */
+static void test_refusal(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_open(&rig, BUDGET("0.0001 USD", "") "}"); /* 100 000 nano: not even the prompt */
+    llmcost_response *response = chat(&rig, "openai/gpt-4o", 100, LLMCOST_E_BUDGET);
+    assert_int_equal(rig.network.request_count, 0);
+    assert_int_equal(rig_spent(&rig), 0);
+    assert_int_equal(llmcost_response_cost_nano(response), 0);
+    assert_int_equal(rig_stat(&rig, "budget_refusals"), 1);
+    assert_non_null(strstr(llmcost_error_message(llmcost_response_error(response)), "\"b\""));
+    llmcost_response_free(response);
+    rig_close(&rig);
+}
+
+/* What is left covers the prompt and 70 tokens: that is what is sent. Less than the floor of 64 is refused. */
+static void test_shortening(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    char config[300];
+    for (int64_t affordable = 63; affordable <= 101; affordable++) {
+        int64_t limit = bound(affordable);
+        snprintf(config, sizeof config, BUDGET("0.%09lld USD", "") "}", (long long)limit);
+        rig_open(&rig, config);
+        fake_network_says(&rig.network, NULL, "hi", 10, 5);
+        llmcost_response *response = chat(&rig, "openai/gpt-4o", 100, affordable < 64 ? LLMCOST_E_BUDGET : LLMCOST_OK);
+        char sent[100];
+        snprintf(sent, sizeof sent, "_tokens\":%lld", (long long)(affordable < 100 ? affordable : 100));
+        if (affordable >= 64) {
+            assert_non_null(strstr(rig.network.requests[0].body, sent));
+            assert_int_equal(llmcost_response_is_altered(response), affordable < 100);
+        }
+        assert_int_equal(rig.network.request_count, affordable >= 64);
+        llmcost_response_free(response);
+        rig_close(&rig);
+    }
+}
+
+/* Without max_tokens the number behind the bound is the number that is sent. */
+static void test_the_bound_is_sent(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_open(&rig, BUDGET("1 USD", "") "}");
+    fake_network_says(&rig.network, NULL, "hi", 10, 5);
+    llmcost_response *response = chat(&rig, "openai/gpt-4o", 0, LLMCOST_OK);
+    assert_non_null(strstr(rig.network.requests[0].body, "_tokens\":16384"));
+    assert_int_equal(rig_line(response, 0, "bound_nano"), bound(16384));
+    assert_false(llmcost_response_is_altered(response));
+    llmcost_response_free(response);
+    rig_close(&rig);
+}
+
+/* ---- the settling table ---- */
+
+static int64_t settled(fake_exchange *(*script)(fake_network *network), bool streams, llmcost_status expected)
+{
+    engine_rig rig;
+    rig_request space;
+    char text[200];
+    llmcost_response *response = NULL;
+    rig_open(&rig, "{\"providers\":{\"openai\":{\"key\":\"sk-test\",\"retries\":0}},\"budgets\":[{\"limit\":\"1 USD\"}]}");
+    script(&rig.network);
+    rig_ask(&space, "openai/gpt-4o", "hello")->max_tokens = 100;
+    llmcost_status status = streams ? rig_stream(&rig, &space.request, text, sizeof text, &response) : llmcost_chat(rig.client, &space.request, &response);
+    assert_int_equal(status, expected);
+    rig_check_receipt(response);
+    int64_t spent = rig_spent(&rig);
+    assert_int_equal(llmcost_response_cost_nano(response), spent); /* the receipt and the account agree */
+    llmcost_response_free(response);
+    rig_close(&rig);
+    return spent;
+}
+
+static fake_exchange *not_started(fake_network *network)
+{
+    fake_exchange *exchange = fake_network_says(network, NULL, "hi", 10, 5);
+    exchange->refuses = LLMCOST_E_NETWORK;
+    return exchange;
+}
+
+static fake_exchange *not_connected(fake_network *network)
+{
+    fake_exchange *exchange = fake_network_add(network, NULL);
+    exchange->connected_ms = FAKE_SILENT;
+    return exchange;
+}
+
+static fake_exchange *bad_request(fake_network *network)
+{
+    return fake_network_fails(network, NULL, 400, "invalid_request_error");
+}
+
+static fake_exchange *rate_limited(fake_network *network)
+{
+    return fake_network_fails(network, NULL, 429, "rate_limit_exceeded");
+}
+
+static fake_exchange *server_error(fake_network *network)
+{
+    return fake_network_fails(network, NULL, 500, "server_error");
+}
+
+static fake_exchange *usage_known(fake_network *network)
+{
+    return fake_network_says(network, NULL, "hi", 10, 5);
+}
+
+static fake_exchange *usage_of_zero(fake_network *network)
+{
+    return fake_network_says(network, NULL, "hi", 0, 0);
+}
+
+static fake_exchange *usage_unknown(fake_network *network)
+{
+    return fake_network_says(network, NULL, "12345678", -1, 0);
+}
+
+static fake_exchange *usage_above(fake_network *network)
+{
+    return fake_network_says(network, NULL, "hi", 1000, 1000);
+}
+
+static fake_exchange *sent_and_silent(fake_network *network)
+{
+    fake_exchange *exchange = fake_network_add(network, NULL);
+    exchange->status_ms = FAKE_SILENT;
+    return exchange;
+}
+
+static fake_exchange *sent_and_broken(fake_network *network)
+{
+    fake_exchange *exchange = fake_network_add(network, NULL);
+    exchange->http_status = 0;
+    exchange->status = LLMCOST_E_NETWORK;
+    return exchange;
+}
+
+static fake_exchange *cut_stream(fake_network *network)
+{
+    fake_exchange *exchange = fake_network_add(network, NULL);
+    fake_exchange_delta(exchange, 1, "12345678");
+    exchange->done_ms = 2;
+    exchange->status = LLMCOST_E_NETWORK;
+    return exchange;
+}
+
+static fake_exchange *stream_without_end(fake_network *network)
+{
+    fake_exchange *exchange = cut_stream(network);
+    exchange->status = LLMCOST_OK;
+    return exchange;
+}
+
+static void test_settling(void **unused)
+{
+    (void)unused;
+    /* "hello" is estimated at (5 + 3) / 4 + 4 tokens, 8 bytes of answer at 2. */
+    int64_t estimate = 6 * 2500 + 2 * 10000;
+    assert_int_equal(settled(not_started, false, LLMCOST_E_NETWORK), 0);
+    assert_int_equal(settled(not_connected, false, LLMCOST_E_CONNECT_TIMEOUT), 0);
+    assert_int_equal(settled(bad_request, false, LLMCOST_E_INVALID_REQUEST), 0);
+    assert_int_equal(settled(rate_limited, false, LLMCOST_E_RATE_LIMITED), 0);
+    assert_int_equal(settled(server_error, false, LLMCOST_E_SERVER), 0);
+    assert_int_equal(settled(usage_known, false, LLMCOST_OK), 75000);
+    assert_int_equal(settled(usage_of_zero, false, LLMCOST_OK), 0);
+    assert_int_equal(settled(usage_unknown, false, LLMCOST_OK), estimate);
+    assert_int_equal(settled(usage_above, false, LLMCOST_OK), 1000 * 2500 + 1000 * 10000);
+    assert_int_equal(settled(sent_and_silent, false, LLMCOST_E_FIRST_BYTE_TIMEOUT), bound(100));
+    assert_int_equal(settled(sent_and_broken, false, LLMCOST_E_NETWORK), bound(100));
+    assert_int_equal(settled(cut_stream, true, LLMCOST_E_TRUNCATED), estimate);
+    assert_int_equal(settled(stream_without_end, true, LLMCOST_E_TRUNCATED), estimate);
+}
+
+static void test_a_settle_above_its_hold_is_counted(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_open(&rig, BUDGET("1 USD", "") "}");
+    usage_above(&rig.network);
+    llmcost_response_free(chat(&rig, "openai/gpt-4o", 100, LLMCOST_OK));
+    assert_int_equal(rig_stat(&rig, "bounds_exceeded"), 1);
+    rig_close(&rig);
+}
+
+static void test_settled_in_the_window_of_the_hold(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_open(&rig, BUDGET("1 USD", ",\"per\":\"minute\"") "}");
+    fake_exchange *exchange = usage_known(&rig.network);
+    exchange->pieces[0].at_ms = exchange->done_ms = 59000; /* idle and first byte allow it */
+    llmcost_response_free(chat(&rig, "openai/gpt-4o", 100, LLMCOST_OK));
+    fake_clock_advance(&rig.clock, 30000);
+    assert_int_equal(rig_spent(&rig), 0); /* another window by now */
+    rig_close(&rig);
+}
+
+/* ---- waiting for other calls' holds ---- */
+
+typedef struct finished {
+    int count;
+    llmcost_status status[16];
+    int64_t at_ms[16];
+    engine_rig *rig;
+} finished;
+
+static void on_done(uint64_t call, llmcost_response *response, void *user)
+{
+    (void)call;
+    finished *end = user;
+    end->status[end->count] = llmcost_response_status(response);
+    end->at_ms[end->count++] = fake_clock_ms(&end->rig->clock);
+    llmcost_response_free(response);
+}
+
+static void run(llmcost_loop *loop)
+{
+    for (int i = 0; llmcost_loop_pending(loop) && i < 1000; i++)
+        assert_int_equal(llmcost_loop_poll(loop, -1), LLMCOST_OK);
+    assert_int_equal(llmcost_loop_pending(loop), 0);
+}
+
+/* Room for one call at a time: the second waits for the first, and is not answered by the timer of its own waiting. */
+static void waits_for_room(int64_t each_ms, int32_t wait_ms, llmcost_status expected_second)
+{
+    engine_rig rig;
+    rig_request space;
+    char config[300];
+    snprintf(config, sizeof config, BUDGET("0.%09lld USD", "") ",\"budget_wait_ms\":%d}", (long long)bound(100) + 200000, wait_ms);
+    rig_open(&rig, config);
+    finished end = { .rig = &rig };
+    fake_exchange *exchange = usage_known(&rig.network);
+    exchange->pieces[0].at_ms = exchange->done_ms = each_ms;
+    llmcost_loop *loop;
+    assert_int_equal(llmcost_loop_open(rig.client, &loop), LLMCOST_OK);
+    rig_ask(&space, "openai/gpt-4o", "hello")->max_tokens = 100;
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(llmcost_loop_submit(loop, &space.request, NULL, on_done, &end, NULL), LLMCOST_OK);
+    run(loop);
+    assert_int_equal(end.count, 2);
+    bool second_waits = expected_second == LLMCOST_OK;
+    assert_int_equal(end.status[second_waits ? 1 : 0], expected_second);
+    assert_int_equal(end.status[second_waits ? 0 : 1], LLMCOST_OK);
+    assert_int_equal(end.at_ms[1], second_waits ? 2 * each_ms : each_ms);
+    assert_int_equal(rig.network.request_count, second_waits ? 2 : 1);
+    if (!second_waits)
+        assert_int_equal(end.at_ms[0], wait_ms);
+    assert_int_equal(llmcost_loop_close(loop), LLMCOST_OK);
+    rig_close(&rig);
+}
+
+static void test_waiting_for_room(void **unused)
+{
+    (void)unused;
+    waits_for_room(1000, 2000, LLMCOST_OK);
+    waits_for_room(1500, 2000, LLMCOST_OK); /* its exchange is running when its waiting would have been over */
+    waits_for_room(3000, 2000, LLMCOST_E_BUDGET);
+    waits_for_room(500, 0, LLMCOST_E_BUDGET);
+}
+
+static void test_a_deadline_ends_the_waiting(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_request space;
+    char config[300];
+    snprintf(config, sizeof config, BUDGET("0.%09lld USD", "") "}", (long long)bound(100) + 200000);
+    rig_open(&rig, config);
+    finished end = { .rig = &rig };
+    fake_exchange *exchange = usage_known(&rig.network);
+    exchange->pieces[0].at_ms = exchange->done_ms = 5000;
+    llmcost_loop *loop;
+    uint64_t id;
+    assert_int_equal(llmcost_loop_open(rig.client, &loop), LLMCOST_OK);
+    rig_ask(&space, "openai/gpt-4o", "hello")->max_tokens = 100;
+    assert_int_equal(llmcost_loop_submit(loop, &space.request, NULL, on_done, &end, NULL), LLMCOST_OK);
+    space.request.deadline_ms = 700;
+    assert_int_equal(llmcost_loop_submit(loop, &space.request, NULL, on_done, &end, NULL), LLMCOST_OK);
+    space.request.deadline_ms = 0;
+    assert_int_equal(llmcost_loop_submit(loop, &space.request, NULL, on_done, &end, &id), LLMCOST_OK);
+    assert_int_equal(llmcost_loop_poll(loop, 0), LLMCOST_OK);
+    assert_int_equal(llmcost_loop_cancel(loop, id), LLMCOST_OK);
+    run(loop);
+    assert_int_equal(end.status[0], LLMCOST_E_CANCELLED);
+    assert_int_equal(end.status[1], LLMCOST_E_DEADLINE);
+    assert_int_equal(end.at_ms[1], 700);
+    assert_int_equal(end.status[2], LLMCOST_OK);
+    assert_int_equal(llmcost_loop_close(loop), LLMCOST_OK);
+    rig_close(&rig);
+}
+
+/* A cap of 0.45, five calls at once that may cost 0.15 each: three at a time, never 0.46 committed. */
+static void test_a_burst_never_overshoots(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_request space;
+    rig_open(&rig, BUDGET("0.45 USD", "") "}");
+    finished end = { .rig = &rig };
+    fake_exchange *exchange = fake_network_says(&rig.network, NULL, "hi", 59000, 0);
+    exchange->pieces[0].at_ms = exchange->done_ms = 1000;
+    llmcost_loop *loop;
+    assert_int_equal(llmcost_loop_open(rig.client, &loop), LLMCOST_OK);
+    rig_ask(&space, "openai/gpt-4o", "hello")->max_tokens = 100;
+    space.request.input_bound_tokens = 59600; /* 0.15 with the output */
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(llmcost_loop_submit(loop, &space.request, NULL, on_done, &end, NULL), LLMCOST_OK);
+    while (llmcost_loop_pending(loop)) {
+        assert_int_equal(llmcost_loop_poll(loop, -1), LLMCOST_OK);
+        assert_true(rig_held(&rig) + rig_spent(&rig) <= 450000000);
+    }
+    int served = 0;
+    for (int i = 0; i < 5; i++)
+        served += end.status[i] == LLMCOST_OK;
+    assert_int_equal(served, 3);
+    assert_int_equal(rig.network.request_count, 3);
+    assert_int_equal(llmcost_loop_close(loop), LLMCOST_OK);
+    rig_close(&rig);
+}
+
+/* ---- prices and bounds that are not known ---- */
+
+static void test_unknown_prices(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_open(&rig, BUDGET("1 USD", "") "}");
+    llmcost_response_free(chat(&rig, "openai/unheard-of", 100, LLMCOST_E_PRICE_UNKNOWN));
+    assert_int_equal(rig.network.request_count, 0);
+    rig_close(&rig);
+
+    rig_open(&rig, BUDGET("1 USD", "") ",\"unknown_price\":\"allow\"}");
+    usage_known(&rig.network);
+    llmcost_response_free(chat(&rig, "openai/unheard-of", 100, LLMCOST_OK));
+    assert_int_equal(rig_spent(&rig), 0);
+    rig_close(&rig);
+
+    rig_open(&rig, BUDGET("1 USD", "") ",\"unknown_price\":{\"input\":30,\"output\":60}}");
+    usage_known(&rig.network);
+    llmcost_response_free(chat(&rig, "openai/unheard-of", 100, LLMCOST_OK));
+    assert_int_equal(rig_spent(&rig), 10 * 30000 + 5 * 60000);
+    rig_close(&rig);
+
+    rig_open(&rig, BUDGET("1 USD", ",\"when_spent\":\"alert\"") "}");
+    usage_known(&rig.network);
+    llmcost_response_free(chat(&rig, "openai/unheard-of", 100, LLMCOST_OK)); /* a soft budget never refuses */
+    rig_close(&rig);
+}
+
+static void test_images_need_a_bound(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_request space;
+    llmcost_response *response;
+    llmcost_part parts[] = { { .text = "what is it" }, { .type = LLMCOST_PART_IMAGE_URL, .url = "https://example.com/a.png" } };
+    rig_open(&rig, "{\"providers\":{\"openai\":{\"key\":\"k\"}},\"unknown_price\":\"allow\",\"budgets\":[{\"limit\":\"1 USD\"}]}");
+    usage_known(&rig.network);
+    rig_ask(&space, "openai/odd-vision", NULL)->max_tokens = 100;
+    space.messages[0].parts = parts;
+    space.messages[0].part_count = 2;
+    assert_int_equal(llmcost_chat(rig.client, &space.request, &response), LLMCOST_E_BUDGET);
+    assert_int_equal(rig.network.request_count, 0);
+    llmcost_response_free(response);
+    space.request.input_bound_tokens = 3000;
+    assert_int_equal(llmcost_chat(rig.client, &space.request, &response), LLMCOST_OK);
+    llmcost_response_free(response);
+    rig_close(&rig);
+}
+
+/* The reverse mistake: a provider that bills nothing is not stopped by a budget that is spent. */
+static void test_a_free_provider_over_a_spent_budget(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_open(&rig, "{\"providers\":{\"openai\":{\"key\":\"k\"},\"ollama\":{}},\"budgets\":[{\"name\":\"b\",\"limit\":\"0.001 USD\"}]}");
+    usage_known(&rig.network);
+    assert_int_equal(llmcost_budget_correct(rig.client, "b", NULL, 1000000), LLMCOST_OK);
+    llmcost_response_free(chat(&rig, "openai/gpt-4o", 100, LLMCOST_E_BUDGET));
+    llmcost_response_free(chat(&rig, "ollama/qwen2.5:7b", 100, LLMCOST_OK));
+    assert_int_equal(llmcost_budget_correct(rig.client, "b", NULL, -1000000), LLMCOST_OK);
+    rig_close(&rig);
+}
+
+/* A limit of 9 of 10 used, a call of 2: shrunk or refused, never 11. */
+static void test_the_last_money(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_open(&rig, BUDGET("10 USD", "") "}");
+    fake_network_says(&rig.network, NULL, "hi", 50, 90000);
+    assert_int_equal(llmcost_budget_correct(rig.client, "b", NULL, INT64_C(9000000000)), LLMCOST_OK);
+    llmcost_response *response = chat(&rig, "openai/gpt-4o", 200000, LLMCOST_OK);
+    assert_true(rig_line(response, 0, "bound_nano") <= 1000000000);
+    llmcost_response_free(response);
+    assert_true(rig_spent(&rig) <= INT64_C(10000000000));
+    rig_close(&rig);
+}
+
+/* ---- an engine that answers later, from another thread ---- */
+
+typedef struct late_engine {
+    llmc_account_engine base;
+    llmc_account_engine *inner;
+    llmc_hold_outcome outcome;
+    bool here;               /* answers before hold returns */
+    bool mute;               /* does not answer by itself */
+    int holds, settles;
+    pthread_t thread;
+    bool started;
+    struct { llmc_hold_fn fn; void *user; llmc_hold_reply reply; } pending;
+    llmc_ticket *ticket;
+} late_engine;
+
+static void *answer_later(void *user)
+{
+    late_engine *engine = user;
+    nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
+    engine->pending.fn(engine->pending.user, &engine->pending.reply);
+    return NULL;
+}
+
+static void keep_reply(void *user, const llmc_hold_reply *reply)
+{
+    *(llmc_hold_reply *)user = *reply;
+}
+
+static void late_hold(llmc_account_engine *base, llmc_ticket *ticket, const llmc_account_ref *refs, size_t count, int64_t bound_nano, int64_t wall_ms, llmc_hold_fn fn, void *user)
+{
+    late_engine *engine = (late_engine *)base;
+    engine->holds++;
+    engine->ticket = ticket;
+    engine->pending.fn = fn;
+    engine->pending.user = user;
+    engine->pending.reply = (llmc_hold_reply){ .outcome = engine->outcome };
+    if (engine->outcome == LLMC_HOLD_GRANTED)
+        engine->inner->hold(engine->inner, ticket, refs, count, bound_nano, wall_ms, keep_reply, &engine->pending.reply);
+    if (engine->mute)
+        return;
+    if (engine->here) {
+        fn(user, &engine->pending.reply);
+        return;
+    }
+    if (engine->started)
+        pthread_join(engine->thread, NULL);
+    engine->started = true;
+    pthread_create(&engine->thread, NULL, answer_later, engine);
+}
+
+static void late_settle(llmc_account_engine *base, llmc_ticket *ticket, int64_t amount_nano, llmc_settled_fn fn, void *user)
+{
+    late_engine *engine = (late_engine *)base;
+    engine->settles++;
+    engine->inner->settle(engine->inner, ticket, amount_nano, fn, user);
+}
+
+static void late_wait(llmc_account_engine *base, llmc_account_waiter *waiter)
+{
+    late_engine *engine = (late_engine *)base;
+    engine->inner->wait(engine->inner, waiter);
+}
+
+static void late_unwait(llmc_account_engine *base, llmc_account_waiter *waiter)
+{
+    late_engine *engine = (late_engine *)base;
+    engine->inner->unwait(engine->inner, waiter);
+}
+
+static llmcost_status late_describe(llmc_account_engine *base, int64_t wall_ms, llmc_buffer *out)
+{
+    late_engine *engine = (late_engine *)base;
+    return engine->inner->describe(engine->inner, wall_ms, out);
+}
+
+static void late_free(llmc_account_engine *base)
+{
+    late_engine *engine = (late_engine *)base;
+    engine->inner->free(engine->inner);
+}
+
+static void install(engine_rig *rig, late_engine *engine, const char *config)
+{
+    rig_open(rig, config);
+    engine->inner = rig->client->services.accounts;
+    engine->base = (llmc_account_engine){ "late", true, late_hold, late_settle, late_wait, late_unwait, NULL, late_describe, late_free };
+    rig->client->services.accounts = &engine->base;
+    rig->clock.frozen = 1;
+    usage_known(&rig->network);
+}
+
+static void test_an_engine_that_answers_later(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    late_engine engine = { .outcome = LLMC_HOLD_GRANTED };
+    install(&rig, &engine, BUDGET("1 USD", "") "}");
+    llmcost_response_free(chat(&rig, "openai/gpt-4o", 100, LLMCOST_OK));
+    pthread_join(engine.thread, NULL);
+    assert_int_equal(engine.settles, 1);
+    assert_int_equal(rig_spent(&rig), 75000);
+    engine.here = true;
+    llmcost_response_free(chat(&rig, "openai/gpt-4o", 100, LLMCOST_OK));
+    assert_int_equal(engine.settles, 2);
+    rig_close(&rig);
+}
+
+static void test_an_engine_that_cannot_tell(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    late_engine engine = { .outcome = LLMC_HOLD_UNAVAILABLE };
+    install(&rig, &engine, BUDGET("1 USD", "") "}");
+    llmcost_response_free(chat(&rig, "openai/gpt-4o", 100, LLMCOST_E_BUDGET));
+    assert_int_equal(rig.network.request_count, 0);
+    pthread_join(engine.thread, NULL);
+    rig_close(&rig);
+
+    late_engine soft = { .outcome = LLMC_HOLD_UNAVAILABLE, .here = true };
+    install(&rig, &soft, BUDGET("1 USD", ",\"when_spent\":\"alert\"") "}");
+    llmcost_response_free(chat(&rig, "openai/gpt-4o", 100, LLMCOST_OK)); /* it only counts: it never refuses */
+    assert_int_equal(soft.settles, 0);
+    rig_close(&rig);
+}
+
+/* The caller has left when the engine grants: nothing stays held. */
+static void test_a_grant_that_comes_too_late(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_request space;
+    late_engine engine = { .outcome = LLMC_HOLD_GRANTED, .mute = true };
+    llmcost_response *response;
+    install(&rig, &engine, BUDGET("1 USD", "") "}");
+    rig.clock.frozen = 0;
+    rig_ask(&space, "openai/gpt-4o", "hello")->deadline_ms = 500;
+    assert_int_equal(llmcost_chat(rig.client, &space.request, &response), LLMCOST_E_DEADLINE);
+    llmcost_response_free(response);
+    assert_true(rig_held(&rig) > 0);
+    engine.pending.fn(engine.pending.user, &engine.pending.reply);
+    assert_int_equal(engine.settles, 1);
+    assert_int_equal(rig_held(&rig), 0);
+    assert_int_equal(rig.network.request_count, 0);
+    rig_close(&rig);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_hold_and_settle),
+        cmocka_unit_test(test_refusal),
+        cmocka_unit_test(test_shortening),
+        cmocka_unit_test(test_the_bound_is_sent),
+        cmocka_unit_test(test_settling),
+        cmocka_unit_test(test_a_settle_above_its_hold_is_counted),
+        cmocka_unit_test(test_settled_in_the_window_of_the_hold),
+        cmocka_unit_test(test_waiting_for_room),
+        cmocka_unit_test(test_a_deadline_ends_the_waiting),
+        cmocka_unit_test(test_a_burst_never_overshoots),
+        cmocka_unit_test(test_unknown_prices),
+        cmocka_unit_test(test_images_need_a_bound),
+        cmocka_unit_test(test_a_free_provider_over_a_spent_budget),
+        cmocka_unit_test(test_the_last_money),
+        cmocka_unit_test(test_an_engine_that_answers_later),
+        cmocka_unit_test(test_an_engine_that_cannot_tell),
+        cmocka_unit_test(test_a_grant_that_comes_too_late),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

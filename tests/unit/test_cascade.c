@@ -1,0 +1,515 @@
+/* Cascades: when a step is not good enough, what the caller then sees, and what the receipt says. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../support/engine_rig.h"
+#include "call/call.h"
+
+#define SMALL "gpt-4o-mini"
+#define LARGE "gpt-4o\""
+#define MODELS "\"models\":{\"small\":\"openai/gpt-4o-mini\",\"large\":\"openai/gpt-4o\",\"huge\":\"openai/gpt-4.1\"}"
+#define ROUTE(more) "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":0}}," MODELS ",\"routes\":{\"r\":{\"cascade\":[\"small\",\"large\"]" more "}}"
+
+static llmcost_response *ask_for(engine_rig *rig, llmcost_request *request, llmcost_status expected)
+{
+    llmcost_response *response = NULL;
+    llmcost_status status = llmcost_chat(rig->client, request, &response);
+    if (status != expected)
+        print_error("%s\n", llmcost_error_message(llmcost_response_error(response)));
+    assert_int_equal(status, expected);
+    rig_check_receipt(response);
+    return response;
+}
+
+static llmcost_response *ask(engine_rig *rig, llmcost_status expected)
+{
+    rig_request space;
+    return ask_for(rig, rig_ask(&space, "r", "hello"), expected);
+}
+
+/* Which step answered a text of the small model: 1 or 2. */
+static int step_for(const char *config, const char *said)
+{
+    engine_rig rig;
+    rig_open(&rig, config);
+    fake_network_says(&rig.network, SMALL, said, 10, 5);
+    fake_network_says(&rig.network, LARGE, "large", 10, 5);
+    llmcost_response *response = ask(&rig, LLMCOST_OK);
+    int step = strcmp(llmcost_response_text(response), "large") == 0 ? 2 : 1;
+    if (step == 1)
+        assert_string_equal(llmcost_response_text(response), said);
+    assert_int_equal(llmcost_response_line_count(response), step);
+    assert_int_equal(llmcost_response_cost_nano(response), step == 1 ? 4500 : 4500 + 75000);
+    assert_string_equal(rig_line_text(response, 0, "purpose"), "cascade");
+    assert_false(llmcost_response_is_altered(response));
+    llmcost_response_free(response);
+    rig_close(&rig);
+    return step;
+}
+
+static void test_the_marker(void **unused)
+{
+    (void)unused;
+    assert_int_equal(step_for(ROUTE("") "}", "It is 4."), 1);
+    assert_int_equal(step_for(ROUTE("") "}", "UNCERTAIN"), 2);
+    assert_int_equal(step_for(ROUTE("") "}", "uncertain."), 2);
+    assert_int_equal(step_for(ROUTE("") "}", "UNCERTAIN, but 4"), 2);
+    assert_int_equal(step_for(ROUTE("") "}", "It is 4.\nUNCERTAIN"), 2);
+    assert_int_equal(step_for(ROUTE("") "}", "Uncertain times call for courage."), 1);
+    assert_int_equal(step_for(ROUTE(",\"escalate_on\":{\"marker\":\"NOT SURE\"}") "}", "NOT SURE"), 2);
+}
+
+static void test_the_instruction(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_open(&rig, ROUTE("") "}");
+    fake_network_says(&rig.network, SMALL, "UNCERTAIN", 10, 5);
+    fake_network_says(&rig.network, LARGE, "large", 10, 5);
+    llmcost_response_free(ask(&rig, LLMCOST_OK));
+    assert_non_null(strstr(rig.network.requests[0].body, "UNCERTAIN"));
+    assert_null(strstr(rig.network.requests[1].body, "UNCERTAIN")); /* the original request */
+    rig_close(&rig);
+}
+
+/* ---- streaming ---- */
+
+static void check_split(const char *said, size_t at, const char *expected)
+{
+    engine_rig rig;
+    rig_request space;
+    char first[300], text[400];
+    llmcost_response *response;
+    snprintf(first, sizeof first, "%.*s", (int)at, said);
+    rig_open(&rig, ROUTE("") "}");
+    fake_network_streams(&rig.network, SMALL, at ? (const char *const[]){ first, said + at, NULL } : (const char *const[]){ said, NULL }, 10, 5);
+    fake_network_streams(&rig.network, LARGE, (const char *const[]){ "la", "rge", NULL }, 10, 5);
+    assert_int_equal(rig_stream(&rig, rig_ask(&space, "r", "hello"), text, sizeof text, &response), LLMCOST_OK);
+    if (strcmp(text, expected) != 0)
+        fail_msg("\"%s\" cut at %zu: \"%s\"", said, at, text);
+    assert_string_equal(llmcost_response_text(response), expected);
+    rig_check_receipt(response);
+    llmcost_response_free(response);
+    rig_close(&rig);
+}
+
+static void test_streams_cut_everywhere(void **unused)
+{
+    (void)unused;
+    static const char *const cases[][2] = {
+        { "It is 4.", "It is 4." }, { "UNCERTAIN", "large" }, { "uncertain.", "large" }, { "**UNCERTAIN**", "large" }, { "UNCERTAIN \n", "large" },
+        { "UNCERTAIN, but 4", "large" }, { "Uncertain times call for courage.", "Uncertain times call for courage." }, { "UNCERTAINTY is", "UNCERTAINTY is" },
+        { "A\nUNCERTAINTY\nB", "A\nUNCERTAINTY\nB" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        for (size_t at = 0; at < strlen(cases[i][0]); at++)
+            check_split(cases[i][0], at, cases[i][1]);
+    }
+}
+
+/* The marker as a last line: before anything was shown the large model answers, else the text ends before it. */
+static void test_a_late_marker(void **unused)
+{
+    (void)unused;
+    static const char said[] = "It is 4.\nUNCERTAIN\n";
+    for (size_t at = 1; at < strlen(said); at++) {
+        engine_rig rig;
+        rig_request space;
+        char first[300], text[400];
+        llmcost_response *response;
+        snprintf(first, sizeof first, "%.*s", (int)at, said);
+        rig_open(&rig, ROUTE("") "}");
+        fake_network_streams(&rig.network, SMALL, (const char *const[]){ first, said + at, NULL }, 10, 5);
+        fake_network_streams(&rig.network, LARGE, (const char *const[]){ "large", NULL }, 10, 5);
+        assert_int_equal(rig_stream(&rig, rig_ask(&space, "r", "hello"), text, sizeof text, &response), LLMCOST_OK);
+        assert_string_equal(text, "It is 4.");
+        assert_string_equal(llmcost_response_text(response), "It is 4.");
+        assert_true(llmcost_response_is_altered(response));
+        assert_int_equal(rig.network.request_count, 1);
+        llmcost_response_free(response);
+        rig_close(&rig);
+    }
+}
+
+/* How many bytes of an answer the caller has not been shown when so much of it has come. */
+static void test_what_is_held_is_bounded(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_request space;
+    const llmcost_event *event;
+    llmcost_stream *stream;
+    rig_open(&rig, ROUTE("") "}");
+    fake_exchange *exchange = fake_network_add(&rig.network, SMALL);
+    for (int i = 0; i < 30; i++)
+        fake_exchange_delta(exchange, 10 * (i + 1), "0123456789");
+    fake_exchange_end(exchange, 400, "stop", 10, 5);
+    assert_int_equal(llmcost_stream_open(rig.client, rig_ask(&space, "r", "hello"), &stream), LLMCOST_OK);
+    size_t seen = 0;
+    while (llmcost_stream_next(stream, &event) == LLMCOST_OK && event) {
+        size_t bytes;
+        llmcost_event_text(event, &bytes);
+        seen += bytes;
+        int64_t come = fake_clock_ms(&rig.clock) / 10 * 10;
+        assert_true(come - (int64_t)seen <= 64 || fake_clock_ms(&rig.clock) >= 400);
+    }
+    assert_int_equal(seen, 300);
+    llmcost_stream_close(stream);
+    rig_close(&rig);
+}
+
+static void test_whole_answer_triggers_show_nothing_of_a_step_that_fails(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_request space;
+    char text[200];
+    rig_open(&rig, ROUTE(",\"escalate_on\":{\"truncation\":true}") "}");
+    fake_exchange *exchange = fake_network_add(&rig.network, SMALL);
+    fake_exchange_delta(exchange, 1, "half an ans");
+    fake_exchange_end(exchange, 2, "length", 10, 5);
+    fake_network_streams(&rig.network, LARGE, (const char *const[]){ "lar", "ge", NULL }, 10, 5);
+    assert_int_equal(rig_stream(&rig, rig_ask(&space, "r", "hello"), text, sizeof text, NULL), LLMCOST_OK);
+    assert_string_equal(text, "large");
+    rig_close(&rig);
+
+    rig_open(&rig, ROUTE(",\"escalate_on\":{\"truncation\":true}") "}");
+    fake_network_streams(&rig.network, SMALL, (const char *const[]){ "who", "le", NULL }, 10, 5);
+    assert_int_equal(rig_stream(&rig, rig_ask(&space, "r", "hello"), text, sizeof text, NULL), LLMCOST_OK);
+    assert_string_equal(text, "whole");
+    rig_close(&rig);
+}
+
+/* Choices come interleaved: nothing of a step is shown before it is judged. */
+static void test_several_choices_are_judged_whole(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_request space;
+    char text[200];
+    static const char chunk[] = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"It is 4.\\nUNCERT\"}}]}\n\n"
+                                "data: {\"choices\":[{\"index\":1,\"delta\":{\"content\":\"another long answer\"}}]}\n\n"
+                                "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"AIN\"},\"finish_reason\":\"stop\"}]}\n\n"
+                                "data: {\"choices\":[{\"index\":1,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+    rig_open(&rig, ROUTE("") "}");
+    fake_exchange *exchange = fake_network_add(&rig.network, SMALL);
+    exchange->headers[0] = "Content-Type: text/event-stream";
+    fake_exchange_piece(exchange, 1, chunk, sizeof chunk - 1);
+    exchange->done_ms = 1;
+    fake_network_streams(&rig.network, LARGE, (const char *const[]){ "large", NULL }, 10, 5);
+    rig_ask(&space, "r", "hello")->n = 2;
+    assert_int_equal(rig_stream(&rig, &space.request, text, sizeof text, NULL), LLMCOST_OK);
+    assert_string_equal(text, "large");
+    rig_close(&rig);
+}
+
+/* ---- the other triggers ---- */
+
+static void body(fake_network *network, const char *match, const char *message, const char *finish, const char *more)
+{
+    char text[1000];
+    int length = snprintf(text, sizeof text, "{\"id\":\"x\",\"model\":\"m\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",%s},\"finish_reason\":\"%s\"%s}],"
+                          "\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":5,\"total_tokens\":15}}", message, finish, more);
+    fake_exchange_piece(fake_network_add(network, match), 0, text, (size_t)length);
+}
+
+static int step_of(const char *config, const char *message, const char *finish, const char *more, int format)
+{
+    engine_rig rig;
+    rig_request space;
+    rig_open(&rig, config);
+    body(&rig.network, SMALL, message, finish, more);
+    fake_network_says(&rig.network, LARGE, "large", 10, 5);
+    rig_ask(&space, "r", "say it in json")->format = format;
+    llmcost_response *response = ask_for(&rig, &space.request, LLMCOST_OK);
+    int steps = (int)llmcost_response_line_count(response);
+    llmcost_response_free(response);
+    rig_close(&rig);
+    return steps;
+}
+
+static void test_triggers(void **unused)
+{
+    (void)unused;
+    static const char refusal[] = ROUTE(",\"escalate_on\":{\"refusal\":true}") "}", truncation[] = ROUTE(",\"escalate_on\":{\"truncation\":true}") "}",
+                      json[] = ROUTE(",\"escalate_on\":{\"invalid_json\":true}") "}", logprob[] = ROUTE(",\"escalate_on\":{\"logprob_below\":-0.5}") "}";
+    assert_int_equal(step_of(refusal, "\"content\":null,\"refusal\":\"I will not\"", "stop", "", 0), 2);
+    assert_int_equal(step_of(refusal, "\"content\":\"yes\"", "content_filter", "", 0), 2);
+    assert_int_equal(step_of(refusal, "\"content\":\"yes\"", "stop", "", 0), 1);
+    assert_int_equal(step_of(truncation, "\"content\":\"ye\"", "length", "", 0), 2);
+    assert_int_equal(step_of(json, "\"content\":\"{not json\"", "stop", "", LLMCOST_FORMAT_JSON), 2);
+    assert_int_equal(step_of(json, "\"content\":\"{\\\"a\\\":1}\"", "stop", "", LLMCOST_FORMAT_JSON), 1);
+    assert_int_equal(step_of(json, "\"content\":\"{not json\"", "stop", "", LLMCOST_FORMAT_TEXT), 1);
+    assert_int_equal(step_of(logprob, "\"content\":\"a b\"", "stop", ",\"logprobs\":{\"content\":[{\"token\":\"a\",\"logprob\":-0.1},{\"token\":\" b\",\"logprob\":-1.5}]}", 0), 2);
+    assert_int_equal(step_of(logprob, "\"content\":\"a b\"", "stop", ",\"logprobs\":{\"content\":[{\"token\":\"a\",\"logprob\":-0.1},{\"token\":\" b\",\"logprob\":-0.3}]}", 0), 1);
+    assert_int_equal(step_of(logprob, "\"content\":\"a b\"", "stop", "", 0), 1); /* it gave none */
+}
+
+/* ---- judges ---- */
+
+static int verdict_of_host;
+static char asked[200];
+
+static int host_judge(const char *question, const char *answer, void *user)
+{
+    snprintf(asked, sizeof asked, "%s|%s", question, answer);
+    /* Closing from inside is refused and does nothing. */
+    assert_int_equal(llmcost_client_close(user), LLMCOST_E_MISUSE);
+    return verdict_of_host;
+}
+
+static void test_a_host_judge(void **unused)
+{
+    (void)unused;
+    for (int verdict = -1; verdict <= 1; verdict++) {
+        engine_rig rig;
+        rig_open(&rig, ROUTE(",\"escalate_on\":{\"judge\":\"host:me\"}") "}");
+        assert_int_equal(llmcost_client_add_judge(rig.client, "me", host_judge, rig.client), LLMCOST_OK);
+        verdict_of_host = verdict;
+        fake_network_says(&rig.network, SMALL, "small", 10, 5);
+        fake_network_says(&rig.network, LARGE, "large", 10, 5);
+        llmcost_response *response = ask(&rig, LLMCOST_OK);
+        assert_string_equal(llmcost_response_text(response), verdict == 0 ? "large" : "small");
+        assert_string_equal(asked, "hello|small");
+        assert_int_equal(rig_stat(&rig, "policy_failures"), verdict < 0);
+        llmcost_response_free(response);
+        rig_close(&rig);
+    }
+    engine_rig rig;
+    rig_open(&rig, ROUTE(",\"escalate_on\":{\"judge\":\"host:nobody\"}") "}");
+    fake_network_says(&rig.network, SMALL, "small", 10, 5);
+    llmcost_response *response = ask(&rig, LLMCOST_OK);
+    assert_string_equal(llmcost_response_text(response), "small");
+    llmcost_response_free(response);
+    rig_close(&rig);
+}
+
+static void test_a_judge_model(void **unused)
+{
+    (void)unused;
+    static const struct { const char *said; int steps; } cases[] = { { "YES", 2 }, { "NO", 3 }, { "no.", 3 }, { "Notwithstanding", 2 }, { "perhaps", 2 } };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        engine_rig rig;
+        rig_open(&rig, ROUTE(",\"escalate_on\":{\"judge\":\"huge\"}") "}");
+        fake_network_says(&rig.network, "gpt-4.1", cases[i].said, 100, 1);
+        fake_network_says(&rig.network, SMALL, "small", 10, 5);
+        fake_network_says(&rig.network, LARGE, "large", 10, 5);
+        llmcost_response *response = ask(&rig, LLMCOST_OK);
+        assert_string_equal(llmcost_response_text(response), cases[i].steps == 3 ? "large" : "small");
+        assert_int_equal(llmcost_response_line_count(response), cases[i].steps);
+        assert_string_equal(rig_line_text(response, 1, "purpose"), "judge");
+        assert_int_equal(llmcost_response_cost_nano(response), 4500 + 100 * 2000 + 8000 + (cases[i].steps == 3 ? 75000 : 0));
+        llmcost_response_free(response);
+        rig_close(&rig);
+    }
+    engine_rig rig; /* a judge that fails never fails the call */
+    rig_open(&rig, ROUTE(",\"escalate_on\":{\"judge\":\"huge\"}") "}");
+    fake_network_fails(&rig.network, "gpt-4.1", 500, "server_error");
+    fake_network_says(&rig.network, SMALL, "small", 10, 5);
+    llmcost_response *response = ask(&rig, LLMCOST_OK);
+    assert_string_equal(llmcost_response_text(response), "small");
+    llmcost_response_free(response);
+    rig_close(&rig);
+}
+
+/* ---- more steps ---- */
+
+#define THREE "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":0}}," MODELS ",\"routes\":{\"r\":{\"cascade\":[\"small\",\"large\",\"huge\"]}}}"
+#define NESTED "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":1}}," MODELS ",\"routes\":{\"in\":{\"cascade\":[\"small\",\"large\"]},\"r\":{\"cascade\":[\"in\",\"huge\"]}}}"
+
+static void test_three_steps_and_a_nest(void **unused)
+{
+    (void)unused;
+    static const char *const configs[] = { THREE, NESTED };
+    for (size_t i = 0; i < 2; i++) {
+        for (int answered = 1; answered <= 3; answered++) {
+            engine_rig rig;
+            rig_request space;
+            char text[100];
+            llmcost_response *response;
+            rig_open(&rig, configs[i]);
+            fake_network_says(&rig.network, SMALL, answered > 1 ? "UNCERTAIN" : "one", 10, 5)->times = 1;
+            fake_network_says(&rig.network, LARGE, answered > 2 ? "UNCERTAIN" : "two", 10, 5)->times = 1;
+            fake_network_says(&rig.network, "gpt-4.1", "three", 10, 5)->times = 1;
+            response = ask(&rig, LLMCOST_OK);
+            assert_string_equal(llmcost_response_text(response), answered == 1 ? "one" : answered == 2 ? "two" : "three");
+            assert_int_equal(llmcost_response_line_count(response), answered);
+            llmcost_response_free(response);
+            fake_network_streams(&rig.network, SMALL, (const char *const[]){ answered > 1 ? "UNCERTAIN" : "one", NULL }, 10, 5);
+            fake_network_streams(&rig.network, LARGE, (const char *const[]){ answered > 2 ? "UNCERTAIN" : "two", NULL }, 10, 5);
+            fake_network_streams(&rig.network, "gpt-4.1", (const char *const[]){ "three", NULL }, 10, 5);
+            assert_int_equal(rig_stream(&rig, rig_ask(&space, "r", "hello"), text, sizeof text, NULL), LLMCOST_OK);
+            assert_string_equal(text, answered == 1 ? "one" : answered == 2 ? "two" : "three");
+            rig_close(&rig);
+        }
+    }
+}
+
+/* The instruction's tokens are told apart also when the step needed a second try. */
+static void test_a_steps_retry_keeps_what_was_added(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_open(&rig, NESTED);
+    fake_network_fails(&rig.network, SMALL, 503, "overloaded")->times = 1;
+    fake_network_says(&rig.network, SMALL, "one", 60, 5);
+    llmcost_response *response = ask(&rig, LLMCOST_OK);
+    assert_string_equal(llmcost_response_text(response), "one");
+    assert_int_equal(rig.network.request_count, 2);
+    /* The baseline is the dearest leaf on the prompt without the instructions. */
+    assert_true(response->receipt.baseline_nano < 60 * 2500 + 5 * 10000);
+    llmcost_response_free(response);
+    rig_close(&rig);
+}
+
+/* ---- what cannot serve the request ---- */
+
+#define PRUNED(order) "{\"providers\":{\"openai\":{\"key\":\"k\"},\"deepseek\":{\"key\":\"k\"}},\"unknown_price\":\"allow\",\"routes\":{\"r\":{\"cascade\":[" order "]}}}"
+
+static void test_pruned_steps(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_request space;
+    llmcost_response *response;
+    rig_open(&rig, PRUNED("\"deepseek/deepseek-chat\",\"openai/gpt-4o\""));
+    fake_network_says(&rig.network, NULL, "large", 10, 5);
+    rig_ask(&space, "r", "hello")->n = 2;
+    response = ask_for(&rig, &space.request, LLMCOST_OK);
+    assert_string_equal(llmcost_response_text(response), "large");
+    assert_int_equal(rig.network.request_count, 1);
+    assert_non_null(strstr(llmcost_response_receipt(response), "deepseek/deepseek-chat"));
+    llmcost_response_free(response);
+    rig_close(&rig);
+
+    rig_open(&rig, PRUNED("\"openai/gpt-4o\",\"deepseek/deepseek-chat\""));
+    response = ask_for(&rig, &space.request, LLMCOST_E_UNSUPPORTED);
+    assert_int_equal(rig.network.request_count, 0); /* before anything is sent */
+    llmcost_response_free(response);
+    rig_close(&rig);
+}
+
+/* ---- a further step fails ---- */
+
+static void test_a_further_step_fails(void **unused)
+{
+    (void)unused;
+    static const char *const configs[] = { ROUTE("") "}", ROUTE(",\"on_failure\":\"error\"") "}" };
+    for (int error = 0; error < 2; error++) {
+        engine_rig rig;
+        rig_request space;
+        char text[200];
+        llmcost_status expected = error ? LLMCOST_E_AUTH : LLMCOST_OK;
+        rig_open(&rig, configs[error]);
+        fake_network_says(&rig.network, SMALL, "It is 4.\nUNCERTAIN", 10, 5)->times = 1;
+        fake_network_streams(&rig.network, SMALL, (const char *const[]){ "UNCERTAIN", NULL }, 10, 5);
+        fake_network_fails(&rig.network, LARGE, 401, "invalid_api_key");
+        llmcost_response *response = ask(&rig, expected);
+        if (!error) {
+            assert_string_equal(llmcost_response_text(response), "It is 4.");
+            assert_true(llmcost_response_is_altered(response));
+        }
+        assert_int_equal(llmcost_response_cost_nano(response), 4500);
+        llmcost_response_free(response);
+        /* The marker alone is no answer: there is no best. */
+        assert_int_equal(rig_stream(&rig, rig_ask(&space, "r", "hello"), text, sizeof text, NULL), LLMCOST_E_AUTH);
+        assert_string_equal(text, "");
+        rig_close(&rig);
+    }
+}
+
+static void test_the_best_is_streamed_too(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_request space;
+    char text[200];
+    rig_open(&rig, ROUTE(",\"escalate_on\":{\"truncation\":true}") "}");
+    fake_exchange *exchange = fake_network_add(&rig.network, SMALL);
+    fake_exchange_delta(exchange, 1, "half an ans");
+    fake_exchange_end(exchange, 2, "length", 10, 5);
+    fake_network_fails(&rig.network, LARGE, 401, "invalid_api_key");
+    assert_int_equal(rig_stream(&rig, rig_ask(&space, "r", "hello"), text, sizeof text, NULL), LLMCOST_OK);
+    assert_string_equal(text, "half an ans");
+    rig_close(&rig);
+}
+
+static void test_a_first_step_that_fails_escalates(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_open(&rig, ROUTE("") "}");
+    fake_network_fails(&rig.network, SMALL, 500, "server_error");
+    fake_network_says(&rig.network, LARGE, "large", 10, 5);
+    llmcost_response *response = ask(&rig, LLMCOST_OK);
+    assert_string_equal(llmcost_response_text(response), "large");
+    assert_int_equal(llmcost_response_line_count(response), 2);
+    llmcost_response_free(response);
+    rig_close(&rig);
+}
+
+static void test_the_budget_refuses_the_next_step(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_request space;
+    /* Enough for the small model, not for the prompt of the large one. */
+    rig_open(&rig, ROUTE("") ",\"budgets\":[{\"limit\":\"0.0001 USD\"}]}");
+    fake_network_says(&rig.network, SMALL, "It is 4.\nUNCERTAIN", 10, 5);
+    rig_ask(&space, "r", "hello")->max_tokens = 64;
+    llmcost_response *response = ask_for(&rig, &space.request, LLMCOST_OK);
+    assert_string_equal(llmcost_response_text(response), "It is 4.");
+    assert_true(llmcost_response_is_altered(response));
+    assert_int_equal(rig.network.request_count, 1);
+    llmcost_response_free(response);
+    rig_close(&rig);
+}
+
+/* The caller leaves in the middle of a step. */
+static void test_a_deadline_in_a_step(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_request space;
+    rig_open(&rig, ROUTE("") "}");
+    fake_network_says(&rig.network, SMALL, "It is 4.\nUNCERTAIN", 10, 5);
+    fake_network_add(&rig.network, LARGE)->done_ms = FAKE_SILENT;
+    rig_ask(&space, "r", "hello")->deadline_ms = 1000;
+    llmcost_response *response = ask_for(&rig, &space.request, LLMCOST_E_DEADLINE);
+    assert_int_equal(fake_clock_ms(&rig.clock), 1000);
+    assert_int_equal(llmcost_response_line_count(response), 2);
+    llmcost_response_free(response);
+    rig_close(&rig);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_marker),
+        cmocka_unit_test(test_the_instruction),
+        cmocka_unit_test(test_streams_cut_everywhere),
+        cmocka_unit_test(test_a_late_marker),
+        cmocka_unit_test(test_what_is_held_is_bounded),
+        cmocka_unit_test(test_whole_answer_triggers_show_nothing_of_a_step_that_fails),
+        cmocka_unit_test(test_several_choices_are_judged_whole),
+        cmocka_unit_test(test_triggers),
+        cmocka_unit_test(test_a_host_judge),
+        cmocka_unit_test(test_a_judge_model),
+        cmocka_unit_test(test_three_steps_and_a_nest),
+        cmocka_unit_test(test_a_steps_retry_keeps_what_was_added),
+        cmocka_unit_test(test_pruned_steps),
+        cmocka_unit_test(test_a_further_step_fails),
+        cmocka_unit_test(test_the_best_is_streamed_too),
+        cmocka_unit_test(test_a_first_step_that_fails_escalates),
+        cmocka_unit_test(test_the_budget_refuses_the_next_step),
+        cmocka_unit_test(test_a_deadline_in_a_step),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

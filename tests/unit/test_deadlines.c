@@ -1,0 +1,120 @@
+/* Each deadline has an error of its own, and none is waited for longer than it says. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../support/engine_rig.h"
+
+#define CONFIG "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":0,\"connect_ms\":1000,\"first_byte_ms\":2000,\"idle_ms\":3000}}," \
+               "\"cache\":{\"memory\":{},\"sampled\":true},\"budgets\":[{\"limit\":\"1 USD\"}]}"
+
+typedef void (*script_fn)(fake_exchange *exchange);
+
+static void check(script_fn script, int32_t deadline_ms, llmcost_status expected, int64_t expected_ms)
+{
+    for (int streams = 0; streams < 2; streams++) {
+        engine_rig rig;
+        rig_request space;
+        char text[200];
+        llmcost_response *response = NULL;
+        rig_open(&rig, CONFIG);
+        script(fake_network_add(&rig.network, NULL));
+        rig_ask(&space, "openai/gpt-4o", "hello")->deadline_ms = deadline_ms;
+        llmcost_status status = streams ? rig_stream(&rig, &space.request, text, sizeof text, &response) : llmcost_chat(rig.client, &space.request, &response);
+        assert_int_equal(status, expected);
+        assert_int_equal(fake_clock_ms(&rig.clock), expected_ms);
+        assert_int_equal(rig_held(&rig), 0);
+        assert_int_equal(rig_spent(&rig), llmcost_response_cost_nano(response));
+        assert_int_equal(rig_stat(&rig, "stores"), 0); /* nothing of it is kept */
+        rig_check_receipt(response);
+        llmcost_response_free(response);
+        rig_close(&rig);
+    }
+}
+
+static void never_opens(fake_exchange *exchange)
+{
+    exchange->opening_ms = FAKE_SILENT;
+}
+
+static void never_connects(fake_exchange *exchange)
+{
+    exchange->connected_ms = FAKE_SILENT;
+}
+
+static void never_answers(fake_exchange *exchange)
+{
+    exchange->connected_ms = 500;
+    exchange->status_ms = FAKE_SILENT;
+}
+
+/* A status and headers are no byte of the answer. */
+static void only_a_head(fake_exchange *exchange)
+{
+    exchange->connected_ms = exchange->status_ms = 500;
+    exchange->done_ms = FAKE_SILENT;
+}
+
+static void stops_midway(fake_exchange *exchange)
+{
+    exchange->connected_ms = 500;
+    exchange->headers[0] = "Content-Type: text/event-stream";
+    exchange->status_ms = 1000;
+    for (int i = 0; i < 3; i++) /* each piece begins the pause anew */
+        fake_exchange_piece(exchange, 2000 + i * 2500, ": still here\n\n", 14);
+    exchange->done_ms = FAKE_SILENT;
+}
+
+static void drips(fake_exchange *exchange)
+{
+    exchange->headers[0] = "Content-Type: text/event-stream";
+    for (int i = 0; i < 60; i++)
+        fake_exchange_piece(exchange, 1000 * (i + 1), ": drip\n\n", 8);
+    exchange->done_ms = FAKE_SILENT;
+}
+
+static void test_each_deadline(void **unused)
+{
+    (void)unused;
+    check(never_opens, 5000, LLMCOST_E_DEADLINE, 5000); /* waiting for a connection of ours is nobody's time-out */
+    check(never_connects, 0, LLMCOST_E_CONNECT_TIMEOUT, 1000);
+    check(never_answers, 0, LLMCOST_E_FIRST_BYTE_TIMEOUT, 2500);
+    check(only_a_head, 0, LLMCOST_E_FIRST_BYTE_TIMEOUT, 2500);
+    check(stops_midway, 0, LLMCOST_E_IDLE_TIMEOUT, 7000 + 3000);
+    check(drips, 30000, LLMCOST_E_DEADLINE, 30000);
+    check(never_answers, 700, LLMCOST_E_DEADLINE, 700);
+    check(never_connects, 1, LLMCOST_E_DEADLINE, 1);
+}
+
+static void test_the_config_s_deadline_and_none(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_request space;
+    llmcost_response *response;
+    rig_open(&rig, "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":0,\"first_byte_ms\":0}},\"deadline_ms\":4000}");
+    fake_exchange *late = fake_network_says(&rig.network, NULL, "hi", 10, 5);
+    late->status_ms = late->pieces[0].at_ms = late->done_ms = 86400000;
+    assert_int_equal(llmcost_ask(rig.client, "openai/gpt-4o", "hello", &response), LLMCOST_E_DEADLINE);
+    assert_int_equal(fake_clock_ms(&rig.clock), 4000);
+    llmcost_response_free(response);
+    rig_ask(&space, "openai/gpt-4o", "hello")->deadline_ms = -1;
+    assert_int_equal(llmcost_chat(rig.client, &space.request, &response), LLMCOST_OK);
+    assert_int_equal(fake_clock_ms(&rig.clock), 4000 + 86400000);
+    llmcost_response_free(response);
+    rig_close(&rig);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_each_deadline),
+        cmocka_unit_test(test_the_config_s_deadline_and_none),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
