@@ -39,7 +39,8 @@ $(BUILD)/tests/cpp/test_cpp: tests/cpp/test_cpp.cpp include/llmcost/llmcost.hpp 
 
 check: examples $(BUILD)/tests/cpp/test_cpp
 EXTRA_CHECKS += "sh:" "$(PYTHON) tests/check_examples.py $(BUILD)" $(BUILD)/tests/cpp/test_cpp \
-	"sh:" "env -u MAKEFLAGS $(MAKE) --no-print-directory -s BUILD=$(BUILD)/asan CC=clang CXX=clang++ CFLAGS='$(SANITIZED_CFLAGS)' SANITIZE='$(ASAN_FLAGS)' $(BUILD)/asan/tests/cpp/test_cpp && $(BUILD)/asan/tests/cpp/test_cpp"
+	"sh:" "env -u MAKEFLAGS $(MAKE) --no-print-directory -s BUILD=$(BUILD)/asan CC=clang CXX=clang++ CFLAGS='$(SANITIZED_CFLAGS)' SANITIZE='$(ASAN_FLAGS)' $(BUILD)/asan/tests/cpp/test_cpp $(BUILD)/asan/llmcost-mock examples && $(BUILD)/asan/tests/cpp/test_cpp" \
+	"sh:" "$(PYTHON) tests/check_examples.py $(BUILD)/asan"
 
 # What the README shows: its tables come from the code, its programs and configs are run.
 README_TOOLS := $(BUILD)/tests/tools/document $(BUILD)/tests/tools/open_config

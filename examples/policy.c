@@ -38,6 +38,7 @@ static llmcost_verdict redact_enter(llmcost_leg *leg, void *state, void *user)
         messages[i].text = messages[i].text ? copy : NULL;
     }
     request.messages = messages;
+    llmcost_leg_note(leg, "e-mail addresses were redacted");
     return messages && llmcost_leg_set_request(leg, &request) == LLMCOST_OK ? LLMCOST_CONTINUE : llmcost_leg_fail(leg, LLMCOST_E_MEMORY, "no memory");
 }
 

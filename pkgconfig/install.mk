@@ -34,10 +34,10 @@ installcheck: all
 
 EXTRA_CHECKS += "sh:" "env -u MAKEFLAGS sh tests/check_install.sh $(BUILD)"
 
-## static-demo  hello, fully static; CURL_STATIC=dir names a minimal static libcurl (dir/include, dir/lib/libcurl.a)
+## static-demo  hello, fully static; CURL_STATIC=dir names a minimal static libcurl (dir/include, dir/lib)
 static-demo: $(STATIC)
-	@test -n "$(CURL_STATIC)" || { echo "static-demo needs CURL_STATIC=dir with dir/include/curl and dir/lib/libcurl.a, built for static linking, such as"; \
-		echo "  ./configure --disable-shared --disable-ldap --without-libpsl --without-zlib --without-brotli --without-zstd --with-openssl --prefix=dir"; \
+	@test -n "$(CURL_STATIC)" || { echo "static-demo needs CURL_STATIC=dir, where a libcurl for static linking was installed, such as one made by"; \
+		echo "  ./configure --disable-shared --disable-ldap --without-libpsl --without-zlib --without-brotli --without-zstd --without-libidn2 --without-nghttp2 --without-librtmp --with-openssl --prefix=dir"; \
 		echo "Debian's libcurl.a wants libraries that Debian does not package static."; exit 1; }
 	@mkdir -p $(BUILD)/static
 	$(Q)$(CC) -static -Iinclude -I$(CURL_STATIC)/include $(CFLAGS) -pthread -o $(BUILD)/static/hello examples/hello.c $(STATIC) \

@@ -1,6 +1,7 @@
 // llmcost.hpp against the loopback provider: what it adds to llmcost.h is lifetimes, exceptions and iteration.
 #include <llmcost/llmcost.hpp>
 #include <llmcost/mock.h>
+#include <llmcost/plugin.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -276,6 +277,43 @@ static void a_cached_answer_saves_what_it_would_have_cost()
     EXPECT(cached.saved_nano() == fresh.cost_nano() + fresh.saved_nano());
 }
 
+struct seen {
+    std::string operation, target, text;
+    llmcost_finish finish;
+};
+
+/* plugin.h from C++: its functions are plain C, so they must not throw. */
+static void a_policy_looks_at_a_leg()
+{
+    server with(R"({"default": {"reply": {"text": "fine", "finish": "length"}}})");
+    llmcost::client client(with.config(R"("cache": {"sampled": true, "memory": {}})"));
+    seen saw{};
+    llmcost_policy policy{};
+    policy.struct_size = sizeof policy;
+    policy.phase = LLMCOST_PHASE_SHAPE;
+    policy.name = "look";
+    policy.user = &saw;
+    policy.leave = [](llmcost_leg *leg, void *, void *user) {
+        *static_cast<seen *>(user) = { llmcost_leg_operation(leg), llmcost_leg_target(leg), llmcost_leg_text(leg, nullptr), llmcost_leg_finish_reason(leg) };
+        llmcost_leg_mark_altered(leg);
+        llmcost_leg_note(leg, "looked at");
+        return LLMCOST_CONTINUE;
+    };
+    EXPECT(llmcost_client_add_policy(client.get(), &policy) == LLMCOST_OK);
+    llmcost::response answer = client.ask(mini, "Hi");
+    EXPECT(saw.operation == "chat" && saw.target == mini && saw.text == "fine" && saw.finish == LLMCOST_FINISH_LENGTH);
+    EXPECT(answer.is_altered() && answer.receipt().find("looked at") != std::string::npos);
+    EXPECT(!client.ask(mini, "Hi").from_cache()); /* what was altered is not kept */
+}
+
+static void statuses_answer_questions()
+{
+    EXPECT(std::string(llmcost_version()) == LLMCOST_VERSION_TEXT);
+    EXPECT(llmcost_status_is_retriable(LLMCOST_E_OVERLOADED) && !llmcost_status_is_retriable(LLMCOST_E_BUDGET) && !llmcost_status_is_retriable(LLMCOST_OK));
+    EXPECT(llmcost_status_is_fatal(LLMCOST_E_AUTH) && !llmcost_status_is_fatal(LLMCOST_E_RATE_LIMITED));
+    EXPECT(llmcost::error(LLMCOST_E_AUTH).is_fatal() && std::string(llmcost::error(LLMCOST_E_AUTH).what()) == llmcost_status_text(LLMCOST_E_AUTH));
+}
+
 static void a_loop_carries_many()
 {
     server with(R"({"default": {"reply": {"text": "pong"}, "delay_ms": 20, "chunk_bytes": 2}})");
@@ -325,7 +363,7 @@ int main()
         TEST(asks_and_reads_the_receipt), TEST(a_response_outlives_its_client_and_moves), TEST(a_request_owns_its_texts), TEST(images_and_formats_are_sent),
         TEST(a_tool_turn_goes_round), TEST(a_failure_is_an_exception_with_fields), TEST(a_budget_refuses), TEST(a_stream_is_a_range),
         TEST(a_stream_may_be_left_and_outlives_the_client), TEST(a_stream_that_fails_throws), TEST(json_in_json_out), TEST(callbacks_may_throw), TEST(a_cache_answers_again), TEST(a_cached_answer_saves_what_it_would_have_cost),
-        TEST(a_loop_carries_many), TEST(what_a_loop_callback_throws_comes_out_of_poll),
+        TEST(a_policy_looks_at_a_leg), TEST(statuses_answer_questions), TEST(a_loop_carries_many), TEST(what_a_loop_callback_throws_comes_out_of_poll),
     };
     std::printf("1..%zu\n", sizeof tests / sizeof tests[0]);
     for (const auto &test : tests) {
