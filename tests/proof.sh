@@ -17,7 +17,7 @@ tsan_flags='-fsanitize=thread'
 fuzz_flags='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined'
 
 commit() {
-    head=$(git rev-parse HEAD 2>/dev/null || echo none)
+    head=$(git rev-parse HEAD 2>/dev/null || echo "none, $(date +%s)")
     changes=$(git status --porcelain 2>/dev/null | grep . && git diff HEAD 2>/dev/null)
     [ -z "$changes" ] && echo "$head" || echo "$head+$(echo "$changes" | cksum | cut -d' ' -f1)"
 }
