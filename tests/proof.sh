@@ -1,7 +1,7 @@
 #!/bin/sh
 # The long form of the tests, in named stages. Each leaves NAME.log and, when it passed, NAME.passed with the commit it ran
-# at in build/proof; a rerun at the same commit skips what passed, so a stopped proof goes on where it was. Uncommitted
-# changes count as a commit of their own. Arguments: the stages to run; none: all. Ends with one line of counts.
+# at in build/proof, and how long or how often; a rerun at the same commit skips what passed, so a stopped proof goes on
+# where it was. Uncommitted changes count as a commit of their own. Arguments: the stages to run; none: all. Ends with one line of counts.
 set -u
 
 BUILD=${BUILD:-build}
@@ -17,7 +17,7 @@ tsan_flags='-fsanitize=thread'
 fuzz_flags='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined'
 
 commit() {
-    head=$(git rev-parse HEAD 2>/dev/null || echo none)
+    head=$(git rev-parse HEAD 2>/dev/null || echo "none, $(date +%s)")
     changes=$(git status --porcelain 2>/dev/null | grep . && git diff HEAD 2>/dev/null)
     [ -z "$changes" ] && echo "$head" || echo "$head+$(echo "$changes" | cksum | cut -d' ' -f1)"
 }
@@ -28,10 +28,16 @@ tests_of() { # a build folder: its unit tests
 
 # ---- stages: each a function of its name ----
 
-# Every unit test, with its allocation-failure sweeps, under AddressSanitizer and UBSan; the sweeps look at every N.
+# Every allocation-failure sweep (all N, until it passes) under AddressSanitizer and UBSan: the Nth allocation fails once,
+# and once more with all from the Nth on.
 sweep() {
+    sweep_once || return 1
+    LLMCOST_TEST_FAIL_FOR_GOOD=1 sweep_once
+}
+
+sweep_once() {
     eval "$make_quiet BUILD=$BUILD/asan $asan SANITIZE='$asan_flags' tests" || return 1
-    LLMCOST_SWEEP_ALL=1 ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 TEST_TIMEOUT=14400 \
+    ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 TEST_TIMEOUT=14400 \
         $PYTHON tests/run.py $(tests_of "$BUILD/asan") $($make_quiet BUILD="$BUILD/asan" print-system-tests)
 }
 
@@ -73,6 +79,15 @@ fuzz() { # a target
     echo "1 passed, 0 failed"
 }
 
+# What a stage must have passed at to be skipped.
+mark_of() {
+    case $1 in
+    fuzz_*) echo "$now, $FUZZ_SECONDS s" ;;
+    models | threads) echo "$now, $ROUNDS rounds" ;;
+    *) echo "$now" ;;
+    esac
+}
+
 run_stage() {
     case $1 in
     fuzz_*) fuzz "$1" ;;
@@ -89,7 +104,7 @@ mkdir -p "$kept" || exit 1
 now=$(commit)
 passed=0 failed=0 skipped=0 broken=
 for stage in ${*:-$all}; do
-    if [ "$(cat "$kept/$stage.passed" 2>/dev/null)" = "$now" ]; then
+    if [ "$(cat "$kept/$stage.passed" 2>/dev/null)" = "$(mark_of "$stage")" ]; then
         echo "ok   $stage: passed before at this commit: $(tail -n 1 "$kept/$stage.log")"
         passed=$((passed + 1))
         continue
@@ -100,7 +115,7 @@ for stage in ${*:-$all}; do
     code=$?
     took=$(($(date +%s) - began))
     if [ $code -eq 0 ]; then
-        echo "$now" >"$kept/$stage.passed"
+        mark_of "$stage" >"$kept/$stage.passed"
         passed=$((passed + 1))
         echo "ok   $stage: $(tail -n 1 "$kept/$stage.log") ($took s)"
     elif [ $code -eq 77 ]; then

@@ -13,6 +13,7 @@ import time
 
 TIMEOUT_S = int(os.environ.get("TEST_TIMEOUT", "300"))
 RESULT = re.compile(r"^(not )?ok \d+ (?:- )?(?:# SKIP )?(.*)$")
+PLAN = re.compile(r"^\d+\.\.\d+$")
 COUNTS = re.compile(r"^(?:\w+: )?(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$")
 
 
@@ -30,7 +31,7 @@ def reason(lines, at):
     """What the test printed before its SKIP line."""
     words = []
     for line in reversed(lines[:at]):
-        if RESULT.match(line) or not line.strip():
+        if RESULT.match(line) or PLAN.match(line) or not line.strip():
             break
         words.append(line.lstrip("# ").strip())
     return " ".join(reversed(words)) or "no reason given"

@@ -466,7 +466,7 @@ static bool has_word(const char *words, const char *word)
 bool llmc_catalog_builtin_has(const char *provider, const char *model)
 {
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-        if (table[i].names && strcmp(provider_names[table[i].provider], provider) == 0 && has_word(table[i].names, model))
+        if (table[i].names && strcmp(provider_names[table[i].provider], provider) == 0 && strcmp(model, "*") != 0 && has_word(table[i].names, model))
             return true;
     }
     return false;

@@ -1,4 +1,5 @@
 #include "counting_memory.h"
+#include "fail_for_good.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +9,7 @@ enum { HEAD = 16 }; /* keeps the size, and the alignment */
 static int fails(counting_memory *memory)
 {
     long call = ++memory->calls;
-    if (!memory->fail_all && call != memory->fail_at && (!memory->fail_from || call < memory->fail_from))
+    if (!memory->fail_all && !test_allocation_fails(call, memory->fail_at) && (!memory->fail_from || call < memory->fail_from))
         return 0;
     memory->failed = 1;
     return 1;

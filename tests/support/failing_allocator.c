@@ -1,10 +1,11 @@
 #include "failing_allocator.h"
+#include "fail_for_good.h"
 
 #include <stdlib.h>
 
 static int fails_now(failing_allocator *failing)
 {
-    if (++failing->calls != failing->fail_at)
+    if (!test_allocation_fails(++failing->calls, failing->fail_at))
         return 0;
     failing->failed = 1;
     return 1;

@@ -1,11 +1,12 @@
 #include "nth_failure.h"
+#include "fail_for_good.h"
 
 #include <stdlib.h>
 
 static void *allocate(size_t bytes, void *user)
 {
     nth_failure *failure = user;
-    if (++failure->allocations == failure->fail_at)
+    if (test_allocation_fails(++failure->allocations, failure->fail_at))
         return NULL;
     failure->live++;
     return malloc(bytes ? bytes : 1);
@@ -14,7 +15,7 @@ static void *allocate(size_t bytes, void *user)
 static void *reallocate(void *memory, size_t bytes, void *user)
 {
     nth_failure *failure = user;
-    if (++failure->allocations == failure->fail_at)
+    if (test_allocation_fails(++failure->allocations, failure->fail_at))
         return NULL;
     failure->live += memory == NULL;
     return realloc(memory, bytes ? bytes : 1);

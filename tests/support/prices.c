@@ -1,4 +1,5 @@
 #include "prices.h"
+#include "fail_for_good.h"
 
 #include "base/text.h"
 
@@ -14,7 +15,7 @@ const int64_t price_day = INT64_C(1795262400000);
 static void *grow(void *memory, size_t bytes, void *user)
 {
     price_memory *state = user;
-    if (++state->count == state->fail_at)
+    if (test_allocation_fails(++state->count, state->fail_at))
         return NULL;
     void *got = realloc(memory, bytes);
     state->live += got && !memory;

@@ -389,6 +389,7 @@ static void test_without_memory(void **state)
     failing.fail_at = failing.calls + 1;
     assert_int_equal(llmc_settings_resolve(settings, "openai/x", &arena, &route, &error), LLMCOST_E_MEMORY);
     assert_null(route);
+    calls.fail_at = 0;
     failing.fail_at = failing.calls + 1;
     assert_int_equal(llmc_settings_resolve(settings, "openai/x", &arena, &route, &error), LLMCOST_OK);
     assert_int_equal(calls.live, 1);
