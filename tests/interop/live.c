@@ -36,25 +36,37 @@ static llmcost_client *open_client(const char *url)
     return client;
 }
 
-static llmcost_request question(llmcost_message *message, llmcost_tag *tag, const char *text, int64_t max_tokens)
+/* The model is no chat model and often ends at once: earlier turns, and no end tokens, give it something to say. */
+static const char keep_talking[] = "{\"logit_bias\": {\"1\": -100, \"106\": -100}}";
+
+typedef struct talk {
+    llmcost_message messages[5];
+    llmcost_tag tag;
+} talk;
+
+static llmcost_request question(talk *turns, const char *text, int64_t max_tokens)
 {
     llmcost_request request = LLMCOST_REQUEST_INIT;
-    *message = (llmcost_message){ .role = LLMCOST_USER, .text = text };
-    *tag = (llmcost_tag){ "run", "live" };
+    turns->messages[0] = (llmcost_message){ .role = LLMCOST_USER, .text = "Name the capital of France." };
+    turns->messages[1] = (llmcost_message){ .role = LLMCOST_ASSISTANT, .text = "Paris." };
+    turns->messages[2] = (llmcost_message){ .role = LLMCOST_USER, .text = "Count from one to ten." };
+    turns->messages[3] = (llmcost_message){ .role = LLMCOST_ASSISTANT, .text = "one, two, three, four, five, six, seven, eight, nine, ten" };
+    turns->messages[4] = (llmcost_message){ .role = LLMCOST_USER, .text = text };
+    turns->tag = (llmcost_tag){ "run", "live" };
     request.model = "local/gemma";
-    request.messages = message;
-    request.message_count = 1;
-    request.tags = tag;
+    request.messages = turns->messages;
+    request.message_count = 5;
+    request.tags = &turns->tag;
     request.tag_count = 1;
     request.max_tokens = max_tokens;
+    request.extra = keep_talking;
     return request;
 }
 
 static void blocking_and_cached(llmcost_client *client)
 {
-    llmcost_message message;
-    llmcost_tag tag;
-    llmcost_request request = question(&message, &tag, "Name the capital of France in one word.", 24);
+    talk turns;
+    llmcost_request request = question(&turns, "Count from one to ten in words.", 24);
     llmcost_response *first = NULL, *again = NULL;
     llmcost_status status = llmcost_chat(client, &request, &first);
     printf("  %s\n  %s\n", llmcost_response_text(first), llmcost_response_summary(first));
@@ -70,9 +82,8 @@ static void blocking_and_cached(llmcost_client *client)
 
 static void streaming(llmcost_client *client)
 {
-    llmcost_message message;
-    llmcost_tag tag;
-    llmcost_request request = question(&message, &tag, "Count from one to ten in words.", 48);
+    talk turns;
+    llmcost_request request = question(&turns, "Count from one to twelve in words.", 48);
     llmcost_stream *stream = NULL;
     const llmcost_event *event = NULL;
     llmcost_response *response = NULL;
@@ -95,10 +106,9 @@ static void budget(llmcost_client *client)
     int refused = 0, answered = 0;
     for (int i = 0; i < 40 && !refused; i++) {
         char text[100];
-        llmcost_message message;
-        llmcost_tag tag;
+        talk turns;
         snprintf(text, sizeof text, "Say the number %d.", i);
-        llmcost_request request = question(&message, &tag, text, 100);
+        llmcost_request request = question(&turns, text, 100);
         llmcost_response *response = NULL;
         llmcost_status status = llmcost_chat(client, &request, &response);
         refused = status == LLMCOST_E_BUDGET;
