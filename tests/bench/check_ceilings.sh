@@ -7,6 +7,8 @@ here=$(dirname "$0")
 . "$here/count.sh"
 
 command -v valgrind >/dev/null 2>&1 || { echo "skipped: instruction ceilings, valgrind is missing"; exit 0; }
+echo | ${CC:-cc} -dM -E - | grep -q '__GNUC__ 12$' || { echo "skipped: instruction ceilings, they are those of gcc 12"; exit 0; }
+[ "${FLAGS:--O2 -g }" = "-O2 -g " ] || { echo "skipped: instruction ceilings, they are those of the usual CFLAGS"; exit 0; }
 
 # Reads "work units ceiling", prints the same with what was measured.
 measure() {
