@@ -12,7 +12,7 @@ bench: $(BUILD)/tests/bench/bench $(BUILD)/llmcost-mock
 
 ## check-ceilings  instruction counts against the ceilings in tests/bench/ceilings.txt
 check-ceilings: $(BUILD)/tests/bench/bench $(BUILD)/llmcost-mock
-	@sh tests/bench/check_ceilings.sh $(BUILD)
+	@CC="$(CC)" FLAGS="$(CFLAGS) $(SANITIZE)" sh tests/bench/check_ceilings.sh $(BUILD)
 .PHONY: bench check-ceilings
 
 -include $(BENCH_OBJECTS:.o=.d)
