@@ -299,6 +299,8 @@ typedef struct llmcost_message {
     uint32_t tool_call_count;
     const char *tool_call_id; /* TOOL */
     const char *name;         /* who speaks, or NULL */
+    uint32_t part_stride;     /* sizes of one part and one tool call of this message, where they are not the request's; */
+    uint32_t tool_call_stride; /* 0: the request's. The library sets both in the messages that it hands out */
 } llmcost_message;
 
 /* A function that the model may call. `parameters` is a JSON Schema as text; NULL: no parameters. */
@@ -560,7 +562,7 @@ LLMCOST_API uint32_t llmcost_response_tool_call_count(const llmcost_response *re
 LLMCOST_API const llmcost_tool_call *llmcost_response_tool_call(const llmcost_response *response, uint32_t choice, uint32_t index);
 /** The log-probabilities of a choice as JSON, in OpenAI's shape; NULL where there are none. */
 LLMCOST_API const char *llmcost_response_logprobs(const llmcost_response *response, uint32_t choice);
-/** A choice as a message for the next request of the conversation, tool calls and reasoning included. NULL beyond the last. */
+/** A choice as a message for the next request of the conversation, tool calls and reasoning included. NULL beyond the last. Copy the struct as it is: its strides are the library's. */
 LLMCOST_API const llmcost_message *llmcost_response_message(const llmcost_response *response, uint32_t choice);
 /** The model that answered, in the provider's words; "" where none did. */
 LLMCOST_API const char *llmcost_response_model_name(const llmcost_response *response);
