@@ -746,11 +746,11 @@ private:
             state->callback_failures++;
         }
     }
-    static int call_judge(const char *question, const char *answer, void *user) noexcept
+    static int call_judge(const llmcost_judgement *judgement, void *user) noexcept
     {
         auto *judge = static_cast<std::pair<detail::client_state *, std::function<int(std::string_view, std::string_view)>> *>(user);
         try {
-            return judge->second(question, answer);
+            return judge->second(std::string_view(judgement->question, judgement->question_bytes), std::string_view(judgement->answer, judgement->answer_bytes));
         } catch (...) {
             judge->first->callback_failures++;
             return -1;
