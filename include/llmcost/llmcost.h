@@ -234,11 +234,23 @@ LLMCOST_API llmcost_status llmcost_client_run(llmcost_client *client, int32_t ma
 typedef void (*llmcost_receipt_fn)(const llmcost_response *response, void *user);
 /** Receives alerts as one JSON object, such as {"alert":"budget","budget":"faq","fraction":0.8,...}. */
 typedef void (*llmcost_alert_fn)(const char *json, void *user);
+struct llmcost_request;
+/* What a judge is shown; borrowed during the callback. Read no field beyond struct_size. */
+typedef struct llmcost_judgement {
+    uint32_t struct_size;
+    uint32_t reserved;
+    const char *question;                  /* the text of the last user message */
+    size_t question_bytes;
+    const char *answer;                    /* the text of the first choice */
+    size_t answer_bytes;
+    const char *model;                     /* who gave it: "openai/gpt-4o-mini" */
+    const struct llmcost_request *request; /* the whole request */
+} llmcost_judgement;
 /**
- * Decides whether an answer of a cascade step is good enough. `question` is the text of the last user message.
+ * Decides whether an answer of a cascade step is good enough.
  * Returns 1 to accept, 0 to escalate, below 0 when it cannot tell (the answer is accepted; the receipt says so).
  */
-typedef int (*llmcost_judge_fn)(const char *question, const char *answer, void *user);
+typedef int (*llmcost_judge_fn)(const llmcost_judgement *judgement, void *user);
 
 /** Call fn for every finished call. Before the client's first call, else E_MISUSE. NULL fn: none. */
 LLMCOST_API llmcost_status llmcost_client_on_receipt(llmcost_client *client, llmcost_receipt_fn fn, void *user);
@@ -299,6 +311,8 @@ typedef struct llmcost_message {
     uint32_t tool_call_count;
     const char *tool_call_id; /* TOOL */
     const char *name;         /* who speaks, or NULL */
+    uint32_t part_stride;     /* sizes of one part and one tool call of this message, where they are not the request's; */
+    uint32_t tool_call_stride; /* 0: the request's. The library sets both in the messages that it hands out */
 } llmcost_message;
 
 /* A function that the model may call. `parameters` is a JSON Schema as text; NULL: no parameters. */
@@ -560,7 +574,7 @@ LLMCOST_API uint32_t llmcost_response_tool_call_count(const llmcost_response *re
 LLMCOST_API const llmcost_tool_call *llmcost_response_tool_call(const llmcost_response *response, uint32_t choice, uint32_t index);
 /** The log-probabilities of a choice as JSON, in OpenAI's shape; NULL where there are none. */
 LLMCOST_API const char *llmcost_response_logprobs(const llmcost_response *response, uint32_t choice);
-/** A choice as a message for the next request of the conversation, tool calls and reasoning included. NULL beyond the last. */
+/** A choice as a message for the next request of the conversation, tool calls and reasoning included. NULL beyond the last. Copy the struct as it is: its strides are the library's. */
 LLMCOST_API const llmcost_message *llmcost_response_message(const llmcost_response *response, uint32_t choice);
 /** The model that answered, in the provider's words; "" where none did. */
 LLMCOST_API const char *llmcost_response_model_name(const llmcost_response *response);

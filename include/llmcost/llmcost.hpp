@@ -248,9 +248,11 @@ public:
         turn.role = from->role;
         turn.text = text_of(from->text, from->text_bytes);
         for (std::uint32_t i = 0; i < from->part_count; i++)
-            turn.parts.push_back(copy_part(from->parts[i]));
-        for (std::uint32_t i = 0; i < from->tool_call_count; i++)
-            turn.calls.push_back({ text_of(from->tool_calls[i].id), text_of(from->tool_calls[i].name), text_of(from->tool_calls[i].arguments) });
+            turn.parts.push_back(copy_part(item(from->parts, i, from->part_stride)));
+        for (std::uint32_t i = 0; i < from->tool_call_count; i++) {
+            const llmcost_tool_call &call = item(from->tool_calls, i, from->tool_call_stride);
+            turn.calls.push_back({ text_of(call.id), text_of(call.name), text_of(call.arguments) });
+        }
         messages_.push_back(std::move(turn));
         return *this;
     }
@@ -452,6 +454,12 @@ private:
         turn.text.clear();
         turn.parts.push_back(std::move(part));
         return *this;
+    }
+    /* The library's structs may be larger than those that this was compiled with. */
+    template <typename Item>
+    static const Item &item(const Item *items, std::size_t index, std::uint32_t stride)
+    {
+        return *reinterpret_cast<const Item *>(reinterpret_cast<const char *>(items) + index * stride);
     }
     static part_data copy_part(const llmcost_part &from)
     {
@@ -738,11 +746,11 @@ private:
             state->callback_failures++;
         }
     }
-    static int call_judge(const char *question, const char *answer, void *user) noexcept
+    static int call_judge(const llmcost_judgement *judgement, void *user) noexcept
     {
         auto *judge = static_cast<std::pair<detail::client_state *, std::function<int(std::string_view, std::string_view)>> *>(user);
         try {
-            return judge->second(question, answer);
+            return judge->second(std::string_view(judgement->question, judgement->question_bytes), std::string_view(judgement->answer, judgement->answer_bytes));
         } catch (...) {
             judge->first->callback_failures++;
             return -1;

@@ -41,6 +41,11 @@ static llmcost_status no_memory(const import *in)
 
 /* ---- sizes ---- */
 
+static bool is_possible(const layout *sizes)
+{
+    return sizes->theirs >= sizes->least && sizes->theirs <= MAX_STRUCT_BYTES && sizes->theirs % _Alignof(void *) == 0;
+}
+
 static llmcost_status read_layouts(import *in, const llmcost_request *request)
 {
     const layout layouts[LAYOUT_COUNT] = {
@@ -54,18 +59,32 @@ static llmcost_status read_layouts(import *in, const llmcost_request *request)
     memcpy(in->layouts, layouts, sizeof layouts);
     for (int i = 0; i < LAYOUT_COUNT; i++) {
         const layout *at = &layouts[i];
-        if (at->theirs < at->least || at->theirs > MAX_STRUCT_BYTES || at->theirs % _Alignof(void *) != 0)
+        if (!is_possible(at))
             return llmc_error_set(in->error, LLMCOST_E_INVALID, "%s is %u, which no version has: begin with LLMCOST_REQUEST_INIT or llmcost_request_init()",
                                   at->name, at->theirs);
     }
     return LLMCOST_OK;
 }
 
+/* A message may bring arrays of another layout than the request's: it came out of a response. */
+static bool have_our_arrays(const llmcost_message *messages, uint32_t count)
+{
+    if (!messages || count > LLMC_REQUEST_MAX_ITEMS)
+        return true; /* the check refuses it */
+    for (uint32_t i = 0; i < count; i++) {
+        if ((messages[i].part_stride && messages[i].part_stride != sizeof(llmcost_part)) ||
+            (messages[i].tool_call_stride && messages[i].tool_call_stride != sizeof(llmcost_tool_call)))
+            return false;
+    }
+    return true;
+}
+
 static bool has_our_layout(const llmcost_request *request)
 {
     return request->struct_size == sizeof(llmcost_request) && request->message_stride == sizeof(llmcost_message) &&
            request->part_stride == sizeof(llmcost_part) && request->tool_call_stride == sizeof(llmcost_tool_call) &&
-           request->tool_stride == sizeof(llmcost_tool) && request->tag_stride == sizeof(llmcost_tag);
+           request->tool_stride == sizeof(llmcost_tool) && request->tag_stride == sizeof(llmcost_tag) &&
+           have_our_arrays(request->messages, request->message_count);
 }
 
 /* ---- one layout from another ---- */
@@ -106,9 +125,8 @@ __attribute__((format(printf, 3, 4), cold)) static llmcost_status refuse_array(c
 }
 
 /* An array in our layout, in the arena. */
-static llmcost_status lay_array(const import *in, place at, const void *theirs, uint32_t count, int kind, void **out)
+static llmcost_status lay_items(const import *in, place at, const void *theirs, uint32_t count, const layout *sizes, void **out)
 {
-    const layout *sizes = &in->layouts[kind];
     *out = NULL;
     if (!count)
         return LLMCOST_OK;
@@ -127,14 +145,31 @@ static llmcost_status lay_array(const import *in, place at, const void *theirs, 
     return LLMCOST_OK;
 }
 
+static llmcost_status lay_array(const import *in, place at, const void *theirs, uint32_t count, int kind, void **out)
+{
+    return lay_items(in, at, theirs, count, &in->layouts[kind], out);
+}
+
+/* An array of a message, which may say its own stride. */
+static llmcost_status lay_inner(const import *in, place at, const void *theirs, uint32_t count, int kind, uint32_t stride, void **out)
+{
+    layout sizes = in->layouts[kind];
+    if (stride)
+        sizes.theirs = stride;
+    if (!is_possible(&sizes))
+        return llmc_error_set(in->error, LLMCOST_E_INVALID, "messages[%d].%s is %u, which no version has", (int)at.message, sizes.name, stride);
+    return lay_items(in, at, theirs, count, &sizes, out);
+}
+
 static llmcost_status lay_message(const import *in, int32_t index, llmcost_message *message)
 {
     void *parts, *calls;
-    llmcost_status status = lay_array(in, (place){ index, "parts" }, message->parts, message->part_count, PART, &parts);
+    llmcost_status status = lay_inner(in, (place){ index, "parts" }, message->parts, message->part_count, PART, message->part_stride, &parts);
     if (!status)
-        status = lay_array(in, (place){ index, "tool_calls" }, message->tool_calls, message->tool_call_count, TOOL_CALL, &calls);
+        status = lay_inner(in, (place){ index, "tool_calls" }, message->tool_calls, message->tool_call_count, TOOL_CALL, message->tool_call_stride, &calls);
     if (status)
         return status;
+    message->part_stride = message->tool_call_stride = 0;
     message->parts = parts;
     message->tool_calls = calls;
     return LLMCOST_OK;

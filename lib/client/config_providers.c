@@ -247,6 +247,16 @@ static llmcost_status find_base_url(llmc_config *config, const llmc_config_node 
     return llmc_config_base_url(config, node ? node : object, provider, url);
 }
 
+/*
+ * The way to this machine leads through no proxy unless the config names one: an http_proxy of the environment would be
+ * handed the key, and would look for the server on its own machine.
+ */
+static void keep_loopback_local(llmc_provider *provider)
+{
+    if (provider->loopback && !provider->proxy)
+        provider->proxy = "";
+}
+
 static llmcost_status check_plain_http(llmc_config *config, const llmc_config_node *node, const llmc_provider *provider)
 {
     static const char *const credentials[] = { "authorization", "x-api-key", "api-key", "cookie", "proxy-authorization", NULL };
@@ -256,8 +266,12 @@ static llmcost_status check_plain_http(llmc_config *config, const llmc_config_no
         strncat(name, provider->headers[i], strcspn(provider->headers[i], ":") < sizeof name ? strcspn(provider->headers[i], ":") : 0);
         secret = secret || is_one_of(name, credentials);
     }
-    if (!secret || provider->loopback || provider->allow_plain_http_key || strncmp(provider->base_url, "http://", 7) != 0)
+    bool stays_here = provider->loopback && !*provider->proxy;
+    if (!secret || stays_here || provider->allow_plain_http_key || strncmp(provider->base_url, "http://", 7) != 0)
         return LLMCOST_OK;
+    if (provider->loopback)
+        return llmc_config_fail(config, node, "provider \"%s\" would send its key over plain http to its \"proxy\": say \"proxy\": \"\", or "
+                                              "\"send_key_over_plain_http\": true", provider->name);
     return llmc_config_fail(config, node, "provider \"%s\" would send its key over plain http: use https, or say \"send_key_over_plain_http\": true", provider->name);
 }
 
@@ -282,6 +296,8 @@ static llmcost_status read_provider(llmc_config *config, const llmc_config_node 
         status = find_base_url(config, object, provider);
     if (!status)
         status = read_keys(config, object, provider);
+    if (!status)
+        keep_loopback_local(provider);
     return status ? status : check_plain_http(config, object, provider);
 }
 
@@ -331,6 +347,7 @@ llmcost_status llmc_config_providers_of_environment(llmc_config *config)
             status = find_base_url(config, NULL, provider);
         if (!status)
             status = add_usual_key(config, NULL, provider);
+        keep_loopback_local(provider);
         if (!status)
             status = check_plain_http(config, NULL, provider);
     }

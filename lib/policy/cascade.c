@@ -316,8 +316,10 @@ static llmc_judge *find_judge(llmc_services *services, const char *name)
 static llmcost_verdict ask_host(llmcost_leg *leg, cascade_state *state, const llmc_choice *choice)
 {
     llmc_judge *judge = find_judge(leg->services, rules(leg)->judge_host);
-    const char *question = llmc_request_question(leg->request, llmc_leg_arena(leg));
-    int verdict = judge && question ? judge->fn(question, choice->text.text, judge->user) : -1;
+    llmcost_judgement judgement = { .struct_size = sizeof judgement, .answer = choice->text.text, .answer_bytes = choice->text.bytes,
+                                    .model = llmcost_leg_target(state->child), .request = leg->request };
+    judgement.question = llmc_request_question(leg->request, llmc_leg_arena(leg), &judgement.question_bytes);
+    int verdict = judge && judgement.question ? judge->fn(&judgement, judge->user) : -1;
     if (verdict == 0)
         return object(leg, state, "the host's judge did not accept it", choice->text.bytes);
     if (verdict < 0) {
@@ -329,17 +331,20 @@ static llmcost_verdict ask_host(llmcost_leg *leg, cascade_state *state, const ll
 static const llmcost_request *judge_request(llmcost_leg *leg, const llmc_choice *choice)
 {
     llmc_arena *arena = llmc_leg_arena(leg);
-    const char *question = llmc_request_question(leg->request, arena);
+    size_t bytes;
+    const char *question = llmc_request_question(leg->request, arena, &bytes);
     llmcost_request *request = llmc_request_copy(leg->request, arena);
     llmcost_message *messages = llmc_arena_calloc(arena, 2, sizeof *messages);
-    size_t bytes = question ? strlen(question) : 0;
     char *text = question ? llmc_arena_alloc(arena, bytes + choice->text.bytes + 32) : NULL;
     if (!request || !messages || !text)
         return NULL;
-    strcpy(text, "Question:\n");
-    strcat(text, question);
-    strcat(text, "\n\nAnswer:\n");
-    size_t at = strlen(text);
+    static const char before[] = "Question:\n", between[] = "\n\nAnswer:\n";
+    size_t at = sizeof before - 1;
+    memcpy(text, before, at);
+    memcpy(text + at, question, bytes);
+    at += bytes;
+    memcpy(text + at, between, sizeof between - 1);
+    at += sizeof between - 1;
     memcpy(text + at, choice->text.text, choice->text.bytes + 1);
     messages[0] = (llmcost_message){ .role = LLMCOST_SYSTEM, .text = rules(leg)->judge_instruction ? rules(leg)->judge_instruction : default_judge_instruction };
     messages[1] = (llmcost_message){ .role = LLMCOST_USER, .text = text, .text_bytes = at + choice->text.bytes };

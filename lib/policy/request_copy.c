@@ -83,7 +83,7 @@ llmcost_request *llmc_request_with_instruction(const llmcost_request *request, c
     return copy;
 }
 
-static const char *joined_parts(const llmcost_message *message, llmc_arena *arena)
+static const char *joined_parts(const llmcost_message *message, llmc_arena *arena, size_t *length_out)
 {
     size_t bytes = 0;
     for (uint32_t i = 0; i < message->part_count; i++)
@@ -103,17 +103,20 @@ static const char *joined_parts(const llmcost_message *message, llmc_arena *aren
     if (at > text)
         at--;
     *at = '\0';
+    *length_out = (size_t)(at - text);
     return text;
 }
 
-const char *llmc_request_question(const llmcost_request *request, llmc_arena *arena)
+const char *llmc_request_question(const llmcost_request *request, llmc_arena *arena, size_t *bytes)
 {
+    *bytes = 0;
     for (uint32_t i = request->message_count; i-- > 0;) {
         const llmcost_message *message = &request->messages[i];
         if (message->role != LLMCOST_USER)
             continue;
         if (message->part_count)
-            return joined_parts(message, arena);
+            return joined_parts(message, arena, bytes);
+        *bytes = llmc_text_bytes_of(message->text, message->text_bytes);
         /* A text with a length need not end by zero. */
         return message->text_bytes ? llmc_arena_strndup(arena, message->text, message->text_bytes) : message->text ? message->text : "";
     }

@@ -71,7 +71,8 @@ static void pack_message(packer *p, llmc_choice *choice)
     llmcost_part *parts = reasoned ? pack_room(p, 3 * sizeof *parts) : NULL;
     if (!message)
         return;
-    *message = (llmcost_message){ .role = LLMCOST_ASSISTANT, .tool_calls = choice->tool_calls, .tool_call_count = choice->tool_call_count };
+    *message = (llmcost_message){ .role = LLMCOST_ASSISTANT, .tool_calls = choice->tool_calls, .tool_call_count = choice->tool_call_count,
+                                  .part_stride = sizeof(llmcost_part), .tool_call_stride = sizeof(llmcost_tool_call) };
     choice->message = message;
     if (!reasoned) {
         message->text = choice->text.text;

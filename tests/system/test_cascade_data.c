@@ -239,10 +239,10 @@ static int answer_question(llmcost_mock_exchange *exchange, void *user)
     return llmcost_mock_exchange_text(exchange, text, 0) == LLMCOST_OK;
 }
 
-static int compare_numbers(const char *question, const char *answer, void *user)
+static int compare_numbers(const llmcost_judgement *judgement, void *user)
 {
-    const row *r = find_row(user, question, false);
-    return !r || strcmp(answer, r->answer[SMALL]) != 0 ? -1 : r->passes;
+    const row *r = find_row(user, judgement->question, false);
+    return !r || strcmp(judgement->answer, r->answer[SMALL]) != 0 ? -1 : r->passes;
 }
 
 /* ---- one call ---- */

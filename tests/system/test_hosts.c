@@ -293,12 +293,35 @@ static void no_proxy_when_told_so(void **state)
     unsetenv("http_proxy");
 }
 
+/* A server of this machine is reached directly, whatever the environment says: its proxy never sees the key. */
+static void no_proxy_of_the_environment_to_this_machine(void **state)
+{
+    (void)state;
+    proxy server;
+    char members[200];
+    llmcost_client *client = NULL;
+    llmcost_response *response = NULL;
+    start_proxy(&server, whole_answer);
+    setenv("http_proxy", "http://127.0.0.1:1", 1); /* nobody answers there */
+    setenv("all_proxy", "http://127.0.0.1:1", 1);
+    snprintf(members, sizeof members, KEY ",\"retries\":0,\"base_url\":\"http://127.0.0.1:%d/v1\"", server.port);
+    assert_int_equal(open_provider(members, &client), LLMCOST_OK);
+    assert_int_equal(llmcost_ask(client, OPENAI_MODEL, "hello", &response), LLMCOST_OK);
+    assert_memory_equal(server.seen, "POST /v1/chat/completions HTTP/1.1\r\n", 36);
+    llmcost_response_free(response);
+    assert_int_equal(llmcost_client_close(client), LLMCOST_OK);
+    stop_proxy(&server);
+    unsetenv("http_proxy");
+    unsetenv("all_proxy");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_key_needs_tls_or_loopback), cmocka_unit_test(nothing_is_smuggled_through_the_config), cmocka_unit_test(nothing_is_smuggled_through_a_request),
         cmocka_unit_test(invalid_utf8_is_refused), cmocka_unit_test(plain_http_through_a_proxy), cmocka_unit_test(tls_through_a_tunnel),
         cmocka_unit_test(a_head_without_end), cmocka_unit_test(no_proxy_when_told_so),
+        cmocka_unit_test(no_proxy_of_the_environment_to_this_machine),
     };
     alarm(60);
     return cmocka_run_group_tests(tests, NULL, NULL);

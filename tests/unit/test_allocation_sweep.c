@@ -433,10 +433,10 @@ static llmcost_status plugins(sweep *self)
     return stream(self);
 }
 
-static int host_judge(const char *question, const char *answer, void *user)
+static int host_judge(const llmcost_judgement *judgement, void *user)
 {
     (void)user;
-    return strcmp(question, answer) == 0;
+    return strcmp(judgement->question, judgement->answer) == 0;
 }
 
 static llmcost_status add_judge(sweep *self)

@@ -256,10 +256,16 @@ static void test_triggers(void **unused)
 
 static int verdict_of_host;
 static char asked[200];
+static const char *question;
+static size_t question_bytes;
 
-static int host_judge(const char *question, const char *answer, void *user)
+static int host_judge(const llmcost_judgement *judgement, void *user)
 {
-    snprintf(asked, sizeof asked, "%s|%s", question, answer);
+    snprintf(asked, sizeof asked, "%s|%s|%s|%u", judgement->question, judgement->answer, judgement->model, judgement->request->message_count);
+    assert_int_equal(judgement->struct_size, sizeof *judgement);
+    assert_int_equal(judgement->question_bytes, question_bytes);
+    assert_memory_equal(judgement->question, question, question_bytes + 1);
+    assert_int_equal(judgement->answer_bytes, strlen(judgement->answer));
     /* Closing from inside is refused and does nothing. */
     assert_int_equal(llmcost_client_close(user), LLMCOST_E_MISUSE);
     return verdict_of_host;
@@ -273,11 +279,13 @@ static void test_a_host_judge(void **unused)
         rig_open(&rig, ROUTE(",\"escalate_on\":{\"judge\":\"host:me\"}") "}");
         assert_int_equal(llmcost_client_add_judge(rig.client, "me", host_judge, rig.client), LLMCOST_OK);
         verdict_of_host = verdict;
+        question = "hello";
+        question_bytes = 5;
         fake_network_says(&rig.network, SMALL, "small", 10, 5);
         fake_network_says(&rig.network, LARGE, "large", 10, 5);
         llmcost_response *response = ask(&rig, LLMCOST_OK);
         assert_string_equal(llmcost_response_text(response), verdict == 0 ? "large" : "small");
-        assert_string_equal(asked, "hello|small");
+        assert_string_equal(asked, "hello|small|openai/gpt-4o-mini|1");
         assert_int_equal(rig_stat(&rig, "policy_failures"), verdict < 0);
         llmcost_response_free(response);
         rig_close(&rig);
@@ -289,6 +297,40 @@ static void test_a_host_judge(void **unused)
     assert_string_equal(llmcost_response_text(response), "small");
     llmcost_response_free(response);
     rig_close(&rig);
+}
+
+/* A question is as long as it is, whatever bytes it holds, and one in parts is joined. */
+static void test_what_a_host_judge_is_shown(void **unused)
+{
+    (void)unused;
+    llmcost_part parts[] = { { .type = LLMCOST_PART_TEXT, .text = "one" }, { .type = LLMCOST_PART_IMAGE_URL, .url = "https://example.com/a.png" },
+                             { .type = LLMCOST_PART_TEXT, .text = "two!", .text_bytes = 3 } };
+    static const struct { const char *question; size_t bytes; } cases[] = { { "a\0b", 3 }, { "one\ntwo", 7 } };
+    for (size_t i = 0; i < 2; i++) {
+        engine_rig rig;
+        rig_request space;
+        llmcost_response *response = NULL;
+        rig_open(&rig, ROUTE(",\"escalate_on\":{\"judge\":\"host:me\"}") "}");
+        assert_int_equal(llmcost_client_add_judge(rig.client, "me", host_judge, rig.client), LLMCOST_OK);
+        verdict_of_host = 1;
+        question = cases[i].question;
+        question_bytes = cases[i].bytes;
+        fake_network_says(&rig.network, SMALL, "small", 10, 5);
+        llmcost_request *request = rig_ask(&space, "r", "a\0b and more");
+        space.messages[0].text_bytes = 3;
+        if (i == 1) {
+            space.messages[0].text = NULL;
+            space.messages[0].text_bytes = 0;
+            space.messages[0].parts = parts;
+            space.messages[0].part_count = 3;
+        }
+        asked[0] = '\0';
+        assert_int_equal(llmcost_chat(rig.client, request, &response), LLMCOST_OK);
+        assert_non_null(strstr(asked, "|small|openai/gpt-4o-mini|1"));
+        assert_int_equal(rig_stat(&rig, "policy_failures"), 0);
+        llmcost_response_free(response);
+        rig_close(&rig);
+    }
 }
 
 static void test_a_judge_model(void **unused)
@@ -500,7 +542,7 @@ int main(void)
         cmocka_unit_test(test_whole_answer_triggers_show_nothing_of_a_step_that_fails),
         cmocka_unit_test(test_several_choices_are_judged_whole),
         cmocka_unit_test(test_triggers),
-        cmocka_unit_test(test_a_host_judge),
+        cmocka_unit_test(test_a_host_judge), cmocka_unit_test(test_what_a_host_judge_is_shown),
         cmocka_unit_test(test_a_judge_model),
         cmocka_unit_test(test_three_steps_and_a_nest),
         cmocka_unit_test(test_a_steps_retry_keeps_what_was_added),

@@ -100,6 +100,7 @@ static void test_provider_keys(void **state)
     assert_int_equal(provider->max_response_bytes, 32 << 20);
     assert_int_equal(provider->max_connections, 100);
     assert_null(provider->proxy);
+    assert_string_equal(provider[1].proxy, ""); /* ollama: on this machine */
     assert_null(provider->ca_file);
     assert_false(provider->insecure_tls);
     assert_false(provider->allow_plain_http_key);
@@ -198,12 +199,18 @@ static void test_keys_over_plain_http(void **state)
     bad("{\"providers\": {\"x\": {\"base_url\": \"http://example.com\", \"key\": \"sk-secret\"}}}",
         "config:1: provider \"x\" would send its key over plain http: use https, or say \"send_key_over_plain_http\": true");
     bad_has("{\"providers\": {\"x\": {\"base_url\": \"http://example.com\", \"headers\": {\"Authorization\": \"Basic x\"}}}}", "plain http");
+    bad("{\"providers\": {\"x\": {\"base_url\": \"http://127.0.0.1\", \"key\": \"k\", \"proxy\": \"http://proxy.example.com\"}}}",
+        "config:1: provider \"x\" would send its key over plain http to its \"proxy\": say \"proxy\": \"\", or \"send_key_over_plain_http\": true");
+    bad_has("{\"providers\": {\"x\": {\"base_url\": \"http://example.com\", \"key\": \"k\", \"proxy\": \"http://proxy.example.com\"}}}", "plain http");
     static const char *const fine[] = {
         "{\"providers\": {\"x\": {\"base_url\": \"http://example.com\"}}}",
         "{\"providers\": {\"x\": {\"base_url\": \"http://example.com\", \"headers\": {\"X-Team\": \"x\"}}}}",
         "{\"providers\": {\"x\": {\"base_url\": \"http://example.com\", \"key\": \"k\", \"send_key_over_plain_http\": true}}}",
         "{\"providers\": {\"x\": {\"base_url\": \"https://example.com\", \"key\": \"k\"}}}",
         "{\"providers\": {\"x\": {\"base_url\": \"http://localhost\", \"key\": \"k\"}}}",
+        "{\"providers\": {\"x\": {\"base_url\": \"http://localhost\", \"key\": \"k\", \"proxy\": \"\"}}}",
+        "{\"providers\": {\"x\": {\"base_url\": \"http://localhost\", \"proxy\": \"http://proxy.example.com\"}}}",
+        "{\"providers\": {\"x\": {\"base_url\": \"https://localhost\", \"key\": \"k\", \"proxy\": \"http://proxy.example.com\"}}}",
     };
     for (size_t i = 0; i < sizeof fine / sizeof fine[0]; i++) {
         config_reading reading = good(fine[i]);

@@ -369,6 +369,74 @@ static void test_older_callers(void **state)
     end(&f);
 }
 
+/* A message of a response keeps the layout of the library that made it, whatever the request's strides say. */
+static void test_messages_with_strides_of_their_own(void **state)
+{
+    (void)state;
+    for (int copy = 0; copy < 2; copy++) {
+        fixture f;
+        full all;
+        begin(&f);
+        fill(&all);
+        char *thoughts = lay_out(all.thoughts, 3, sizeof all.thoughts[0], sizeof all.thoughts[0] + MORE);
+        char *calls = lay_out(all.calls, 2, sizeof all.calls[0], sizeof all.calls[0] + 2 * MORE);
+        all.messages[1].part_stride = sizeof(llmcost_part); /* ours, said out loud */
+        all.messages[2].parts = (void *)thoughts;
+        all.messages[2].part_stride = sizeof(llmcost_part) + MORE;
+        all.messages[2].tool_calls = (void *)calls;
+        all.messages[2].tool_call_stride = sizeof(llmcost_tool_call) + 2 * MORE;
+        assert_int_equal(import(&f, &all.request, copy), LLMCOST_OK);
+        assert_ptr_not_equal(f.out, &all.request);
+        if (copy)
+            assert_full(f.out);
+        assert_string_equal(f.out->messages[2].tool_calls[1].name, "time");
+        assert_string_equal(f.out->messages[2].parts[1].text, "opaque");
+        assert_int_equal(f.out->messages[2].part_stride, 0);
+        assert_int_equal(f.out->messages[2].tool_call_stride, 0);
+        calls[2 * (sizeof all.calls[0] + 2 * MORE) - 1] = 1;
+        end(&f);
+        begin(&f);
+        assert_int_equal(import(&f, &all.request, copy), LLMCOST_E_INVALID);
+        assert_non_null(strstr(f.error.message, "messages[2].tool_calls[1]"));
+        end(&f);
+        free(thoughts);
+        free(calls);
+    }
+    static const uint32_t absurd[] = { 1, 8, 17, 20000, UINT32_MAX, UINT32_MAX - 7 };
+    for (size_t i = 0; i < 2 * sizeof absurd / sizeof absurd[0]; i++) {
+        fixture f;
+        full all;
+        begin(&f);
+        fill(&all);
+        *(i % 2 ? &all.messages[2].part_stride : &all.messages[2].tool_call_stride) = absurd[i / 2];
+        assert_int_equal(import(&f, &all.request, false), LLMCOST_E_INVALID);
+        assert_non_null(strstr(f.error.message, i % 2 ? "messages[2].part_stride" : "messages[2].tool_call_stride"));
+        end(&f);
+    }
+}
+
+/* A caller of an older layout puts an answer of ours into the next request. */
+static void test_an_answer_in_an_older_request(void **state)
+{
+    (void)state;
+    fixture f;
+    full all;
+    begin(&f);
+    fill(&all);
+    size_t part = offsetof(llmcost_part, signature);
+    char *parts = lay_out(all.parts, 3, sizeof all.parts[0], part);
+    all.messages[1].parts = (void *)parts;
+    all.request.part_stride = (uint32_t)part;
+    all.messages[2].part_stride = sizeof(llmcost_part);
+    all.messages[2].tool_call_stride = sizeof(llmcost_tool_call);
+    assert_int_equal(import(&f, &all.request, true), LLMCOST_OK);
+    assert_string_equal(f.out->messages[1].parts[2].media_type, "image/png");
+    assert_null(f.out->messages[1].parts[2].signature);
+    assert_string_equal(f.out->messages[2].parts[0].signature, "c2ln");
+    free(parts);
+    end(&f);
+}
+
 static void test_absurd_sizes(void **state)
 {
     (void)state;
@@ -738,6 +806,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_own_layout_is_borrowed), cmocka_unit_test(test_copy_survives_the_caller), cmocka_unit_test(test_failing_allocations),
         cmocka_unit_test(test_newer_callers), cmocka_unit_test(test_newer_callers_with_unknown_fields), cmocka_unit_test(test_older_callers),
+        cmocka_unit_test(test_messages_with_strides_of_their_own), cmocka_unit_test(test_an_answer_in_an_older_request),
         cmocka_unit_test(test_absurd_sizes), cmocka_unit_test(test_null), cmocka_unit_test(test_every_check), cmocka_unit_test(test_accepted),
         cmocka_unit_test(test_speed), cmocka_unit_test(test_options), cmocka_unit_test(test_options_checks), cmocka_unit_test(test_options_init),
     };

@@ -176,6 +176,8 @@ static void test_answer(void **state)
     assert_string_equal(llmcost_response_logprobs(r, 0), "[{\"token\":\"a\"}]");
     assert_null(llmcost_response_logprobs(r, 1));
     assert_int_equal(llmcost_response_message(r, 1)->role, LLMCOST_ASSISTANT);
+    assert_int_equal(llmcost_response_message(r, 0)->part_stride, sizeof(llmcost_part));
+    assert_int_equal(llmcost_response_message(r, 0)->tool_call_stride, sizeof(llmcost_tool_call));
     assert_null(llmcost_response_message(r, 2));
     assert_string_equal(llmcost_response_model_name(r), "gpt-4o-2024-08-06");
     assert_string_equal(llmcost_response_provider(r), "openai");

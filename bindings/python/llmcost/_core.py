@@ -236,8 +236,12 @@ def _open(config: Optional[bytes]) -> int:
 
 
 def _as_judge(judge: Judge) -> Callable[..., int]:
-    def judged(question: Optional[bytes], answer: Optional[bytes], _user: object) -> int:
-        verdict = judge(_native.text(question), _native.text(answer))
+    def judged(judgement: Any, _user: object) -> int:
+        shown = judgement.contents
+        verdict = judge(
+            _native.text(ctypes.string_at(shown.question, shown.question_bytes)),
+            _native.text(ctypes.string_at(shown.answer, shown.answer_bytes)),
+        )
         return -1 if verdict is None else int(bool(verdict))
 
     return judged

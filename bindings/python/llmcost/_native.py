@@ -27,7 +27,6 @@ SONAME = "libllmcost.so.0"
 
 ReceiptFn = ctypes.CFUNCTYPE(None, c_void_p, c_void_p)
 AlertFn = ctypes.CFUNCTYPE(None, c_char_p, c_void_p)
-JudgeFn = ctypes.CFUNCTYPE(c_int, c_char_p, c_char_p, c_void_p)
 
 
 class Options(ctypes.Structure):
@@ -47,6 +46,23 @@ class Options(ctypes.Structure):
         ("error", POINTER(c_void_p)),
     ]
 
+
+class Judgement(ctypes.Structure):
+    """llmcost_judgement: what a judge is shown. Texts by pointer: they may hold zero bytes."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("question", c_void_p),
+        ("question_bytes", c_size_t),
+        ("answer", c_void_p),
+        ("answer_bytes", c_size_t),
+        ("model", c_char_p),
+        ("request", c_void_p),
+    ]
+
+
+JudgeFn = ctypes.CFUNCTYPE(c_int, POINTER(Judgement), c_void_p)
 
 _OUT = POINTER(c_void_p)
 _SIZE_OUT = POINTER(c_size_t)
