@@ -382,7 +382,9 @@ typedef struct llmcost_request {
     const char *extra;                 /* members for the provider's body as a JSON object, passed through as they are */
     const char *cache_namespace;       /* answers are never shared between namespaces; NULL: the config's */
     int64_t cache_ttl_ms;              /* 0: the config's */
-    int64_t input_bound_tokens;        /* your own upper bound of the prompt's tokens, where ours cannot be computed */
+    int64_t input_bound_tokens;        /* your own upper bound of the prompt's tokens, where ours cannot be computed: images of
+                                          unknown models, and members of `extra` that may cost (searches, server tools), which a
+                                          hard budget else refuses with E_BUDGET; count in input tokens what they may cost */
     int32_t deadline_ms;               /* for everything together; 0: the config's; below 0: none */
     uint32_t reserved1;                /* 0 */
 } llmcost_request;

@@ -5,6 +5,7 @@
  * for; one that is really spent lowers max_tokens, down to a floor; below it the leg is refused and nothing was sent.
  * The tickets' engine decides; this file only asks, waits, shortens and settles.
  */
+#include "policy/extra_cost.h"
 #include "policy/policy.h"
 #include "policy/price_leg.h"
 #include "policy/request_copy.h"
@@ -112,12 +113,32 @@ static int64_t wanted_output(llmcost_leg *leg, budget_state *state)
     return most > 0 ? most : OUTPUT_WHERE_UNKNOWN;
 }
 
-static llmcost_verdict find_rates(llmcost_leg *leg, budget_state *state)
+/* The dearest of the standard rates and those of the tier that is asked for; false: the catalog has no figure for the tier. */
+static bool raise_to_tier(llmcost_leg *leg, budget_state *state, llmc_price_query query, const char *tier)
+{
+    llmc_rates dear;
+    bool raised = leg->route->provider->free_of_charge;
+    query.tier = tier;
+    if (!llmc_target_rates(leg->services, leg->route, &query, true, &dear))
+        return false;
+    for (int i = 0; i < LLMCOST_CLASS_COUNT; i++) {
+        if (dear.rate[i].pico <= state->rates.rate[i].pico)
+            continue;
+        state->rates.rate[i] = dear.rate[i];
+        raised = true;
+    }
+    return raised;
+}
+
+static llmcost_verdict find_rates(llmcost_leg *leg, budget_state *state, const char *tier)
 {
     const llmc_settings *settings = leg->services->settings;
     llmc_price_query query = { .wall_ms = leg->requested_wall_ms, .prompt_tokens = state->input_bound, .output_tokens = state->output_bound, .reasoned = true };
     bool known = llmc_settings_exchange(settings, leg->route->provider->currency, &state->exchange_nano) &&
                  llmc_target_rates(leg->services, leg->route, &query, true, &state->rates);
+    if (known && *tier && !raise_to_tier(leg, state, query, tier))
+        return llmc_leg_fail(leg, LLMCOST_E_BUDGET, "%s: its cost has no upper bound: the catalog has no price for the service tier \"%s\"; add it under \"prices\"",
+                             leg->route->name, tier);
     if (known)
         return LLMCOST_CONTINUE;
     if (llmc_worst_case_rates(leg->services, &state->rates)) {
@@ -136,12 +157,17 @@ static llmcost_verdict find_rates(llmcost_leg *leg, budget_state *state)
 static llmcost_verdict size_up(llmcost_leg *leg, budget_state *state)
 {
     const char *why = "";
+    llmc_extra_cost extra;
+    llmc_extra_cost_of(leg->request->extra, &extra);
+    if (*extra.unknown && leg->request->input_bound_tokens <= 0)
+        return llmc_leg_fail(leg, LLMCOST_E_BUDGET, "%s: its cost has no upper bound under a hard budget: what \"%s\" in extra costs is not known; set input_bound_tokens on the request so that it covers it",
+                             leg->route->name, extra.unknown);
     if (!llmc_prompt_bound(leg->services, leg->request, leg->route, &state->input_bound, &why))
         return llmc_leg_fail(leg, LLMCOST_E_BUDGET, "%s: its cost has no upper bound under a hard budget: %s", leg->route->name, why);
     state->choices = leg->request->n ? leg->request->n : 1;
     state->output_bound = wanted_output(leg, state);
     state->floor = leg->services->settings->min_max_tokens > 0 ? leg->services->settings->min_max_tokens : 1;
-    return find_rates(leg, state);
+    return find_rates(leg, state, extra.tier);
 }
 
 static bool set_length(llmcost_leg *leg, int64_t length)

@@ -197,8 +197,10 @@ static llmcost_verdict cache_enter(llmcost_leg *leg, void *memory, void *user)
     const char *why = not_for_the_cache(leg);
     if (why)
         return missed(leg, why);
-    const char *name_space = leg->request->cache_namespace ? leg->request->cache_namespace : leg->services->settings->cache_namespace;
-    state->key_bytes = llmc_canonical_bytes(leg->request, name_space, leg->route);
+    const llmc_settings *settings = leg->services->settings;
+    const char *own_space = leg->request->cache_namespace;
+    const llmc_canonical_context context = { own_space ? own_space : settings->cache_namespace, leg->route, settings->default_max_tokens };
+    state->key_bytes = llmc_canonical_bytes(leg->request, &context);
     if (!state->key_bytes)
         return missed(leg, "not cacheable: too large");
     char on_stack[KEY_ON_STACK], *key = on_stack;
@@ -207,7 +209,7 @@ static llmcost_verdict cache_enter(llmcost_leg *leg, void *memory, void *user)
         if (!key)
             return llmc_leg_out_of_memory(leg);
     }
-    llmc_canonical_write(leg->request, name_space, leg->route, key);
+    llmc_canonical_write(leg->request, &context, key);
     return look_up(leg, state, key);
 }
 

@@ -80,9 +80,9 @@ static void put_tool(canon *c, const llmcost_tool *tool)
     put_number(c, tool->strict);
 }
 
-static void put_options(canon *c, const llmcost_request *request)
+static void put_options(canon *c, const llmcost_request *request, int64_t default_max_tokens)
 {
-    put_number(c, request->max_tokens);
+    put_number(c, request->max_tokens > 0 ? request->max_tokens : default_max_tokens);
     put_number(c, request->has_temperature | request->has_top_p << 1 | request->has_seed << 2 | (request->logprobs != 0) << 3 |
                       request->parallel_tool_calls << 4 | request->format_strict << 8 | request->tool_choice << 12 | request->format << 16 | request->effort << 20);
     put_number(c, (int64_t)request->top_logprobs << 32 | (request->n > 1 ? request->n : 1));
@@ -99,13 +99,13 @@ static void put_options(canon *c, const llmcost_request *request)
     put_text(c, request->extra, 0);
 }
 
-static size_t canonical(const llmcost_request *request, const char *name_space, const llmc_route *route, char *out)
+static size_t canonical(const llmcost_request *request, const llmc_canonical_context *context, char *out)
 {
     canon c = { out, 0 };
     put_number(&c, FORMAT_VERSION);
-    put_text(&c, name_space ? name_space : "", 0);
-    put(&c, route->fingerprint, sizeof route->fingerprint);
-    put_options(&c, request);
+    put_text(&c, context->name_space ? context->name_space : "", 0);
+    put(&c, context->route->fingerprint, sizeof context->route->fingerprint);
+    put_options(&c, request, context->default_max_tokens);
     put_number(&c, (int64_t)request->message_count << 32 | request->tool_count);
     for (uint32_t i = 0; i < request->message_count; i++)
         put_message(&c, &request->messages[i]);
@@ -117,13 +117,13 @@ static size_t canonical(const llmcost_request *request, const char *name_space, 
     return c.bytes;
 }
 
-size_t llmc_canonical_bytes(const llmcost_request *request, const char *name_space, const llmc_route *route)
+size_t llmc_canonical_bytes(const llmcost_request *request, const llmc_canonical_context *context)
 {
-    size_t bytes = canonical(request, name_space, route, NULL);
+    size_t bytes = canonical(request, context, NULL);
     return bytes <= LARGEST_KEY ? bytes : 0;
 }
 
-size_t llmc_canonical_write(const llmcost_request *request, const char *name_space, const llmc_route *route, char *out)
+size_t llmc_canonical_write(const llmcost_request *request, const llmc_canonical_context *context, char *out)
 {
-    return canonical(request, name_space, route, out);
+    return canonical(request, context, out);
 }

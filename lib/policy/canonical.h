@@ -11,8 +11,15 @@
 
 #include "policy/policy.h"
 
+/* What a request means beside its own fields. */
+typedef struct llmc_canonical_context {
+    const char *name_space;     /* NULL: "" */
+    const llmc_route *route;
+    int64_t default_max_tokens; /* of the config: what a request without max_tokens gets. Clients may share a store */
+} llmc_canonical_context;
+
 /* Bytes that llmc_canonical_write() needs. 0: larger than a key may be. */
-size_t llmc_canonical_bytes(const llmcost_request *request, const char *name_space, const llmc_route *route);
-size_t llmc_canonical_write(const llmcost_request *request, const char *name_space, const llmc_route *route, char *out);
+size_t llmc_canonical_bytes(const llmcost_request *request, const llmc_canonical_context *context);
+size_t llmc_canonical_write(const llmcost_request *request, const llmc_canonical_context *context, char *out);
 
 #endif

@@ -422,6 +422,59 @@ static void test_images_need_a_bound(void **unused)
     rig_close(&rig);
 }
 
+static llmcost_status with_extra(const char *config, const char *extra, int64_t input_bound, int64_t *bound_nano, size_t *sent)
+{
+    engine_rig rig;
+    rig_request space;
+    llmcost_response *response;
+    rig_open(&rig, config);
+    usage_known(&rig.network);
+    llmcost_request *request = rig_ask(&space, "openai/gpt-4o", "hello");
+    request->max_tokens = 100;
+    request->extra = extra;
+    request->input_bound_tokens = input_bound;
+    llmcost_status status = llmcost_chat(rig.client, request, &response);
+    *bound_nano = rig_line(response, 0, "bound_nano");
+    *sent = rig.network.request_count;
+    assert_int_equal(rig_held(&rig), 0);
+    llmcost_response_free(response);
+    rig_close(&rig);
+    return status;
+}
+
+/* What passes through to the provider may cost: under a hard budget only what is known not to, or what the host bounds. */
+static void test_extra_members(void **unused)
+{
+    (void)unused;
+    static const char hard[] = BUDGET("1 USD", "") "}", soft[] = BUDGET("1 USD", ",\"when_spent\":\"alert\"") "}";
+    static const char priced[] = BUDGET("1 USD", "") ",\"prices\":{\"openai/gpt-4o\":{\"input_cost_per_token\":0.0000025,\"output_cost_per_token\":0.00001,"
+                                 "\"input_cost_per_token_priority\":0.000005,\"output_cost_per_token_priority\":0.00002,\"litellm_provider\":\"openai\",\"mode\":\"chat\"}}}";
+    static const char *const refused[] = {
+        "{\"web_search_options\":{}}", "{\"top_k\":3,\"plugins\":[1]}", "{\"modalities\":[\"audio\"]}", "{\"enable_search\":true}", "{\"\":1}",
+        "{\"service_tier\":\"golden\"}", "{\"service_tier\":1}", "{\"service\\u005ftier\":\"golden\"}", "{\"service_tier\":\"priority\",\"service_tier\":\"fast\"}",
+    };
+    static const char *const taken[] = {
+        "{\"top_k\":3,\"logit_bias\":{}}", "{\"enable_search\":false,\"web_search_options\":null}", "{\"service_tier\":\"flex\"}", "{\"service_tier\":null}", "{}",
+    };
+    int64_t held;
+    size_t sent;
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        if (with_extra(hard, refused[i], 0, &held, &sent) != LLMCOST_E_BUDGET || sent)
+            fail_msg("%s was let through", refused[i]);
+        assert_int_equal(with_extra(soft, refused[i], 0, &held, &sent), LLMCOST_OK);
+    }
+    for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++) {
+        if (with_extra(hard, taken[i], 0, &held, &sent))
+            fail_msg("%s was refused", taken[i]);
+        assert_int_equal(held, bound(100) + (int64_t)strlen(taken[i]) * 2500);
+    }
+    assert_int_equal(with_extra(hard, "{\"web_search_options\":{}}", 10000, &held, &sent), LLMCOST_OK);
+    assert_int_equal(held, INT64_C(10000) * 2500 + 100 * 10000);
+    assert_int_equal(with_extra(priced, "{\"service_tier\":\"priority\"}", 1000, &held, &sent), LLMCOST_OK);
+    assert_int_equal(held, INT64_C(1000) * 5000 + 100 * 20000);
+    assert_int_equal(with_extra(hard, "no json", 0, &held, &sent), LLMCOST_E_INVALID);
+}
+
 /* The reverse mistake: a provider that bills nothing is not stopped by a budget that is spent. */
 static void test_a_free_provider_over_a_spent_budget(void **unused)
 {
@@ -612,6 +665,7 @@ int main(void)
         cmocka_unit_test(test_a_burst_never_overshoots),
         cmocka_unit_test(test_unknown_prices),
         cmocka_unit_test(test_images_need_a_bound),
+        cmocka_unit_test(test_extra_members),
         cmocka_unit_test(test_a_free_provider_over_a_spent_budget),
         cmocka_unit_test(test_the_last_money),
         cmocka_unit_test(test_an_engine_that_answers_later),

@@ -364,12 +364,42 @@ static void store_put(const uint8_t key[32], const void *value, size_t bytes, in
     memcpy(self->value, value, bytes);
 }
 
-static void open_with(engine_rig *rig, store *self)
+static void open_by(engine_rig *rig, store *self, const char *config)
 {
     llmcost_cache_store hooks = { .struct_size = sizeof hooks, .name = "mine", .user = self, .get = store_get, .put = store_put };
-    rig_open(rig, "{" PROVIDERS ",\"cache\":{\"sampled\":true}}");
+    rig_open(rig, config);
     assert_int_equal(llmcost_client_set_cache_store(rig->client, &hooks), LLMCOST_OK);
     fake_network_says(&rig->network, NULL, "hi", 10, 5);
+}
+
+static void open_with(engine_rig *rig, store *self)
+{
+    open_by(rig, self, "{" PROVIDERS ",\"cache\":{\"sampled\":true}}");
+}
+
+static bool hits_by(store *self, const char *config, int64_t length)
+{
+    engine_rig rig;
+    rig_request space;
+    open_by(&rig, self, config);
+    rig_ask(&space, "openai/gpt-4o", "hello")->max_tokens = length;
+    bool hit = hits(&rig, &space.request);
+    rig_close(&rig);
+    return hit;
+}
+
+/* Clients that cut answers at different lengths share a store, not their answers. */
+static void test_the_length_of_the_config_is_in_the_key(void **unused)
+{
+    (void)unused;
+    static const char plain[] = "{" PROVIDERS ",\"cache\":{\"sampled\":true}}", cut[] = "{" PROVIDERS ",\"default_max_tokens\":16,\"cache\":{\"sampled\":true}}";
+    store self = { .manner = AT_ONCE };
+    assert_false(hits_by(&self, cut, 0));
+    assert_true(hits_by(&self, cut, 0));
+    assert_true(hits_by(&self, plain, 16)); /* the same question in other words */
+    assert_false(hits_by(&self, plain, 0));
+    assert_true(hits_by(&self, plain, 0));
+    free(self.value);
 }
 
 static void test_a_store_of_the_hosts(void **unused)
@@ -423,6 +453,7 @@ int main(void)
         cmocka_unit_test(test_ttl),
         cmocka_unit_test(test_what_is_never_kept),
         cmocka_unit_test(test_replays),
+        cmocka_unit_test(test_the_length_of_the_config_is_in_the_key),
         cmocka_unit_test(test_a_store_of_the_hosts),
         cmocka_unit_test(test_a_store_that_never_answers),
     };
