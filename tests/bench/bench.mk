@@ -14,5 +14,6 @@ bench: $(BUILD)/tests/bench/bench $(BUILD)/llmcost-mock
 check-ceilings: $(BUILD)/tests/bench/bench $(BUILD)/llmcost-mock
 	@CC="$(CC)" FLAGS="$(CFLAGS) $(SANITIZE)" sh tests/bench/check_ceilings.sh $(BUILD)
 .PHONY: bench check-ceilings
+EXTRA_CHECKS += "sh:" "$(MAKE) --no-print-directory -s check-ceilings"
 
 -include $(BENCH_OBJECTS:.o=.d)
