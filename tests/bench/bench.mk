@@ -2,7 +2,7 @@
 
 BENCH_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/bench/*.c)))
 
-$(BUILD)/tests/bench/bench: $(BENCH_OBJECTS) $(BUILD)/tests/support/counting_memory.o $(STATIC)
+$(BUILD)/tests/bench/bench: $(BENCH_OBJECTS) $(BUILD)/tests/support/counting_memory.o $(BUILD)/tests/support/fail_for_good.o $(STATIC)
 	@$(if $(V),,echo "  link $@")
 	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $^ $(LDFLAGS) $(LIBS)
 
