@@ -188,7 +188,7 @@ typedef struct llmcost_options {
     llmcost_environment_fn environment;          /* NULL: getenv() */
     void *environment_user;
     uint64_t random_seed;                        /* 0: from the system */
-    const struct llmcost_transport *transport;   /* plugin.h; NULL: libcurl. Must outlive the client */
+    const struct llmcost_transport *transport;   /* plugin.h; NULL: libcurl. Copied; its user must outlive the client */
     llmcost_error **error;                       /* set when opening fails: yours, llmcost_error_free() */
 } llmcost_options;
 #define LLMCOST_OPTIONS_INIT { (uint32_t)sizeof(llmcost_options), 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL }
