@@ -55,7 +55,7 @@ static const config_key provider_keys[] = {
     { "preset", KEY_STRUCTURE, NO_FIELD, "NAME", "the host it is; default: the preset of the same name, else an OpenAI-shaped server at base_url" },
     { "base_url", KEY_TEXT, FIELD(llmc_provider, base_url), 1, 2000, NULL, NULL, "http or https, up to and without /chat/completions; without a path the preset's is taken; default: the preset's" },
     { "key", KEY_STRUCTURE, NO_FIELD, "\"env:NAME\", \"file:PATH\" or the key", "default: the preset's usual environment variables" },
-    { "keys", KEY_STRUCTURE, NO_FIELD, "[KEY, ...]", "several keys, used in turn" },
+    { "keys", KEY_STRUCTURE, NO_FIELD, "[KEY]", "a list of one key; several are not available in this version" },
     { "headers", KEY_STRUCTURE, NO_FIELD, "{NAME: VALUE}", "further HTTP headers of every request" },
     { "currency", KEY_CURRENCY, FIELD(llmc_provider, currency), 0, 0, NULL, NULL, "what it bills in; default: the preset's" },
     { "catalog", KEY_TEXT, FIELD(llmc_provider, catalog), 1, 100, NULL, NULL, "its name in the price catalog; default: the preset's" },

@@ -109,7 +109,7 @@ static void test_plain_keys(void **state)
 }
 
 static const char design_example[] =
-    "{ \"providers\": { \"openai\": {}, \"anthropic\": {}, \"kimi\": { \"preset\": \"moonshot\", \"keys\": [\"env:KIMI_1\", \"env:KIMI_2\"] },\n"
+    "{ \"providers\": { \"openai\": {}, \"anthropic\": {}, \"kimi\": { \"preset\": \"moonshot\", \"keys\": [\"env:KIMI_1\"] },\n"
     "                 \"local\":  { \"preset\": \"ollama\", \"base_url\": \"http://127.0.0.1:11434\" } },\n"
     "  \"models\":    { \"small\": \"openai/gpt-4o-mini\", \"large\": \"openai/gpt-4o\" },\n"
     "  \"routes\":    { \"faq\":   { \"cascade\":  [\"small\", \"large\"], \"escalate_on\": { \"marker\": \"UNCERTAIN\" } } },\n"
@@ -128,8 +128,8 @@ static void test_a_real_config(void **state)
     assert_int_equal(openai->key_count, 1);
     assert_string_equal(llmc_secret_reveal(&openai->keys[0]), "sk-openai");
     assert_string_equal(kimi->preset->name, "moonshot");
-    assert_int_equal(kimi->key_count, 2);
-    assert_string_equal(llmc_secret_reveal(&kimi->keys[1]), "sk-kimi-2");
+    assert_int_equal(kimi->key_count, 1);
+    assert_string_equal(llmc_secret_reveal(&kimi->keys[0]), "sk-kimi-1");
     assert_string_equal(local->base_url, "http://127.0.0.1:11434/v1");
     assert_true(local->loopback);
     assert_true(local->free_of_charge);
