@@ -48,7 +48,6 @@ static const config_key root_keys[] = {
     { "deadline_ms", KEY_MILLISECONDS, FIELD(llmc_settings, deadline_ms), 0, DAY_MS, "600000", NULL, "deadline of a call that states none; 0: no deadline" },
     { "close_ms", KEY_MILLISECONDS, FIELD(llmc_settings, close_ms), 0, 3600000, "5000", NULL, "how long closing the client waits for unfinished work" },
     { "background", KEY_BOOL, FIELD(llmc_settings, background), 0, 0, "false", NULL, "a thread of the library's own for work that outlives a call" },
-    { "max_calls_per_loop", KEY_INTEGER, FIELD(llmc_settings, max_calls_per_loop), 0, 10000000, "0", NULL, "calls in flight on one loop; 0: no limit" },
 };
 
 static const config_key provider_keys[] = {
