@@ -189,11 +189,13 @@ static llmc_slot *lease_busy(llmc_pool *pool, uint32_t *left, uint32_t *busy)
 uint32_t llmc_pool_run_detached(llmcost_client *client, int64_t until_ns, bool wait)
 {
     enum { SLICE_MS = 5 };
-    uint32_t left = 0, busy = 0;
+    uint32_t left = 0, busy = 0, turns = 0;
     for (uint32_t round = 1;; round++) {
         llmc_slot *slot = lease_busy(&client->pool, &left, &busy);
         if (!slot)
             return left;
+        if (round == 1)
+            turns = busy;
         int64_t now = llmc_clock_now(&client->services.clock);
         int64_t slice = left == slot->call_count ? until_ns : now + SLICE_MS * LLMC_MS; /* several drivers take turns */
         if (slice > until_ns)
@@ -202,7 +204,7 @@ uint32_t llmc_pool_run_detached(llmcost_client *client, int64_t until_ns, bool w
         llmc_driver_step(&slot->driver, wait ? slice : now);
         left -= before - slot->call_count < left ? before - slot->call_count : left;
         llmc_slot_return(slot, false);
-        if (!wait && round < busy)
+        if (!wait && round < turns)
             continue; /* each of them once */
         if (!wait || left == 0 || llmc_clock_now(&client->services.clock) >= until_ns)
             return left;
