@@ -94,6 +94,7 @@ static void test_provider_keys(void **state)
     assert_string_equal(provider->currency, "USD");
     assert_string_equal(provider->catalog, "openai");
     assert_false(provider->drain_on_abort);
+    assert_int_equal(provider->drain_ms, 60000);
     assert_int_equal(provider->connect_ms, 10000);
     assert_int_equal(provider->first_byte_ms, 300000);
     assert_int_equal(provider->idle_ms, 60000);
