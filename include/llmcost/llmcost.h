@@ -168,7 +168,11 @@ typedef struct llmcost_clock {
 } llmcost_clock;
 
 typedef enum llmcost_log_level { LLMCOST_LOG_ERROR = 1, LLMCOST_LOG_WARNING = 2, LLMCOST_LOG_INFO = 3, LLMCOST_LOG_TRACE = 4 } llmcost_log_level;
-/** Receives log lines: which part speaks ("cache", "http") and one line without a newline. Any thread may call it. */
+/**
+ * Receives log lines: which part speaks ("wire", "retry", "cache", "cascade", "budget", or a policy's name) and one line
+ * without a newline. INFO says what a policy decided, TRACE also every exchange and every look into the cache. No line
+ * holds a key, a header, a prompt or an answer. Any thread may call it.
+ */
 typedef void (*llmcost_log_fn)(llmcost_log_level level, const char *part, const char *line, void *user);
 /** Looks up an environment variable; returns NULL where there is none. The text is copied before the next call. */
 typedef const char *(*llmcost_environment_fn)(const char *name, void *user);
@@ -188,7 +192,7 @@ typedef struct llmcost_options {
     llmcost_environment_fn environment;          /* NULL: getenv() */
     void *environment_user;
     uint64_t random_seed;                        /* 0: from the system */
-    const struct llmcost_transport *transport;   /* plugin.h; NULL: libcurl. Must outlive the client */
+    const struct llmcost_transport *transport;   /* plugin.h; NULL: libcurl. Copied; its user must outlive the client */
     llmcost_error **error;                       /* set when opening fails: yours, llmcost_error_free() */
 } llmcost_options;
 #define LLMCOST_OPTIONS_INIT { (uint32_t)sizeof(llmcost_options), 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL }
@@ -435,7 +439,7 @@ typedef enum llmcost_event_kind {
     LLMCOST_EVENT_TOOL_CALL = 4,  /* a tool call begins: id and name */
     LLMCOST_EVENT_TOOL_ARGUMENTS = 5, /* a piece of its arguments */
     LLMCOST_EVENT_FINISH = 6,     /* a choice is complete: llmcost_event_finish() */
-    LLMCOST_EVENT_USAGE = 7       /* the provider reported its counts */
+    LLMCOST_EVENT_USAGE = 7       /* the provider reported its counts: llmcost_event_tokens() */
 } llmcost_event_kind;
 
 typedef enum llmcost_finish {
@@ -490,6 +494,8 @@ LLMCOST_API const char *llmcost_event_tool_id(const llmcost_event *event);
 LLMCOST_API const char *llmcost_event_tool_name(const llmcost_event *event);
 /** FINISH: why the choice ended. */
 LLMCOST_API llmcost_finish llmcost_event_finish(const llmcost_event *event);
+/** FINISH: the provider's own word for it, else "". */
+LLMCOST_API const char *llmcost_event_finish_raw(const llmcost_event *event);
 /**
  * The piece as an OpenAI chat.completion.chunk; NULL for a piece that has no such form, or without memory.
  * Lives as long as the event.
@@ -622,6 +628,8 @@ typedef enum llmcost_class {
 
 /** The name of a class, such as "input_cached"; NULL beyond the last. Static. */
 LLMCOST_API const char *llmcost_class_name(uint32_t token_class);
+/** USAGE: tokens of one class so far (a later event replaces an earlier one); -1 when the provider gave no figure, and for other events. */
+LLMCOST_API int64_t llmcost_event_tokens(const llmcost_event *event, llmcost_class token_class);
 /** One line: cost, tokens in and out, what was saved and how. */
 LLMCOST_API const char *llmcost_response_summary(const llmcost_response *response);
 /** What the call cost, in nano-units of llmcost_response_currency(). Every leg that was sent is in it. */

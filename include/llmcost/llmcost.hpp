@@ -533,6 +533,9 @@ public:
     std::string_view tool_id() const { return llmcost_event_tool_id(raw_); }
     std::string_view tool_name() const { return llmcost_event_tool_name(raw_); }
     llmcost_finish finish() const { return llmcost_event_finish(raw_); }
+    std::string_view finish_raw() const { return llmcost_event_finish_raw(raw_); }
+    /* USAGE: so far; -1 where the provider gave no figure. */
+    std::int64_t tokens(llmcost_class token_class) const { return llmcost_event_tokens(raw_, token_class); }
     /* An OpenAI chat.completion.chunk; empty for a piece that has no such form. */
     std::string_view json() const
     {

@@ -196,16 +196,27 @@ typedef struct llmcost_http_events {
     void (*done)(void *context, llmcost_status status, const char *detail);  /* LLMCOST_OK: the body is complete */
 } llmcost_http_events;
 
-/* The network, for tests and hosts with a network of their own. One thread at a time per driver. */
+/* Makes the driver that a transport's object belongs to call step soon. Any thread, from open until close returns. */
+typedef void (*llmcost_transport_wake_fn)(void *wake_context);
+
+/*
+ * The network, for tests and hosts with a network of their own. A client has several drivers (blocking calls lease
+ * one, streams and loops own one), each run by one thread at a time. `open` makes an object for each, which start,
+ * abort and step of this driver are given; without open and close all drivers share `user`, and a transport that other
+ * threads feed has no way to say so.
+ */
 typedef struct llmcost_transport {
     uint32_t struct_size;
     uint32_t reserved;
     void *user;
     /* Begin an exchange; may not call back before it returned. *transfer names it for abort. */
-    llmcost_status (*start)(void *user, const llmcost_http_request *request, const llmcost_http_events *events, void *context, void **transfer);
-    void (*abort)(void *user, void *transfer); /* no callback any more */
+    llmcost_status (*start)(void *driver, const llmcost_http_request *request, const llmcost_http_events *events, void *context, void **transfer);
+    void (*abort)(void *driver, void *transfer); /* no callback any more */
     /* Report what is due; returns the instant of the next thing to report (INT64_MAX: none). */
-    int64_t (*step)(void *user, int64_t now_monotonic_ns);
+    int64_t (*step)(void *driver, int64_t now_monotonic_ns);
+    /* Both or neither. open returns the driver's object, NULL without memory; wake may be called with wake_context until close returns. */
+    void *(*open)(void *user, llmcost_transport_wake_fn wake, void *wake_context);
+    void (*close)(void *driver); /* no exchange is under way */
 } llmcost_transport;
 
 #ifdef __cplusplus

@@ -21,6 +21,7 @@ struct llmc_slot {
     llmcost_client *client;      /* NULL once the client is gone */
     llmc_http *http;             /* NULL with a host's transport */
     const llmcost_transport *transport;
+    llmcost_transport hosts;     /* the host's transport with this driver's object for its user; close is NULL where there is none */
     llmc_slot *next_all, *next_idle;
     llmc_call *calls;            /* attached: in flight or detached. The driver's thread */
     uint32_t call_count;
@@ -54,7 +55,8 @@ struct llmcost_client {
     llmc_settings *settings;
     llmcost_policy policies[LLMC_MAX_POLICIES]; /* by phase */
     uint16_t policy_count;
-    const llmcost_transport *transport;         /* the host's; NULL: libcurl */
+    llmcost_transport transport; /* the host's */
+    bool has_transport;          /* else libcurl */
     llmc_pool pool;
     atomic_uint references;
     atomic_bool sealed;          /* a call was made: no more policies, hooks, stores */

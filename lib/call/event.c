@@ -45,6 +45,17 @@ llmcost_finish llmcost_event_finish(const llmcost_event *event)
     return event && event->kind == LLMCOST_EVENT_FINISH ? event->finish : LLMCOST_FINISH_NONE;
 }
 
+const char *llmcost_event_finish_raw(const llmcost_event *event)
+{
+    return event && event->kind == LLMCOST_EVENT_FINISH && event->finish_raw ? event->finish_raw : "";
+}
+
+int64_t llmcost_event_tokens(const llmcost_event *event, llmcost_class token_class)
+{
+    bool has = event && event->kind == LLMCOST_EVENT_USAGE && event->usage && (unsigned)token_class < LLMCOST_CLASS_COUNT;
+    return has ? event->usage->quantity[token_class] : -1;
+}
+
 const char *llmcost_event_json(const llmcost_event *event)
 {
     if (!event || !event->response_for_json)

@@ -32,12 +32,49 @@ static void slot_free(llmc_slot *slot)
     llmc_free(&allocator, slot);
 }
 
+/* ---- the driver's network ---- */
+
+static void wake_driver(void *user)
+{
+    llmc_slot *slot = user;
+    llmc_driver_wake(&slot->driver);
+}
+
+static bool open_hosts_transport(llmc_slot *slot)
+{
+    slot->hosts = slot->client->transport;
+    slot->transport = slot->driver.transport = &slot->hosts;
+    if (slot->hosts.open)
+        slot->hosts.user = slot->hosts.open(slot->client->transport.user, wake_driver, slot);
+    return !slot->hosts.open || slot->hosts.user;
+}
+
+static bool open_transport(llmc_slot *slot)
+{
+    if (slot->client->has_transport)
+        return open_hosts_transport(slot);
+    if (llmc_http_open(&slot->http, &slot->driver))
+        return false;
+    slot->transport = llmc_http_transport(slot->http);
+    return true;
+}
+
+static void close_transport(llmc_slot *slot)
+{
+    llmc_http_close(slot->http);
+    if (slot->hosts.close)
+        slot->hosts.close(slot->hosts.user);
+    slot->driver.transport = NULL;
+}
+
+/* ---- slots ---- */
+
 static void slot_close(llmc_slot *slot)
 {
     pthread_mutex_lock(&slot->lock);
     slot->closed = true;
     pthread_mutex_unlock(&slot->lock);
-    llmc_http_close(slot->http);
+    close_transport(slot);
     llmc_driver_close(&slot->driver);
     llmc_slot_unref(slot);
 }
@@ -58,14 +95,10 @@ static llmc_slot *slot_open(llmcost_client *client)
         slot_free(slot);
         return NULL;
     }
-    slot->transport = slot->driver.transport = client->transport;
-    if (!client->transport) {
-        if (llmc_http_open(&slot->http, &slot->driver)) {
-            llmc_driver_close(&slot->driver);
-            slot_free(slot);
-            return NULL;
-        }
-        slot->transport = llmc_http_transport(slot->http);
+    if (!open_transport(slot)) {
+        llmc_driver_close(&slot->driver);
+        slot_free(slot);
+        return NULL;
     }
     return slot;
 }
@@ -156,11 +189,13 @@ static llmc_slot *lease_busy(llmc_pool *pool, uint32_t *left, uint32_t *busy)
 uint32_t llmc_pool_run_detached(llmcost_client *client, int64_t until_ns, bool wait)
 {
     enum { SLICE_MS = 5 };
-    uint32_t left = 0, busy = 0;
+    uint32_t left = 0, busy = 0, turns = 0;
     for (uint32_t round = 1;; round++) {
         llmc_slot *slot = lease_busy(&client->pool, &left, &busy);
         if (!slot)
             return left;
+        if (round == 1)
+            turns = busy;
         int64_t now = llmc_clock_now(&client->services.clock);
         int64_t slice = left == slot->call_count ? until_ns : now + SLICE_MS * LLMC_MS; /* several drivers take turns */
         if (slice > until_ns)
@@ -169,7 +204,7 @@ uint32_t llmc_pool_run_detached(llmcost_client *client, int64_t until_ns, bool w
         llmc_driver_step(&slot->driver, wait ? slice : now);
         left -= before - slot->call_count < left ? before - slot->call_count : left;
         llmc_slot_return(slot, false);
-        if (!wait && round < busy)
+        if (!wait && round < turns)
             continue; /* each of them once */
         if (!wait || left == 0 || llmc_clock_now(&client->services.clock) >= until_ns)
             return left;

@@ -74,8 +74,16 @@ static bool copy_tags(llmc_call *to, const llmcost_request *request)
     return to->tags != NULL;
 }
 
-static llmc_call *detached_call(llmc_call *from)
+/* Nobody waits for what reads on, but it holds money. */
+static int64_t detached_deadline(const llmcost_leg *leg)
 {
+    const llmc_provider *provider = leg->route ? leg->route->provider : NULL;
+    return llmc_clock_after(llmc_leg_now(leg), provider && provider->drain_ms ? provider->drain_ms : -1);
+}
+
+static llmc_call *detached_call(const llmcost_leg *leg)
+{
+    llmc_call *from = leg->call;
     llmcost_response *response = llmc_response_new(&from->client->services.allocator, &from->client->services);
     llmc_call *call = response ? llmc_arena_calloc(&response->arena, 1, sizeof *call) : NULL;
     if (call)
@@ -90,7 +98,7 @@ static llmc_call *detached_call(llmc_call *from)
     call->mode = LLMC_CALL_DETACHED;
     call->done = detached_done;
     call->started_ns = from->started_ns;
-    call->deadline_ns = LLMC_NEVER;
+    call->deadline_ns = detached_deadline(leg);
     return call;
 }
 
@@ -104,10 +112,10 @@ llmcost_leg *llmc_leg_detach(llmcost_leg *leg, llmcost_phase phase)
     uint16_t index = llmc_leg_policy_index(leg, phase);
     if (index <= leg->first || index > leg->at || !leg->call->slot)
         return NULL;
-    llmc_call *call = detached_call(leg->call);
+    llmc_call *call = detached_call(leg);
     llmcost_leg *detached = call ? llmc_leg_new(call, NULL, leg->operation, index) : NULL;
     llmc_line *line = detached ? llmc_arena_calloc(llmc_leg_arena(detached), 1, sizeof *line) : NULL;
-    if (!line) {
+    if (!line || !llmc_call_attach(call, leg->call->slot)) {
         if (call)
             llmc_response_unref(call->response);
         return NULL;
@@ -133,6 +141,5 @@ llmcost_leg *llmc_leg_detach(llmcost_leg *leg, llmcost_phase phase)
     call->root = detached;
     llmc_response_ref(leg->call->response);
     atomic_fetch_add(&call->client->services.detached, 1);
-    llmc_call_attach(call, leg->call->slot); /* without a deadline it cannot fail */
     return detached;
 }

@@ -114,7 +114,7 @@ static void free_client(llmcost_client *client)
         munmap(client->fork_mark, FORK_PAGE_BYTES);
     pthread_cond_destroy(&client->background_wake);
     pthread_mutex_destroy(&client->background_lock);
-    if (!client->transport)
+    if (!client->has_transport)
         llmc_http_global_close();
     llmc_free(&allocator, client);
 }
@@ -138,18 +138,19 @@ static llmcost_status open_client(llmcost_client *client, const char *config, co
     return status ? status : llmc_pool_open(client);
 }
 
-static llmcost_client *new_client(const llmcost_options *options)
+static llmcost_client *new_client(const llmcost_options *options, const llmcost_transport *transport)
 {
     const llmc_allocator *allocator = options->allocator ? options->allocator : &llmc_allocator_system;
     llmcost_client *client = llmc_calloc(allocator, 1, sizeof *client);
     if (!client)
         return NULL;
     client->services.allocator = *allocator;
-    client->transport = options->transport;
+    client->transport = *transport;
+    client->has_transport = options->transport != NULL;
     atomic_init(&client->references, 1);
     pthread_mutex_init(&client->background_lock, NULL);
     pthread_cond_init(&client->background_wake, NULL);
-    if (!client->transport && llmc_http_global_open()) {
+    if (!client->has_transport && llmc_http_global_open()) {
         pthread_cond_destroy(&client->background_wake);
         pthread_mutex_destroy(&client->background_lock);
         llmc_free(allocator, client);
@@ -177,17 +178,20 @@ static llmcost_status hand_error(const llmcost_options *options, llmcost_error *
 llmcost_status llmcost_client_open(llmcost_client **out, const char *config, const llmcost_options *given)
 {
     llmcost_options options;
+    llmcost_transport transport = { 0 };
     llmcost_error error;
     if (!out)
         return LLMCOST_E_MISUSE;
     *out = NULL;
     llmcost_status status = llmc_options_import(given, &options);
+    if (!status && options.transport)
+        status = llmc_transport_import(options.transport, &transport);
     if (status)
         return status;
     if (options.error)
         *options.error = NULL;
     llmc_error_init(&error, options.allocator ? options.allocator : &llmc_allocator_system);
-    llmcost_client *client = new_client(&options);
+    llmcost_client *client = new_client(&options, &transport);
     if (!client)
         return hand_error(&options, &error, LLMCOST_E_MEMORY);
     status = open_client(client, config, &options, &error);

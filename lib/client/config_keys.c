@@ -48,20 +48,20 @@ static const config_key root_keys[] = {
     { "deadline_ms", KEY_MILLISECONDS, FIELD(llmc_settings, deadline_ms), 0, DAY_MS, "600000", NULL, "deadline of a call that states none; 0: no deadline" },
     { "close_ms", KEY_MILLISECONDS, FIELD(llmc_settings, close_ms), 0, 3600000, "5000", NULL, "how long closing the client waits for unfinished work" },
     { "background", KEY_BOOL, FIELD(llmc_settings, background), 0, 0, "false", NULL, "a thread of the library's own for work that outlives a call" },
-    { "max_calls_per_loop", KEY_INTEGER, FIELD(llmc_settings, max_calls_per_loop), 0, 10000000, "0", NULL, "calls in flight on one loop; 0: no limit" },
 };
 
 static const config_key provider_keys[] = {
     { "preset", KEY_STRUCTURE, NO_FIELD, "NAME", "the host it is; default: the preset of the same name, else an OpenAI-shaped server at base_url" },
     { "base_url", KEY_TEXT, FIELD(llmc_provider, base_url), 1, 2000, NULL, NULL, "http or https, up to and without /chat/completions; without a path the preset's is taken; default: the preset's" },
     { "key", KEY_STRUCTURE, NO_FIELD, "\"env:NAME\", \"file:PATH\" or the key", "default: the preset's usual environment variables" },
-    { "keys", KEY_STRUCTURE, NO_FIELD, "[KEY, ...]", "several keys, used in turn" },
+    { "keys", KEY_STRUCTURE, NO_FIELD, "[KEY]", "a list of one key; several are not available in this version" },
     { "headers", KEY_STRUCTURE, NO_FIELD, "{NAME: VALUE}", "further HTTP headers of every request" },
     { "currency", KEY_CURRENCY, FIELD(llmc_provider, currency), 0, 0, NULL, NULL, "what it bills in; default: the preset's" },
     { "catalog", KEY_TEXT, FIELD(llmc_provider, catalog), 1, 100, NULL, NULL, "its name in the price catalog; default: the preset's" },
     { "free", KEY_BOOL, FIELD(llmc_provider, free_of_charge), 0, 0, NULL, NULL, "nothing is billed; default: the preset's (true for local servers)" },
     { "send_key_over_plain_http", KEY_BOOL, FIELD(llmc_provider, allow_plain_http_key), 0, 0, "false", NULL, "send the key without TLS to a host that is not this machine, or to a proxy" },
-    { "on_abort", KEY_CHOICE, FIELD(llmc_provider, drain_on_abort), 0, 0, "cancel", "cancel|drain", "a caller leaves a stream: cancel it and estimate the cost, or read on to the reported usage" },
+    { "on_abort", KEY_CHOICE, FIELD(llmc_provider, drain_on_abort), 0, 0, "cancel", "cancel|drain", "a caller leaves a stream: cancel it and estimate the cost, or read on to the reported usage in the turns of later calls, of llmcost_client_run() or of the \"background\" thread" },
+    { "drain_ms", KEY_MILLISECONDS, FIELD(llmc_provider, drain_ms), 0, DAY_MS, "60000", NULL, "with drain: how long reading on may take, then it is cancelled and estimated; 0: no limit" },
     { "connect_ms", KEY_MILLISECONDS, FIELD(llmc_provider, connect_ms), 0, DAY_MS, "10000", NULL, "time-out for the connection; 0: none" },
     { "first_byte_ms", KEY_MILLISECONDS, FIELD(llmc_provider, first_byte_ms), 0, DAY_MS, "300000", NULL, "time-out for the first byte of the answer; 0: none" },
     { "idle_ms", KEY_MILLISECONDS, FIELD(llmc_provider, idle_ms), 0, DAY_MS, "60000", NULL, "time-out for a pause within the answer; 0: none" },

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { MAX_KEYS = 1000, MAX_HEADERS = 16, MAX_KEY_BYTES = 16 << 10, MAX_KEY_FILE_BYTES = 64 << 10 };
+enum { MAX_HEADERS = 16, MAX_KEY_BYTES = 16 << 10, MAX_KEY_FILE_BYTES = 64 << 10 };
 
 static const char *look_up(const llmc_config *config, const char *variable)
 {
@@ -105,14 +105,12 @@ static llmcost_status read_keys(llmc_config *config, const llmc_config_node *obj
         return add_usual_key(config, object, provider);
     if (one && several)
         return llmc_config_fail(config, several, "provider \"%s\" has both \"key\" and \"keys\"; give one of them", provider->name);
-    if (several && (several->type != LLMC_JSON_ARRAY || !several->count || several->count > MAX_KEYS))
-        return llmc_config_fail(config, several, "provider \"%s\": \"keys\" must be a list of 1 to %d keys", provider->name, MAX_KEYS);
-    llmcost_status status = make_room(config, provider, several ? several->count : 1);
-    if (one)
-        return status ? status : add_key_of_node(config, one, provider);
-    for (const llmc_config_node *item = several->first; item && !status; item = item->next)
-        status = add_key_of_node(config, item, provider);
-    return status;
+    if (several && (several->type != LLMC_JSON_ARRAY || !several->count))
+        return llmc_config_fail(config, several, "provider \"%s\": \"keys\" must be a list of one key", provider->name);
+    if (several && several->count > 1) /* rather than one that is used and others that never are */
+        return llmc_config_fail(config, several, "provider \"%s\": several keys are not available in this version; give one, or a provider for each", provider->name);
+    llmcost_status status = make_room(config, provider, 1);
+    return status ? status : add_key_of_node(config, one ? one : several->first, provider);
 }
 
 /* ---- headers and quirks ---- */

@@ -1,6 +1,9 @@
 /* Options of another version's size are laid over the defaults, as requests are (call/request.c). */
 #include "client/options.h"
 
+#include <llmcost/plugin.h>
+
+#include <stdbool.h>
 #include <string.h>
 
 enum { MAX_STRUCT_BYTES = 1 << 14 };
@@ -21,6 +24,27 @@ static int is_whole_allocator(const llmcost_allocator *allocator)
 static int is_empty_allocator(const llmcost_allocator *allocator)
 {
     return !allocator->allocate && !allocator->reallocate && !allocator->release;
+}
+
+static bool is_zero(const char *bytes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (bytes[i])
+            return false;
+    }
+    return true;
+}
+
+llmcost_status llmc_transport_import(const llmcost_transport *from, llmcost_transport *to)
+{
+    enum { LEAST = offsetof(llmcost_transport, open) };
+    uint32_t size = from->struct_size, known = size < sizeof *to ? size : (uint32_t)sizeof *to;
+    if (size < LEAST || size > MAX_STRUCT_BYTES || !is_zero((const char *)from + known, size - known))
+        return LLMCOST_E_MISUSE;
+    memset(to, 0, sizeof *to);
+    memcpy(to, from, known);
+    to->struct_size = sizeof *to;
+    return to->start && to->abort && to->step && !to->open == !to->close ? LLMCOST_OK : LLMCOST_E_MISUSE;
 }
 
 static llmcost_status check(llmcost_options *options)
@@ -46,11 +70,8 @@ llmcost_status llmc_options_import(const llmcost_options *from, llmcost_options 
     memcpy(&options, from, known);
     options.struct_size = sizeof options;
     to->error = options.error;
-    const char *unknown = (const char *)from;
-    for (uint32_t at = known; at < size; at++) {
-        if (unknown[at])
-            return LLMCOST_E_MISUSE;
-    }
+    if (!is_zero((const char *)from + known, size - known))
+        return LLMCOST_E_MISUSE;
     llmcost_status status = check(&options);
     if (!status)
         *to = options;

@@ -10,5 +10,7 @@
  * level that does not exist; *to is the defaults then, with from's error pointer where it can be told.
  */
 llmcost_status llmc_options_import(const llmcost_options *from, llmcost_options *to);
+/* A transport of another version's size over zero. E_MISUSE: a function is missing, or it holds what we do not know. */
+llmcost_status llmc_transport_import(const struct llmcost_transport *from, struct llmcost_transport *to);
 
 #endif

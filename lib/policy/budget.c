@@ -202,6 +202,7 @@ static llmcost_verdict refuse(llmcost_leg *leg, budget_state *state)
     int64_t nano = 0;
     bound_of(state, leg->request, state->shortened ? state->floor : state->output_bound, &nano);
     atomic_fetch_add(&leg->services->refused, 1);
+    llmc_services_log(leg->services, LLMCOST_LOG_INFO, "budget", "%s: refused by budget \"%s\"", leg->route->name, budget->name);
     return llmc_leg_fail(leg, LLMCOST_E_BUDGET, "%s: budget \"%s\" has %s left and the call may cost %s; raise the limit, lower max_tokens, or wait for the next window",
                          leg->route->name, budget->name, llmc_amount_text(state->reply.spendable_nano, leg->services->settings->currency, 2, left),
                          llmc_amount_text(nano, leg->services->settings->currency, 2, bound));
@@ -255,6 +256,7 @@ static llmcost_verdict wait_for_room(llmcost_leg *leg, budget_state *state)
             return llmc_leg_no_driver(leg);
         state->waiter = (llmc_account_waiter){ .wake = room_made, .user = state };
         state->queued = true;
+        llmc_services_log(leg->services, LLMCOST_LOG_INFO, "budget", "%s: waits until other calls have settled", leg->route->name);
         accounts->wait(accounts, &state->waiter);
         return try_hold(leg, state);
     }

@@ -77,6 +77,7 @@ static llmcost_verdict answer_from(llmcost_leg *leg, cache_state *state, llmc_an
     receipt->cache_state = "hit";
     receipt->cached = true;
     leg->purpose = "cache";
+    llmc_services_log(leg->services, LLMCOST_LOG_TRACE, "cache", "%s: hit", llmcost_leg_target(leg));
     llmc_leg_set_answer(leg, answer);
     leg->usage = answer->usage;
     llmc_line *line = llmc_leg_line(leg);
@@ -119,6 +120,7 @@ static const char *not_for_the_cache(const llmcost_leg *leg)
 static llmcost_verdict missed(llmcost_leg *leg, const char *why)
 {
     llmc_leg_receipt(leg)->cache_state = why;
+    llmc_services_log(leg->services, LLMCOST_LOG_TRACE, "cache", "%s: %s", llmcost_leg_target(leg), why);
     if (leg->request->cache == LLMCOST_CACHE_ONLY)
         return llmc_leg_fail(leg, LLMCOST_E_CACHE_MISS, "%s", strcmp(why, "miss") == 0 ? llmcost_status_text(LLMCOST_E_CACHE_MISS) : "the call asked for a cached answer only, but it is not for the cache: see \"sampled\" and \"memory\" under \"cache\"");
     return LLMCOST_CONTINUE;

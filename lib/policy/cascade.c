@@ -283,6 +283,7 @@ static llmcost_verdict escalate(llmcost_leg *leg, cascade_state *state)
     llmc_leg_drop_held(leg);
     llmc_leg_receipt(leg)->escalations++;
     state->step++;
+    llmc_services_log(leg->services, LLMCOST_LOG_INFO, "cascade", "%s: escalates to step %zu", llmcost_leg_target(leg), state->step + 1);
     return ask_step(leg, state);
 }
 

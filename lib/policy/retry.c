@@ -50,6 +50,8 @@ static llmcost_verdict retry_leave(llmcost_leg *leg, void *memory, void *user)
     if (llmc_clock_after(now, delay) >= leg->deadline_ns)
         return LLMCOST_CONTINUE;
     state->tried++;
+    llmc_services_log(leg->services, LLMCOST_LOG_INFO, "retry", "%s: %s; try %u in %lld ms", llmcost_leg_target(leg), llmcost_status_name(leg->status),
+                      state->tried + 1, (long long)delay);
     if (delay == 0)
         return LLMCOST_ANOTHER;
     state->waiting = true;

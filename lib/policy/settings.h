@@ -60,7 +60,6 @@ typedef struct llmc_settings {
     int32_t deadline_ms;                   /* default of a call; 0: none */
     int32_t close_ms;
     bool background;
-    int32_t max_calls_per_loop;            /* 0: no limit */
 } llmc_settings;
 
 /* Reads a config: path, JSON text or NULL (client/config.c). environment never NULL. */

@@ -421,6 +421,8 @@ static void conclude(wire_state *state, llmcost_status status, const char *detai
     settle_line(state);
     if (leg->status)
         set_error(state, leg->status, detail);
+    llmc_services_log(leg->services, LLMCOST_LOG_TRACE, "wire", "%s: HTTP %d, %s, %lld bytes in %lld ms", leg->route->name, (int)state->http_status,
+                      status ? llmcost_status_name(status) : "OK", (long long)state->received, (long long)((llmc_leg_now(leg) - state->began_ns) / LLMC_MS));
 }
 
 static void finish_exchange(wire_state *state, llmcost_status status, const char *detail)

@@ -21,6 +21,7 @@ typedef struct llmc_provider {
     bool allow_plain_http_key;   /* "send_key_over_plain_http": the host says so by name */
     bool loopback;               /* the base URL's host is this machine */
     bool drain_on_abort;         /* "on_abort": "drain" reads on to the usage; else cancel and estimate */
+    int32_t drain_ms;            /* how long that may take; 0: no limit but the time-outs */
     int32_t connect_ms, first_byte_ms, idle_ms; /* 0: none */
     int64_t max_response_bytes;
     int32_t max_connections;     /* to this host, per driver */

@@ -406,7 +406,7 @@ llmcost_status llmc_http_open(llmc_http **out, llmc_driver *driver)
     http->driver = driver;
     http->allocator = driver->allocator;
     http->timer = (llmc_timer){ .fire = timer_fired, .user = http };
-    http->transport = (llmcost_transport){ sizeof http->transport, 0, http, http_start, http_abort, http_step };
+    http->transport = (llmcost_transport){ .struct_size = sizeof http->transport, .user = http, .start = http_start, .abort = http_abort, .step = http_step };
     http->multi = curl_multi_init();
     if (!http->multi || !llmc_driver_reserve_timer(driver)) {
         if (http->multi)

@@ -182,6 +182,8 @@ static void a_stream_is_a_range()
     for (const llmcost::event &event : stream) {
         text += event.kind() == LLMCOST_EVENT_TEXT ? std::string(event.text()) : "";
         pieces += event.kind() == LLMCOST_EVENT_TEXT;
+        EXPECT(event.finish_raw().empty() == (event.kind() != LLMCOST_EVENT_FINISH));
+        EXPECT((event.tokens(LLMCOST_INPUT) < 0) == (event.kind() != LLMCOST_EVENT_USAGE));
     }
     EXPECT(text == "one two three four" && pieces > 3);
     EXPECT(stream.finish().text() == text);

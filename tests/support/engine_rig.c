@@ -76,6 +76,7 @@ void rig_close(engine_rig *rig)
         assert_int_equal(rig_held(rig), 0);
     assert_int_equal(llmcost_client_close(rig->client), LLMCOST_OK);
     assert_int_equal(rig->network.active, 0);
+    assert_int_equal(rig->network.drivers, 0);
     if (!rig->responses_out)
         assert_int_equal(rig->memory.blocks, 0);
     fake_network_free(&rig->network);

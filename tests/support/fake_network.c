@@ -12,8 +12,13 @@ struct fake_transfer {
     int64_t started_ns;
     size_t next_report;      /* 0 opening, 1 connected, 2 status, 3.. pieces, then done */
     bool over;
-    pthread_t thread;
+    const struct driver *driver;
 };
+
+/* What one driver of the client is given. */
+typedef struct driver {
+    fake_network *network;
+} driver;
 
 static fake_exchange unmatched_exchange = { .connected_ms = 0, .status_ms = FAKE_SILENT, .status = LLMCOST_E_NETWORK };
 
@@ -39,7 +44,7 @@ static fake_exchange *match(fake_network *network, const llmcost_http_request *r
 
 static llmcost_status start(void *user, const llmcost_http_request *request, const llmcost_http_events *events, void *context, void **transfer)
 {
-    fake_network *network = user;
+    fake_network *network = ((driver *)user)->network;
     pthread_mutex_lock(&network->lock);
     fake_exchange *exchange = match(network, request);
     if (network->request_count < FAKE_MAX_REQUESTS) {
@@ -52,7 +57,7 @@ static llmcost_status start(void *user, const llmcost_http_request *request, con
     llmcost_status status = exchange->refuses;
     if (!status) {
         fake_transfer *made = calloc(1, sizeof *made);
-        *made = (fake_transfer){ .exchange = exchange, .events = *events, .context = context, .started_ns = network->clock->now_ns, .thread = pthread_self() };
+        *made = (fake_transfer){ .exchange = exchange, .events = *events, .context = context, .started_ns = network->clock->now_ns, .driver = user };
         fake_transfer **end = &network->transfers;
         while (*end)
             end = &(*end)->next;
@@ -66,7 +71,7 @@ static llmcost_status start(void *user, const llmcost_http_request *request, con
 
 static void abort_transfer(void *user, void *transfer)
 {
-    fake_network *network = user;
+    fake_network *network = ((driver *)user)->network;
     pthread_mutex_lock(&network->lock);
     ((fake_transfer *)transfer)->over = true;
     network->active--;
@@ -135,13 +140,13 @@ static void report(fake_network *network, fake_transfer *transfer)
     }
 }
 
-/* The first of this thread that is due; lock held. */
-static fake_transfer *find_due(fake_network *network, int64_t now_ns, int64_t *next_ns)
+/* The first of this driver that is due; lock held. */
+static fake_transfer *find_due(const driver *own, int64_t now_ns, int64_t *next_ns)
 {
     fake_transfer *found = NULL;
     *next_ns = INT64_MAX;
-    for (fake_transfer *transfer = network->transfers; transfer; transfer = transfer->next) {
-        if (transfer->over || (network->by_thread && !pthread_equal(transfer->thread, pthread_self())))
+    for (fake_transfer *transfer = own->network->transfers; transfer; transfer = transfer->next) {
+        if (transfer->over || transfer->driver != own)
             continue;
         if (due_ns(transfer) < *next_ns) {
             *next_ns = due_ns(transfer);
@@ -151,11 +156,11 @@ static fake_transfer *find_due(fake_network *network, int64_t now_ns, int64_t *n
     return *next_ns <= now_ns ? found : NULL;
 }
 
-static void sweep(fake_network *network)
+static void sweep(const driver *own)
 {
-    for (fake_transfer **link = &network->transfers; *link;) {
+    for (fake_transfer **link = &own->network->transfers; *link;) {
         fake_transfer *transfer = *link;
-        if (!transfer->over || (network->by_thread && !pthread_equal(transfer->thread, pthread_self()))) {
+        if (!transfer->over || transfer->driver != own) {
             link = &transfer->next;
             continue;
         }
@@ -166,18 +171,41 @@ static void sweep(fake_network *network)
 
 static int64_t step(void *user, int64_t now_ns)
 {
-    fake_network *network = user;
+    const driver *own = user;
+    fake_network *network = own->network;
     int64_t next_ns;
     pthread_mutex_lock(&network->lock);
     fake_transfer *transfer;
-    while ((transfer = find_due(network, now_ns, &next_ns))) {
+    while ((transfer = find_due(own, now_ns, &next_ns))) {
         pthread_mutex_unlock(&network->lock);
         report(network, transfer);
         pthread_mutex_lock(&network->lock);
     }
-    sweep(network);
+    sweep(own);
     pthread_mutex_unlock(&network->lock);
     return next_ns;
+}
+
+static void *open_driver(void *user, llmcost_transport_wake_fn wake, void *wake_context)
+{
+    (void)wake; /* nothing happens here but by the clock */
+    (void)wake_context;
+    fake_network *network = user;
+    driver *own = malloc(sizeof *own);
+    own->network = network;
+    pthread_mutex_lock(&network->lock);
+    network->drivers++;
+    pthread_mutex_unlock(&network->lock);
+    return own;
+}
+
+static void close_driver(void *user)
+{
+    driver *own = user;
+    pthread_mutex_lock(&own->network->lock);
+    own->network->drivers--;
+    pthread_mutex_unlock(&own->network->lock);
+    free(own);
 }
 
 void fake_network_init(fake_network *network, fake_clock *clock)
@@ -185,7 +213,7 @@ void fake_network_init(fake_network *network, fake_clock *clock)
     memset(network, 0, sizeof *network);
     pthread_mutex_init(&network->lock, NULL);
     network->clock = clock;
-    network->transport = (llmcost_transport){ sizeof network->transport, 0, network, start, abort_transfer, step };
+    network->transport = (llmcost_transport){ sizeof network->transport, 0, network, start, abort_transfer, step, open_driver, close_driver };
 }
 
 void fake_network_free(fake_network *network)

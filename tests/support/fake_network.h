@@ -38,13 +38,13 @@ typedef struct fake_transfer fake_transfer;
 typedef struct fake_network {
     llmcost_transport transport; /* hand this out */
     fake_clock *clock;
-    bool by_thread;              /* a thread steps only what it started */
     pthread_mutex_t lock;
     fake_exchange exchanges[FAKE_MAX_EXCHANGES];
     size_t exchange_count;
     struct { char *url, *body; int64_t at_ms; } requests[FAKE_MAX_REQUESTS];
     size_t request_count;
     size_t active, aborted, unmatched;
+    size_t drivers;              /* open ones; each steps only what it started */
     fake_transfer *transfers;
 } fake_network;
 

@@ -90,6 +90,24 @@ static void test_drain(void **unused)
     rig_close(&rig);
 }
 
+/* A stream that never ends is not read on for ever: what had come is the estimate, and what was held is free again. */
+static void test_a_drain_that_takes_too_long(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_open(&rig, "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":0,\"on_abort\":\"drain\",\"drain_ms\":2500}},\"budgets\":[{\"limit\":\"1 USD\"}]}");
+    slow_stream(&rig.network);
+    llmcost_response_free(leave_after_one(&rig));
+    assert_int_equal(rig_stat(&rig, "detached"), 1);
+    assert_int_equal(llmcost_client_run(rig.client, 60000), LLMCOST_OK);
+    assert_int_equal(fake_clock_ms(&rig.clock), 3500); /* 1000 when the caller left, and 2500 */
+    assert_int_equal(rig_stat(&rig, "detached"), 0);
+    assert_int_equal(rig.network.aborted, 1);
+    assert_int_equal(rig_held(&rig), 0);
+    assert_int_equal(rig_spent(&rig), 6 * 2500 + 3 * 2 * 10000); /* the prompt and three pieces */
+    rig_close(&rig);
+}
+
 /* The request of a blocking call is borrowed: a drain must not look at it after the call returned. */
 static void test_drain_of_a_blocking_call(void **unused)
 {
@@ -218,7 +236,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cancel),
-        cmocka_unit_test(test_drain),
+        cmocka_unit_test(test_drain), cmocka_unit_test(test_a_drain_that_takes_too_long),
         cmocka_unit_test(test_drain_of_a_blocking_call),
         cmocka_unit_test(test_drain_by_other_calls),
         cmocka_unit_test(test_closing_drains),

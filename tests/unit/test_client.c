@@ -170,7 +170,6 @@ static void test_closing_cancels_blocking_calls(void **unused)
         pthread_t threads[CALLERS];
         rig_open(&rig, CONFIG);
         rig.clock.frozen = 1;
-        rig.network.by_thread = true;
         fake_network_add(&rig.network, NULL)->done_ms = FAKE_SILENT;
         for (int i = 0; i < CALLERS; i++) {
             callers[i] = (caller){ .rig = &rig };
@@ -260,7 +259,6 @@ static void test_many_threads(void **unused)
     pthread_t threads[4];
     rig_open(&rig, CONFIG);
     assert_int_equal(llmcost_client_on_receipt(rig.client, ignore_receipt, NULL), LLMCOST_OK);
-    rig.network.by_thread = true;
     fake_network_says(&rig.network, NULL, "hi", 10, 5);
     for (int i = 0; i < 4; i++)
         pthread_create(&threads[i], NULL, call_and_count, &rig);

@@ -94,6 +94,7 @@ static void test_provider_keys(void **state)
     assert_string_equal(provider->currency, "USD");
     assert_string_equal(provider->catalog, "openai");
     assert_false(provider->drain_on_abort);
+    assert_int_equal(provider->drain_ms, 60000);
     assert_int_equal(provider->connect_ms, 10000);
     assert_int_equal(provider->first_byte_ms, 300000);
     assert_int_equal(provider->idle_ms, 60000);
@@ -231,11 +232,13 @@ static void test_secrets_of_providers(void **state)
     bad_has("{\"providers\": {\"openai\": {\"key\": \"sk-\\u2026\"}}}", "not ASCII");
     bad_has("{\"providers\": {\"openai\": {\"key\": \"sk\\r\\nX-Evil: 1\"}}}", "control character");
     bad_has("{\"providers\": {\"openai\": {\"key\": 5}}}", "a key is a text");
-    bad_has("{\"providers\": {\"openai\": {\"keys\": []}}}", "\"keys\" must be a list of 1 to 1000 keys");
+    bad_has("{\"providers\": {\"openai\": {\"keys\": []}}}", "\"keys\" must be a list of one key");
     bad_has("{\"providers\": {\"openai\": {\"keys\": \"sk\"}}}", "\"keys\" must be a list");
+    bad("{\"providers\": {\"openai\": {\"keys\": [\"a\", \"b\"]}}}",
+        "config:1: provider \"openai\": several keys are not available in this version; give one, or a provider for each");
     bad_has("{\"providers\": {\"openai\": {\"key\": \"a\", \"keys\": [\"b\"]}}}", "both \"key\" and \"keys\"");
     static const char *const never[] = {
-        "{\"providers\": {\"openai\": {\"key\": \" hunter2\"}}}", "{\"providers\": {\"openai\": {\"keys\": [\"hunter2\", 5]}}}",
+        "{\"providers\": {\"openai\": {\"key\": \" hunter2\"}}}", "{\"providers\": {\"openai\": {\"keys\": [\" hunter2\"]}}}",
         "{\"providers\": {\"x\": {\"base_url\": \"http://h\", \"key\": \"hunter2\"}}}", "{\"providers\": {\"openai\": {\"key\": \"hunter2\\n\"}}}",
         "{\"providers\": {\"openai\": {\"headers\": {\"A\": \"hunter2\\n\"}}}}",
     };

@@ -249,7 +249,7 @@ static void test_fingerprints(void **state)
     static const char plain_provider[] = "\"preset\": \"openai\", \"key\": \"k\"", plain_route[] = "\"cascade\": [\"p/a\", \"p/b\"]";
     static const char *const same[][2] = {
         { plain_provider, "\"cascade\": [\"same\", \"p/b\"], \"escalate_on\": {\"marker\": true}, \"on_failure\": \"best\"" },
-        { "\"preset\": \"openai\", \"keys\": [\"other\", \"keys\"], \"retries\": 7, \"idle_ms\": 5", plain_route },
+        { "\"preset\": \"openai\", \"keys\": [\"other\"], \"retries\": 7, \"idle_ms\": 5", plain_route },
         { "\"preset\": \"openai\", \"key\": \"k\", \"base_url\": \"HTTPS://API.openai.com:443/v1/\"", plain_route },
         { plain_provider, "\"cascade\": [\"p/a\", \"p/b\"], \"escalate_on\": {\"marker\": \"UNCERTAIN\", \"refusal\": false}" },
     };

@@ -344,9 +344,14 @@ static void test_events(void **state)
     assert_string_equal(llmcost_event_tool_id(NULL), "");
     assert_string_equal(llmcost_event_tool_name(NULL), "");
     assert_int_equal(llmcost_event_finish(NULL), LLMCOST_FINISH_NONE);
+    assert_string_equal(llmcost_event_finish_raw(NULL), "");
+    assert_int_equal(llmcost_event_tokens(NULL, LLMCOST_INPUT), -1);
     assert_null(llmcost_event_json(NULL));
+    llmc_usage usage = { .quantity = { 11, -1, -1, -1, -1, 7, 3, -1, -1, -1 } };
     for (int kind = LLMCOST_EVENT_TEXT; kind <= LLMCOST_EVENT_USAGE; kind++) {
-        llmcost_event event = { .kind = kind, .choice = 3, .tool_index = 4, .finish = LLMCOST_FINISH_STOP, .text = "ab", .bytes = 2, .tool_id = "id", .tool_name = "name" };
+        llmcost_event event = { .kind = kind, .choice = 3, .tool_index = 4, .finish = LLMCOST_FINISH_STOP, .text = "ab", .bytes = 2, .tool_id = "id", .tool_name = "name",
+                                .finish_raw = "end_turn", .usage = &usage };
+        bool counts = kind == LLMCOST_EVENT_USAGE;
         bool has_text = kind <= LLMCOST_EVENT_REFUSAL || kind == LLMCOST_EVENT_TOOL_ARGUMENTS, call = kind == LLMCOST_EVENT_TOOL_CALL;
         assert_int_equal(llmcost_event_get_kind(&event), kind);
         assert_string_equal(llmcost_event_text(&event, &bytes), has_text ? "ab" : "");
@@ -357,6 +362,16 @@ static void test_events(void **state)
         assert_string_equal(llmcost_event_tool_id(&event), call ? "id" : "");
         assert_string_equal(llmcost_event_tool_name(&event), call ? "name" : "");
         assert_int_equal(llmcost_event_finish(&event), kind == LLMCOST_EVENT_FINISH ? LLMCOST_FINISH_STOP : LLMCOST_FINISH_NONE);
+        assert_string_equal(llmcost_event_finish_raw(&event), kind == LLMCOST_EVENT_FINISH ? "end_turn" : "");
+        assert_int_equal(llmcost_event_tokens(&event, LLMCOST_INPUT), counts ? 11 : -1);
+        assert_int_equal(llmcost_event_tokens(&event, LLMCOST_INPUT_CACHED), -1);
+        assert_int_equal(llmcost_event_tokens(&event, LLMCOST_REASONING), counts ? 3 : -1);
+        assert_int_equal(llmcost_event_tokens(&event, LLMCOST_CLASS_COUNT), -1);
+        assert_int_equal(llmcost_event_tokens(&event, (llmcost_class)-1), -1);
+        event.finish_raw = NULL;
+        event.usage = NULL;
+        assert_string_equal(llmcost_event_finish_raw(&event), "");
+        assert_int_equal(llmcost_event_tokens(&event, LLMCOST_INPUT), -1);
         assert_null(llmcost_event_json(&event));
     }
 }

@@ -24,7 +24,19 @@ class Event(NamedTuple):
     tool_id: str = ""  # of tool_call
     tool_name: str = ""  # of tool_call
     finish_reason: str = ""  # of finish
-    usage: Optional[Dict[str, Any]] = None  # of usage
+    usage: Optional[Dict[str, Any]] = None  # of usage, in OpenAI's shape
+    finish_raw: str = ""  # of finish: the provider's own word
+    tokens: Optional[Dict[str, int]] = None  # of usage: by class, such as "input_cached"
+
+
+def _tokens(pointer: ctypes.c_void_p) -> Dict[str, int]:
+    counts, number = {}, 0
+    while name := _native.text(lib.class_name(number)):
+        count = lib.event_tokens(pointer, number)
+        if count >= 0:
+            counts[name] = count
+        number += 1
+    return counts
 
 
 def _event(pointer: ctypes.c_void_p) -> Event:
@@ -43,6 +55,8 @@ def _event(pointer: ctypes.c_void_p) -> Event:
         _native.text(lib.event_tool_name(pointer)),
         _native.text(lib.finish_name(lib.event_finish(pointer))) if kind == "finish" else "",
         usage,
+        _native.text(lib.event_finish_raw(pointer)),
+        _tokens(pointer) if kind == "usage" else None,
     )
 
 

@@ -59,7 +59,9 @@ class Pieces(MockCase):
             "".join(event.text for event in events if event.kind == "tool_arguments"), '{"a":1}'
         )
         self.assertEqual(kinds["finish"].finish_reason, "tool_calls")
+        self.assertEqual(kinds["finish"].finish_raw, "tool_calls")
         self.assertEqual(kinds["usage"].usage["prompt_tokens"], 3)
+        self.assertEqual((kinds["usage"].tokens["input"], kinds["text"].tokens), (3, None))
         self.assertEqual(stream.answer.tool_calls[0]["function"]["arguments"], '{"a":1}')
 
     def test_several_choices(self) -> None:
