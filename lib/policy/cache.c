@@ -230,7 +230,7 @@ static llmcost_verdict cache_resume(llmcost_leg *leg, void *memory, void *user, 
 
 static bool worth_keeping(const llmcost_leg *leg)
 {
-    if (leg->status != LLMCOST_OK || leg->altered || !leg->answer || leg->answer->choice_count == 0)
+    if (leg->status != LLMCOST_OK || leg->altered || leg->no_store || !leg->answer || leg->answer->choice_count == 0)
         return false;
     for (uint32_t i = 0; i < leg->answer->choice_count; i++) {
         llmcost_finish finish = leg->answer->choices[i].finish;

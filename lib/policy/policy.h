@@ -70,6 +70,7 @@ struct llmcost_leg {
     uint32_t visit, parent_visit;       /* counts the moves of this leg; the parent's, when this child was made */
     uint8_t stage, waiting, forwards, queued, cancelled, wanted_another;
     bool altered, sent, timer_set, deadline_timer_set;
+    bool no_store;                      /* not for the cache, though nothing about the answer is altered */
     bool unseen;                        /* its answer has not gone outward as events */
     bool delivered;                     /* content of this leg has reached the caller: no other try can be invisible */
     uint32_t attempt;                   /* retries: 0 is the first */
