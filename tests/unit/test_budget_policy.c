@@ -401,6 +401,67 @@ static void test_unknown_prices(void **unused)
     rig_close(&rig);
 }
 
+/* A budget that only counts sends what the caller asked for, whether or not it can bound it. */
+static void test_a_soft_budget_changes_nothing(void **unused)
+{
+    (void)unused;
+    static const char *const models[] = { "openai/unheard-of", "openai/gpt-4o" };
+    for (size_t i = 0; i < 4; i++) {
+        engine_rig rig;
+        bool asks = i & 1;
+        rig_open(&rig, BUDGET("1 USD", ",\"when_spent\":\"alert\"") "}");
+        usage_known(&rig.network);
+        llmcost_response *response = chat(&rig, models[i / 2], asks ? 100 : 0, LLMCOST_OK);
+        assert_int_equal(strstr(rig.network.requests[0].body, "_tokens\":100") != NULL, asks);
+        assert_int_equal(strstr(rig.network.requests[0].body, "_tokens\"") != NULL, asks);
+        assert_false(llmcost_response_is_altered(response));
+        assert_int_equal(rig_line(response, 0, "bound_nano") >= 0, i >= 2);
+        llmcost_response_free(response);
+        rig_close(&rig);
+    }
+}
+
+/* A bound that was never computed is not exceeded. */
+static void test_a_soft_budget_without_a_bound_counts(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_request space;
+    llmcost_response *response;
+    rig_open(&rig, BUDGET("1 USD", ",\"when_spent\":\"alert\"") "}");
+    usage_known(&rig.network);
+    rig_ask(&space, "openai/gpt-4o", "hello")->extra = "{\"web_search_options\":{}}";
+    assert_int_equal(llmcost_chat(rig.client, &space.request, &response), LLMCOST_OK);
+    assert_int_equal(rig_spent(&rig), 75000);
+    assert_int_equal(rig_stat(&rig, "bounds_exceeded"), 0);
+    llmcost_response_free(response);
+    rig_close(&rig);
+}
+
+/* A length of nobody's making is sent only where money needs it; what it cuts is flagged. */
+static void test_lengths_that_nobody_stated(void **unused)
+{
+    (void)unused;
+    static const char body[] = "{\"id\":\"x\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"h\"},\"finish_reason\":\"length\"}],"
+                               "\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":5}}";
+    engine_rig rig;
+    rig_open(&rig, "{" RIG_OPENAI ",\"unknown_price\":{\"input\":1,\"output\":1},\"budgets\":[{\"limit\":\"1 USD\"}]}");
+    fake_exchange_piece(fake_network_add(&rig.network, NULL), 0, body, sizeof body - 1);
+    llmcost_response *response = chat(&rig, "openai/unheard-of", 0, LLMCOST_OK);
+    assert_non_null(strstr(rig.network.requests[0].body, "_tokens\":4096"));
+    assert_true(llmcost_response_is_altered(response));
+    llmcost_response_free(response);
+    rig_close(&rig);
+
+    rig_open(&rig, "{\"providers\":{\"ollama\":{}},\"budgets\":[{\"limit\":\"1 USD\"}]}");
+    fake_exchange_piece(fake_network_add(&rig.network, NULL), 0, body, sizeof body - 1);
+    response = chat(&rig, "ollama/qwen2.5:7b", 0, LLMCOST_OK);
+    assert_null(strstr(rig.network.requests[0].body, "_tokens"));
+    assert_false(llmcost_response_is_altered(response));
+    llmcost_response_free(response);
+    rig_close(&rig);
+}
+
 static void test_images_need_a_bound(void **unused)
 {
     (void)unused;
@@ -664,6 +725,9 @@ int main(void)
         cmocka_unit_test(test_a_deadline_ends_the_waiting),
         cmocka_unit_test(test_a_burst_never_overshoots),
         cmocka_unit_test(test_unknown_prices),
+        cmocka_unit_test(test_a_soft_budget_changes_nothing),
+        cmocka_unit_test(test_a_soft_budget_without_a_bound_counts),
+        cmocka_unit_test(test_lengths_that_nobody_stated),
         cmocka_unit_test(test_images_need_a_bound),
         cmocka_unit_test(test_extra_members),
         cmocka_unit_test(test_a_free_provider_over_a_spent_budget),
