@@ -169,6 +169,35 @@ static fake_exchange *usage_unknown(fake_network *network)
     return fake_network_says(network, NULL, "12345678", -1, 0);
 }
 
+static fake_exchange *says_with(fake_network *network, const char *usage)
+{
+    char body[400];
+    fake_exchange *exchange = fake_network_add(network, NULL);
+    int length = snprintf(body, sizeof body, "{\"id\":\"x\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"12345678\"},\"finish_reason\":\"stop\"}],\"usage\":%s}", usage);
+    fake_exchange_piece(exchange, 0, body, (size_t)length);
+    return exchange;
+}
+
+static fake_exchange *usage_of_output_only(fake_network *network)
+{
+    return says_with(network, "{\"completion_tokens\":1}");
+}
+
+static fake_exchange *usage_of_input_only(fake_network *network)
+{
+    return says_with(network, "{\"prompt_tokens\":10}");
+}
+
+static fake_exchange *usage_beyond_belief(fake_network *network)
+{
+    return says_with(network, "{\"prompt_tokens\":9000000000000000,\"completion_tokens\":5,\"prompt_tokens_details\":{\"cached_tokens\":2}}");
+}
+
+static fake_exchange *usage_of_nothing(fake_network *network)
+{
+    return says_with(network, "{}");
+}
+
 static fake_exchange *usage_above(fake_network *network)
 {
     return fake_network_says(network, NULL, "hi", 1000, 1000);
@@ -218,11 +247,33 @@ static void test_settling(void **unused)
     assert_int_equal(settled(usage_known, false, LLMCOST_OK), 75000);
     assert_int_equal(settled(usage_of_zero, false, LLMCOST_OK), 0);
     assert_int_equal(settled(usage_unknown, false, LLMCOST_OK), estimate);
+    assert_int_equal(settled(usage_of_nothing, false, LLMCOST_OK), estimate);
+    assert_int_equal(settled(usage_of_output_only, false, LLMCOST_OK), 6 * 2500 + 1 * 10000);
+    assert_int_equal(settled(usage_of_input_only, false, LLMCOST_OK), 10 * 2500 + 2 * 10000);
+    assert_int_equal(settled(usage_beyond_belief, false, LLMCOST_OK), 4 * 2500 + 2 * 1250 + 5 * 10000);
     assert_int_equal(settled(usage_above, false, LLMCOST_OK), 1000 * 2500 + 1000 * 10000);
     assert_int_equal(settled(sent_and_silent, false, LLMCOST_E_FIRST_BYTE_TIMEOUT), bound(100));
     assert_int_equal(settled(sent_and_broken, false, LLMCOST_E_NETWORK), bound(100));
     assert_int_equal(settled(cut_stream, true, LLMCOST_E_TRUNCATED), estimate);
     assert_int_equal(settled(stream_without_end, true, LLMCOST_E_TRUNCATED), estimate);
+}
+
+/* The side that was estimated is told. */
+static void test_a_missing_side_is_flagged(void **unused)
+{
+    (void)unused;
+    static const struct { fake_exchange *(*script)(fake_network *network); const char *counts; } cases[] = {
+        { usage_known, "reported" }, { usage_of_zero, "reported" }, { usage_of_output_only, "estimated" }, { usage_of_input_only, "estimated" }, { usage_beyond_belief, "estimated" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        engine_rig rig;
+        rig_open(&rig, "{" RIG_OPENAI "}");
+        cases[i].script(&rig.network);
+        llmcost_response *response = chat(&rig, "openai/gpt-4o", 100, LLMCOST_OK);
+        assert_string_equal(rig_line_text(response, 0, "counts"), cases[i].counts);
+        llmcost_response_free(response);
+        rig_close(&rig);
+    }
 }
 
 static void test_a_settle_above_its_hold_is_counted(void **unused)
@@ -719,6 +770,7 @@ int main(void)
         cmocka_unit_test(test_shortening),
         cmocka_unit_test(test_the_bound_is_sent),
         cmocka_unit_test(test_settling),
+        cmocka_unit_test(test_a_missing_side_is_flagged),
         cmocka_unit_test(test_a_settle_above_its_hold_is_counted),
         cmocka_unit_test(test_settled_in_the_window_of_the_hold),
         cmocka_unit_test(test_waiting_for_room),
