@@ -610,7 +610,11 @@ typedef enum llmcost_class {
 LLMCOST_API const char *llmcost_class_name(uint32_t token_class);
 /** One line: cost, tokens in and out, what was saved and how. */
 LLMCOST_API const char *llmcost_response_summary(const llmcost_response *response);
-/** What the call cost, in nano-units of llmcost_response_currency(). Every leg that was sent is in it. */
+/**
+ * What the call cost, in nano-units of llmcost_response_currency(). Every leg that was sent is in it. A leg that the
+ * provider answered with an error (HTTP 4xx, 5xx, or an error document under HTTP 200) costs nothing; one that broke off
+ * is estimated; one that was sent and never answered costs all that a budget held for it, else the estimate of its prompt.
+ */
 LLMCOST_API int64_t llmcost_response_cost_nano(const llmcost_response *response);
 /** What the call saved against the baseline, in nano-units; negative when the policies cost more than they saved. */
 LLMCOST_API int64_t llmcost_response_saved_nano(const llmcost_response *response);

@@ -323,6 +323,18 @@ static void estimate_input(wire_state *state)
 }
 
 /*
+ * A document that came whole under HTTP 200 and is an error, without anything of an answer or a count: as definite as a
+ * status of 4xx. An error inside a stream is not, for by then the model may have been at work.
+ */
+static bool refused_in_success(const wire_state *state)
+{
+    llmcost_status status = state->leg->status;
+    if (!status || status != state->answer_error.status || status == LLMCOST_E_MALFORMED || status == LLMCOST_E_TRUNCATED || status == LLMCOST_E_MEMORY)
+        return false;
+    return state->framing == &llmc_framing_whole && llmc_answer_builder_is_empty(&state->builder) && !(state->leg->usage.flags & LLMC_USAGE_REPORTED);
+}
+
+/*
  * What a leg without complete usage cost. An HTTP error is free, those of the server too: no provider bills a 5xx. What
  * was sent and answered in part is estimated: the whole prompt and what came. Sent and nothing known: presumed, and the
  * budget charges its full hold.
@@ -331,7 +343,7 @@ static void estimate_usage(wire_state *state)
 {
     llmcost_leg *leg = state->leg;
     llmc_usage *usage = &leg->usage;
-    if (!leg->operation->priced || !leg->sent || state->http_status >= 300)
+    if (!leg->operation->priced || !leg->sent || state->http_status >= 300 || refused_in_success(state))
         return;
     bool reported = usage->flags & LLMC_USAGE_REPORTED, served = reported && leg->status == LLMCOST_OK;
     int64_t input = usage->quantity[LLMCOST_INPUT], output = usage->quantity[LLMCOST_OUTPUT];
@@ -355,7 +367,11 @@ static void charge(wire_state *state)
 {
     llmcost_leg *leg = state->leg;
     llmc_line *line = llmc_leg_line(leg);
-    if (line && leg->sent && leg->operation->priced && state->http_status < 300)
+    if (!line || !leg->sent || !leg->operation->priced || state->http_status >= 300)
+        return;
+    if (refused_in_success(state))
+        line->flags |= LLMC_LINE_PRICED; /* at nothing */
+    else
         llmc_price_leg(leg, line);
 }
 

@@ -198,6 +198,35 @@ static fake_exchange *usage_of_nothing(fake_network *network)
     return says_with(network, "{}");
 }
 
+static fake_exchange *whole(fake_network *network, const char *body)
+{
+    fake_exchange *exchange = fake_network_add(network, NULL);
+    fake_exchange_piece(exchange, 0, body, strlen(body));
+    return exchange;
+}
+
+static fake_exchange *error_in_success(fake_network *network)
+{
+    return whole(network, "{\"error\":{\"code\":429,\"message\":\"up\"}}");
+}
+
+static fake_exchange *billed_error_in_success(fake_network *network)
+{
+    return whole(network, "{\"error\":{\"code\":502,\"message\":\"up\"},\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":0}}");
+}
+
+static fake_exchange *garbage_in_success(fake_network *network)
+{
+    return whole(network, "<html>welcome</html>");
+}
+
+static fake_exchange *error_in_stream(fake_network *network)
+{
+    fake_exchange *exchange = whole(network, "data: {\"error\":{\"code\":429,\"message\":\"up\"}}\n\n");
+    exchange->headers[0] = "Content-Type: text/event-stream";
+    return exchange;
+}
+
 static fake_exchange *usage_above(fake_network *network)
 {
     return fake_network_says(network, NULL, "hi", 1000, 1000);
@@ -251,6 +280,11 @@ static void test_settling(void **unused)
     assert_int_equal(settled(usage_of_output_only, false, LLMCOST_OK), 6 * 2500 + 1 * 10000);
     assert_int_equal(settled(usage_of_input_only, false, LLMCOST_OK), 10 * 2500 + 2 * 10000);
     assert_int_equal(settled(usage_beyond_belief, false, LLMCOST_OK), 4 * 2500 + 2 * 1250 + 5 * 10000);
+    assert_int_equal(settled(error_in_success, false, LLMCOST_E_RATE_LIMITED), 0);
+    assert_int_equal(settled(error_in_success, true, LLMCOST_E_RATE_LIMITED), 0);
+    assert_int_equal(settled(billed_error_in_success, false, LLMCOST_E_SERVER), 10 * 2500);
+    assert_int_equal(settled(garbage_in_success, false, LLMCOST_E_MALFORMED), 6 * 2500);
+    assert_int_equal(settled(error_in_stream, true, LLMCOST_E_RATE_LIMITED), 6 * 2500);
     assert_int_equal(settled(usage_above, false, LLMCOST_OK), 1000 * 2500 + 1000 * 10000);
     assert_int_equal(settled(sent_and_silent, false, LLMCOST_E_FIRST_BYTE_TIMEOUT), bound(100));
     assert_int_equal(settled(sent_and_broken, false, LLMCOST_E_NETWORK), bound(100));
