@@ -310,6 +310,31 @@ static void test_a_missing_side_is_flagged(void **unused)
     }
 }
 
+/* What a provider states in a currency without a rate is not known to us, and not nothing. */
+static void test_a_stated_cost_without_a_rate(void **unused)
+{
+    (void)unused;
+#define FOREIGN(more) "{\"providers\":{\"openai\":{\"key\":\"k\",\"currency\":\"CNY\"}}" more "}"
+    static const struct { const char *config; int64_t stated, cost; bool unpriced; } cases[] = {
+        { FOREIGN(""), -1, 0, true },
+        { FOREIGN(",\"unknown_price\":{\"input\":30,\"output\":60}"), -1, 10 * 30000 + 5 * 60000, false },
+        { FOREIGN(",\"exchange_rates\":{\"CNY\":{\"rate\":\"0.14\",\"date\":\"2026-11-01\"}}"), 70000000, 70000000, false },
+        { FOREIGN(",\"budgets\":[{\"limit\":\"1 USD\",\"when_spent\":\"alert\"}]"), -1, 0, true },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        engine_rig rig;
+        rig_open(&rig, cases[i].config);
+        says_with(&rig.network, "{\"prompt_tokens\":10,\"completion_tokens\":5,\"cost\":0.5}");
+        llmcost_response *response = chat(&rig, "openai/unheard-of", 100, LLMCOST_OK);
+        assert_int_equal(rig_line(response, 0, "stated_nano"), cases[i].stated);
+        assert_int_equal(llmcost_response_cost_nano(response), cases[i].cost);
+        assert_int_equal(strstr(llmcost_response_receipt(response), "\"unpriced_lines\":1") != NULL, cases[i].unpriced);
+        llmcost_response_free(response);
+        rig_close(&rig);
+    }
+#undef FOREIGN
+}
+
 static void test_a_settle_above_its_hold_is_counted(void **unused)
 {
     (void)unused;
@@ -805,6 +830,7 @@ int main(void)
         cmocka_unit_test(test_the_bound_is_sent),
         cmocka_unit_test(test_settling),
         cmocka_unit_test(test_a_missing_side_is_flagged),
+        cmocka_unit_test(test_a_stated_cost_without_a_rate),
         cmocka_unit_test(test_a_settle_above_its_hold_is_counted),
         cmocka_unit_test(test_settled_in_the_window_of_the_hold),
         cmocka_unit_test(test_waiting_for_room),
