@@ -165,7 +165,7 @@ static llmcost_verdict size_up(llmcost_leg *leg, budget_state *state)
     if (*extra.unknown && leg->request->input_bound_tokens <= 0)
         return llmc_leg_fail(leg, LLMCOST_E_BUDGET, "%s: its cost has no upper bound under a hard budget: what \"%s\" in extra costs is not known; set input_bound_tokens on the request so that it covers it",
                              leg->route->name, extra.unknown);
-    if (!llmc_prompt_bound(leg->services, leg->request, leg->route, &state->input_bound, &why))
+    if (!llmc_prompt_bound(leg->services, leg->request, leg->route, leg->extra_prompt_tokens, &state->input_bound, &why))
         return llmc_leg_fail(leg, LLMCOST_E_BUDGET, "%s: its cost has no upper bound under a hard budget: %s", leg->route->name, why);
     state->choices = leg->request->n ? leg->request->n : 1;
     state->output_bound = wanted_output(leg, state);

@@ -675,6 +675,26 @@ static void test_the_last_money(void **unused)
     rig_close(&rig);
 }
 
+/* A bound of the host's is one of the prompt that he wrote: what a cascade adds to it is counted too. */
+static void test_the_hosts_bound_covers_his_prompt_only(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_request space;
+    llmcost_response *response;
+    rig_open(&rig, BUDGET("1 USD", "") ",\"routes\":{\"r\":{\"cascade\":[\"openai/gpt-4o-mini\",\"openai/gpt-4o\"],\"escalate_on\":{\"marker\":\"NO\",\"marker_instruction\":\"0123456789012345678901234567890123456789\"}}}}");
+    fake_network_says(&rig.network, "gpt-4o-mini", "NO", 10, 5);
+    fake_network_says(&rig.network, NULL, "hi", 10, 5);
+    llmcost_request *request = rig_ask(&space, "r", "hello");
+    request->input_bound_tokens = 1000;
+    request->max_tokens = 100;
+    assert_int_equal(llmcost_chat(rig.client, request, &response), LLMCOST_OK);
+    assert_int_equal(rig_line(response, 0, "bound_nano"), (1000 + 40 + 16) * 150 + 100 * 600);
+    assert_int_equal(rig_line(response, 1, "bound_nano"), 1000 * 2500 + 100 * 10000);
+    llmcost_response_free(response);
+    rig_close(&rig);
+}
+
 /* ---- an engine that answers later, from another thread ---- */
 
 typedef struct late_engine {
@@ -844,6 +864,7 @@ int main(void)
         cmocka_unit_test(test_extra_members),
         cmocka_unit_test(test_a_free_provider_over_a_spent_budget),
         cmocka_unit_test(test_the_last_money),
+        cmocka_unit_test(test_the_hosts_bound_covers_his_prompt_only),
         cmocka_unit_test(test_an_engine_that_answers_later),
         cmocka_unit_test(test_an_engine_that_cannot_tell),
         cmocka_unit_test(test_a_grant_that_comes_too_late),
