@@ -71,7 +71,7 @@ extern "C" {
     X(E_INVALID, 20, REQUEST, "the request is malformed; nothing was sent")                                           \
     X(E_UNSUPPORTED, 21, REQUEST, "the provider cannot do what the request asks for; nothing was sent")               \
     X(E_BUDGET, 30, BUDGET, "the budget could not cover the call; nothing was sent")                                  \
-    X(E_PRICE_UNKNOWN, 31, BUDGET, "the price of the model is unknown and the config refuses such calls")             \
+    X(E_PRICE_UNKNOWN, 31, BUDGET, "a hard budget matches and the price of the model is unknown; nothing was sent")     \
     X(E_DEADLINE, 40, TIME, "the deadline of the call passed")                                                        \
     X(E_CONNECT_TIMEOUT, 41, TIME, "no connection within connect_ms")                                                 \
     X(E_FIRST_BYTE_TIMEOUT, 42, TIME, "no answer began within first_byte_ms")                                         \
