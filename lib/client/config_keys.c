@@ -96,6 +96,7 @@ static const config_key cache_keys[] = {
     { "memory", KEY_STRUCTURE, NO_FIELD, "{...}", "keep answers in memory" },
     { "sampled", KEY_BOOL, FIELD(llmc_settings, cache_sampled), 0, 0, "false", NULL, "keep answers that another call might have worded differently too" },
     { "namespace", KEY_TEXT, FIELD(llmc_settings, cache_namespace), 0, 256, "", NULL, "answers are never shared between namespaces" },
+    { "store_wait_ms", KEY_MILLISECONDS, FIELD(llmc_settings, cache_store_wait_ms), 0, 3600000, "1000", NULL, "how long a call waits for the host's own store before it goes on without; 0: until its deadline" },
 };
 
 static const config_key cache_memory_keys[] = {

@@ -25,10 +25,13 @@ typedef struct cache_state {
 
 /* ---- a get of the host's store, which may answer later and from any thread ---- */
 
+/* Who is at what: the store may answer while nobody waits yet, or not any more. */
+typedef enum reply_state { ASKED, ANSWERED, WAITED_FOR, GIVEN_UP } reply_state;
+
 struct llmcost_cache_reply {
     llmc_allocator allocator;
     atomic_uint references;  /* the policy's and the store's */
-    atomic_uint state;       /* 0 asked, 1 answered, 2 waited for */
+    atomic_uint state;       /* a reply_state */
     llmcost_waker *waker;
     void *value;
     size_t bytes;
@@ -49,8 +52,16 @@ void llmcost_cache_reply_send(llmcost_cache_reply *reply, const void *value, siz
         return;
     if (value && (reply->value = llmc_strndup(&reply->allocator, value, bytes)))
         reply->bytes = bytes;
-    if (atomic_exchange(&reply->state, 1) == 2)
+    if (atomic_exchange(&reply->state, ANSWERED) == WAITED_FOR)
         llmcost_waker_fire(reply->waker, 0);
+    reply_unref(reply);
+}
+
+/* Nobody waits any more. The waker is the store's only once it has answered. */
+static void reply_give_up(llmcost_cache_reply *reply)
+{
+    if (atomic_exchange(&reply->state, GIVEN_UP) == WAITED_FOR)
+        llmcost_waker_free(reply->waker);
     reply_unref(reply);
 }
 
@@ -140,6 +151,15 @@ static llmcost_verdict use_reply(llmcost_leg *leg, cache_state *state, llmcost_c
     return answer ? answer_from(leg, state, answer, -1) : missed(leg, "miss");
 }
 
+/* A store that is slow or gone makes a call dearer, never fails it. */
+static llmcost_verdict give_up(llmcost_leg *leg, cache_state *state, const char *why)
+{
+    reply_give_up(state->reply);
+    state->reply = NULL;
+    llmc_leg_policy_failed(leg, "cache", why);
+    return missed(leg, "miss");
+}
+
 static llmcost_verdict ask_store(llmcost_leg *leg, cache_state *state)
 {
     const llmcost_cache_store *store = &leg->services->cache_store;
@@ -156,8 +176,10 @@ static llmcost_verdict ask_store(llmcost_leg *leg, cache_state *state)
     atomic_init(&reply->references, 2);
     state->reply = reply;
     store->get(state->address, reply, store->user);
-    if (atomic_exchange(&reply->state, 2) != 1)
-        return LLMCOST_WAIT;
+    if (atomic_exchange(&reply->state, WAITED_FOR) != ANSWERED) {
+        int32_t limit_ms = leg->services->settings->cache_store_wait_ms;
+        return limit_ms > 0 && llmcost_leg_timer(leg, limit_ms) ? give_up(leg, state, "no memory to wait for the host's store") : LLMCOST_WAIT;
+    }
     llmcost_waker_free(waker);
     llmcost_verdict verdict = use_reply(leg, state, reply);
     state->reply = NULL;
@@ -218,7 +240,11 @@ static llmcost_verdict cache_resume(llmcost_leg *leg, void *memory, void *user, 
     (void)user;
     cache_state *state = memory;
     llmcost_cache_reply *reply = state->reply;
-    if (wake->kind != LLMCOST_WAKE_HOOK || !reply)
+    if (!reply)
+        return LLMCOST_WAIT;
+    if (wake->kind == LLMCOST_WAKE_TIMER && atomic_load(&reply->state) != ANSWERED)
+        return give_up(leg, state, "the host's store did not answer in time");
+    if (wake->kind != LLMCOST_WAKE_HOOK)
         return LLMCOST_WAIT;
     state->reply = NULL;
     llmcost_verdict verdict = use_reply(leg, state, reply);
@@ -283,7 +309,7 @@ static void cache_destroy(llmcost_leg *leg, void *memory, void *user)
     (void)user;
     cache_state *state = memory;
     if (state->reply)
-        reply_unref(state->reply);
+        reply_give_up(state->reply);
 }
 
 const llmcost_policy llmc_policy_cache = {

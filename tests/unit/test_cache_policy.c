@@ -428,6 +428,7 @@ static void test_a_store_of_the_hosts(void **unused)
     }
 }
 
+/* Promise: a cache that fails makes a call dearer, it never fails it. */
 static void test_a_store_that_never_answers(void **unused)
 {
     (void)unused;
@@ -435,10 +436,33 @@ static void test_a_store_that_never_answers(void **unused)
     rig_request space;
     store self = { .manner = NEVER };
     open_with(&rig, &self);
-    rig_ask(&space, "openai/gpt-4o", "hello")->deadline_ms = 300;
-    llmcost_response_free(chat(&rig, &space.request, LLMCOST_E_DEADLINE));
-    assert_int_equal(fake_clock_ms(&rig.clock), 300);
+    rig_ask(&space, "openai/gpt-4o", "hello")->deadline_ms = 3000;
+    llmcost_response *response = chat(&rig, &space.request, LLMCOST_OK);
+    assert_int_equal(fake_clock_ms(&rig.clock), 1000);
+    assert_string_equal(llmcost_response_text(response), "hi");
+    assert_non_null(strstr(llmcost_response_receipt(response), "did not answer in time"));
+    llmcost_response_free(response);
+    assert_int_equal(rig_stat(&rig, "policy_failures"), 1);
+    assert_int_equal(self.puts, 1);
     llmcost_cache_reply_send(self.reply, "late", 4); /* when the call is long gone */
+    self.manner = AT_ONCE;
+    assert_true(hits(&rig, &space.request));
+    free(self.value);
+    rig_close(&rig);
+}
+
+/* 0: as long as the call. The store's answer may come in the very end, or never. */
+static void test_a_store_that_is_waited_for(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_request space;
+    store self = { .manner = NEVER };
+    open_by(&rig, &self, "{" PROVIDERS ",\"cache\":{\"sampled\":true,\"store_wait_ms\":0}}");
+    rig_ask(&space, "openai/gpt-4o", "hello")->deadline_ms = 3000;
+    llmcost_response_free(chat(&rig, &space.request, LLMCOST_E_DEADLINE));
+    assert_int_equal(fake_clock_ms(&rig.clock), 3000);
+    llmcost_cache_reply_send(self.reply, "late", 4);
     assert_int_equal(self.puts, 0);
     rig_close(&rig);
 }
@@ -456,6 +480,7 @@ int main(void)
         cmocka_unit_test(test_the_length_of_the_config_is_in_the_key),
         cmocka_unit_test(test_a_store_of_the_hosts),
         cmocka_unit_test(test_a_store_that_never_answers),
+        cmocka_unit_test(test_a_store_that_is_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
