@@ -675,7 +675,7 @@ LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_budgets(llmcost_client *clie
  * Returns LLMCOST_OK, E_MISUSE (no such budget), E_MEMORY. Any thread.
  */
 LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_budget_correct(llmcost_client *client, const char *budget, const char *value, int64_t delta_nano);
-/** Forget every cached answer. Any thread. */
+/** Forget every cached answer; what a host's store has kept is not asked for any more by this client, in this process. Any thread. */
 LLMCOST_API llmcost_status llmcost_cache_clear(llmcost_client *client);
 
 #ifdef __cplusplus

@@ -165,6 +165,7 @@ typedef struct llmcost_cache_store {
     void (*get)(const uint8_t key[32], llmcost_cache_reply *reply, void *user);
     /* Keep a copy for ttl_ms. Any thread that drives calls. */
     void (*put)(const uint8_t key[32], const void *value, size_t bytes, int64_t ttl_ms, void *user);
+    /* The value is none of ours: it will never be an answer. May be NULL. llmcost_cache_clear() does not come here: this client asks for other keys then. */
     void (*remove)(const uint8_t key[32], void *user);
 } llmcost_cache_store;
 

@@ -26,6 +26,7 @@ typedef struct llmc_services {
     const llmc_settings *settings;
     llmc_memory_cache *cache;             /* NULL: none */
     llmcost_cache_store cache_store;      /* get NULL: none */
+    atomic_uint_fast64_t cache_generation; /* how often the cache was cleared: a host's store is then asked elsewhere */
     llmc_account_engine *accounts;        /* NULL: no budgets */
     llmc_totals *totals;
     llmcost_receipt_fn on_receipt;
