@@ -695,6 +695,39 @@ static void test_the_hosts_bound_covers_his_prompt_only(void **unused)
     rig_close(&rig);
 }
 
+static void copy_receipt(const llmcost_response *response, void *user)
+{
+    snprintf(user, 2000, "%s", llmcost_response_receipt(response));
+}
+
+/* The receipt names the call's tags, when the request they came with is long gone. */
+static void test_tags_on_the_receipt(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_request space;
+    char seen[2000], name[] = "feature", value[] = "f\"q";
+    llmcost_response *response;
+    llmcost_tag tags[] = { { name, value }, { "team", "a" } };
+    rig_open(&rig, "{" RIG_OPENAI "}");
+    assert_int_equal(llmcost_client_on_receipt(rig.client, copy_receipt, seen), LLMCOST_OK);
+    usage_known(&rig.network);
+    llmcost_request *request = rig_ask(&space, "openai/gpt-4o", "hello");
+    assert_int_equal(llmcost_chat(rig.client, request, &response), LLMCOST_OK);
+    assert_non_null(strstr(seen, "\"tags\":[]"));
+    llmcost_response_free(response);
+    request->tags = tags;
+    request->tag_count = 2;
+    assert_int_equal(llmcost_chat(rig.client, request, &response), LLMCOST_OK);
+    memset(name, 'x', sizeof name - 1);
+    memset(value, 'x', sizeof value - 1);
+    static const char expected[] = "\"tags\":[{\"name\":\"feature\",\"value\":\"f\\\"q\"},{\"name\":\"team\",\"value\":\"a\"}]";
+    assert_non_null(strstr(seen, expected));
+    assert_non_null(strstr(llmcost_response_receipt(response), expected));
+    llmcost_response_free(response);
+    rig_close(&rig);
+}
+
 /* ---- an engine that answers later, from another thread ---- */
 
 typedef struct late_engine {
@@ -865,6 +898,7 @@ int main(void)
         cmocka_unit_test(test_a_free_provider_over_a_spent_budget),
         cmocka_unit_test(test_the_last_money),
         cmocka_unit_test(test_the_hosts_bound_covers_his_prompt_only),
+        cmocka_unit_test(test_tags_on_the_receipt),
         cmocka_unit_test(test_an_engine_that_answers_later),
         cmocka_unit_test(test_an_engine_that_cannot_tell),
         cmocka_unit_test(test_a_grant_that_comes_too_late),
