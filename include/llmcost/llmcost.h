@@ -71,7 +71,7 @@ extern "C" {
     X(E_INVALID, 20, REQUEST, "the request is malformed; nothing was sent")                                           \
     X(E_UNSUPPORTED, 21, REQUEST, "the provider cannot do what the request asks for; nothing was sent")               \
     X(E_BUDGET, 30, BUDGET, "the budget could not cover the call; nothing was sent")                                  \
-    X(E_PRICE_UNKNOWN, 31, BUDGET, "the price of the model is unknown and the config refuses such calls")             \
+    X(E_PRICE_UNKNOWN, 31, BUDGET, "a hard budget matches and the price of the model is unknown; nothing was sent")     \
     X(E_DEADLINE, 40, TIME, "the deadline of the call passed")                                                        \
     X(E_CONNECT_TIMEOUT, 41, TIME, "no connection within connect_ms")                                                 \
     X(E_FIRST_BYTE_TIMEOUT, 42, TIME, "no answer began within first_byte_ms")                                         \
@@ -632,7 +632,11 @@ LLMCOST_API const char *llmcost_class_name(uint32_t token_class);
 LLMCOST_API int64_t llmcost_event_tokens(const llmcost_event *event, llmcost_class token_class);
 /** One line: cost, tokens in and out, what was saved and how. */
 LLMCOST_API const char *llmcost_response_summary(const llmcost_response *response);
-/** What the call cost, in nano-units of llmcost_response_currency(). Every leg that was sent is in it. */
+/**
+ * What the call cost, in nano-units of llmcost_response_currency(). Every leg that was sent is in it. A leg that the
+ * provider answered with an error (HTTP 4xx, 5xx, or an error document under HTTP 200) costs nothing; one that broke off
+ * is estimated; one that was sent and never answered costs all that a budget held for it, else the estimate of its prompt.
+ */
 LLMCOST_API int64_t llmcost_response_cost_nano(const llmcost_response *response);
 /** What the call saved against the baseline, in nano-units; negative when the policies cost more than they saved. */
 LLMCOST_API int64_t llmcost_response_saved_nano(const llmcost_response *response);
@@ -693,7 +697,7 @@ LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_budgets(llmcost_client *clie
  * Returns LLMCOST_OK, E_MISUSE (no such budget), E_MEMORY. Any thread.
  */
 LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_budget_correct(llmcost_client *client, const char *budget, const char *value, int64_t delta_nano);
-/** Forget every cached answer. Any thread. */
+/** Forget every cached answer; what a host's store has kept is not asked for any more by this client, in this process. Any thread. */
 LLMCOST_API llmcost_status llmcost_cache_clear(llmcost_client *client);
 
 #ifdef __cplusplus

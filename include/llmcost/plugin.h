@@ -101,7 +101,11 @@ LLMCOST_API llmcost_finish llmcost_leg_finish_reason(const llmcost_leg *leg);
 LLMCOST_API llmcost_verdict llmcost_leg_fail(llmcost_leg *leg, llmcost_status status, const char *message);
 /** Answer a leg with a text, at no cost: returns LLMCOST_ANSWER, or LLMCOST_FAIL without memory. bytes 0: strlen. The answer counts as altered. */
 LLMCOST_API llmcost_verdict llmcost_leg_answer(llmcost_leg *leg, const char *text, size_t bytes);
-/** Replace the request of a leg for what is further in. The struct is copied; what it points to must live until the leg is destroyed: llmcost_leg_alloc(). */
+/**
+ * Replace the request of a leg for what is further in. The struct is copied; what it points to must live until the leg
+ * is destroyed: llmcost_leg_alloc(). From a policy of PHASE_CACHE or further in the answer is not cached: it answers
+ * another question than the one that was looked up. Change what shall be cached from a policy further out.
+ */
 LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_leg_set_request(llmcost_leg *leg, const llmcost_request *request);
 /** Memory that lives as long as the call; zeroed; NULL without memory. */
 LLMCOST_API void *llmcost_leg_alloc(llmcost_leg *leg, size_t bytes);
@@ -161,6 +165,7 @@ typedef struct llmcost_cache_store {
     void (*get)(const uint8_t key[32], llmcost_cache_reply *reply, void *user);
     /* Keep a copy for ttl_ms. Any thread that drives calls. */
     void (*put)(const uint8_t key[32], const void *value, size_t bytes, int64_t ttl_ms, void *user);
+    /* The value is none of ours: it will never be an answer. May be NULL. llmcost_cache_clear() does not come here: this client asks for other keys then. */
     void (*remove)(const uint8_t key[32], void *user);
 } llmcost_cache_store;
 

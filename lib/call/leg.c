@@ -132,6 +132,7 @@ llmcost_verdict llmcost_leg_adopt(llmcost_leg *leg, llmcost_leg *child)
     leg->extra_prompt_tokens = child->extra_prompt_tokens;
     leg->status = child->status;
     leg->altered |= child->altered;
+    leg->no_store |= child->no_store;
     leg->unseen = !child->forwards;
     if (child->status == LLMCOST_OK) {
         llmc_error_clear(&leg->error);

@@ -92,6 +92,8 @@ llmcost_status llmcost_leg_set_request(llmcost_leg *leg, const llmcost_request *
     if (!copy)
         return LLMCOST_E_MEMORY;
     leg->request = copy;
+    if (leg->call->client->policies[leg->at].phase >= LLMCOST_PHASE_CACHE)
+        leg->no_store = true; /* the key is that of the request as it was */
     return LLMCOST_OK;
 }
 

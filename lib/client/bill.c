@@ -152,6 +152,7 @@ llmcost_status llmcost_cache_clear(llmcost_client *client)
     llmcost_status status = llmc_client_enter(client, &visit);
     if (status)
         return status;
+    atomic_fetch_add(&client->services.cache_generation, 1);
     if (client->services.cache)
         llmc_memory_cache_clear(client->services.cache);
     llmc_client_leave(&visit);

@@ -310,9 +310,10 @@ llmcost_status llmcost_client_add_judge(llmcost_client *client, const char *name
 llmcost_status llmcost_client_set_cache_store(llmcost_client *client, const llmcost_cache_store *store)
 {
     llmcost_cache_store ours = { 0 };
-    if (may_change(client) || !store || store->struct_size < sizeof ours)
+    if (may_change(client) || !store || store->struct_size < offsetof(llmcost_cache_store, remove) || store->struct_size > 4 * sizeof ours)
         return LLMCOST_E_MISUSE;
-    ours = *store;
+    memcpy(&ours, store, store->struct_size < sizeof ours ? store->struct_size : sizeof ours);
+    ours.struct_size = sizeof ours;
     if (!ours.get || !ours.put)
         return LLMCOST_E_MISUSE;
     client->services.cache_store = ours;

@@ -37,7 +37,7 @@ static const config_key root_keys[] = {
     { "prices", KEY_STRUCTURE, NO_FIELD, "PATH, [PATH, ...] or {...}", "price files over the built-in catalog, ours or LiteLLM's; or one of them, written in place" },
     { "currency", KEY_CURRENCY, FIELD(llmc_settings, currency), 0, 0, "USD", NULL, "what the ledger counts in" },
     { "exchange_rates", KEY_STRUCTURE, NO_FIELD, "{CURRENCY: {...}}", "what one unit of another currency is worth in the ledger's" },
-    { "unknown_price", KEY_STRUCTURE, NO_FIELD, "refuse, allow or {...}", "a model without a price under a hard budget: refused (the default), allowed at no cost, or charged at a worst case" },
+    { "unknown_price", KEY_STRUCTURE, NO_FIELD, "refuse, allow or {...}", "calls to a model without a price, under a hard budget: refused (the default) or allowed at no cost; without one they are never refused; {...}: charged at a worst case" },
     { "stated_cost", KEY_CHOICE, FIELD(llmc_settings, stated_cost), 0, 0, "ours", "ours|provider", "which figure is charged where a provider states its cost" },
     { "baseline", KEY_STRUCTURE, NO_FIELD, "NAME", "the model that savings are measured against; absent: the dearest of the route" },
     { "default_max_tokens", KEY_INTEGER, FIELD(llmc_settings, default_max_tokens), 0, 10000000, "0", NULL, "max_tokens of a request that has none; 0: the model's maximum, as far as the money goes" },
@@ -96,6 +96,7 @@ static const config_key cache_keys[] = {
     { "memory", KEY_STRUCTURE, NO_FIELD, "{...}", "keep answers in memory" },
     { "sampled", KEY_BOOL, FIELD(llmc_settings, cache_sampled), 0, 0, "false", NULL, "keep answers that another call might have worded differently too" },
     { "namespace", KEY_TEXT, FIELD(llmc_settings, cache_namespace), 0, 256, "", NULL, "answers are never shared between namespaces" },
+    { "store_wait_ms", KEY_MILLISECONDS, FIELD(llmc_settings, cache_store_wait_ms), 0, 3600000, "1000", NULL, "how long a call waits for the host's own store before it goes on without; 0: until its deadline" },
 };
 
 static const config_key cache_memory_keys[] = {

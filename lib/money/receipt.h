@@ -58,6 +58,8 @@ typedef struct llmc_receipt {
     int64_t delivered_in, delivered_out; /* tokens of the answer that was delivered, a cached one's too; -1: not known */
     uint32_t escalations;
     bool altered, cached;
+    const llmcost_tag *tags;           /* the call's; of the arena */
+    size_t tag_count;
     const char *cache_state;           /* "hit", "miss", "off", "not cacheable: sampled", ...; static */
     const char *pruned;                /* leaves that cannot serve this request, with the reason; NULL: none */
     const char *degraded;              /* policies that failed, and the call went on without them; NULL: none */

@@ -174,6 +174,20 @@ static void write_savings(llmc_json_writer *json, const llmc_receipt *receipt)
     llmc_json_write_end_object(json);
 }
 
+/* In their order, as the caller gave them: a name may occur twice. */
+static void write_tags(llmc_json_writer *json, const llmc_receipt *receipt)
+{
+    llmc_json_write_key(json, "tags");
+    llmc_json_write_begin_array(json);
+    for (size_t i = 0; i < receipt->tag_count; i++) {
+        llmc_json_write_begin_object(json);
+        write_text(json, "name", receipt->tags[i].name);
+        write_text(json, "value", receipt->tags[i].value);
+        llmc_json_write_end_object(json);
+    }
+    llmc_json_write_end_array(json);
+}
+
 static uint32_t count_unpriced(const llmc_receipt *receipt)
 {
     uint32_t count = 0;
@@ -194,6 +208,7 @@ void llmc_receipt_write(const llmc_receipt *receipt, llmcost_status status, llmc
     write_text(json, "cost", llmc_amount_text(receipt->cost_nano, "", 0, amount));
     write_integer(json, "unpriced_lines", count_unpriced(receipt));
     write_savings(json, receipt);
+    write_tags(json, receipt);
     write_text(json, "cache", receipt->cache_state);
     write_bool(json, "altered", receipt->altered);
     write_integer(json, "escalations", receipt->escalations);

@@ -29,6 +29,8 @@ typedef struct budget_state {
     uint32_t choices;
     llmc_account_waiter waiter;
     bool queued, shortened, own_length, hard;
+    bool bounded;              /* input_bound, output_bound and rates are figures; not so: a soft budget holds nothing and counts */
+    bool invented;             /* output_bound is nobody's figure, so an answer that it cuts might have gone on */
     int64_t give_up_ns;
     /* The answer of an engine that answers later. */
     atomic_uint reply_state;   /* a reply_state */
@@ -110,6 +112,7 @@ static int64_t wanted_output(llmcost_leg *leg, budget_state *state)
         return leg->request->max_tokens;
     int64_t most = leg->route->prices ? llmc_model_max_output(leg->route->prices) : 0;
     state->own_length = true;
+    state->invented = most <= 0;
     return most > 0 ? most : OUTPUT_WHERE_UNKNOWN;
 }
 
@@ -162,7 +165,7 @@ static llmcost_verdict size_up(llmcost_leg *leg, budget_state *state)
     if (*extra.unknown && leg->request->input_bound_tokens <= 0)
         return llmc_leg_fail(leg, LLMCOST_E_BUDGET, "%s: its cost has no upper bound under a hard budget: what \"%s\" in extra costs is not known; set input_bound_tokens on the request so that it covers it",
                              leg->route->name, extra.unknown);
-    if (!llmc_prompt_bound(leg->services, leg->request, leg->route, &state->input_bound, &why))
+    if (!llmc_prompt_bound(leg->services, leg->request, leg->route, leg->extra_prompt_tokens, &state->input_bound, &why))
         return llmc_leg_fail(leg, LLMCOST_E_BUDGET, "%s: its cost has no upper bound under a hard budget: %s", leg->route->name, why);
     state->choices = leg->request->n ? leg->request->n : 1;
     state->output_bound = wanted_output(leg, state);
@@ -170,9 +173,11 @@ static llmcost_verdict size_up(llmcost_leg *leg, budget_state *state)
     return find_rates(leg, state, extra.tier);
 }
 
-static bool set_length(llmcost_leg *leg, int64_t length)
+/* The length that a hard budget counted with is the length that is sent. What only counts, or costs nothing, is not cut. */
+static bool set_length(llmcost_leg *leg, const budget_state *state)
 {
-    if (leg->request->max_tokens == length)
+    int64_t length = state->output_bound;
+    if (!state->hard || leg->request->max_tokens == length || (!state->shortened && dearest_output(&state->rates) == 0))
         return true;
     llmcost_request *request = llmc_request_copy(leg->request, llmc_leg_arena(leg));
     if (!request)
@@ -213,9 +218,9 @@ static llmcost_verdict granted(llmcost_leg *leg, budget_state *state)
     state->holding = true;
     leg->bound_nano = state->ticket.bound_nano;
     llmc_line *line = llmc_leg_line(leg);
-    if (!line || !set_length(leg, state->output_bound))
+    if (!line || !set_length(leg, state))
         return llmc_leg_out_of_memory(leg);
-    line->bound_nano = leg->bound_nano;
+    line->bound_nano = state->bounded ? leg->bound_nano : -1;
     if (state->shortened)
         llmc_line_add_note(line, llmc_leg_arena(leg), "max_tokens was lowered to what the budget has left");
     return LLMCOST_CONTINUE;
@@ -329,6 +334,7 @@ static llmcost_verdict budget_enter(llmcost_leg *leg, void *memory, void *user)
     if (state->ref_count == 0)
         return LLMCOST_CONTINUE;
     llmcost_verdict verdict = size_up(leg, state);
+    state->bounded = verdict == LLMCOST_CONTINUE;
     if (verdict != LLMCOST_CONTINUE && !state->hard) {
         /* Soft budgets count; they never refuse. */
         llmc_error_clear(&leg->error);
@@ -357,10 +363,10 @@ static llmcost_verdict budget_resume(llmcost_leg *leg, void *memory, void *user,
 
 static void mark_if_shortened(llmcost_leg *leg, const budget_state *state)
 {
-    if (!state->shortened || !leg->answer)
+    if (!state->hard || !leg->answer)
         return;
     bool cut = leg->answer->choice_count && leg->answer->choices[0].finish == LLMCOST_FINISH_LENGTH;
-    if (!state->own_length || cut)
+    if (state->shortened ? !state->own_length || cut : state->invented && cut && dearest_output(&state->rates) > 0)
         leg->altered = true;
 }
 
@@ -390,7 +396,7 @@ static llmcost_verdict budget_leave(llmcost_leg *leg, void *memory, void *user)
         line->rates = NULL;
     }
     int64_t amount = bill(leg, state);
-    if (line && amount > state->ticket.bound_nano) {
+    if (line && state->bounded && amount > state->ticket.bound_nano) {
         line->flags |= LLMC_LINE_BOUND_EXCEEDED;
         atomic_fetch_add(&leg->services->bound_exceeded, 1);
     }

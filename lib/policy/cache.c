@@ -25,10 +25,13 @@ typedef struct cache_state {
 
 /* ---- a get of the host's store, which may answer later and from any thread ---- */
 
+/* Who is at what: the store may answer while nobody waits yet, or not any more. */
+typedef enum reply_state { ASKED, ANSWERED, WAITED_FOR, GIVEN_UP } reply_state;
+
 struct llmcost_cache_reply {
     llmc_allocator allocator;
     atomic_uint references;  /* the policy's and the store's */
-    atomic_uint state;       /* 0 asked, 1 answered, 2 waited for */
+    atomic_uint state;       /* a reply_state */
     llmcost_waker *waker;
     void *value;
     size_t bytes;
@@ -49,8 +52,16 @@ void llmcost_cache_reply_send(llmcost_cache_reply *reply, const void *value, siz
         return;
     if (value && (reply->value = llmc_strndup(&reply->allocator, value, bytes)))
         reply->bytes = bytes;
-    if (atomic_exchange(&reply->state, 1) == 2)
+    if (atomic_exchange(&reply->state, ANSWERED) == WAITED_FOR)
         llmcost_waker_fire(reply->waker, 0);
+    reply_unref(reply);
+}
+
+/* Nobody waits any more. The waker is the store's only once it has answered. */
+static void reply_give_up(llmcost_cache_reply *reply)
+{
+    if (atomic_exchange(&reply->state, GIVEN_UP) == WAITED_FOR)
+        llmcost_waker_free(reply->waker);
     reply_unref(reply);
 }
 
@@ -128,18 +139,86 @@ static llmcost_verdict missed(llmcost_leg *leg, const char *why)
 
 /* ---- looking up ---- */
 
-static void address(cache_state *state)
+/* After llmcost_cache_clear() what a store has kept is not asked for any more: this client has other addresses then. */
+static void address(llmcost_leg *leg, cache_state *state)
 {
+    struct { uint8_t plain[32]; uint64_t generation; } cleared = { .generation = atomic_load(&leg->services->cache_generation) };
     llmc_sha256_of(state->key, state->key_bytes, state->address);
+    if (cleared.generation) {
+        memcpy(cleared.plain, state->address, sizeof cleared.plain);
+        llmc_sha256_of(&cleared, sizeof cleared, state->address);
+    }
     state->addressed = true;
+}
+
+static int64_t ttl_of(const llmcost_leg *leg)
+{
+    return leg->request->cache_ttl_ms > 0 ? leg->request->cache_ttl_ms : leg->services->settings->cache_ttl_ms;
+}
+
+static void store_in_memory(llmcost_leg *leg, cache_state *state, int64_t stored_wall_ms, int64_t ttl_ms)
+{
+    int64_t now = llmc_leg_now(leg);
+    bool stored = llmc_memory_cache_put(leg->services->cache, state->hash, state->key, state->key_bytes, llmc_answer_ref(leg->answer), leg->answer->bytes,
+                                        llmc_clock_after(now, ttl_ms > 0 ? ttl_ms : -1), stored_wall_ms, now);
+    if (!stored)
+        llmc_leg_policy_failed(leg, "cache", "the answer could not be stored: too large, or no memory");
+}
+
+/* The value's head: when it was stored, as digits and a line end. false: none of ours. */
+static bool read_stored(const llmcost_cache_reply *reply, int64_t *wall_ms, size_t *head)
+{
+    enum { MOST_DIGITS = 15 };
+    const char *value = reply->value;
+    int64_t number = 0;
+    size_t at = 0;
+    while (at < reply->bytes && at < MOST_DIGITS && value[at] >= '0' && value[at] <= '9')
+        number = number * 10 + (value[at++] - '0');
+    if (at == 0 || at == reply->bytes || value[at] != '\n')
+        return false;
+    *wall_ms = number;
+    *head = at + 1;
+    return true;
+}
+
+/* The memory tier takes what the store knew, for what is left of its life. */
+static void fill_memory(llmcost_leg *leg, cache_state *state, int64_t stored_wall_ms)
+{
+    int64_t ttl_ms = ttl_of(leg), age_ms = llmc_leg_receipt(leg)->started_wall_ms - stored_wall_ms;
+    if (age_ms < 0)
+        age_ms = 0;
+    if (leg->services->cache && (ttl_ms <= 0 || age_ms < ttl_ms))
+        store_in_memory(leg, state, stored_wall_ms, ttl_ms > 0 ? ttl_ms - age_ms : 0);
 }
 
 static llmcost_verdict use_reply(llmcost_leg *leg, cache_state *state, llmcost_cache_reply *reply)
 {
-    llmc_answer *answer = reply->value ? llmc_answer_read(&leg->services->allocator, reply->value, reply->bytes) : NULL;
-    if (reply->value && !answer)
+    const llmcost_cache_store *store = &leg->services->cache_store;
+    int64_t stored_wall_ms = -1;
+    size_t head = 0;
+    if (!reply->value)
+        return missed(leg, "miss");
+    llmc_answer *answer = NULL;
+    if (read_stored(reply, &stored_wall_ms, &head))
+        answer = llmc_answer_read(&leg->services->allocator, (const char *)reply->value + head, reply->bytes - head);
+    if (!answer) {
         llmc_leg_policy_failed(leg, "cache", "the host's store returned something that is no answer of ours");
-    return answer ? answer_from(leg, state, answer, -1) : missed(leg, "miss");
+        if (store->remove)
+            store->remove(state->address, store->user);
+        return missed(leg, "miss");
+    }
+    llmc_leg_set_answer(leg, llmc_answer_ref(answer));
+    fill_memory(leg, state, stored_wall_ms);
+    return answer_from(leg, state, answer, stored_wall_ms);
+}
+
+/* A store that is slow or gone makes a call dearer, never fails it. */
+static llmcost_verdict give_up(llmcost_leg *leg, cache_state *state, const char *why)
+{
+    reply_give_up(state->reply);
+    state->reply = NULL;
+    llmc_leg_policy_failed(leg, "cache", why);
+    return missed(leg, "miss");
 }
 
 static llmcost_verdict ask_store(llmcost_leg *leg, cache_state *state)
@@ -152,14 +231,16 @@ static llmcost_verdict ask_store(llmcost_leg *leg, cache_state *state)
         llmc_leg_policy_failed(leg, "cache", "no memory to ask the host's store");
         return missed(leg, "miss");
     }
-    address(state);
+    address(leg, state);
     reply->allocator = leg->services->allocator;
     reply->waker = waker;
     atomic_init(&reply->references, 2);
     state->reply = reply;
     store->get(state->address, reply, store->user);
-    if (atomic_exchange(&reply->state, 2) != 1)
-        return LLMCOST_WAIT;
+    if (atomic_exchange(&reply->state, WAITED_FOR) != ANSWERED) {
+        int32_t limit_ms = leg->services->settings->cache_store_wait_ms;
+        return limit_ms > 0 && llmcost_leg_timer(leg, limit_ms) ? give_up(leg, state, "no memory to wait for the host's store") : LLMCOST_WAIT;
+    }
     llmcost_waker_free(waker);
     llmcost_verdict verdict = use_reply(leg, state, reply);
     state->reply = NULL;
@@ -220,7 +301,11 @@ static llmcost_verdict cache_resume(llmcost_leg *leg, void *memory, void *user, 
     (void)user;
     cache_state *state = memory;
     llmcost_cache_reply *reply = state->reply;
-    if (wake->kind != LLMCOST_WAKE_HOOK || !reply)
+    if (!reply)
+        return LLMCOST_WAIT;
+    if (wake->kind == LLMCOST_WAKE_TIMER && atomic_load(&reply->state) != ANSWERED)
+        return give_up(leg, state, "the host's store did not answer in time");
+    if (wake->kind != LLMCOST_WAKE_HOOK)
         return LLMCOST_WAIT;
     state->reply = NULL;
     llmcost_verdict verdict = use_reply(leg, state, reply);
@@ -232,7 +317,7 @@ static llmcost_verdict cache_resume(llmcost_leg *leg, void *memory, void *user, 
 
 static bool worth_keeping(const llmcost_leg *leg)
 {
-    if (leg->status != LLMCOST_OK || leg->altered || !leg->answer || leg->answer->choice_count == 0)
+    if (leg->status != LLMCOST_OK || leg->altered || leg->no_store || !leg->answer || leg->answer->choice_count == 0)
         return false;
     for (uint32_t i = 0; i < leg->answer->choice_count; i++) {
         llmcost_finish finish = leg->answer->choices[i].finish;
@@ -242,22 +327,15 @@ static bool worth_keeping(const llmcost_leg *leg)
     return true;
 }
 
-static void store_in_memory(llmcost_leg *leg, cache_state *state, int64_t ttl_ms)
-{
-    int64_t now = llmc_leg_now(leg);
-    bool stored = llmc_memory_cache_put(leg->services->cache, state->hash, state->key, state->key_bytes, llmc_answer_ref(leg->answer), leg->answer->bytes,
-                                        llmc_clock_after(now, ttl_ms > 0 ? ttl_ms : -1), llmc_clock_wall_ms(&leg->services->clock), now);
-    if (!stored)
-        llmc_leg_policy_failed(leg, "cache", "the answer could not be stored: too large, or no memory");
-}
-
-static void store_at_host(llmcost_leg *leg, cache_state *state, int64_t ttl_ms)
+static void store_at_host(llmcost_leg *leg, cache_state *state, int64_t stored_wall_ms, int64_t ttl_ms)
 {
     const llmcost_cache_store *store = &leg->services->cache_store;
     llmc_buffer bytes;
     llmc_buffer_init(&bytes, &leg->services->allocator, SIZE_MAX / 4);
     if (!state->addressed)
-        address(state);
+        address(leg, state);
+    llmc_buffer_add_integer(&bytes, stored_wall_ms);
+    llmc_buffer_add_byte(&bytes, '\n');
     if (llmc_answer_write(leg->answer, &bytes))
         store->put(state->address, bytes.data, bytes.length, ttl_ms, store->user);
     else
@@ -271,11 +349,11 @@ static llmcost_verdict cache_leave(llmcost_leg *leg, void *memory, void *user)
     cache_state *state = memory;
     if (!state->key || state->hit || !worth_keeping(leg))
         return LLMCOST_CONTINUE;
-    int64_t ttl_ms = leg->request->cache_ttl_ms > 0 ? leg->request->cache_ttl_ms : leg->services->settings->cache_ttl_ms;
+    int64_t wall_ms = llmc_clock_wall_ms(&leg->services->clock), ttl_ms = ttl_of(leg);
     if (leg->services->cache)
-        store_in_memory(leg, state, ttl_ms);
+        store_in_memory(leg, state, wall_ms, ttl_ms);
     if (leg->services->cache_store.put)
-        store_at_host(leg, state, ttl_ms);
+        store_at_host(leg, state, wall_ms > 0 ? wall_ms : 0, ttl_ms);
     return LLMCOST_CONTINUE;
 }
 
@@ -285,7 +363,7 @@ static void cache_destroy(llmcost_leg *leg, void *memory, void *user)
     (void)user;
     cache_state *state = memory;
     if (state->reply)
-        reply_unref(state->reply);
+        reply_give_up(state->reply);
 }
 
 const llmcost_policy llmc_policy_cache = {

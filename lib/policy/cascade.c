@@ -325,6 +325,7 @@ static llmcost_verdict ask_host(llmcost_leg *leg, cascade_state *state, const ll
         return object(leg, state, "the host's judge did not accept it", choice->text.bytes);
     if (verdict < 0) {
         llmc_leg_policy_failed(leg, "cascade", judge ? "the host's judge could not tell" : "no judge of this name was added to the client");
+        leg->no_store = true; /* unjudged: the next call asks again */
     }
     return deliver(leg, state);
 }
@@ -390,6 +391,7 @@ static llmcost_verdict judged(llmcost_leg *leg, cascade_state *state)
         return object(leg, state, "the judge did not accept it", choice->text.bytes);
     if (!said || !begins_with_word(said->text.text, "YES")) {
         llmc_leg_policy_failed(leg, "cascade", "the judge could not tell");
+        leg->no_store = true;
     }
     return deliver(leg, state);
 }

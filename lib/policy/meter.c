@@ -77,6 +77,22 @@ static void close_receipt(llmcost_leg *leg)
     llmc_receipt_close(receipt, &inputs);
 }
 
+/* The caller's request is gone when the receipt is read. Without memory the receipt has no tags. */
+static void keep_tags(llmcost_leg *leg)
+{
+    llmc_receipt *receipt = llmc_leg_receipt(leg);
+    llmc_arena *arena = llmc_leg_arena(leg);
+    size_t count = leg->request ? leg->request->tag_count : 0;
+    llmcost_tag *tags = count ? llmc_arena_calloc(arena, count, sizeof *tags) : NULL;
+    for (size_t i = 0; tags && i < count; i++) {
+        tags[i] = (llmcost_tag){ llmc_arena_strdup(arena, leg->request->tags[i].name), llmc_arena_strdup(arena, leg->request->tags[i].value) };
+        if (!tags[i].name || !tags[i].value)
+            return;
+    }
+    receipt->tags = tags;
+    receipt->tag_count = tags ? count : 0;
+}
+
 /* ---- the totals ---- */
 
 static void count(llmcost_leg *leg)
@@ -107,6 +123,8 @@ static llmcost_verdict meter_leave(llmcost_leg *leg, void *state, void *user)
     (void)state;
     (void)user;
     close_receipt(leg);
+    if (!leg->parent)
+        keep_tags(leg);
     if (leg->operation->priced)
         count(leg);
     return LLMCOST_CONTINUE;

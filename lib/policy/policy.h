@@ -26,6 +26,7 @@ typedef struct llmc_services {
     const llmc_settings *settings;
     llmc_memory_cache *cache;             /* NULL: none */
     llmcost_cache_store cache_store;      /* get NULL: none */
+    atomic_uint_fast64_t cache_generation; /* how often the cache was cleared: a host's store is then asked elsewhere */
     llmc_account_engine *accounts;        /* NULL: no budgets */
     llmc_totals *totals;
     llmcost_receipt_fn on_receipt;
@@ -70,6 +71,7 @@ struct llmcost_leg {
     uint32_t visit, parent_visit;       /* counts the moves of this leg; the parent's, when this child was made */
     uint8_t stage, waiting, forwards, queued, cancelled, wanted_another;
     bool altered, sent, timer_set, deadline_timer_set;
+    bool no_store;                      /* not for the cache, though nothing about the answer is altered */
     bool unseen;                        /* its answer has not gone outward as events */
     bool delivered;                     /* content of this leg has reached the caller: no other try can be invisible */
     uint32_t attempt;                   /* retries: 0 is the first */

@@ -29,7 +29,9 @@ bool llmc_worst_case_rates(const llmc_services *services, llmc_rates *out)
 static void apply_stated(llmcost_leg *leg, llmc_line *line)
 {
     llmc_sum stated = { .pico = leg->usage.stated_cost_pico };
-    if (leg->usage.stated_cost_pico < 0 || !llmc_sum_amount(&stated, line->exchange_nano, &line->stated_nano))
+    int64_t exchange_nano; /* of the provider's currency; the line's may be that of the config's worst case */
+    if (leg->usage.stated_cost_pico < 0 || !llmc_settings_exchange(leg->services->settings, leg->route->provider->currency, &exchange_nano) ||
+        !llmc_sum_amount(&stated, exchange_nano, &line->stated_nano))
         return;
     bool priced = line->flags & LLMC_LINE_PRICED;
     if (priced && line->stated_nano != line->cost_nano)

@@ -37,6 +37,7 @@ typedef struct llmc_settings {
     int64_t cache_ttl_ms;
     bool cache_sampled;
     const char *cache_namespace;
+    int32_t cache_store_wait_ms;           /* a host's store; 0: as long as the call */
 
     /* "budgets" and money */
     llmc_budget *budgets;

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-enum { PER_REQUEST = 32, PER_MESSAGE = 16, PER_PART = 8, PER_TOOL = 64 };
+enum { PER_REQUEST = 32, PER_MESSAGE = 16, PER_PART = 8, PER_TOOL = 64, BYTES_PER_TOKEN = 4 };
 
 typedef struct image_bound {
     const char *prefix; /* of the model's name */
@@ -73,10 +73,11 @@ static prompt_size measure(const llmcost_request *request)
     return size;
 }
 
-bool llmc_prompt_bound(const llmc_services *services, const llmcost_request *request, const llmc_route *target, int64_t *tokens, const char **why)
+bool llmc_prompt_bound(const llmc_services *services, const llmcost_request *request, const llmc_route *target, int64_t added_tokens, int64_t *tokens, const char **why)
 {
     if (request->input_bound_tokens > 0) {
-        *tokens = request->input_bound_tokens;
+        int64_t added = added_tokens > 0 ? added_tokens * BYTES_PER_TOKEN + PER_MESSAGE : 0;
+        *tokens = request->input_bound_tokens + added;
         return true;
     }
     prompt_size size = measure(request);
@@ -91,7 +92,7 @@ bool llmc_prompt_bound(const llmc_services *services, const llmcost_request *req
 
 int64_t llmc_prompt_estimate(const llmc_services *services, const llmcost_request *request, const llmc_route *target)
 {
-    enum { BYTES_PER_TOKEN = 4, TOKENS_PER_MESSAGE = 4, TOKENS_PER_IMAGE = 1000 };
+    enum { TOKENS_PER_MESSAGE = 4, TOKENS_PER_IMAGE = 1000 };
     prompt_size size = measure(request);
     int64_t per_image = size.images ? image_tokens(services, target->model) : 0;
     if (per_image < 0)

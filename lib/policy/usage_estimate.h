@@ -7,8 +7,9 @@
 /*
  * An upper bound of the prompt's tokens: byte-level vocabularies never make more tokens than there are bytes; each
  * message, part and tool adds what its framing may cost. false: it cannot be bounded; *why says what and what to do.
+ * added_tokens: what the library put into the prompt, estimated at four bytes each; a host's own bound is not of that.
  */
-bool llmc_prompt_bound(const llmc_services *services, const llmcost_request *request, const llmc_route *target, int64_t *tokens, const char **why);
+bool llmc_prompt_bound(const llmc_services *services, const llmcost_request *request, const llmc_route *target, int64_t added_tokens, int64_t *tokens, const char **why);
 /* An estimate of the prompt's tokens; images at their bound. */
 int64_t llmc_prompt_estimate(const llmc_services *services, const llmcost_request *request, const llmc_route *target);
 

@@ -428,13 +428,22 @@ static void set_code(llmcost_error *error, const error_facts *facts)
         llmc_buffer_free(&text);
         return;
     }
+    /* Not {"type": "error"}, and OpenAI's {"type": "tokens"}, what was too many, only where there is nothing else. */
+    static const code_rule noise[] = { { "error", LLMCOST_E_SERVER, WHOLE } };
+    static const code_rule subjects[] = { { "tokens", LLMCOST_E_RATE_LIMITED, WHOLE }, { "requests", LLMCOST_E_RATE_LIMITED, WHOLE } };
+    const llmc_json_span *told = NULL;
     for (size_t i = 0; i < facts->code_count; i++) {
-        static const code_rule noise[] = { { "error", LLMCOST_E_SERVER, WHOLE } };
+        const error_facts one = { .codes = { facts->codes[i] }, .code_count = 1 };
         if (matches(&facts->codes[i], noise))
-            continue; /* {"type": "error", ...} */
-        set_decoded(error, &error->code, &facts->codes[i]);
-        return;
+            continue;
+        bool is_subject = by_codes(&one, subjects, ELEMENTS(subjects)) != LLMCOST_OK;
+        if (!told || !is_subject)
+            told = &facts->codes[i];
+        if (!is_subject)
+            break;
     }
+    if (told)
+        set_decoded(error, &error->code, told);
 }
 
 /* What a page says about itself: its title; of plain text: the beginning. */

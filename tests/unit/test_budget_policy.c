@@ -169,6 +169,64 @@ static fake_exchange *usage_unknown(fake_network *network)
     return fake_network_says(network, NULL, "12345678", -1, 0);
 }
 
+static fake_exchange *says_with(fake_network *network, const char *usage)
+{
+    char body[400];
+    fake_exchange *exchange = fake_network_add(network, NULL);
+    int length = snprintf(body, sizeof body, "{\"id\":\"x\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"12345678\"},\"finish_reason\":\"stop\"}],\"usage\":%s}", usage);
+    fake_exchange_piece(exchange, 0, body, (size_t)length);
+    return exchange;
+}
+
+static fake_exchange *usage_of_output_only(fake_network *network)
+{
+    return says_with(network, "{\"completion_tokens\":1}");
+}
+
+static fake_exchange *usage_of_input_only(fake_network *network)
+{
+    return says_with(network, "{\"prompt_tokens\":10}");
+}
+
+static fake_exchange *usage_beyond_belief(fake_network *network)
+{
+    return says_with(network, "{\"prompt_tokens\":9000000000000000,\"completion_tokens\":5,\"prompt_tokens_details\":{\"cached_tokens\":2}}");
+}
+
+static fake_exchange *usage_of_nothing(fake_network *network)
+{
+    return says_with(network, "{}");
+}
+
+static fake_exchange *whole(fake_network *network, const char *body)
+{
+    fake_exchange *exchange = fake_network_add(network, NULL);
+    fake_exchange_piece(exchange, 0, body, strlen(body));
+    return exchange;
+}
+
+static fake_exchange *error_in_success(fake_network *network)
+{
+    return whole(network, "{\"error\":{\"code\":429,\"message\":\"up\"}}");
+}
+
+static fake_exchange *billed_error_in_success(fake_network *network)
+{
+    return whole(network, "{\"error\":{\"code\":502,\"message\":\"up\"},\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":0}}");
+}
+
+static fake_exchange *garbage_in_success(fake_network *network)
+{
+    return whole(network, "<html>welcome</html>");
+}
+
+static fake_exchange *error_in_stream(fake_network *network)
+{
+    fake_exchange *exchange = whole(network, "data: {\"error\":{\"code\":429,\"message\":\"up\"}}\n\n");
+    exchange->headers[0] = "Content-Type: text/event-stream";
+    return exchange;
+}
+
 static fake_exchange *usage_above(fake_network *network)
 {
     return fake_network_says(network, NULL, "hi", 1000, 1000);
@@ -218,11 +276,63 @@ static void test_settling(void **unused)
     assert_int_equal(settled(usage_known, false, LLMCOST_OK), 75000);
     assert_int_equal(settled(usage_of_zero, false, LLMCOST_OK), 0);
     assert_int_equal(settled(usage_unknown, false, LLMCOST_OK), estimate);
+    assert_int_equal(settled(usage_of_nothing, false, LLMCOST_OK), estimate);
+    assert_int_equal(settled(usage_of_output_only, false, LLMCOST_OK), 6 * 2500 + 1 * 10000);
+    assert_int_equal(settled(usage_of_input_only, false, LLMCOST_OK), 10 * 2500 + 2 * 10000);
+    assert_int_equal(settled(usage_beyond_belief, false, LLMCOST_OK), 4 * 2500 + 2 * 1250 + 5 * 10000);
+    assert_int_equal(settled(error_in_success, false, LLMCOST_E_RATE_LIMITED), 0);
+    assert_int_equal(settled(error_in_success, true, LLMCOST_E_RATE_LIMITED), 0);
+    assert_int_equal(settled(billed_error_in_success, false, LLMCOST_E_SERVER), 10 * 2500);
+    assert_int_equal(settled(garbage_in_success, false, LLMCOST_E_MALFORMED), 6 * 2500);
+    assert_int_equal(settled(error_in_stream, true, LLMCOST_E_RATE_LIMITED), 6 * 2500);
     assert_int_equal(settled(usage_above, false, LLMCOST_OK), 1000 * 2500 + 1000 * 10000);
     assert_int_equal(settled(sent_and_silent, false, LLMCOST_E_FIRST_BYTE_TIMEOUT), bound(100));
     assert_int_equal(settled(sent_and_broken, false, LLMCOST_E_NETWORK), bound(100));
     assert_int_equal(settled(cut_stream, true, LLMCOST_E_TRUNCATED), estimate);
     assert_int_equal(settled(stream_without_end, true, LLMCOST_E_TRUNCATED), estimate);
+}
+
+/* The side that was estimated is told. */
+static void test_a_missing_side_is_flagged(void **unused)
+{
+    (void)unused;
+    static const struct { fake_exchange *(*script)(fake_network *network); const char *counts; } cases[] = {
+        { usage_known, "reported" }, { usage_of_zero, "reported" }, { usage_of_output_only, "estimated" }, { usage_of_input_only, "estimated" }, { usage_beyond_belief, "estimated" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        engine_rig rig;
+        rig_open(&rig, "{" RIG_OPENAI "}");
+        cases[i].script(&rig.network);
+        llmcost_response *response = chat(&rig, "openai/gpt-4o", 100, LLMCOST_OK);
+        assert_string_equal(rig_line_text(response, 0, "counts"), cases[i].counts);
+        llmcost_response_free(response);
+        rig_close(&rig);
+    }
+}
+
+/* What a provider states in a currency without a rate is not known to us, and not nothing. */
+static void test_a_stated_cost_without_a_rate(void **unused)
+{
+    (void)unused;
+#define FOREIGN(more) "{\"providers\":{\"openai\":{\"key\":\"k\",\"currency\":\"CNY\"}}" more "}"
+    static const struct { const char *config; int64_t stated, cost; bool unpriced; } cases[] = {
+        { FOREIGN(""), -1, 0, true },
+        { FOREIGN(",\"unknown_price\":{\"input\":30,\"output\":60}"), -1, 10 * 30000 + 5 * 60000, false },
+        { FOREIGN(",\"exchange_rates\":{\"CNY\":{\"rate\":\"0.14\",\"date\":\"2026-11-01\"}}"), 70000000, 70000000, false },
+        { FOREIGN(",\"budgets\":[{\"limit\":\"1 USD\",\"when_spent\":\"alert\"}]"), -1, 0, true },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        engine_rig rig;
+        rig_open(&rig, cases[i].config);
+        says_with(&rig.network, "{\"prompt_tokens\":10,\"completion_tokens\":5,\"cost\":0.5}");
+        llmcost_response *response = chat(&rig, "openai/unheard-of", 100, LLMCOST_OK);
+        assert_int_equal(rig_line(response, 0, "stated_nano"), cases[i].stated);
+        assert_int_equal(llmcost_response_cost_nano(response), cases[i].cost);
+        assert_int_equal(strstr(llmcost_response_receipt(response), "\"unpriced_lines\":1") != NULL, cases[i].unpriced);
+        llmcost_response_free(response);
+        rig_close(&rig);
+    }
+#undef FOREIGN
 }
 
 static void test_a_settle_above_its_hold_is_counted(void **unused)
@@ -401,6 +511,67 @@ static void test_unknown_prices(void **unused)
     rig_close(&rig);
 }
 
+/* A budget that only counts sends what the caller asked for, whether or not it can bound it. */
+static void test_a_soft_budget_changes_nothing(void **unused)
+{
+    (void)unused;
+    static const char *const models[] = { "openai/unheard-of", "openai/gpt-4o" };
+    for (size_t i = 0; i < 4; i++) {
+        engine_rig rig;
+        bool asks = i & 1;
+        rig_open(&rig, BUDGET("1 USD", ",\"when_spent\":\"alert\"") "}");
+        usage_known(&rig.network);
+        llmcost_response *response = chat(&rig, models[i / 2], asks ? 100 : 0, LLMCOST_OK);
+        assert_int_equal(strstr(rig.network.requests[0].body, "_tokens\":100") != NULL, asks);
+        assert_int_equal(strstr(rig.network.requests[0].body, "_tokens\"") != NULL, asks);
+        assert_false(llmcost_response_is_altered(response));
+        assert_int_equal(rig_line(response, 0, "bound_nano") >= 0, i >= 2);
+        llmcost_response_free(response);
+        rig_close(&rig);
+    }
+}
+
+/* A bound that was never computed is not exceeded. */
+static void test_a_soft_budget_without_a_bound_counts(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_request space;
+    llmcost_response *response;
+    rig_open(&rig, BUDGET("1 USD", ",\"when_spent\":\"alert\"") "}");
+    usage_known(&rig.network);
+    rig_ask(&space, "openai/gpt-4o", "hello")->extra = "{\"web_search_options\":{}}";
+    assert_int_equal(llmcost_chat(rig.client, &space.request, &response), LLMCOST_OK);
+    assert_int_equal(rig_spent(&rig), 75000);
+    assert_int_equal(rig_stat(&rig, "bounds_exceeded"), 0);
+    llmcost_response_free(response);
+    rig_close(&rig);
+}
+
+/* A length of nobody's making is sent only where money needs it; what it cuts is flagged. */
+static void test_lengths_that_nobody_stated(void **unused)
+{
+    (void)unused;
+    static const char body[] = "{\"id\":\"x\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"h\"},\"finish_reason\":\"length\"}],"
+                               "\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":5}}";
+    engine_rig rig;
+    rig_open(&rig, "{" RIG_OPENAI ",\"unknown_price\":{\"input\":1,\"output\":1},\"budgets\":[{\"limit\":\"1 USD\"}]}");
+    fake_exchange_piece(fake_network_add(&rig.network, NULL), 0, body, sizeof body - 1);
+    llmcost_response *response = chat(&rig, "openai/unheard-of", 0, LLMCOST_OK);
+    assert_non_null(strstr(rig.network.requests[0].body, "_tokens\":4096"));
+    assert_true(llmcost_response_is_altered(response));
+    llmcost_response_free(response);
+    rig_close(&rig);
+
+    rig_open(&rig, "{\"providers\":{\"ollama\":{}},\"budgets\":[{\"limit\":\"1 USD\"}]}");
+    fake_exchange_piece(fake_network_add(&rig.network, NULL), 0, body, sizeof body - 1);
+    response = chat(&rig, "ollama/qwen2.5:7b", 0, LLMCOST_OK);
+    assert_null(strstr(rig.network.requests[0].body, "_tokens"));
+    assert_false(llmcost_response_is_altered(response));
+    llmcost_response_free(response);
+    rig_close(&rig);
+}
+
 static void test_images_need_a_bound(void **unused)
 {
     (void)unused;
@@ -501,6 +672,59 @@ static void test_the_last_money(void **unused)
     assert_true(rig_line(response, 0, "bound_nano") <= 1000000000);
     llmcost_response_free(response);
     assert_true(rig_spent(&rig) <= INT64_C(10000000000));
+    rig_close(&rig);
+}
+
+/* A bound of the host's is one of the prompt that he wrote: what a cascade adds to it is counted too. */
+static void test_the_hosts_bound_covers_his_prompt_only(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_request space;
+    llmcost_response *response;
+    rig_open(&rig, BUDGET("1 USD", "") ",\"routes\":{\"r\":{\"cascade\":[\"openai/gpt-4o-mini\",\"openai/gpt-4o\"],\"escalate_on\":{\"marker\":\"NO\",\"marker_instruction\":\"0123456789012345678901234567890123456789\"}}}}");
+    fake_network_says(&rig.network, "gpt-4o-mini", "NO", 10, 5);
+    fake_network_says(&rig.network, NULL, "hi", 10, 5);
+    llmcost_request *request = rig_ask(&space, "r", "hello");
+    request->input_bound_tokens = 1000;
+    request->max_tokens = 100;
+    assert_int_equal(llmcost_chat(rig.client, request, &response), LLMCOST_OK);
+    assert_int_equal(rig_line(response, 0, "bound_nano"), (1000 + 40 + 16) * 150 + 100 * 600);
+    assert_int_equal(rig_line(response, 1, "bound_nano"), 1000 * 2500 + 100 * 10000);
+    llmcost_response_free(response);
+    rig_close(&rig);
+}
+
+static void copy_receipt(const llmcost_response *response, void *user)
+{
+    snprintf(user, 2000, "%s", llmcost_response_receipt(response));
+}
+
+/* The receipt names the call's tags, when the request they came with is long gone. */
+static void test_tags_on_the_receipt(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_request space;
+    char seen[2000], name[] = "feature", value[] = "f\"q";
+    llmcost_response *response;
+    llmcost_tag tags[] = { { name, value }, { "team", "a" } };
+    rig_open(&rig, "{" RIG_OPENAI "}");
+    assert_int_equal(llmcost_client_on_receipt(rig.client, copy_receipt, seen), LLMCOST_OK);
+    usage_known(&rig.network);
+    llmcost_request *request = rig_ask(&space, "openai/gpt-4o", "hello");
+    assert_int_equal(llmcost_chat(rig.client, request, &response), LLMCOST_OK);
+    assert_non_null(strstr(seen, "\"tags\":[]"));
+    llmcost_response_free(response);
+    request->tags = tags;
+    request->tag_count = 2;
+    assert_int_equal(llmcost_chat(rig.client, request, &response), LLMCOST_OK);
+    memset(name, 'x', sizeof name - 1);
+    memset(value, 'x', sizeof value - 1);
+    static const char expected[] = "\"tags\":[{\"name\":\"feature\",\"value\":\"f\\\"q\"},{\"name\":\"team\",\"value\":\"a\"}]";
+    assert_non_null(strstr(seen, expected));
+    assert_non_null(strstr(llmcost_response_receipt(response), expected));
+    llmcost_response_free(response);
     rig_close(&rig);
 }
 
@@ -658,16 +882,23 @@ int main(void)
         cmocka_unit_test(test_shortening),
         cmocka_unit_test(test_the_bound_is_sent),
         cmocka_unit_test(test_settling),
+        cmocka_unit_test(test_a_missing_side_is_flagged),
+        cmocka_unit_test(test_a_stated_cost_without_a_rate),
         cmocka_unit_test(test_a_settle_above_its_hold_is_counted),
         cmocka_unit_test(test_settled_in_the_window_of_the_hold),
         cmocka_unit_test(test_waiting_for_room),
         cmocka_unit_test(test_a_deadline_ends_the_waiting),
         cmocka_unit_test(test_a_burst_never_overshoots),
         cmocka_unit_test(test_unknown_prices),
+        cmocka_unit_test(test_a_soft_budget_changes_nothing),
+        cmocka_unit_test(test_a_soft_budget_without_a_bound_counts),
+        cmocka_unit_test(test_lengths_that_nobody_stated),
         cmocka_unit_test(test_images_need_a_bound),
         cmocka_unit_test(test_extra_members),
         cmocka_unit_test(test_a_free_provider_over_a_spent_budget),
         cmocka_unit_test(test_the_last_money),
+        cmocka_unit_test(test_the_hosts_bound_covers_his_prompt_only),
+        cmocka_unit_test(test_tags_on_the_receipt),
         cmocka_unit_test(test_an_engine_that_answers_later),
         cmocka_unit_test(test_an_engine_that_cannot_tell),
         cmocka_unit_test(test_a_grant_that_comes_too_late),

@@ -320,7 +320,7 @@ typedef struct store {
     uint8_t key[32];
     void *value;
     size_t bytes;
-    int gets, puts;
+    int gets, puts, removes;
     int64_t ttl_ms;
     llmcost_cache_reply *reply;
     pthread_t thread;
@@ -364,9 +364,16 @@ static void store_put(const uint8_t key[32], const void *value, size_t bytes, in
     memcpy(self->value, value, bytes);
 }
 
+static void store_remove(const uint8_t key[32], void *user)
+{
+    store *self = user;
+    assert_memory_equal(key, self->key, 32);
+    self->removes++;
+}
+
 static void open_by(engine_rig *rig, store *self, const char *config)
 {
-    llmcost_cache_store hooks = { .struct_size = sizeof hooks, .name = "mine", .user = self, .get = store_get, .put = store_put };
+    llmcost_cache_store hooks = { .struct_size = sizeof hooks, .name = "mine", .user = self, .get = store_get, .put = store_put, .remove = store_remove };
     rig_open(rig, config);
     assert_int_equal(llmcost_client_set_cache_store(rig->client, &hooks), LLMCOST_OK);
     fake_network_says(&rig->network, NULL, "hi", 10, 5);
@@ -420,6 +427,7 @@ static void test_a_store_of_the_hosts(void **unused)
         if (how == FROM_A_THREAD)
             pthread_join(self.thread, NULL);
         assert_int_equal(rig_stat(&rig, "policy_failures"), !good);
+        assert_int_equal(self.removes, !good);
         self.manner = AT_ONCE;
         request->cache_namespace = "another";
         assert_false(hits(&rig, request));
@@ -428,6 +436,57 @@ static void test_a_store_of_the_hosts(void **unused)
     }
 }
 
+/* An answer of the store has an age, and the memory tier takes it over for what is left of its life. */
+static void test_a_store_behind_the_memory_tier(void **unused)
+{
+    (void)unused;
+    static const char config[] = "{" PROVIDERS ",\"cache\":{\"memory\":{\"ttl\":\"10m\"},\"sampled\":true}}";
+    engine_rig first, second;
+    rig_request space;
+    store self = { .manner = AT_ONCE };
+    open_by(&first, &self, config);
+    llmcost_request *request = rig_ask(&space, "openai/gpt-4o", "hello");
+    assert_false(hits(&first, request));
+    rig_close(&first);
+    open_by(&second, &self, config);
+    fake_clock_advance(&second.clock, 400000);
+    self.gets = 0;
+    for (int round = 0; round < 2; round++) {
+        llmcost_response *response = chat(&second, request, LLMCOST_OK);
+        assert_true(llmcost_response_from_cache(response));
+        assert_string_equal(llmcost_response_text(response), "hi");
+        assert_int_equal(rig_line(response, 0, "age_ms"), 400000);
+        assert_int_equal(self.gets, 1);
+        llmcost_response_free(response);
+    }
+    fake_clock_advance(&second.clock, 200001); /* past its life here; the store decides over its own */
+    assert_true(hits(&second, request));
+    assert_int_equal(self.gets, 2);
+    assert_true(hits(&second, request));
+    assert_int_equal(self.gets, 3);
+    assert_int_equal(self.puts, 1);
+    free(self.value);
+    rig_close(&second);
+}
+
+static void test_clearing_reaches_a_store(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_request space;
+    store self = { .manner = AT_ONCE };
+    open_with(&rig, &self);
+    llmcost_request *request = rig_ask(&space, "openai/gpt-4o", "hello");
+    for (int round = 0; round < 3; round++) {
+        assert_false(hits(&rig, request));
+        assert_true(hits(&rig, request));
+        assert_int_equal(llmcost_cache_clear(rig.client), LLMCOST_OK);
+    }
+    free(self.value);
+    rig_close(&rig);
+}
+
+/* Promise: a cache that fails makes a call dearer, it never fails it. */
 static void test_a_store_that_never_answers(void **unused)
 {
     (void)unused;
@@ -435,10 +494,33 @@ static void test_a_store_that_never_answers(void **unused)
     rig_request space;
     store self = { .manner = NEVER };
     open_with(&rig, &self);
-    rig_ask(&space, "openai/gpt-4o", "hello")->deadline_ms = 300;
-    llmcost_response_free(chat(&rig, &space.request, LLMCOST_E_DEADLINE));
-    assert_int_equal(fake_clock_ms(&rig.clock), 300);
+    rig_ask(&space, "openai/gpt-4o", "hello")->deadline_ms = 3000;
+    llmcost_response *response = chat(&rig, &space.request, LLMCOST_OK);
+    assert_int_equal(fake_clock_ms(&rig.clock), 1000);
+    assert_string_equal(llmcost_response_text(response), "hi");
+    assert_non_null(strstr(llmcost_response_receipt(response), "did not answer in time"));
+    llmcost_response_free(response);
+    assert_int_equal(rig_stat(&rig, "policy_failures"), 1);
+    assert_int_equal(self.puts, 1);
     llmcost_cache_reply_send(self.reply, "late", 4); /* when the call is long gone */
+    self.manner = AT_ONCE;
+    assert_true(hits(&rig, &space.request));
+    free(self.value);
+    rig_close(&rig);
+}
+
+/* 0: as long as the call. The store's answer may come in the very end, or never. */
+static void test_a_store_that_is_waited_for(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_request space;
+    store self = { .manner = NEVER };
+    open_by(&rig, &self, "{" PROVIDERS ",\"cache\":{\"sampled\":true,\"store_wait_ms\":0}}");
+    rig_ask(&space, "openai/gpt-4o", "hello")->deadline_ms = 3000;
+    llmcost_response_free(chat(&rig, &space.request, LLMCOST_E_DEADLINE));
+    assert_int_equal(fake_clock_ms(&rig.clock), 3000);
+    llmcost_cache_reply_send(self.reply, "late", 4);
     assert_int_equal(self.puts, 0);
     rig_close(&rig);
 }
@@ -455,7 +537,10 @@ int main(void)
         cmocka_unit_test(test_replays),
         cmocka_unit_test(test_the_length_of_the_config_is_in_the_key),
         cmocka_unit_test(test_a_store_of_the_hosts),
+        cmocka_unit_test(test_a_store_behind_the_memory_tier),
+        cmocka_unit_test(test_clearing_reaches_a_store),
         cmocka_unit_test(test_a_store_that_never_answers),
+        cmocka_unit_test(test_a_store_that_is_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

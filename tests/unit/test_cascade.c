@@ -361,6 +361,35 @@ static void test_a_judge_model(void **unused)
     rig_close(&rig);
 }
 
+/* What a judge could not tell of is delivered, but not kept: the next call asks again. */
+static void test_an_unjudged_answer_is_not_cached(void **unused)
+{
+    (void)unused;
+#define CACHED ",\"cache\":{\"memory\":{},\"sampled\":true}}"
+    static const struct { const char *config; int verdict; const char *said; bool kept; } cases[] = {
+        { ROUTE(",\"escalate_on\":{\"judge\":\"host:me\"}") CACHED, 1, "", true }, { ROUTE(",\"escalate_on\":{\"judge\":\"host:me\"}") CACHED, -1, "", false },
+        { ROUTE(",\"escalate_on\":{\"judge\":\"host:nobody\"}") CACHED, 1, "", false }, { ROUTE(",\"escalate_on\":{\"judge\":\"huge\"}") CACHED, 0, "YES", true },
+        { ROUTE(",\"escalate_on\":{\"judge\":\"huge\"}") CACHED, 0, "perhaps", false },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        engine_rig rig;
+        rig_open(&rig, cases[i].config);
+        assert_int_equal(llmcost_client_add_judge(rig.client, "me", host_judge, rig.client), LLMCOST_OK);
+        verdict_of_host = cases[i].verdict;
+        fake_network_says(&rig.network, "gpt-4.1", cases[i].said, 100, 1);
+        fake_network_says(&rig.network, SMALL, "small", 10, 5);
+        for (int round = 0; round < 2; round++) {
+            llmcost_response *response = ask(&rig, LLMCOST_OK);
+            assert_string_equal(llmcost_response_text(response), "small");
+            assert_false(llmcost_response_is_altered(response));
+            assert_int_equal(llmcost_response_from_cache(response), round && cases[i].kept);
+            llmcost_response_free(response);
+        }
+        rig_close(&rig);
+    }
+#undef CACHED
+}
+
 /* ---- more steps ---- */
 
 #define THREE "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":0}}," MODELS ",\"routes\":{\"r\":{\"cascade\":[\"small\",\"large\",\"huge\"]}}}"
@@ -544,6 +573,7 @@ int main(void)
         cmocka_unit_test(test_triggers),
         cmocka_unit_test(test_a_host_judge), cmocka_unit_test(test_what_a_host_judge_is_shown),
         cmocka_unit_test(test_a_judge_model),
+        cmocka_unit_test(test_an_unjudged_answer_is_not_cached),
         cmocka_unit_test(test_three_steps_and_a_nest),
         cmocka_unit_test(test_a_steps_retry_keeps_what_was_added),
         cmocka_unit_test(test_pruned_steps),

@@ -105,6 +105,40 @@ static void test_closing_inside_a_callback(void **unused)
     rig_close(&rig);
 }
 
+static void no_get(const uint8_t key[32], llmcost_cache_reply *reply, void *user)
+{
+    (void)key;
+    (void)user;
+    llmcost_cache_reply_send(reply, NULL, 0);
+}
+
+static void no_put(const uint8_t key[32], const void *value, size_t bytes, int64_t ttl_ms, void *user)
+{
+    (void)key;
+    (void)value;
+    (void)bytes;
+    (void)ttl_ms;
+    (void)user;
+}
+
+/* A host that was compiled when the struct was shorter. */
+static void test_a_store_of_another_size(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    llmcost_cache_store store = { .struct_size = sizeof store, .get = no_get, .put = no_put };
+    rig_open(&rig, CONFIG);
+    store.struct_size = offsetof(llmcost_cache_store, put);
+    assert_int_equal(llmcost_client_set_cache_store(rig.client, &store), LLMCOST_E_MISUSE);
+    store.struct_size = 5 * sizeof store;
+    assert_int_equal(llmcost_client_set_cache_store(rig.client, &store), LLMCOST_E_MISUSE);
+    memset(&store.remove, 0x5a, sizeof store.remove); /* beyond what he says he has */
+    store.struct_size = offsetof(llmcost_cache_store, remove);
+    assert_int_equal(llmcost_client_set_cache_store(rig.client, &store), LLMCOST_OK);
+    assert_null(rig.client->services.cache_store.remove);
+    rig_close(&rig);
+}
+
 static void test_hooks_come_before_the_first_call(void **unused)
 {
     (void)unused;
@@ -380,6 +414,7 @@ int main(void)
         cmocka_unit_test(test_references),
         cmocka_unit_test(test_an_open_loop_or_stream_keeps_it_open),
         cmocka_unit_test(test_closing_inside_a_callback),
+        cmocka_unit_test(test_a_store_of_another_size),
         cmocka_unit_test(test_hooks_come_before_the_first_call),
         cmocka_unit_test(test_closing_cancels_blocking_calls),
         cmocka_unit_test(test_calls_that_meet_a_closing_client),

@@ -763,6 +763,25 @@ static void test_another_try_has_the_request_of_its_place(void **unused)
     rig_close(&rig);
 }
 
+/* An answer to a request that was changed behind the cache is no answer to the one that the cache saw. */
+static void test_a_request_changed_behind_the_cache(void **unused)
+{
+    (void)unused;
+    static const llmcost_phase phases[] = { LLMCOST_PHASE_METER, LLMCOST_PHASE_RESOLVE, LLMCOST_PHASE_CACHE, LLMCOST_PHASE_SHAPE, LLMCOST_PHASE_RETRY, LLMCOST_PHASE_BUDGET };
+    for (size_t i = 0; i < sizeof phases / sizeof phases[0]; i++) {
+        engine_rig rig;
+        actor one = { .enter = lower_length };
+        rig_open(&rig, "{" RIG_OPENAI ",\"cache\":{\"memory\":{},\"sampled\":true}}");
+        add(&rig, &one, phases[i], "a");
+        fake_network_says(&rig.network, NULL, "hi", 10, 5);
+        llmcost_response_free(ask(&rig, LLMCOST_OK));
+        assert_non_null(strstr(rig.network.requests[0].body, "_tokens\":7"));
+        llmcost_response_free(ask(&rig, LLMCOST_OK));
+        assert_int_equal(rig.network.request_count, phases[i] < LLMCOST_PHASE_CACHE ? 1 : 2);
+        rig_close(&rig);
+    }
+}
+
 static void test_operations(void **unused)
 {
     (void)unused;
@@ -838,6 +857,7 @@ int main(void)
         cmocka_unit_test(test_event_verdicts),
         cmocka_unit_test(test_cancelling_from_within_an_event),
         cmocka_unit_test(test_another_try_has_the_request_of_its_place),
+        cmocka_unit_test(test_a_request_changed_behind_the_cache),
         cmocka_unit_test(test_operations),
         cmocka_unit_test(test_a_child_that_nobody_waits_for),
     };
