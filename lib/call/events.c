@@ -266,7 +266,10 @@ static bool deliver(llmcost_leg *leg, int32_t below, const llmcost_event *event,
         for (llmcost_leg *from = origin; from; from = from->parent)
             from->delivered = true;
     }
-    return !call->sink || event->kind > LLMCOST_EVENT_USAGE || call->sink(call, event);
+    if (!call->sink || event->kind > LLMCOST_EVENT_USAGE)
+        return true;
+    call->left = call->left || !call->sink(call, event); /* who has left is shown nothing more */
+    return !call->left;
 }
 
 bool llmc_leg_emit(llmcost_leg *leg, const llmcost_event *event)

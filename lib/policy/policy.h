@@ -130,6 +130,9 @@ llmcost_leg *llmc_leg_spawn(llmcost_leg *parent, const llmc_spawn *spawn);
 void llmc_leg_wake(llmcost_leg *leg, const llmcost_wake *wake);
 /* Run what is ready of the leg's call. Called at the end of every callback of the driver. */
 void llmc_leg_pump(llmcost_leg *leg);
+/* The same, when the transport has returned: within a callback of its own it may neither start nor let go of anything. */
+void llmc_leg_pump_later(llmcost_leg *leg);
+bool llmc_leg_caller_left(const llmcost_leg *leg); /* he said so on being shown a piece */
 
 /* An event on its way out, from the policy that the leg is at. false: stop, the leg was cut. */
 bool llmc_leg_emit(llmcost_leg *leg, const llmcost_event *event);
