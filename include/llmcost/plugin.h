@@ -55,6 +55,12 @@ typedef enum llmcost_event_verdict {
     LLMCOST_CUT = 4      /* end the leg: the queue is dropped, what runs inside is cancelled, then leave */
 } llmcost_event_verdict;
 
+/*
+ * A kind of event that only policies see: what came through this child (NULL: of this leg) so far is void, because
+ * another try follows. What was held of it has been dropped; the verdict does not count.
+ */
+#define LLMCOST_EVENT_RESTART 16
+
 typedef enum llmcost_wake_kind { LLMCOST_WAKE_CHILD = 0, LLMCOST_WAKE_TIMER = 1, LLMCOST_WAKE_HOOK = 2 } llmcost_wake_kind;
 typedef struct llmcost_wake {
     int32_t kind;       /* llmcost_wake_kind */

@@ -242,6 +242,7 @@ static bool spawn_another(llmcost_leg *leg)
     child->purpose = "retry";
     child->forwards = 1;
     child->attempt = leg->attempt + 1;
+    llmc_events_restart(leg);
     leg->attempt++;
     leg->wanted_another = 1;
     leg->waiting = 1;

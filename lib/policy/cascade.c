@@ -86,6 +86,13 @@ static const llmcost_request *step_request(llmcost_leg *leg, const cascade_state
 
 static llmcost_verdict give_up(llmcost_leg *leg, cascade_state *state);
 
+/* Nothing of the step has come yet: it was asked just now, or it is asked again. */
+static void begin_reading(cascade_state *state)
+{
+    state->begun = state->cut = state->refused = false;
+    llmc_buffer_clear(&state->seen);
+}
+
 static llmcost_verdict ask_step(llmcost_leg *leg, cascade_state *state)
 {
     while (!is_last(leg, state) && !llmc_route_step_fits(leg, leg->route->steps[state->step]))
@@ -100,12 +107,11 @@ static llmcost_verdict ask_step(llmcost_leg *leg, cascade_state *state)
         return LLMCOST_FAIL;
     state->child->extra_prompt_tokens = leg->extra_prompt_tokens + extra_tokens;
     state->wait = FOR_STEP;
-    state->begun = state->cut = state->refused = false;
     if (!state->seen_made) {
         llmc_buffer_init(&state->seen, &leg->services->allocator, SIZE_MAX / 4);
         state->seen_made = true;
     }
-    llmc_buffer_clear(&state->seen);
+    begin_reading(state);
     return LLMCOST_WAIT;
 }
 
@@ -145,6 +151,10 @@ static llmcost_event_verdict cascade_event(llmcost_leg *leg, void *memory, void 
     const llmc_escalation *rule = rules(leg);
     if (!child || child != state->child || is_last(leg, state))
         return LLMCOST_PASS;
+    if (event->kind == LLMCOST_EVENT_RESTART) {
+        begin_reading(state);
+        return LLMCOST_PASS;
+    }
     if (event->kind == LLMCOST_EVENT_REFUSAL && rule->on_refusal) {
         state->refused = true;
         return LLMCOST_HOLD;

@@ -369,6 +369,45 @@ static void test_a_steps_retry_keeps_what_was_added(void **unused)
     rig_close(&rig);
 }
 
+/* What a failed try had said is neither shown nor judged. */
+static void test_a_steps_retry_begins_anew(void **unused)
+{
+    (void)unused;
+    static const char *const first[] = { "UNCERT", "It is 5.\nUNCERTAIN", NULL }, *const rules[] = { "", ",\"escalate_on\":{\"refusal\":true}", ",\"escalate_on\":{\"truncation\":true}" };
+    for (int rule = 0; rule < 3; rule++) {
+        for (int i = 0; i < 3; i++) {
+            engine_rig rig;
+            rig_request space;
+            char config[600], text[200];
+            llmcost_response *response;
+            snprintf(config, sizeof config, "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":1}}," MODELS ",\"routes\":{\"r\":{\"cascade\":[\"small\",\"large\"]%s}}}", rules[rule]);
+            rig_open(&rig, config);
+            fake_exchange *cut = fake_network_add(&rig.network, SMALL);
+            cut->times = 1;
+            if (i == 1 && rule == 0)
+                fake_exchange_delta(cut, 1, "UNC");
+            else if (first[i] && (i == 0 || rule == 2))
+                fake_exchange_delta(cut, 1, first[i]);
+            static const char refusal[] = "data: {\"choices\":[{\"index\":0,\"delta\":{\"refusal\":\"I must not\"}}]}\n\n";
+            if (rule == 1)
+                fake_exchange_piece(cut, 1, refusal, sizeof refusal - 1);
+            cut->headers[0] = "Content-Type: text/event-stream";
+            cut->done_ms = 2;
+            cut->status = LLMCOST_E_NETWORK;
+            fake_network_streams(&rig.network, SMALL, (const char *const[]){ "It ", "is 4.", NULL }, 10, 5);
+            llmcost_status status = rig_stream(&rig, rig_ask(&space, "r", "hello"), text, sizeof text, &response);
+            assert_int_equal(status, LLMCOST_OK);
+            assert_string_equal(text, "It is 4.");
+            assert_string_equal(llmcost_response_text(response), "It is 4.");
+            assert_int_equal(rig.network.request_count, 2);
+            assert_false(llmcost_response_is_altered(response));
+            rig_check_receipt(response);
+            llmcost_response_free(response);
+            rig_close(&rig);
+        }
+    }
+}
+
 /* ---- what cannot serve the request ---- */
 
 #define PRUNED(order) "{\"providers\":{\"openai\":{\"key\":\"k\"},\"deepseek\":{\"key\":\"k\"}},\"unknown_price\":\"allow\",\"routes\":{\"r\":{\"cascade\":[" order "]}}}"
@@ -504,6 +543,7 @@ int main(void)
         cmocka_unit_test(test_a_judge_model),
         cmocka_unit_test(test_three_steps_and_a_nest),
         cmocka_unit_test(test_a_steps_retry_keeps_what_was_added),
+        cmocka_unit_test(test_a_steps_retry_begins_anew),
         cmocka_unit_test(test_pruned_steps),
         cmocka_unit_test(test_a_further_step_fails),
         cmocka_unit_test(test_the_best_is_streamed_too),
