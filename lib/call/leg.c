@@ -53,6 +53,7 @@ llmcost_leg *llmc_leg_new(llmc_call *call, llmcost_leg *parent, const llmc_opera
         leg->next_sibling = parent->children;
         parent->children = leg;
         leg->parent_visit = parent->visit;
+        leg->unchecked = parent->unchecked;
     }
     return leg;
 }

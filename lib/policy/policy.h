@@ -70,6 +70,7 @@ struct llmcost_leg {
     uint32_t visit, parent_visit;       /* counts the moves of this leg; the parent's, when this child was made */
     uint8_t stage, waiting, forwards, queued, cancelled, wanted_another;
     bool altered, sent, timer_set, deadline_timer_set;
+    bool unchecked;                     /* the host gave it a request or a target of its own */
     bool unseen;                        /* its answer has not gone outward as events */
     bool delivered;                     /* content of this leg has reached the caller: no other try can be invisible */
     uint32_t attempt;                   /* retries: 0 is the first */
@@ -117,6 +118,8 @@ void llmc_leg_set_answer(llmcost_leg *leg, llmc_answer *answer); /* takes the re
 /* A child, inside the library: a route instead of a name. */
 typedef struct llmc_spawn {
     llmcost_phase first_phase;
+    bool inside;                     /* begin no further out than just inside the policy that spawns */
+    const llmc_operation *operation; /* NULL: the parent's */
     const llmc_route *route;
     const llmcost_request *request;
     const char *purpose;

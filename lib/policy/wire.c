@@ -479,7 +479,7 @@ static llmcost_verdict wire_enter(llmcost_leg *leg, void *memory, void *user)
     const llmc_provider *provider = leg->route->provider;
     state->leg = leg;
     state->provider = provider;
-    state->timer = (llmc_timer){ .fire = deadline_fired, .user = state };
+    state->timer = (llmc_timer){ .fire = deadline_fired, .user = state, .patient = true };
     state->began_ns = llmc_leg_now(leg);
     if (!leg->requested_wall_ms)
         leg->requested_wall_ms = llmc_clock_wall_ms(&leg->services->clock);
@@ -491,7 +491,9 @@ static llmcost_verdict wire_enter(llmcost_leg *leg, void *memory, void *user)
     if (!llmc_leg_line(leg))
         return llmc_leg_out_of_memory(leg);
     llmc_codec_target target = { .preset = provider->preset, .provider = provider->name, .model = leg->route->model, .quirks = provider->quirks, .stream = state->decoder.stream };
-    llmcost_status status = provider->codec->encode(leg->operation->id, leg->request, &target, &state->encoded, &leg->error);
+    llmcost_status status = leg->unchecked && leg->operation->id == LLMC_OP_CHAT ? provider->codec->check(leg->operation->id, leg->request, &target, &leg->error) : LLMCOST_OK;
+    if (!status)
+        status = provider->codec->encode(leg->operation->id, leg->request, &target, &state->encoded, &leg->error);
     if (status) {
         leg->status = status;
         return LLMCOST_FAIL;
