@@ -489,13 +489,41 @@ static void a_piece_starts_and_cancels_others(void **state)
     live_close(&all);
 }
 
+/* Who reads slowly is no slow provider: what waits in the socket counts, however late it is looked at. */
+static void a_slow_reader(void **state)
+{
+    (void)state;
+    for (size_t dialect = 0; dialect < 2; dialect++) {
+        live all;
+        llmcost_stream *stream = NULL;
+        const llmcost_event *event = NULL;
+        char text[100] = "";
+        live_open(&all, "{\"default\":{\"reply\":{\"text\":\"01234567890123456789\"},\"chunk_bytes\":4,\"chunk_delay_ms\":20}}", "\"retries\":0,\"idle_ms\":200", NULL);
+        llmcost_message message = live_user("hello");
+        llmcost_request request = live_request(models[dialect], &message);
+        assert_int_equal(llmcost_stream_open(all.client, &request, &stream), LLMCOST_OK);
+        llmcost_status status;
+        for (int texts = 0; (status = llmcost_stream_next(stream, &event)) == LLMCOST_OK && event;) {
+            if (llmcost_event_get_kind(event) != LLMCOST_EVENT_TEXT)
+                continue;
+            strcat(text, llmcost_event_text(event, NULL));
+            if (++texts == 2)
+                usleep(500000);
+        }
+        assert_int_equal(status, LLMCOST_OK);
+        assert_string_equal(text, "01234567890123456789");
+        llmcost_stream_close(stream);
+        live_close(&all);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_and_usage), cmocka_unit_test(large_texts), cmocka_unit_test(tools_across_providers), cmocka_unit_test(reasoning_is_apart),
         cmocka_unit_test(json_schema_is_asked_for), cmocka_unit_test(several_choices_and_logprobs), cmocka_unit_test(several_choices_streamed),
         cmocka_unit_test(models_are_listed), cmocka_unit_test(bodies_in_and_out), cmocka_unit_test(bodies_streamed), cmocka_unit_test(a_caller_may_leave),
-        cmocka_unit_test(draining_finds_the_true_cost), cmocka_unit_test(a_piece_starts_and_cancels_others),
+        cmocka_unit_test(draining_finds_the_true_cost), cmocka_unit_test(a_piece_starts_and_cancels_others), cmocka_unit_test(a_slow_reader),
     };
     alarm(60);
     return cmocka_run_group_tests(tests, NULL, NULL);
