@@ -313,6 +313,20 @@ static bool step_waiting(llmcost_leg *leg)
     return leg->stage == LLMC_LEG_ENTERING ? entered(leg, verdict) : left(leg, verdict);
 }
 
+/* Of a leg that was cancelled while a child spoke for it: what had come is still told. Its status stands. */
+static void keep_partial_answer(llmcost_leg *leg)
+{
+    const llmcost_leg *child = leg->children; /* the latest */
+    while (child && !child->forwards)
+        child = child->next_sibling;
+    if (!leg->cancelled || leg->answer || leg->status == LLMCOST_OK || !child || !child->answer || (llmc_leg_streams(leg) && !leg->delivered))
+        return;
+    leg->answer = llmc_answer_ref(child->answer);
+    leg->source = child->source ? child->source : child;
+    leg->usage = child->usage;
+    leg->altered |= child->altered;
+}
+
 void llmc_leg_run(llmcost_leg *leg)
 {
     for (;;) {
@@ -332,6 +346,7 @@ void llmc_leg_run(llmcost_leg *leg)
         }
         if (leg->children && children_running(leg))
             return; /* the receipt needs their lines: the last of them schedules this leg again */
+        keep_partial_answer(leg);
         if (!left(leg, leave_here(leg)))
             return;
     }

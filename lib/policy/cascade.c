@@ -208,13 +208,28 @@ static bool mean_logprob(const llmc_choice *choice, double *mean)
     return count > 0 && llmc_json_end(&json) && isfinite(*mean);
 }
 
+/* Whether any choice carries the marker; *answer_bytes: how much of the first one is an answer. */
+static bool is_marked(const char *marker, const llmc_answer *answer, size_t *answer_bytes)
+{
+    bool marked = false;
+    size_t bytes;
+    for (uint32_t i = 0; i < answer->choice_count; i++) {
+        const llmc_choice *choice = &answer->choices[i];
+        if (!llmc_marker_in(marker, choice->text.text, choice->text.bytes, &bytes))
+            continue;
+        *answer_bytes = i == 0 ? bytes : 0; /* an answer with the marker in another choice is none to fall back on */
+        marked = true;
+    }
+    return marked;
+}
+
 /* Why a complete answer of a step is not good enough; NULL: nothing speaks against it. */
 static const char *objection(llmcost_leg *leg, cascade_state *state, const llmc_choice *choice, size_t *answer_bytes)
 {
     const llmc_escalation *rule = rules(leg);
     double mean;
     *answer_bytes = choice->text.bytes;
-    if (rule->marker && llmc_marker_in(rule->marker, choice->text.text, choice->text.bytes, answer_bytes))
+    if (rule->marker && is_marked(rule->marker, state->child->answer, answer_bytes))
         return "it said that it is not sure";
     if (rule->on_refusal && (state->refused || choice->refusal.bytes || choice->finish == LLMCOST_FINISH_CONTENT_FILTER))
         return "it refused";
@@ -279,11 +294,15 @@ static llmcost_verdict deliver_best(llmcost_leg *leg, cascade_state *state)
     return llmc_leg_streams(leg) ? llmc_leg_replay(leg) : LLMCOST_ANSWER;
 }
 
+static bool can_deliver_best(const llmcost_leg *leg, const cascade_state *state)
+{
+    return state->best && state->best_bytes > 0 && !leg->delivered && leg->route->on_failure == LLMC_CASCADE_BEST;
+}
+
 /* The step at hand has failed and none is left, or none may be asked any more. */
 static llmcost_verdict give_up(llmcost_leg *leg, cascade_state *state)
 {
-    bool has_best = state->best && state->best_bytes > 0 && !leg->delivered;
-    if (has_best && leg->route->on_failure == LLMC_CASCADE_BEST && !leg->cancelled)
+    if (can_deliver_best(leg, state) && !leg->cancelled)
         return deliver_best(leg, state);
     return llmcost_leg_adopt(leg, state->child);
 }
@@ -306,8 +325,8 @@ static void keep_best(cascade_state *state, size_t answer_bytes)
 
 static llmcost_verdict object(llmcost_leg *leg, cascade_state *state, const char *why, size_t answer_bytes)
 {
-    if (leg->delivered)
-        return deliver_uncertain(leg, state, answer_bytes);
+    if (leg->delivered) /* none of it an answer, and yet shown: the marker is in another choice */
+        return deliver_uncertain(leg, state, answer_bytes ? answer_bytes : first_choice(state->child)->text.bytes);
     note(leg, state->child, why);
     keep_best(state, answer_bytes);
     return escalate(leg, state);
@@ -438,6 +457,19 @@ static llmcost_verdict cascade_resume(llmcost_leg *leg, void *memory, void *user
     return state->wait == FOR_JUDGE ? judged(leg, state) : step_done(leg, state);
 }
 
+/*
+ * The deadline may end the step at hand or the whole call: which comes first is chance, what comes out must not be.
+ * Either way the best answer so far is delivered where that is configured.
+ */
+static llmcost_verdict cascade_leave(llmcost_leg *leg, void *memory, void *user)
+{
+    (void)user;
+    cascade_state *state = memory;
+    if (!leg->cancelled || leg->status != LLMCOST_E_DEADLINE || !can_deliver_best(leg, state))
+        return LLMCOST_CONTINUE;
+    return deliver_best(leg, state);
+}
+
 static void cascade_destroy(llmcost_leg *leg, void *memory, void *user)
 {
     (void)leg;
@@ -449,5 +481,5 @@ static void cascade_destroy(llmcost_leg *leg, void *memory, void *user)
 
 const llmcost_policy llmc_policy_cascade = {
     .struct_size = sizeof(llmcost_policy), .name = "cascade", .phase = LLMCOST_PHASE_ROUTE, .operations = 1u << LLMC_OP_CHAT,
-    .state_bytes = sizeof(cascade_state), .enter = cascade_enter, .event = cascade_event, .resume = cascade_resume, .destroy = cascade_destroy,
+    .state_bytes = sizeof(cascade_state), .enter = cascade_enter, .event = cascade_event, .resume = cascade_resume, .leave = cascade_leave, .destroy = cascade_destroy,
 };
