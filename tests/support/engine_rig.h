@@ -15,7 +15,7 @@ typedef struct engine_rig {
     counting_memory memory;
     llmcost_client *client;
     uint64_t random_seed;
-    int receipts;              /* how often on_receipt was called */
+    atomic_int receipts;       /* how often on_receipt was called */
     bool responses_out;        /* a response outlives the client: its memory is not missed */
 } engine_rig;
 
