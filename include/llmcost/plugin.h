@@ -55,6 +55,12 @@ typedef enum llmcost_event_verdict {
     LLMCOST_CUT = 4      /* end the leg: the queue is dropped, what runs inside is cancelled, then leave */
 } llmcost_event_verdict;
 
+/*
+ * A kind of event that only policies see: what came through this child (NULL: of this leg) so far is void, because
+ * another try follows. What was held of it has been dropped; the verdict does not count.
+ */
+#define LLMCOST_EVENT_RESTART 16
+
 typedef enum llmcost_wake_kind { LLMCOST_WAKE_CHILD = 0, LLMCOST_WAKE_TIMER = 1, LLMCOST_WAKE_HOOK = 2 } llmcost_wake_kind;
 typedef struct llmcost_wake {
     int32_t kind;       /* llmcost_wake_kind */
@@ -102,9 +108,10 @@ LLMCOST_API llmcost_verdict llmcost_leg_fail(llmcost_leg *leg, llmcost_status st
 /** Answer a leg with a text, at no cost: returns LLMCOST_ANSWER, or LLMCOST_FAIL without memory. bytes 0: strlen. The answer counts as altered. */
 LLMCOST_API llmcost_verdict llmcost_leg_answer(llmcost_leg *leg, const char *text, size_t bytes);
 /**
- * Replace the request of a leg for what is further in. The struct is copied; what it points to must live until the leg
- * is destroyed: llmcost_leg_alloc(). From a policy of PHASE_CACHE or further in the answer is not cached: it answers
- * another question than the one that was looked up. Change what shall be cached from a policy further out.
+ * Replace the request of a leg for what is further in. It is checked as a caller's is (E_INVALID; E_MISUSE: NULL) and
+ * must begin with LLMCOST_REQUEST_INIT or be a copy of the leg's. The struct is copied; what it points to must live until
+ * the leg is destroyed: llmcost_leg_alloc(). From a policy of PHASE_CACHE or further in the answer is not cached: it
+ * answers another question than the one that was looked up. Change what shall be cached from a policy further out.
  */
 LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_leg_set_request(llmcost_leg *leg, const llmcost_request *request);
 /** Memory that lives as long as the call; zeroed; NULL without memory. */
@@ -120,16 +127,18 @@ typedef struct llmcost_spawn {
     int32_t first_phase;            /* not further out than the parent's policy that spawns: lower is raised to just inside it */
     const char *model;              /* a name; NULL: the parent's target */
     const char *purpose;            /* on the receipt: "judge", "hedge"; static */
-    const llmcost_request *request; /* NULL: the parent's. Copied shallowly, see llmcost_leg_set_request() */
+    const llmcost_request *request; /* NULL: the parent's. Imported, see llmcost_leg_set_request() */
     int32_t deadline_ms;            /* 0: what the parent has left */
     uint8_t forward_events;         /* its pieces go through the parent's policy as if the parent had produced them */
     uint8_t reserved[3];
+    const char *operation;          /* "chat", "list_models"; NULL: the parent's */
 } llmcost_spawn;
 
 /**
  * Make a child of a leg, from enter, resume or leave; then return LLMCOST_WAIT: resume is called when it is complete.
  * Several at once are fine. The child inherits tags, namespace and budgets; cancelling the parent cancels it.
- * Returns NULL when it cannot be made: the leg's error says why (memory, an unknown name), or the leg was cancelled.
+ * Returns NULL when it cannot be made: the leg's error says why (memory, an unknown name, a request that is not valid; E_MISUSE: no
+ * struct_size, a cascade further in than the phase of routes), or the leg was cancelled.
  */
 LLMCOST_API llmcost_leg *llmcost_leg_spawn(llmcost_leg *parent, const llmcost_spawn *spawn);
 /** Take the outcome of a complete child (answer or failure) as the leg's own: returns LLMCOST_ANSWER or LLMCOST_FAIL. */

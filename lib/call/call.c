@@ -221,6 +221,33 @@ void llmc_leg_pump(llmcost_leg *leg)
     llmc_call_pump(leg->call);
 }
 
+static void pump_arrived(llmc_message *message)
+{
+    llmc_call *call = (llmc_call *)(void *)((char *)message - offsetof(llmc_call, pump_message));
+    llmcost_response *response = call->response; /* the message's reference */
+    call->pump_posted = false;
+    if (call->left)
+        llmc_call_cancel(call, llmc_leg_stop_status(call->root));
+    llmc_call_pump(call);
+    llmc_response_unref(response);
+}
+
+void llmc_leg_pump_later(llmcost_leg *leg)
+{
+    llmc_call *call = leg->call;
+    if (call->pump_posted || (!call->ready && !call->left))
+        return;
+    llmc_response_ref(call->response);
+    call->pump_posted = true;
+    call->pump_message.run = pump_arrived;
+    llmc_driver_post(&call->slot->driver, &call->pump_message);
+}
+
+bool llmc_leg_caller_left(const llmcost_leg *leg)
+{
+    return leg->call->left;
+}
+
 llmc_line *llmc_leg_line(llmcost_leg *leg)
 {
     if (leg->line)

@@ -105,6 +105,9 @@ struct llmc_call {
     uint64_t serial;             /* of the latest leg */
     bool streams, pumping, complete;
     bool no_memory;              /* an event was lost for want of memory: that, not the caller, ended it */
+    bool left;                   /* the sink wants no more */
+    bool pump_posted;
+    llmc_message pump_message;   /* to ourselves: holds a reference of the response */
     /* An event has left the root. false: the caller wants no more, cancel. */
     bool (*sink)(llmc_call *call, const llmcost_event *event);
     /* The call is complete; called exactly once, last. */

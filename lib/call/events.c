@@ -12,6 +12,7 @@ typedef struct held_event {
     llmcost_event event;  /* its pointers are set when it is let go */
     size_t text_at, id_at, name_at, raw_at;
     llmc_usage usage;
+    const llmcost_leg *child; /* the child it came through; NULL: the leg's own */
 } held_event;
 
 typedef struct llmc_held_events {
@@ -57,20 +58,20 @@ static size_t keep_text(llmc_held_events *held, const char *text, size_t bytes)
 }
 
 /* Text that follows text of the same choice grows the last event instead of making a new one. */
-static bool extends_last(const llmc_held_events *held, const llmcost_event *event)
+static bool extends_last(const llmc_held_events *held, const llmcost_event *event, const llmcost_leg *child)
 {
     if (event->kind != LLMCOST_EVENT_TEXT || held->count == 0)
         return false;
     const held_event *last = &held->events[held->count - 1];
-    return last->event.kind == LLMCOST_EVENT_TEXT && last->event.choice == event->choice && last->raw_at + 1 == held->texts.length;
+    return last->event.kind == LLMCOST_EVENT_TEXT && last->event.choice == event->choice && last->child == child && last->raw_at + 1 == held->texts.length;
 }
 
-static bool add_held(llmcost_leg *leg, uint16_t policy, const llmcost_event *event)
+static bool add_held(llmcost_leg *leg, uint16_t policy, const llmcost_event *event, const llmcost_leg *child)
 {
     llmc_held_events *held = make_held(leg, policy);
     if (!held)
         return false;
-    if (extends_last(held, event)) {
+    if (extends_last(held, event, child)) {
         held_event *last = &held->events[held->count - 1];
         held->texts.length = last->text_at + last->event.bytes;
         llmc_buffer_add(&held->texts, event->text, event->bytes);
@@ -83,6 +84,7 @@ static bool add_held(llmcost_leg *leg, uint16_t policy, const llmcost_event *eve
         return false;
     held_event *copy = &held->events[held->count];
     copy->event = *event;
+    copy->child = child;
     copy->text_at = keep_text(held, event->text, event->bytes);
     if (event->kind == LLMCOST_EVENT_TEXT) { /* one zero byte serves all the empty texts, so that the text can grow */
         copy->id_at = copy->name_at = copy->raw_at = held->texts.length - 1;
@@ -99,9 +101,9 @@ static bool add_held(llmcost_leg *leg, uint16_t policy, const llmcost_event *eve
     return true;
 }
 
-static bool hold(llmcost_leg *leg, uint16_t policy, const llmcost_event *event)
+static bool hold(llmcost_leg *leg, uint16_t policy, const llmcost_event *event, const llmcost_leg *child)
 {
-    bool held = add_held(leg, policy, event);
+    bool held = add_held(leg, policy, event, child);
     leg->call->no_memory |= !held;
     return held;
 }
@@ -172,7 +174,7 @@ bool llmc_leg_release(llmcost_leg *leg, size_t keep_bytes)
 
 bool llmc_leg_hold(llmcost_leg *leg, const llmcost_event *event)
 {
-    return hold(leg, leg->at, event);
+    return hold(leg, leg->at, event, NULL);
 }
 
 void llmc_leg_lose_event(llmcost_leg *leg)
@@ -214,6 +216,38 @@ void llmc_leg_drop_held(llmcost_leg *leg)
     llmc_buffer_clear(&held->texts);
 }
 
+/* Of several children that forward, only what came through this one; what cannot be told apart goes too. */
+static void drop_of_child(llmc_held_events *held, const llmcost_leg *child)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < held->count; i++) {
+        const llmcost_leg *from = held->events[i].child;
+        if (child && from && from != child)
+            held->events[kept++] = held->events[i];
+    }
+    held->count = kept;
+    if (kept == 0)
+        llmc_buffer_clear(&held->texts);
+}
+
+void llmc_events_restart(llmcost_leg *leg)
+{
+    llmcost_event event = { .kind = LLMCOST_EVENT_RESTART, .text = "", .tool_id = "", .tool_name = "" };
+    llmcost_leg *child = NULL;
+    for (bool goes_on = true; leg && goes_on; child = leg, goes_on = leg->forwards, leg = leg->parent) {
+        for (llmc_held_events *held = leg->held; held; held = held->next) {
+            if (held->policy <= leg->at)
+                drop_of_child(held, child);
+        }
+        llmcost_leg *told = child;
+        for (int32_t i = leg->at; i >= (int32_t)leg->first; i--, told = NULL) {
+            const llmcost_policy *policy = &leg->call->client->policies[i];
+            if (policy->event && leg->states[i])
+                policy->event(leg, leg->states[i], policy->user, &event, told);
+        }
+    }
+}
+
 void llmc_events_free(llmcost_leg *leg)
 {
     for (llmc_held_events *held = leg->held; held; held = held->next) {
@@ -233,7 +267,7 @@ static bool ask(llmcost_leg *leg, uint16_t index, const llmcost_event *event, ll
     case LLMCOST_PASS:
         return true;
     case LLMCOST_HOLD:
-        *stop = !hold(leg, index, event);
+        *stop = !hold(leg, index, event, child);
         return false;
     case LLMCOST_RELEASE:
         *stop = !release(leg, index, 0);
@@ -266,7 +300,10 @@ static bool deliver(llmcost_leg *leg, int32_t below, const llmcost_event *event,
         for (llmcost_leg *from = origin; from; from = from->parent)
             from->delivered = true;
     }
-    return !call->sink || event->kind > LLMCOST_EVENT_USAGE || call->sink(call, event);
+    if (!call->sink || event->kind > LLMCOST_EVENT_USAGE)
+        return true;
+    call->left = call->left || !call->sink(call, event); /* who has left is shown nothing more */
+    return !call->left;
 }
 
 bool llmc_leg_emit(llmcost_leg *leg, const llmcost_event *event)

@@ -53,6 +53,7 @@ llmcost_leg *llmc_leg_new(llmc_call *call, llmcost_leg *parent, const llmc_opera
         leg->next_sibling = parent->children;
         parent->children = leg;
         leg->parent_visit = parent->visit;
+        leg->unchecked = parent->unchecked;
     }
     return leg;
 }
@@ -243,6 +244,7 @@ static bool spawn_another(llmcost_leg *leg)
     child->purpose = "retry";
     child->forwards = 1;
     child->attempt = leg->attempt + 1;
+    llmc_events_restart(leg);
     leg->attempt++;
     leg->wanted_another = 1;
     leg->waiting = 1;
@@ -312,6 +314,20 @@ static bool step_waiting(llmcost_leg *leg)
     return leg->stage == LLMC_LEG_ENTERING ? entered(leg, verdict) : left(leg, verdict);
 }
 
+/* Of a leg that was cancelled while a child spoke for it: what had come is still told. Its status stands. */
+static void keep_partial_answer(llmcost_leg *leg)
+{
+    const llmcost_leg *child = leg->children; /* the latest */
+    while (child && !child->forwards)
+        child = child->next_sibling;
+    if (!leg->cancelled || leg->answer || leg->status == LLMCOST_OK || !child || !child->answer || (llmc_leg_streams(leg) && !leg->delivered))
+        return;
+    leg->answer = llmc_answer_ref(child->answer);
+    leg->source = child->source ? child->source : child;
+    leg->usage = child->usage;
+    leg->altered |= child->altered;
+}
+
 void llmc_leg_run(llmcost_leg *leg)
 {
     for (;;) {
@@ -331,6 +347,7 @@ void llmc_leg_run(llmcost_leg *leg)
         }
         if (leg->children && children_running(leg))
             return; /* the receipt needs their lines: the last of them schedules this leg again */
+        keep_partial_answer(leg);
         if (!left(leg, leave_here(leg)))
             return;
     }

@@ -86,12 +86,28 @@ llmcost_verdict llmcost_leg_answer(llmcost_leg *leg, const char *text, size_t by
     return LLMCOST_ANSWER;
 }
 
+/* A host's request in our layout; the struct itself is ours, for his may be gone soon. *out stays as it is on failure. */
+static llmcost_status import_request(llmcost_leg *leg, const llmcost_request *request, const llmcost_request **out, llmcost_error *error)
+{
+    llmc_arena *arena = llmc_leg_arena(leg);
+    const llmcost_request *imported;
+    llmcost_status status = llmc_request_import(request, false, arena, &imported, error);
+    if (!status && imported == request && !(imported = llmc_request_copy(request, arena)))
+        status = llmc_error_set(error, LLMCOST_E_MEMORY, "out of memory for a copy of the request");
+    if (!status)
+        *out = imported;
+    return status;
+}
+
 llmcost_status llmcost_leg_set_request(llmcost_leg *leg, const llmcost_request *request)
 {
-    llmcost_request *copy = llmc_request_copy(request, llmc_leg_arena(leg));
-    if (!copy)
-        return LLMCOST_E_MEMORY;
-    leg->request = copy;
+    llmcost_error error;
+    llmc_error_init(&error, &leg->services->allocator);
+    llmcost_status status = import_request(leg, request, &leg->request, &error);
+    llmc_error_clear(&error);
+    if (status)
+        return status;
+    leg->unchecked = true;
     if (leg->call->client->policies[leg->at].phase >= LLMCOST_PHASE_CACHE)
         leg->no_store = true; /* the key is that of the request as it was */
     return LLMCOST_OK;
@@ -114,26 +130,42 @@ void llmcost_leg_note(llmcost_leg *leg, const char *text)
         llmc_line_add_note(line, llmc_leg_arena(leg), text);
 }
 
+static const llmc_operation *find_operation(const char *name)
+{
+    for (int i = 0; i < LLMC_OP_COUNT; i++) {
+        if (strcmp(llmc_operations[i].name, name) == 0)
+            return &llmc_operations[i];
+    }
+    return NULL;
+}
+
 llmcost_leg *llmcost_leg_spawn(llmcost_leg *parent, const llmcost_spawn *spawn)
 {
     llmcost_spawn ours = { 0 };
+    if (!spawn || spawn->struct_size < offsetof(llmcost_spawn, model)) {
+        llmc_leg_fail(parent, LLMCOST_E_MISUSE, "a spawn without its struct_size");
+        return NULL;
+    }
     memcpy(&ours, spawn, spawn->struct_size < sizeof ours ? spawn->struct_size : sizeof ours);
-    llmc_spawn inner = { .first_phase = (llmcost_phase)ours.first_phase, .purpose = ours.purpose ? ours.purpose : "spawn", .forwards = ours.forward_events != 0 };
+    llmc_spawn inner = { .inside = true, .first_phase = (llmcost_phase)ours.first_phase, .purpose = ours.purpose ? ours.purpose : "spawn", .forwards = ours.forward_events != 0 };
+    if (ours.operation && !(inner.operation = find_operation(ours.operation))) {
+        llmc_leg_fail(parent, LLMCOST_E_MISUSE, "there is no operation \"%.100s\"", ours.operation);
+        return NULL;
+    }
     if (ours.model && llmc_settings_resolve(parent->services->settings, ours.model, llmc_leg_arena(parent), &inner.route, &parent->error)) {
         parent->status = parent->error.status;
         return NULL;
     }
-    if (ours.request && !(inner.request = llmc_request_copy(ours.request, llmc_leg_arena(parent)))) {
-        llmc_leg_out_of_memory(parent);
+    llmcost_status status = ours.request ? import_request(parent, ours.request, &inner.request, &parent->error) : LLMCOST_OK;
+    if (status) {
+        parent->status = status;
         return NULL;
     }
     if (ours.deadline_ms > 0)
         inner.deadline_ns = llmc_clock_after(llmc_leg_now(parent), ours.deadline_ms);
-    /* Just inside the policy that spawns: it must not meet its own child. */
-    uint16_t inside = (uint16_t)(parent->at + 1);
     llmcost_leg *child = llmc_leg_spawn(parent, &inner);
-    if (child && child->first < inside)
-        child->first = child->at = inside;
+    if (child)
+        child->unchecked |= ours.request || ours.model || ours.operation;
     return child;
 }
 

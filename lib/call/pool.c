@@ -159,9 +159,9 @@ void llmc_slot_return(llmc_slot *slot, bool owned)
     pool->idle = slot;
     *(owned ? &pool->owned : &pool->leased) -= 1;
     pthread_cond_broadcast(&pool->returned);
-    pthread_mutex_unlock(&pool->lock);
-    if (detached && client->background_runs)
+    if (detached && client->background_runs) /* under the lock: afterwards the client may be closed and gone */
         llmc_background_wake(client);
+    pthread_mutex_unlock(&pool->lock);
 }
 
 /* The idle driver with detached work that has rested longest, leased: returned ones go to the front. */

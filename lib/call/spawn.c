@@ -4,6 +4,31 @@
 
 #include <string.h>
 
+/* A cascade inside a cascade enters at its parent's phase, at its first policy; anything further out would meet itself again. */
+static uint16_t first_policy(const llmcost_leg *parent, const llmc_spawn *spawn)
+{
+    const llmcost_client *client = parent->call->client;
+    uint16_t first = llmc_leg_policy_index(parent, spawn->first_phase), least = parent->at < client->policy_count ? parent->at : 0;
+    least = spawn->inside ? (uint16_t)(parent->at + 1) : llmc_leg_policy_index(parent, (llmcost_phase)client->policies[least].phase);
+    return first < least ? least : first;
+}
+
+/* Where it begins a child is met by no policy further out: those that make its route what the rest can work with. */
+static bool is_sound(llmcost_leg *parent, const llmcost_leg *child)
+{
+    uint16_t cascades = llmc_leg_policy_index(parent, LLMCOST_PHASE_ROUTE), names = llmc_leg_policy_index(parent, LLMCOST_PHASE_RESOLVE);
+    const char *why = NULL;
+    if (child->operation->id == LLMC_OP_CHAT && !child->request)
+        why = "a child that chats needs a request";
+    else if (!child->route && child->first > names)
+        why = "a child without a model begins where names are resolved, or further out";
+    else if (child->route && child->route->kind != LLMC_ROUTE_LEAF && child->first > cascades)
+        why = "a child for a cascade begins in the phase of routes, or further out";
+    if (why)
+        llmc_leg_fail(parent, LLMCOST_E_MISUSE, "%s", why);
+    return !why;
+}
+
 llmcost_leg *llmc_leg_spawn(llmcost_leg *parent, const llmc_spawn *spawn)
 {
     if (parent->cancelled || llmc_leg_is_detached(parent)) /* nobody waits for its outcome, and the request may be gone */
@@ -14,11 +39,7 @@ llmcost_leg *llmc_leg_spawn(llmcost_leg *parent, const llmc_spawn *spawn)
         driver ? llmc_leg_out_of_memory(parent) : llmc_leg_no_driver(parent);
         return NULL;
     }
-    uint16_t first = llmc_leg_policy_index(parent, spawn->first_phase);
-    /* A cascade inside a cascade enters at the phase of its parent; anything further out would meet itself again. */
-    if (first < parent->at)
-        first = parent->at;
-    llmcost_leg *child = llmc_leg_new(parent->call, parent, parent->operation, first);
+    llmcost_leg *child = llmc_leg_new(parent->call, parent, spawn->operation ? spawn->operation : parent->operation, first_policy(parent, spawn));
     if (!child) {
         if (own_deadline)
             llmc_driver_unreserve_timer(driver);
@@ -27,6 +48,12 @@ llmcost_leg *llmc_leg_spawn(llmcost_leg *parent, const llmc_spawn *spawn)
     }
     child->request = spawn->request ? spawn->request : parent->request;
     child->route = spawn->route ? spawn->route : parent->route;
+    if (!is_sound(parent, child)) {
+        if (own_deadline)
+            llmc_driver_unreserve_timer(driver);
+        parent->children = child->next_sibling;
+        return NULL;
+    }
     child->provider_name = parent->provider_name;
     child->purpose = spawn->purpose;
     child->forwards = spawn->forwards;

@@ -247,11 +247,9 @@ llmcost_status llmcost_loop_close(llmcost_loop *loop)
     loop->closing = true;
     loop->polling = true;
     for (size_t i = 0; i < BUCKETS; i++) {
-        while (loop->buckets[i]) {
-            loop_call *item = loop->buckets[i];
+        for (loop_call *item = loop->buckets[i], *next; item; item = next) { /* done ones are freed below; some settle first */
+            next = item->next_in_bucket;
             llmc_call_cancel(item->call, LLMCOST_E_CANCELLED);
-            if (loop->buckets[i] == item)
-                break; /* it settles first; the rounds below bring its end */
         }
     }
     loop->polling = false;
@@ -259,9 +257,9 @@ llmcost_status llmcost_loop_close(llmcost_loop *loop)
     while (atomic_load(&loop->pending) > 0)
         round_of(loop, LLMC_NEVER);
     llmc_driver_run_mail(&loop->slot->driver); /* cancels that came too late: they point here */
-    llmcost_client *client = loop->client;
+    llmc_allocator allocator = loop->client->services.allocator; /* with the driver given back another thread may close the client */
     llmc_slot_return(loop->slot, true);
-    llmc_free(&client->services.allocator, loop);
+    llmc_free(&allocator, loop);
     return LLMCOST_OK;
 }
 

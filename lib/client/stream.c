@@ -106,14 +106,14 @@ static void call_done(llmc_call *call)
 
 static void drop_stream(llmcost_stream *stream)
 {
-    llmcost_client *client = stream->client;
+    llmc_allocator allocator = stream->client->services.allocator; /* with the driver given back another thread may close the client */
     llmc_response_unref(stream->response);
-    llmc_free(&client->services.allocator, stream->events);
+    llmc_free(&allocator, stream->events);
     llmc_buffer_free(&stream->texts);
     llmc_buffer_free(&stream->names);
     llmc_chunks_free(&stream->chunks);
     llmc_slot_return(stream->slot, true);
-    llmc_free(&client->services.allocator, stream);
+    llmc_free(&allocator, stream);
 }
 
 static llmcost_stream *new_stream(llmcost_client *client, llmcost_response *response)

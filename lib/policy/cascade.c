@@ -86,6 +86,13 @@ static const llmcost_request *step_request(llmcost_leg *leg, const cascade_state
 
 static llmcost_verdict give_up(llmcost_leg *leg, cascade_state *state);
 
+/* Nothing of the step has come yet: it was asked just now, or it is asked again. */
+static void begin_reading(cascade_state *state)
+{
+    state->begun = state->cut = state->refused = false;
+    llmc_buffer_clear(&state->seen);
+}
+
 static llmcost_verdict ask_step(llmcost_leg *leg, cascade_state *state)
 {
     while (!is_last(leg, state) && !llmc_route_step_fits(leg, leg->route->steps[state->step]))
@@ -100,12 +107,11 @@ static llmcost_verdict ask_step(llmcost_leg *leg, cascade_state *state)
         return LLMCOST_FAIL;
     state->child->extra_prompt_tokens = leg->extra_prompt_tokens + extra_tokens;
     state->wait = FOR_STEP;
-    state->begun = state->cut = state->refused = false;
     if (!state->seen_made) {
         llmc_buffer_init(&state->seen, &leg->services->allocator, SIZE_MAX / 4);
         state->seen_made = true;
     }
-    llmc_buffer_clear(&state->seen);
+    begin_reading(state);
     return LLMCOST_WAIT;
 }
 
@@ -145,6 +151,10 @@ static llmcost_event_verdict cascade_event(llmcost_leg *leg, void *memory, void 
     const llmc_escalation *rule = rules(leg);
     if (!child || child != state->child || is_last(leg, state))
         return LLMCOST_PASS;
+    if (event->kind == LLMCOST_EVENT_RESTART) {
+        begin_reading(state);
+        return LLMCOST_PASS;
+    }
     if (event->kind == LLMCOST_EVENT_REFUSAL && rule->on_refusal) {
         state->refused = true;
         return LLMCOST_HOLD;
@@ -198,13 +208,28 @@ static bool mean_logprob(const llmc_choice *choice, double *mean)
     return count > 0 && llmc_json_end(&json) && isfinite(*mean);
 }
 
+/* Whether any choice carries the marker; *answer_bytes: how much of the first one is an answer. */
+static bool is_marked(const char *marker, const llmc_answer *answer, size_t *answer_bytes)
+{
+    bool marked = false;
+    size_t bytes;
+    for (uint32_t i = 0; i < answer->choice_count; i++) {
+        const llmc_choice *choice = &answer->choices[i];
+        if (!llmc_marker_in(marker, choice->text.text, choice->text.bytes, &bytes))
+            continue;
+        *answer_bytes = i == 0 ? bytes : 0; /* an answer with the marker in another choice is none to fall back on */
+        marked = true;
+    }
+    return marked;
+}
+
 /* Why a complete answer of a step is not good enough; NULL: nothing speaks against it. */
 static const char *objection(llmcost_leg *leg, cascade_state *state, const llmc_choice *choice, size_t *answer_bytes)
 {
     const llmc_escalation *rule = rules(leg);
     double mean;
     *answer_bytes = choice->text.bytes;
-    if (rule->marker && llmc_marker_in(rule->marker, choice->text.text, choice->text.bytes, answer_bytes))
+    if (rule->marker && is_marked(rule->marker, state->child->answer, answer_bytes))
         return "it said that it is not sure";
     if (rule->on_refusal && (state->refused || choice->refusal.bytes || choice->finish == LLMCOST_FINISH_CONTENT_FILTER))
         return "it refused";
@@ -269,11 +294,15 @@ static llmcost_verdict deliver_best(llmcost_leg *leg, cascade_state *state)
     return llmc_leg_streams(leg) ? llmc_leg_replay(leg) : LLMCOST_ANSWER;
 }
 
+static bool can_deliver_best(const llmcost_leg *leg, const cascade_state *state)
+{
+    return state->best && state->best_bytes > 0 && !leg->delivered && leg->route->on_failure == LLMC_CASCADE_BEST;
+}
+
 /* The step at hand has failed and none is left, or none may be asked any more. */
 static llmcost_verdict give_up(llmcost_leg *leg, cascade_state *state)
 {
-    bool has_best = state->best && state->best_bytes > 0 && !leg->delivered;
-    if (has_best && leg->route->on_failure == LLMC_CASCADE_BEST && !leg->cancelled)
+    if (can_deliver_best(leg, state) && !leg->cancelled)
         return deliver_best(leg, state);
     return llmcost_leg_adopt(leg, state->child);
 }
@@ -297,8 +326,8 @@ static void keep_best(cascade_state *state, size_t answer_bytes)
 
 static llmcost_verdict object(llmcost_leg *leg, cascade_state *state, const char *why, size_t answer_bytes)
 {
-    if (leg->delivered)
-        return deliver_uncertain(leg, state, answer_bytes);
+    if (leg->delivered) /* none of it an answer, and yet shown: the marker is in another choice */
+        return deliver_uncertain(leg, state, answer_bytes ? answer_bytes : first_choice(state->child)->text.bytes);
     note(leg, state->child, why);
     keep_best(state, answer_bytes);
     return escalate(leg, state);
@@ -436,6 +465,19 @@ static llmcost_verdict cascade_resume(llmcost_leg *leg, void *memory, void *user
     return state->wait == FOR_JUDGE ? judged(leg, state) : step_done(leg, state);
 }
 
+/*
+ * The deadline may end the step at hand or the whole call: which comes first is chance, what comes out must not be.
+ * Either way the best answer so far is delivered where that is configured.
+ */
+static llmcost_verdict cascade_leave(llmcost_leg *leg, void *memory, void *user)
+{
+    (void)user;
+    cascade_state *state = memory;
+    if (!leg->cancelled || leg->status != LLMCOST_E_DEADLINE || !can_deliver_best(leg, state))
+        return LLMCOST_CONTINUE;
+    return deliver_best(leg, state);
+}
+
 static void cascade_destroy(llmcost_leg *leg, void *memory, void *user)
 {
     (void)leg;
@@ -447,5 +489,5 @@ static void cascade_destroy(llmcost_leg *leg, void *memory, void *user)
 
 const llmcost_policy llmc_policy_cascade = {
     .struct_size = sizeof(llmcost_policy), .name = "cascade", .phase = LLMCOST_PHASE_ROUTE, .operations = 1u << LLMC_OP_CHAT,
-    .state_bytes = sizeof(cascade_state), .enter = cascade_enter, .event = cascade_event, .resume = cascade_resume, .destroy = cascade_destroy,
+    .state_bytes = sizeof(cascade_state), .enter = cascade_enter, .event = cascade_event, .resume = cascade_resume, .leave = cascade_leave, .destroy = cascade_destroy,
 };

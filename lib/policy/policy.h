@@ -72,6 +72,7 @@ struct llmcost_leg {
     uint8_t stage, waiting, forwards, queued, cancelled, wanted_another;
     bool altered, sent, timer_set, deadline_timer_set;
     bool no_store;                      /* not for the cache, though nothing about the answer is altered */
+    bool unchecked;                     /* the host gave it a request or a target of its own */
     bool unseen;                        /* its answer has not gone outward as events */
     bool delivered;                     /* content of this leg has reached the caller: no other try can be invisible */
     uint32_t attempt;                   /* retries: 0 is the first */
@@ -119,6 +120,8 @@ void llmc_leg_set_answer(llmcost_leg *leg, llmc_answer *answer); /* takes the re
 /* A child, inside the library: a route instead of a name. */
 typedef struct llmc_spawn {
     llmcost_phase first_phase;
+    bool inside;                     /* begin no further out than just inside the policy that spawns */
+    const llmc_operation *operation; /* NULL: the parent's */
     const llmc_route *route;
     const llmcost_request *request;
     const char *purpose;
@@ -132,6 +135,9 @@ llmcost_leg *llmc_leg_spawn(llmcost_leg *parent, const llmc_spawn *spawn);
 void llmc_leg_wake(llmcost_leg *leg, const llmcost_wake *wake);
 /* Run what is ready of the leg's call. Called at the end of every callback of the driver. */
 void llmc_leg_pump(llmcost_leg *leg);
+/* The same, when the transport has returned: within a callback of its own it may neither start nor let go of anything. */
+void llmc_leg_pump_later(llmcost_leg *leg);
+bool llmc_leg_caller_left(const llmcost_leg *leg); /* he said so on being shown a piece */
 
 /* An event on its way out, from the policy that the leg is at. false: stop, the leg was cut. */
 bool llmc_leg_emit(llmcost_leg *leg, const llmcost_event *event);

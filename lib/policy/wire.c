@@ -39,6 +39,7 @@ typedef struct wire_state {
     int64_t prompt_estimate;     /* made when the caller left: his request is gone afterwards */
     llmcost_status failure;      /* why we ended the exchange ourselves */
     bool opened, decoding, event_stream, timer_reserved, stopped, concluded, counted;
+    bool left;                   /* the caller, with a drain to come: he is shown nothing more */
 } wire_state;
 
 /* ---- the request's head ---- */
@@ -151,16 +152,18 @@ static bool take_event(void *user, const llmcost_event *event)
         state->failure = state->builder.too_large ? LLMCOST_E_TOO_LARGE : LLMCOST_E_MEMORY;
         return false;
     }
-    if (llmc_leg_is_detached(state->leg) || llmc_leg_emit(state->leg, event))
+    if (llmc_leg_is_detached(state->leg) || state->left || llmc_leg_emit(state->leg, event))
         return true;
-    state->stopped = true;
-    return false;
+    /* A drain begins when the transport has returned: until then what comes is read as one reads it. */
+    state->left = llmc_leg_caller_left(state->leg) && state->provider->drain_on_abort && state->leg->operation->priced;
+    state->stopped = !state->left;
+    return state->left;
 }
 
 static bool tell_usage(wire_state *state)
 {
     llmcost_event event = { .kind = LLMCOST_EVENT_USAGE, .text = "", .tool_id = "", .tool_name = "", .usage = &state->leg->usage };
-    return !state->counted || llmc_leg_is_detached(state->leg) || llmc_leg_emit(state->leg, &event);
+    return !state->left && (!state->counted || llmc_leg_is_detached(state->leg) || llmc_leg_emit(state->leg, &event));
 }
 
 static llmcost_status decode_failure(wire_state *state, const char *body, size_t bytes)
@@ -259,8 +262,9 @@ static int take_body(wire_state *state, const char *bytes, size_t length)
 static int on_body(void *context, const char *bytes, size_t length)
 {
     wire_state *state = context;
+    llmcost_leg *leg = state->leg;
     int ends = take_body(state, bytes, length);
-    llmc_leg_pump(state->leg); /* what a policy did on seeing a piece: cancelling a sibling, for one */
+    llmc_leg_pump_later(leg); /* what a policy did on seeing a piece: cancelling a sibling, for one */
     return ends;
 }
 
@@ -506,7 +510,7 @@ static llmcost_verdict wire_enter(llmcost_leg *leg, void *memory, void *user)
     const llmc_provider *provider = leg->route->provider;
     state->leg = leg;
     state->provider = provider;
-    state->timer = (llmc_timer){ .fire = deadline_fired, .user = state };
+    state->timer = (llmc_timer){ .fire = deadline_fired, .user = state, .patient = true };
     state->began_ns = llmc_leg_now(leg);
     if (!leg->requested_wall_ms)
         leg->requested_wall_ms = llmc_clock_wall_ms(&leg->services->clock);
@@ -518,7 +522,9 @@ static llmcost_verdict wire_enter(llmcost_leg *leg, void *memory, void *user)
     if (!llmc_leg_line(leg))
         return llmc_leg_out_of_memory(leg);
     llmc_codec_target target = { .preset = provider->preset, .provider = provider->name, .model = leg->route->model, .quirks = provider->quirks, .stream = state->decoder.stream };
-    llmcost_status status = provider->codec->encode(leg->operation->id, leg->request, &target, &state->encoded, &leg->error);
+    llmcost_status status = leg->unchecked && leg->operation->id == LLMC_OP_CHAT ? provider->codec->check(leg->operation->id, leg->request, &target, &leg->error) : LLMCOST_OK;
+    if (!status)
+        status = provider->codec->encode(leg->operation->id, leg->request, &target, &state->encoded, &leg->error);
     if (status) {
         leg->status = status;
         return LLMCOST_FAIL;
@@ -563,6 +569,7 @@ static void wire_cancel(llmcost_leg *leg, void *memory, void *user)
             detached->counted_nano = leg->line ? leg->line->cost_nano : 0;
             detached->counted_out = llmc_usage_output(&leg->usage);
             state->leg = detached;
+            state->left = false; /* nobody is left to be shown anything */
             leg->status = why;
             return;
         }

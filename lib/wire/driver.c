@@ -143,9 +143,9 @@ int64_t llmc_driver_next_ns(const llmc_driver *driver)
     return driver->transport_due_ns < next ? driver->transport_due_ns : next;
 }
 
-static void fire_timers(llmc_driver *driver, int64_t now_ns)
+static void fire_timers(llmc_driver *driver, int64_t now_ns, bool looked)
 {
-    while (driver->timer_count && driver->timers[0]->at_ns <= now_ns) {
+    while (driver->timer_count && driver->timers[0]->at_ns <= now_ns && (looked || !driver->timers[0]->patient)) {
         llmc_timer *timer = driver->timers[0];
         llmc_driver_timer_stop(driver, timer);
         timer->fire(timer->user);
@@ -216,21 +216,22 @@ static int poll_descriptors(llmc_driver *driver, int timeout_ms)
     return count;
 }
 
-static bool fire_due(llmc_driver *driver)
+/* looked: all that is ready has been read since the last sleep. */
+static bool fire_due(llmc_driver *driver, bool looked)
 {
-    if (!driver->timer_count)
+    if (!driver->timer_count || (!looked && driver->timers[0]->patient))
         return false;
     int64_t now = llmc_clock_now(driver->clock);
     if (driver->timers[0]->at_ns > now)
         return false;
-    fire_timers(driver, now);
+    fire_timers(driver, now, looked);
     return true;
 }
 
 void llmc_driver_step(llmc_driver *driver, int64_t until_ns)
 {
     /* What is due already needs no look at the descriptors: one system call less for every request that starts. */
-    if (fire_due(driver) && until_ns > llmc_clock_now(driver->clock))
+    if (fire_due(driver, false) && until_ns > llmc_clock_now(driver->clock))
         return;
     int64_t now = llmc_clock_now(driver->clock), next = llmc_driver_next_ns(driver);
     if (until_ns < next)
@@ -242,5 +243,5 @@ void llmc_driver_step(llmc_driver *driver, int64_t until_ns)
     llmc_driver_run_mail(driver);
     if (driver->transport)
         driver->transport_due_ns = driver->transport->step(driver->transport->user, llmc_clock_now(driver->clock));
-    fire_due(driver);
+    fire_due(driver, count < EVENTS_PER_ROUND);
 }

@@ -18,6 +18,7 @@ typedef struct llmc_timer {
     size_t place;  /* 1-based place in the heap; 0: not running */
     void (*fire)(void *user);
     void *user;
+    bool patient;  /* judges by what came: never fired before the descriptors were looked at, however late it is */
 } llmc_timer;
 
 typedef struct llmc_message {

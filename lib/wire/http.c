@@ -340,17 +340,19 @@ static llmcost_status http_start(void *user, const llmcost_http_request *request
         llmc_exchange_free(x);
         return LLMCOST_E_MEMORY;
     }
-    *transfer = x;
     if (request->max_connections > 0 && x->host->active >= request->max_connections) {
         x->next = NULL;
         *x->host->last = x;
         x->host->last = &x->next;
+        *transfer = x;
         return LLMCOST_OK;
     }
-    if (run(x))
-        return LLMCOST_OK;
-    llmc_exchange_free(x);
-    return LLMCOST_E_MEMORY;
+    if (!run(x)) {
+        llmc_exchange_free(x);
+        return LLMCOST_E_MEMORY;
+    }
+    *transfer = x;
+    return LLMCOST_OK;
 }
 
 static void leave_queue(exchange *x)

@@ -8,6 +8,8 @@
 
 #include "../support/live.h"
 
+#include <llmcost/plugin.h>
+
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -421,13 +423,107 @@ static void draining_finds_the_true_cost(void **state)
     }
 }
 
+/* ---- a policy that starts and cancels requests on being shown a piece ---- */
+
+typedef struct race {
+    llmcost_leg *first, *second, *third;
+    int seen;
+} race;
+
+static llmcost_verdict race_enter(llmcost_leg *leg, void *memory, void *user)
+{
+    (void)memory;
+    race *all = user;
+    llmcost_spawn first = { .struct_size = sizeof first, .purpose = "first", .forward_events = 1 }, second = { .struct_size = sizeof second, .purpose = "second", .model = "openai/gpt-4o-mini" };
+    all->first = llmcost_leg_spawn(leg, &first);
+    all->second = llmcost_leg_spawn(leg, &second);
+    return LLMCOST_WAIT;
+}
+
+static llmcost_event_verdict race_event(llmcost_leg *leg, void *memory, void *user, const llmcost_event *event, llmcost_leg *child)
+{
+    (void)memory;
+    (void)event;
+    race *all = user;
+    if (child == all->first && !all->seen) {
+        all->seen = 1;
+        llmcost_leg_cancel_child(leg, all->second);
+    }
+    return LLMCOST_PASS;
+}
+
+static llmcost_verdict race_resume(llmcost_leg *leg, void *memory, void *user, const llmcost_wake *wake)
+{
+    (void)memory;
+    race *all = user;
+    if (wake->child == all->second) {
+        assert_int_equal(llmcost_leg_status(wake->child), LLMCOST_E_CANCELLED);
+        llmcost_spawn third = { .struct_size = sizeof third, .purpose = "third", .model = "openai/gpt-4.1" };
+        all->third = llmcost_leg_spawn(leg, &third);
+        assert_non_null(all->third);
+        return LLMCOST_WAIT;
+    }
+    if (wake->child == all->third)
+        assert_int_equal(llmcost_leg_status(wake->child), LLMCOST_OK);
+    return wake->child == all->first ? llmcost_leg_adopt(leg, wake->child) : LLMCOST_WAIT;
+}
+
+static void a_piece_starts_and_cancels_others(void **state)
+{
+    (void)state;
+    live all;
+    race here = { 0 };
+    llmcost_policy policy = { .struct_size = sizeof policy, .phase = LLMCOST_PHASE_SHAPE, .name = "race", .user = &here, .operations = 1, .enter = race_enter, .event = race_event, .resume = race_resume };
+    live_open(&all, "{\"rules\":[{\"match\":{\"model\":\"gpt-4o-mini\"},\"reply\":{\"text\":\"late\"},\"delay_ms\":20000}],"
+                    "\"default\":{\"reply\":{\"text\":\"0123456789012345678901234567890123456789\"},\"chunk_bytes\":4,\"chunk_delay_ms\":10}}", NULL, NULL);
+    assert_int_equal(llmcost_client_add_policy(all.client, &policy), LLMCOST_OK);
+    live_result result;
+    llmcost_message message = live_user("hello");
+    llmcost_request request = live_request("openai/gpt-4o", &message);
+    live_run(&all, PULLED, &request, &result);
+    assert_int_equal(result.status, LLMCOST_OK);
+    assert_string_equal(result.text, "0123456789012345678901234567890123456789");
+    assert_true(result.seconds < 10);
+    assert_int_equal(llmcost_response_line_count(result.response), 3);
+    live_result_free(&result);
+    live_close(&all);
+}
+
+/* Who reads slowly is no slow provider: what waits in the socket counts, however late it is looked at. */
+static void a_slow_reader(void **state)
+{
+    (void)state;
+    for (size_t dialect = 0; dialect < 2; dialect++) {
+        live all;
+        llmcost_stream *stream = NULL;
+        const llmcost_event *event = NULL;
+        char text[100] = "";
+        live_open(&all, "{\"default\":{\"reply\":{\"text\":\"01234567890123456789\"},\"chunk_bytes\":4,\"chunk_delay_ms\":20}}", "\"retries\":0,\"idle_ms\":200", NULL);
+        llmcost_message message = live_user("hello");
+        llmcost_request request = live_request(models[dialect], &message);
+        assert_int_equal(llmcost_stream_open(all.client, &request, &stream), LLMCOST_OK);
+        llmcost_status status;
+        for (int texts = 0; (status = llmcost_stream_next(stream, &event)) == LLMCOST_OK && event;) {
+            if (llmcost_event_get_kind(event) != LLMCOST_EVENT_TEXT)
+                continue;
+            strcat(text, llmcost_event_text(event, NULL));
+            if (++texts == 2)
+                usleep(500000);
+        }
+        assert_int_equal(status, LLMCOST_OK);
+        assert_string_equal(text, "01234567890123456789");
+        llmcost_stream_close(stream);
+        live_close(&all);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_and_usage), cmocka_unit_test(large_texts), cmocka_unit_test(tools_across_providers), cmocka_unit_test(reasoning_is_apart),
         cmocka_unit_test(json_schema_is_asked_for), cmocka_unit_test(several_choices_and_logprobs), cmocka_unit_test(several_choices_streamed),
         cmocka_unit_test(models_are_listed), cmocka_unit_test(bodies_in_and_out), cmocka_unit_test(bodies_streamed), cmocka_unit_test(a_caller_may_leave),
-        cmocka_unit_test(draining_finds_the_true_cost),
+        cmocka_unit_test(draining_finds_the_true_cost), cmocka_unit_test(a_piece_starts_and_cancels_others), cmocka_unit_test(a_slow_reader),
     };
     alarm(60);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -108,6 +108,75 @@ static void test_a_drain_that_takes_too_long(void **unused)
     rig_close(&rig);
 }
 
+static int stop_on_a_loop(const llmcost_event *event, void *user)
+{
+    (void)event;
+    ++*(int *)user;
+    return 1;
+}
+
+static void done_on_a_loop(uint64_t call, llmcost_response *response, void *user)
+{
+    (void)call;
+    (void)user;
+    assert_int_equal(llmcost_response_status(response), LLMCOST_E_CANCELLED);
+    assert_string_equal(llmcost_response_text(response), "12345678");
+    llmcost_response_free(response);
+}
+
+/* On a loop the word of the callback ends a call as a cancel does. */
+static void test_drain_on_a_loop(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_request space;
+    llmcost_loop *loop;
+    int seen = 0;
+    rig_open(&rig, CONFIG("drain"));
+    slow_stream(&rig.network);
+    assert_int_equal(llmcost_loop_open(rig.client, &loop), LLMCOST_OK);
+    rig_ask(&space, "openai/gpt-4o", "hello")->max_tokens = 100;
+    assert_int_equal(llmcost_loop_submit(loop, &space.request, stop_on_a_loop, done_on_a_loop, &seen, NULL), LLMCOST_OK);
+    while (llmcost_loop_pending(loop))
+        assert_int_equal(llmcost_loop_poll(loop, -1), LLMCOST_OK);
+    assert_int_equal(fake_clock_ms(&rig.clock), 1000);
+    assert_int_equal(rig.network.aborted, 0);
+    assert_int_equal(rig_stat(&rig, "detached"), 1);
+    assert_int_equal(llmcost_loop_close(loop), LLMCOST_OK);
+    assert_int_equal(llmcost_client_run(rig.client, 60000), LLMCOST_OK);
+    assert_int_equal(fake_clock_ms(&rig.clock), 6000);
+    assert_int_equal(seen, 1);
+    assert_int_equal(rig_spent(&rig), 10 * 2500 + 50 * 10000);
+    assert_int_equal(rig_held(&rig), 0);
+    rig_close(&rig);
+}
+
+/* All of it in one piece: it is over before the caller's word is acted on, and the provider's count is known. */
+static void test_leaving_at_the_last_moment(void **unused)
+{
+    (void)unused;
+    for (int drains = 0; drains < 2; drains++) {
+        engine_rig rig;
+        rig_request space;
+        llmcost_loop *loop;
+        int seen = 0;
+        rig_open(&rig, drains ? CONFIG("drain") : CONFIG("cancel"));
+        fake_exchange *exchange = fake_network_add(&rig.network, NULL);
+        fake_exchange_delta(exchange, 1000, "12345678");
+        fake_exchange_end(exchange, 1000, "stop", 10, 50);
+        assert_int_equal(llmcost_loop_open(rig.client, &loop), LLMCOST_OK);
+        rig_ask(&space, "openai/gpt-4o", "hello")->max_tokens = 100;
+        assert_int_equal(llmcost_loop_submit(loop, &space.request, stop_on_a_loop, done_on_a_loop, &seen, NULL), LLMCOST_OK);
+        while (llmcost_loop_pending(loop))
+            assert_int_equal(llmcost_loop_poll(loop, -1), LLMCOST_OK);
+        assert_int_equal(seen, 1);
+        assert_int_equal(llmcost_loop_close(loop), LLMCOST_OK);
+        assert_int_equal(rig_stat(&rig, "detached"), 0);
+        assert_int_equal(rig_spent(&rig), drains ? 10 * 2500 + 50 * 10000 : estimate());
+        rig_close(&rig);
+    }
+}
+
 /* The request of a blocking call is borrowed: a drain must not look at it after the call returned. */
 static void test_drain_of_a_blocking_call(void **unused)
 {
@@ -236,7 +305,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cancel),
-        cmocka_unit_test(test_drain), cmocka_unit_test(test_a_drain_that_takes_too_long),
+        cmocka_unit_test(test_drain),
+        cmocka_unit_test(test_a_drain_that_takes_too_long),
+        cmocka_unit_test(test_drain_on_a_loop),
+        cmocka_unit_test(test_leaving_at_the_last_moment),
         cmocka_unit_test(test_drain_of_a_blocking_call),
         cmocka_unit_test(test_drain_by_other_calls),
         cmocka_unit_test(test_closing_drains),

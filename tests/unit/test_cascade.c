@@ -440,6 +440,45 @@ static void test_a_steps_retry_keeps_what_was_added(void **unused)
     rig_close(&rig);
 }
 
+/* What a failed try had said is neither shown nor judged. */
+static void test_a_steps_retry_begins_anew(void **unused)
+{
+    (void)unused;
+    static const char *const first[] = { "UNCERT", "It is 5.\nUNCERTAIN", NULL }, *const rules[] = { "", ",\"escalate_on\":{\"refusal\":true}", ",\"escalate_on\":{\"truncation\":true}" };
+    for (int rule = 0; rule < 3; rule++) {
+        for (int i = 0; i < 3; i++) {
+            engine_rig rig;
+            rig_request space;
+            char config[600], text[200];
+            llmcost_response *response;
+            snprintf(config, sizeof config, "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":1}}," MODELS ",\"routes\":{\"r\":{\"cascade\":[\"small\",\"large\"]%s}}}", rules[rule]);
+            rig_open(&rig, config);
+            fake_exchange *cut = fake_network_add(&rig.network, SMALL);
+            cut->times = 1;
+            if (i == 1 && rule == 0)
+                fake_exchange_delta(cut, 1, "UNC");
+            else if (first[i] && (i == 0 || rule == 2))
+                fake_exchange_delta(cut, 1, first[i]);
+            static const char refusal[] = "data: {\"choices\":[{\"index\":0,\"delta\":{\"refusal\":\"I must not\"}}]}\n\n";
+            if (rule == 1)
+                fake_exchange_piece(cut, 1, refusal, sizeof refusal - 1);
+            cut->headers[0] = "Content-Type: text/event-stream";
+            cut->done_ms = 2;
+            cut->status = LLMCOST_E_NETWORK;
+            fake_network_streams(&rig.network, SMALL, (const char *const[]){ "It ", "is 4.", NULL }, 10, 5);
+            llmcost_status status = rig_stream(&rig, rig_ask(&space, "r", "hello"), text, sizeof text, &response);
+            assert_int_equal(status, LLMCOST_OK);
+            assert_string_equal(text, "It is 4.");
+            assert_string_equal(llmcost_response_text(response), "It is 4.");
+            assert_int_equal(rig.network.request_count, 2);
+            assert_false(llmcost_response_is_altered(response));
+            rig_check_receipt(response);
+            llmcost_response_free(response);
+            rig_close(&rig);
+        }
+    }
+}
+
 /* ---- what cannot serve the request ---- */
 
 #define PRUNED(order) "{\"providers\":{\"openai\":{\"key\":\"k\"},\"deepseek\":{\"key\":\"k\"}},\"unknown_price\":\"allow\",\"routes\":{\"r\":{\"cascade\":[" order "]}}}"
@@ -553,11 +592,80 @@ static void test_a_deadline_in_a_step(void **unused)
     fake_network_says(&rig.network, SMALL, "It is 4.\nUNCERTAIN", 10, 5);
     fake_network_add(&rig.network, LARGE)->done_ms = FAKE_SILENT;
     rig_ask(&space, "r", "hello")->deadline_ms = 1000;
-    llmcost_response *response = ask_for(&rig, &space.request, LLMCOST_E_DEADLINE);
+    llmcost_response *response = ask_for(&rig, &space.request, LLMCOST_OK);
     assert_int_equal(fake_clock_ms(&rig.clock), 1000);
+    assert_string_equal(llmcost_response_text(response), "It is 4."); /* the best there was */
+    assert_true(llmcost_response_is_altered(response));
     assert_int_equal(llmcost_response_line_count(response), 2);
     llmcost_response_free(response);
     rig_close(&rig);
+}
+
+static int stop_at_text(const llmcost_event *event, void *user)
+{
+    (void)user;
+    return llmcost_event_get_kind(event) == LLMCOST_EVENT_TEXT;
+}
+
+/* What had come when a call ended is told on a route as it is without one. */
+static void test_a_partial_answer_is_kept(void **unused)
+{
+    (void)unused;
+    for (int way = 0; way < 3; way++) {
+        engine_rig rig;
+        rig_request space;
+        char text[200];
+        llmcost_response *response;
+        rig_open(&rig, ROUTE("") "}");
+        fake_network_streams(&rig.network, SMALL, (const char *const[]){ "UNCERTAIN", NULL }, 10, 5);
+        fake_exchange *exchange = fake_network_add(&rig.network, LARGE);
+        if (way < 2)
+            fake_exchange_delta(exchange, 1, "It is ");
+        exchange->headers[0] = "Content-Type: text/event-stream";
+        exchange->done_ms = FAKE_SILENT;
+        rig_ask(&space, "r", "hello")->deadline_ms = 1000;
+        if (way == 0)
+            assert_int_equal(llmcost_chat_stream(rig.client, &space.request, stop_at_text, NULL, &response), LLMCOST_E_CANCELLED);
+        else
+            assert_int_equal(rig_stream(&rig, &space.request, text, sizeof text, &response), LLMCOST_E_DEADLINE);
+        assert_string_equal(llmcost_response_text(response), way < 2 ? "It is " : ""); /* never what a step was passed over for */
+        rig_check_receipt(response);
+        llmcost_response_free(response);
+        rig_close(&rig);
+    }
+}
+
+static void test_the_marker_in_another_choice(void **unused)
+{
+    (void)unused;
+    static const char said[] = "{\"id\":\"x\",\"model\":\"m\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"It is 4.\"},\"finish_reason\":\"stop\"},"
+                               "{\"index\":1,\"message\":{\"role\":\"assistant\",\"content\":\"UNCERTAIN\"},\"finish_reason\":\"stop\"}],"
+                               "\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":5,\"total_tokens\":15}}";
+    static const char streamed[] = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"It is 4.\"},\"finish_reason\":\"stop\"}]}\n\n"
+                                   "data: {\"choices\":[{\"index\":1,\"delta\":{\"content\":\"UNCERTAIN\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+    for (int streams = 0; streams < 2; streams++) {
+        engine_rig rig;
+        rig_request space;
+        char text[200];
+        llmcost_response *response;
+        rig_open(&rig, ROUTE("") "}");
+        fake_exchange *exchange = fake_network_add(&rig.network, SMALL);
+        fake_exchange_piece(exchange, 0, streams ? streamed : said, (streams ? sizeof streamed : sizeof said) - 1);
+        if (streams)
+            exchange->headers[0] = "Content-Type: text/event-stream";
+        rig_ask(&space, "r", "hello")->n = 2;
+        if (streams) {
+            fake_network_streams(&rig.network, LARGE, (const char *const[]){ "large", NULL }, 10, 5);
+            assert_int_equal(rig_stream(&rig, &space.request, text, sizeof text, &response), LLMCOST_OK);
+        } else {
+            fake_network_says(&rig.network, LARGE, "large", 10, 5);
+            response = ask_for(&rig, &space.request, LLMCOST_OK);
+        }
+        assert_string_equal(llmcost_response_text(response), "large");
+        assert_int_equal(rig.network.request_count, 2);
+        llmcost_response_free(response);
+        rig_close(&rig);
+    }
 }
 
 int main(void)
@@ -576,12 +684,15 @@ int main(void)
         cmocka_unit_test(test_an_unjudged_answer_is_not_cached),
         cmocka_unit_test(test_three_steps_and_a_nest),
         cmocka_unit_test(test_a_steps_retry_keeps_what_was_added),
+        cmocka_unit_test(test_a_steps_retry_begins_anew),
         cmocka_unit_test(test_pruned_steps),
         cmocka_unit_test(test_a_further_step_fails),
         cmocka_unit_test(test_the_best_is_streamed_too),
         cmocka_unit_test(test_a_first_step_that_fails_escalates),
         cmocka_unit_test(test_the_budget_refuses_the_next_step),
         cmocka_unit_test(test_a_deadline_in_a_step),
+        cmocka_unit_test(test_a_partial_answer_is_kept),
+        cmocka_unit_test(test_the_marker_in_another_choice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

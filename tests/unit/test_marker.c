@@ -24,6 +24,8 @@ static const example examples[] = {
     { "", 0 }, { "The answer is 4.", 0 }, { "I am UNCERTAIN", 0 }, { "It is 4.\nUncertain", 0 },
     { "It is 4.\nUNCERTAIN", 2 }, { "It is 4.\n\n**UNCERTAIN**\n", 2 }, { "It is 4.\nUNCERTAIN\n\n  ", 2 }, { "It is 4.\nUNCERTAIN\nNo: 5.", 0 },
     { "It is 4.\nUNCERTAINTY", 0 }, { "It is 4. \n UNCERTAIN.", 2 }, { "A\nUNCERTAIN\nB\nUNCERTAIN", 2 },
+    { "UNCERTAIN\xe3\x80\x82", 1 }, { "UNCERTAIN\xef\xbc\x81\n", 1 }, { "uncertain\xef\xbc\x9f\xe2\x80\xa6", 1 }, { "UNCERTAIN\xef\xbc\x8c" "4", 1 },
+    { "It is 4.\nUNCERTAIN\xe3\x80\x82", 2 }, { "UNCERTAIN\xe3\x80\x80" "4", 0 }, { "uncertain\xe3\x80\x82" "4", 0 }, { "It is 4.\nUNCERTAIN\xc3\xa9", 0 },
     { "UNCERTAIN \nbut 4", 0 }, { "\n\n\n", 0 }, { "***", 0 },
 };
 

@@ -581,6 +581,106 @@ static void test_a_child_of_an_unknown_name(void **unused)
     rig_close(&rig);
 }
 
+/* ---- children that cannot be ---- */
+
+static llmcost_spawn asked_for; /* what the next child is to be */
+static llmcost_request asked_request;
+
+static llmcost_verdict spawn_asked(llmcost_leg *leg, actor *self)
+{
+    (void)self;
+    if (asked_for.request == &asked_request && asked_request.struct_size) {
+        uint32_t tools = asked_request.tool_count;
+        asked_request = *llmcost_leg_request(leg);
+        asked_request.tool_count = tools; /* without any: NULL */
+    }
+    return llmcost_leg_spawn(leg, &asked_for) ? LLMCOST_WAIT : LLMCOST_FAIL;
+}
+
+static llmcost_status status_of_child(llmcost_phase phase, llmcost_spawn spawn)
+{
+    engine_rig rig;
+    actor one = { .enter = spawn_asked, .resume = adopt_child };
+    rig_open(&rig, "{" RIG_OPENAI ",\"routes\":{\"r\":{\"cascade\":[\"openai/gpt-4o-mini\",\"openai/gpt-4o\"]}}}");
+    asked_for = spawn;
+    add(&rig, &one, phase, "a");
+    fake_network_says(&rig.network, NULL, "hi", 10, 5);
+    rig_request space;
+    llmcost_response *response;
+    llmcost_status status = llmcost_chat(rig.client, rig_ask(&space, "openai/gpt-4o", "hello"), &response);
+    assert_true(status == LLMCOST_OK || rig.network.request_count == 0);
+    llmcost_response_free(response);
+    rig_close(&rig);
+    return status;
+}
+
+static void test_children_that_cannot_be(void **unused)
+{
+    (void)unused;
+    const uint32_t size = sizeof(llmcost_spawn);
+    /* Nobody further in knows cascades, or names. */
+    assert_int_equal(status_of_child(LLMCOST_PHASE_SHAPE, (llmcost_spawn){ .struct_size = size, .model = "r" }), LLMCOST_OK);
+    assert_int_equal(status_of_child(LLMCOST_PHASE_ROUTE, (llmcost_spawn){ .struct_size = size, .model = "r" }), LLMCOST_E_MISUSE);
+    assert_int_equal(status_of_child(LLMCOST_PHASE_RETRY, (llmcost_spawn){ .struct_size = size, .model = "r" }), LLMCOST_E_MISUSE);
+    assert_int_equal(status_of_child(LLMCOST_PHASE_SHAPE, (llmcost_spawn){ .struct_size = size, .model = "r", .first_phase = LLMCOST_PHASE_RETRY, .deadline_ms = 50 }), LLMCOST_E_MISUSE);
+    assert_int_equal(status_of_child(LLMCOST_PHASE_METER, (llmcost_spawn){ .struct_size = size }), LLMCOST_OK);
+    assert_int_equal(status_of_child(LLMCOST_PHASE_METER, (llmcost_spawn){ .struct_size = size, .first_phase = LLMCOST_PHASE_CACHE }), LLMCOST_E_MISUSE);
+    assert_int_equal(status_of_child(LLMCOST_PHASE_METER, (llmcost_spawn){ .struct_size = size, .first_phase = LLMCOST_PHASE_CACHE, .model = "openai/gpt-4o" }), LLMCOST_OK);
+    /* Sizes; the operation came later. */
+    assert_int_equal(status_of_child(LLMCOST_PHASE_SHAPE, (llmcost_spawn){ .model = "openai/gpt-4o" }), LLMCOST_E_MISUSE);
+    assert_int_equal(status_of_child(LLMCOST_PHASE_SHAPE, (llmcost_spawn){ .struct_size = offsetof(llmcost_spawn, operation), .operation = "fly" }), LLMCOST_OK);
+    assert_int_equal(status_of_child(LLMCOST_PHASE_SHAPE, (llmcost_spawn){ .struct_size = size, .operation = "fly" }), LLMCOST_E_MISUSE);
+    assert_int_equal(status_of_child(LLMCOST_PHASE_SHAPE, (llmcost_spawn){ .struct_size = size, .operation = "chat" }), LLMCOST_OK);
+    /* Requests. */
+    asked_request = (llmcost_request)LLMCOST_REQUEST_INIT;
+    assert_int_equal(status_of_child(LLMCOST_PHASE_SHAPE, (llmcost_spawn){ .struct_size = size, .request = &asked_request }), LLMCOST_OK);
+    asked_request.tool_count = 1;
+    assert_int_equal(status_of_child(LLMCOST_PHASE_SHAPE, (llmcost_spawn){ .struct_size = size, .request = &asked_request }), LLMCOST_E_INVALID);
+    memset(&asked_request, 0, sizeof asked_request);
+    assert_int_equal(status_of_child(LLMCOST_PHASE_SHAPE, (llmcost_spawn){ .struct_size = size, .request = &asked_request }), LLMCOST_E_INVALID);
+}
+
+static llmcost_verdict set_bad_request(llmcost_leg *leg, actor *self)
+{
+    (void)self;
+    const llmcost_request *before = llmcost_leg_request(leg);
+    llmcost_request request = *before;
+    request.message_count = 0;
+    assert_int_equal(llmcost_leg_set_request(leg, &request), LLMCOST_E_INVALID);
+    assert_int_equal(llmcost_leg_set_request(leg, NULL), LLMCOST_E_MISUSE);
+    assert_ptr_equal(llmcost_leg_request(leg), before);
+    return LLMCOST_CONTINUE;
+}
+
+static llmcost_verdict ask_for_a_seed(llmcost_leg *leg, actor *self)
+{
+    (void)self;
+    llmcost_request request = *llmcost_leg_request(leg);
+    request.n = 5;
+    request.has_seed = 1;
+    assert_int_equal(llmcost_leg_set_request(leg, &request), LLMCOST_OK);
+    return LLMCOST_CONTINUE;
+}
+
+/* What a host puts in a request's place is checked as the caller's was: nothing is dropped in silence. */
+static void test_a_request_of_the_hosts_is_checked(void **unused)
+{
+    (void)unused;
+    for (int phase = LLMCOST_PHASE_METER; phase <= LLMCOST_PHASE_BUDGET; phase++) {
+        engine_rig rig;
+        rig_request space;
+        llmcost_response *response;
+        actor one = { .enter = set_bad_request }, two = { .enter = ask_for_a_seed };
+        rig_open(&rig, "{\"providers\":{\"anthropic\":{\"key\":\"k\"}}}");
+        add(&rig, &one, (llmcost_phase)phase, "a");
+        add(&rig, &two, (llmcost_phase)phase, "b");
+        assert_int_equal(llmcost_chat(rig.client, rig_ask(&space, "anthropic/claude-sonnet-4-5", "hello"), &response), LLMCOST_E_UNSUPPORTED);
+        assert_int_equal(rig.network.request_count, 0);
+        llmcost_response_free(response);
+        rig_close(&rig);
+    }
+}
+
 static llmcost_verdict spawn_mini(llmcost_leg *leg, actor *self)
 {
     (void)self;
@@ -853,6 +953,8 @@ int main(void)
         cmocka_unit_test(test_cancelling_a_parent_cancels_its_children),
         cmocka_unit_test(test_a_childs_own_deadline_ends_any_wait),
         cmocka_unit_test(test_a_child_of_an_unknown_name),
+        cmocka_unit_test(test_children_that_cannot_be),
+        cmocka_unit_test(test_a_request_of_the_hosts_is_checked),
         cmocka_unit_test(test_a_childs_model_counts_in_every_phase),
         cmocka_unit_test(test_event_verdicts),
         cmocka_unit_test(test_cancelling_from_within_an_event),
