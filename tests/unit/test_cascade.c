@@ -375,6 +375,8 @@ static void test_an_unjudged_answer_is_not_cached(void **unused)
         engine_rig rig;
         rig_open(&rig, cases[i].config);
         assert_int_equal(llmcost_client_add_judge(rig.client, "me", host_judge, rig.client), LLMCOST_OK);
+        question = "hello";
+        question_bytes = 5;
         verdict_of_host = cases[i].verdict;
         fake_network_says(&rig.network, "gpt-4.1", cases[i].said, 100, 1);
         fake_network_says(&rig.network, SMALL, "small", 10, 5);
