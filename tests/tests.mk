@@ -16,12 +16,17 @@ export TSAN_OPTIONS ?= halt_on_error=1
 EXTRA_CHECKS += "sh:" "sh tests/check_headers.sh" "sh:" "python3 tests/check_layers.py" "sh:" "python3 tests/check_symbols.py $(BUILD)/libllmcost.so"
 
 ## check        all tests, in minutes: units, fixtures, dialogues, headers, exports, examples; again under sanitizers
-check: all tests $(BUILD)/llmcost-mock
+check: check-build all tests $(BUILD)/llmcost-mock
 	@$(MAKE) --no-print-directory -s -j$(JOBS) BUILD=$(BUILD)/asan CC=clang CXX=clang++ CFLAGS="$(SANITIZED_CFLAGS)" SANITIZE="$(ASAN_FLAGS)" tests
 	@$(MAKE) --no-print-directory -s -j$(JOBS) BUILD=$(BUILD)/tsan CC=clang CXX=clang++ CFLAGS="$(SANITIZED_CFLAGS)" SANITIZE="$(TSAN_FLAGS)" tests-threaded
 	@$(PYTHON) tests/run.py $(UNIT_TESTS) $(SYSTEM_TESTS) $(EXTRA_CHECKS) \
 		$(UNIT_TESTS:$(BUILD)/%=$(BUILD)/asan/%) $(SYSTEM_TESTS:$(BUILD)/%=$(BUILD)/asan/%) \
 		$(THREADED_TESTS:%.c=$(BUILD)/tsan/%)
+
+# First, with as many jobs as there are processors: what check needs is then there.
+check-build:
+	@$(MAKE) --no-print-directory -s -j$(JOBS) all tests $(BUILD)/llmcost-mock
+.PHONY: check-build
 
 tests-threaded: $(THREADED_TESTS:%.c=$(BUILD)/%)
 .PHONY: tests-threaded
