@@ -19,11 +19,6 @@ import tempfile
 BUILD = os.path.abspath(sys.argv[1])
 WRITE = "--write" in sys.argv
 README = "README.md"
-SCRIPT = """{"rules": [
-  {"match": {"model": "gpt-4o-mini", "contains": "customs"}, "reply": {"text": "UNCERTAIN"}},
-  {"match": {"contains": "customs"}, "reply": {"text": "Gifts under 45 euros are free of duty.", "usage": {"prompt": 210, "completion": 12}}},
-  {"match": {"contains": "Tell me more"}, "reply": {"text": "Each entry carries the time at which it stops being true."}}],
- "default": {"reply": {"text": "A cache whose entries expire after a fixed time.", "usage": {"prompt": 236, "completion": 11}}}}"""
 BLOCK = re.compile(r"<!-- (file|run)(?:: (.*?))? -->\n```(\w*)\n(.*?)```\n", re.S)
 JSON = re.compile(r"```json\n(.*?)```\n", re.S)
 TABLE = re.compile(r"(<!-- table: (\w+) -->\n)(.*?)(<!-- end -->)", re.S)
@@ -97,10 +92,7 @@ def main():
     with open(README, encoding="utf-8") as file:
         text = file.read()
     folder = tempfile.mkdtemp()
-    script = os.path.join(folder, "script.json")
-    with open(script, "w", encoding="utf-8") as file:
-        file.write(SCRIPT)
-    mock = subprocess.Popen([f"{BUILD}/llmcost-mock", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    mock = subprocess.Popen([f"{BUILD}/llmcost-mock", "examples/first_answers.json"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         url = mock.stdout.readline().strip()
         subprocess.run(["make", "-s", f"BUILD={BUILD}", f"prefix={folder}/usr", "install"], stdout=subprocess.DEVNULL, check=True)
