@@ -277,7 +277,11 @@ typedef enum llmcost_part_type {
     LLMCOST_PART_IMAGE_URL = 1,        /* url: https; detail: "auto", "low", "high" or NULL */
     LLMCOST_PART_IMAGE = 2,            /* data, data_bytes, media_type: "image/png" ...; raw bytes, encoded by us */
     LLMCOST_PART_REASONING = 3,        /* text and signature, as a provider returned them */
-    LLMCOST_PART_REASONING_HIDDEN = 4  /* text: the opaque data that a provider returned instead of its reasoning */
+    LLMCOST_PART_REASONING_HIDDEN = 4, /* text: the opaque data that a provider returned instead of its reasoning */
+    LLMCOST_PART_AUDIO = 5,            /* data, data_bytes, media_type: "audio/wav", "audio/mpeg" ... */
+    LLMCOST_PART_DOCUMENT = 6,         /* data, data_bytes, media_type: "application/pdf" ..., or url; detail: a file name or NULL */
+    LLMCOST_PART_FILE = 7              /* url: the path of a local file, read when the call starts; media_type, or NULL: by its
+                                          extension. It becomes an image, audio or document part */
 } llmcost_part_type;
 
 /* A piece of a message's content. */
@@ -349,6 +353,11 @@ typedef enum llmcost_cache_use {
     LLMCOST_CACHE_ONLY = 3     /* look up; a miss is E_CACHE_MISS and nothing is sent */
 } llmcost_cache_use;
 
+/* What vectors are for, where a model makes different ones. */
+typedef enum llmcost_input_purpose {
+    LLMCOST_INPUT_ANY = 0, LLMCOST_INPUT_DOCUMENT = 1, LLMCOST_INPUT_QUERY = 2, LLMCOST_INPUT_CLASSIFICATION = 3, LLMCOST_INPUT_CLUSTERING = 4
+} llmcost_input_purpose;
+
 /*
  * One request. LLMCOST_REQUEST_INIT (or llmcost_request_init), then fill in. All zero bytes after the first six fields
  * are the defaults. The six sizes let all structs grow: they say what the caller was compiled with.
@@ -391,13 +400,19 @@ typedef struct llmcost_request {
                                           hard budget else refuses with E_BUDGET; count in input tokens what they may cost */
     int32_t deadline_ms;               /* for everything together; 0: the config's; below 0: none */
     uint32_t reserved1;                /* 0 */
+    const char *const *inputs;         /* llmcost_embed(): the texts */
+    const size_t *input_bytes;         /* their lengths; NULL: strlen() */
+    uint32_t input_count;
+    int32_t dimensions;                /* of the vectors; 0: the model's own */
+    int32_t input_purpose;             /* llmcost_input_purpose */
+    uint32_t reserved2;                /* 0 */
 } llmcost_request;
 
 #define LLMCOST_REQUEST_INIT                                                                                          \
     { (uint32_t)sizeof(llmcost_request), (uint32_t)sizeof(llmcost_message), (uint32_t)sizeof(llmcost_part),           \
       (uint32_t)sizeof(llmcost_tool_call), (uint32_t)sizeof(llmcost_tool), (uint32_t)sizeof(llmcost_tag),             \
       NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0.0, 0.0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,          \
-      NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0 }
+      NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, NULL, NULL, 0, 0, 0, 0 }
 /** Sets what LLMCOST_REQUEST_INIT sets, for callers without macros; the sizes are this library's own. Any thread. */
 LLMCOST_API void llmcost_request_init(llmcost_request *request);
 

@@ -69,7 +69,7 @@ static bool make_head(wire_state *state)
     }
     if (state->encoded.body.length)
         add_head(state, &offsets[count++], "Content-Type: ", "application/json");
-    add_head(state, &offsets[count++], "Accept: ", state->decoder.stream ? "text/event-stream" : "application/json");
+    add_head(state, &offsets[count++], "Accept: ", state->decoder.stream ? provider->codec->stream_type : "application/json");
     for (size_t i = 0; i < sizeof state->encoded.headers / sizeof state->encoded.headers[0] && state->encoded.headers[i]; i++)
         add_head(state, &offsets[count++], state->encoded.headers[i], "");
     for (size_t i = 0; i < provider->header_count && count < sizeof offsets / sizeof offsets[0]; i++)
@@ -232,11 +232,16 @@ static void on_status(void *context, int32_t http_status)
     state->event_stream = false;
 }
 
+static bool is_type(const char *value, const char *type)
+{
+    return strncasecmp(value, type, strlen(type)) == 0;
+}
+
 static void on_header(void *context, const char *name, const char *value)
 {
     wire_state *state = context;
     if (strcasecmp(name, "content-type") == 0)
-        state->event_stream = strncasecmp(value, "text/event-stream", 17) == 0;
+        state->event_stream = is_type(value, state->provider->codec->stream_type);
     else
         llmc_decode_error_header(&state->answer_error, &state->wait_rank, name, value, state->answered_wall_ms);
 }

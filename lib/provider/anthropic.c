@@ -634,7 +634,7 @@ const llmc_codec llmc_codec_anthropic = {
     .has_operation = has_operation,
     .check = llmc_anthropic_check,
     .encode = llmc_anthropic_encode,
-    .stream_framing = &llmc_framing_sse,
+    .stream_framing = &llmc_framing_sse, .stream_type = "text/event-stream",
     .decoder_bytes = sizeof(anthropic_state),
     .decode_begin = decode_begin,
     .decode_frame = decode_frame,

@@ -11,7 +11,14 @@
 #include "wire/framing.h"
 #include "wire/json.h"
 
-typedef enum llmc_operation_id { LLMC_OP_CHAT = 0, LLMC_OP_LIST_MODELS = 1, LLMC_OP_COUNT } llmc_operation_id;
+typedef enum llmc_operation_id {
+    LLMC_OP_CHAT = 0,
+    LLMC_OP_LIST_MODELS = 1,
+    LLMC_OP_EMBED = 2,        /* request->inputs become vectors */
+    LLMC_OP_COUNT_TOKENS = 3, /* what a chat request would count as input; its answer is a usage */
+    LLMC_OP_BALANCE = 4,      /* the money that is left at the provider */
+    LLMC_OP_COUNT
+} llmc_operation_id;
 
 /* What a leg does. Policies ask these questions instead of asking for "chat". */
 typedef struct llmc_operation {
@@ -33,7 +40,9 @@ enum {
     LLMC_EVENT_REASONING_HIDDEN = 35, /* text: opaque reasoning data */
     LLMC_EVENT_MODEL = 36,         /* list models: text is one model's name */
     LLMC_EVENT_EXTRA = 37,         /* a member that is kept as it is (citations): tool_name its name, text raw JSON */
-    LLMC_EVENT_TEXT_JSON = 38      /* reserved */
+    LLMC_EVENT_TEXT_JSON = 38,     /* reserved */
+    LLMC_EVENT_EMBEDDING = 39,     /* embed: choice is the index of the input; text is its vector as native floats, bytes of them */
+    LLMC_EVENT_BALANCE = 40        /* balance: text is the amount as a decimal number, tool_name its currency */
 };
 
 struct llmcost_event {
@@ -60,6 +69,7 @@ typedef struct llmc_codec_target {
     const char *model;       /* the provider's name of the model */
     uint64_t quirks;         /* the preset's, as changed by the config */
     bool stream;
+    const char *api_version; /* Azure's classic form; NULL: none configured */
 } llmc_codec_target;
 
 /* A request on the wire, but for base URL and auth, which the caller adds. */
@@ -97,6 +107,7 @@ typedef struct llmc_codec {
     /* E_INVALID (e.g. request.extra is no JSON object or repeats a member), E_MEMORY. */
     llmcost_status (*encode)(llmc_operation_id operation, const llmcost_request *request, const llmc_codec_target *target, llmc_encoded *out, llmcost_error *error);
     const llmc_framing *stream_framing;
+    const char *stream_type; /* content type of a stream, without parameters: another answer is read as one document */
     size_t decoder_bytes;
     void (*decode_begin)(llmc_decoder *decoder);
     /*
@@ -112,6 +123,11 @@ typedef struct llmc_codec {
 
 extern const llmc_codec llmc_codec_openai;
 extern const llmc_codec llmc_codec_anthropic;
+extern const llmc_codec llmc_codec_gemini;
+extern const llmc_codec llmc_codec_ollama;
+extern const llmc_codec llmc_codec_responses;
+extern const llmc_codec llmc_codec_bedrock;
+extern const llmc_codec llmc_codec_cohere;
 const llmc_codec *llmc_codec_find(const char *name); /* NULL: none */
 
 /* ---- shared by the codecs (decoder.c) ---- */

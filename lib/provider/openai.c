@@ -720,7 +720,7 @@ const llmc_codec llmc_codec_openai = {
     .has_operation = has_operation,
     .check = llmc_openai_check,
     .encode = llmc_openai_encode,
-    .stream_framing = &llmc_framing_sse,
+    .stream_framing = &llmc_framing_sse, .stream_type = "text/event-stream",
     .decoder_bytes = sizeof(openai_state),
     .decode_begin = decode_begin,
     .decode_frame = decode_frame,

@@ -7,8 +7,16 @@
 typedef enum llmc_auth {
     LLMC_AUTH_BEARER,    /* Authorization: Bearer KEY */
     LLMC_AUTH_X_API_KEY, /* x-api-key: KEY */
-    LLMC_AUTH_NONE_OR_BEARER /* local servers: a key is optional */
+    LLMC_AUTH_NONE_OR_BEARER, /* local servers: a key is optional */
+    LLMC_AUTH_API_KEY,        /* api-key: KEY; a token that begins with "ey" (a JWT) goes as a bearer */
+    LLMC_AUTH_X_GOOG_API_KEY, /* x-goog-api-key: KEY */
+    LLMC_AUTH_AWS             /* SigV4 with the service "bedrock", or a bearer token */
 } llmc_auth;
+
+/* A {placeholder} of a base URL: its config key, the environment variables that it is looked for in, and what it else is (NULL: an error). */
+typedef struct llmc_preset_setting {
+    const char *name, *variables[3], *otherwise;
+} llmc_preset_setting;
 
 /* How a host's dialect differs from OpenAI's. Bits, so that a config can switch them by name. */
 #define LLMC_QUIRK_LIST(X)                                                                                            \
@@ -42,7 +50,7 @@ enum llmc_quirk_bit {
 
 typedef struct llmc_preset {
     const char *name;              /* "moonshot" */
-    const char *base_url;          /* NULL: must be configured */
+    const char *base_url;          /* NULL: must be configured. "{region}" and the like stand for settings */
     const llmc_codec *codec;
     const char *key_variables[3];  /* environment variables in order; NULL-ended */
     const char *base_url_variable; /* or NULL */
@@ -50,6 +58,7 @@ typedef struct llmc_preset {
     uint64_t quirks;
     const char *currency;          /* what the host bills in */
     const char *catalog;           /* provider name in the price catalog */
+    const llmc_preset_setting *settings; /* of the base URL; ended by one without a name; NULL: none */
     bool free_of_charge;           /* a local server */
 } llmc_preset;
 

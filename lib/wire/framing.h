@@ -30,6 +30,14 @@ typedef struct llmc_framing {
 
 /* Server-sent events: LF, CRLF or CR; comments; `data:` with or without a blank; several data lines joined by LF; a last event without its blank line. */
 extern const llmc_framing llmc_framing_sse;
+/* One JSON value per line, LF or CRLF; blank lines are skipped; a last line without its LF counts. */
+extern const llmc_framing llmc_framing_ndjson;
+/*
+ * Amazon's binary event stream: prelude, headers, payload, CRC-32 over each. event is the :event-type, or the
+ * :exception-type of a message of type "exception" (":error-code" of type "error"), so that an exception has the name
+ * that it has in the taxonomy; a wrong checksum or an impossible length is E_MALFORMED.
+ */
+extern const llmc_framing llmc_framing_event_stream;
 /* The whole body is one frame, delivered by finish. */
 extern const llmc_framing llmc_framing_whole;
 

@@ -70,7 +70,7 @@ static void codecs_have_names(void **state)
     assert_ptr_equal(llmc_codec_find("openai"), &llmc_codec_openai);
     assert_ptr_equal(llmc_codec_find("anthropic"), &llmc_codec_anthropic);
     assert_null(llmc_codec_find("gopher"));
-    for (int i = 0; i < LLMC_OP_COUNT; i++) {
+    for (int i = 0; i <= LLMC_OP_LIST_MODELS; i++) {
         assert_int_equal(llmc_operations[i].id, i);
         assert_true(llmc_codec_openai.has_operation((llmc_operation_id)i));
         assert_true(llmc_codec_anthropic.has_operation((llmc_operation_id)i));
