@@ -126,7 +126,7 @@ size: $(SHARED)
 	@bytes=$$(wc -c <$(BUILD)/stripped.so); echo "stripped $(notdir $(SHARED)): $$bytes bytes, limit $(SIZE_LIMIT)"; [ $$bytes -le $(SIZE_LIMIT) ]
 .PHONY: size
 
--include tests/tests.mk tests/proof.mk tests/interop/interop.mk tests/bench/bench.mk examples/examples.mk bindings/python/python.mk pkgconfig/install.mk
+-include tests/tests.mk tests/proof.mk tests/replay/replay.mk tests/interop/interop.mk tests/bench/bench.mk examples/examples.mk bindings/python/python.mk pkgconfig/install.mk
 
 ## clean        remove build/
 clean:
