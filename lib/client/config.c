@@ -78,6 +78,8 @@ static llmcost_status read_root(llmc_config *config, const llmc_config_node *roo
 {
     llmcost_status status = llmc_config_keys(config, LLMC_SECTION_ROOT, root, config->settings);
     if (!status)
+        status = llmc_config_environment_file(config, llmc_config_member(root, "env_file"));
+    if (!status)
         status = llmc_config_providers(config, llmc_config_member(root, "providers"));
     if (!status)
         status = make_catalog(config);
@@ -150,11 +152,13 @@ llmcost_status llmc_settings_read(llmc_settings **out, const char *config, const
     llmc_config reading = { .settings = settings, .allocator = allocator, .environment = environment, .environment_user = environment_user, .error = error };
     if (!settings)
         return llmc_config_no_memory(&reading);
+    llmc_buffer_init(&reading.environment_lines, allocator, LLMC_CONFIG_MAX_FILE_BYTES);
     llmc_arena_init(&settings->arena, allocator, NULL, 0);
     settings->leaves = llmc_leaf_memo_new(&settings->arena);
     llmcost_status status = settings->leaves ? LLMCOST_OK : llmc_config_no_memory(&reading);
     if (!status)
         status = read_any(&reading, config);
+    llmc_config_environment_forget(&reading);
     if (status) {
         llmc_settings_free(settings);
         return status;
@@ -169,8 +173,8 @@ void llmc_settings_free(llmc_settings *settings)
         return;
     const llmc_allocator *allocator = settings->arena.allocator;
     for (size_t i = 0; i < settings->provider_count; i++) {
-        for (size_t k = 0; k < settings->providers[i].key_count; k++)
-            llmc_secret_free(&settings->providers[i].keys[k], allocator);
+        for (size_t k = 0; k < settings->providers[i].credential_count; k++)
+            llmc_credential_free(&settings->providers[i].credentials[k], allocator);
     }
     llmc_leaf_memo_free(settings->leaves, allocator);
     llmc_catalog_free(settings->catalog);

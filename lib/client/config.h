@@ -17,6 +17,7 @@ typedef struct llmc_config {
     const char *path;             /* of the config file; relative paths start in its folder; NULL: in the current one */
     llmcost_environment_fn environment;
     void *environment_user;
+    llmc_buffer environment_lines; /* "NAME=VALUE" of "env_file", each ended by a zero byte; wiped */
     llmcost_error *error;
     struct llmc_route_draft *drafts; /* routes and aliases while they are built (config_routes.c) */
     size_t draft_count;
@@ -61,6 +62,13 @@ char *llmc_config_path(llmc_config *config, const char *path);
 /* A whole regular file of at most `maximum` bytes; node: where it is named, or NULL. E_FILE names the path. */
 llmcost_status llmc_config_file(llmc_config *config, const llmc_config_node *node, const char *path, size_t maximum, llmc_buffer *out);
 
+/* ---- the environment (config_environment.c) ---- */
+
+/* "env_file": NAME=VALUE lines that stand in for variables that the environment lacks. */
+llmcost_status llmc_config_environment_file(llmc_config *config, const llmc_config_node *node);
+void llmc_config_environment_forget(llmc_config *config);
+const char *llmc_config_variable(const llmc_config *config, const char *name); /* NULL: not set, or empty */
+
 /* ---- the table of keys (config_keys.c) ---- */
 
 typedef enum llmc_config_section_id {
@@ -80,7 +88,10 @@ llmcost_status llmc_config_document(llmc_buffer *out);
 
 llmcost_status llmc_config_providers(llmc_config *config, const llmc_config_node *providers);
 llmcost_status llmc_config_providers_of_environment(llmc_config *config);
-llmcost_status llmc_config_base_url(llmc_config *config, const llmc_config_node *node, llmc_provider *provider, const char *url); /* config_url.c */
+llmcost_status llmc_config_base_url(llmc_config *config, const llmc_config_node *object, llmc_provider *provider); /* config_url.c */
+llmcost_status llmc_config_credentials(llmc_config *config, const llmc_config_node *object, llmc_provider *provider); /* config_credentials.c */
+bool llmc_config_has_usual_key(const llmc_config *config, const llmc_preset *preset);
+bool llmc_config_has_base_url(const llmc_config *config, const llmc_preset *preset); /* without anything of the config */
 llmcost_status llmc_config_routes(llmc_config *config, const llmc_config_node *models, const llmc_config_node *routes);
 llmcost_status llmc_config_budgets(llmc_config *config, const llmc_config_node *budgets);
 llmcost_status llmc_config_money_rules(llmc_config *config, const llmc_config_node *root); /* exchange_rates, unknown_price, prices */

@@ -30,6 +30,7 @@ typedef struct config_key {
 
 static const config_key root_keys[] = {
     { "providers", KEY_STRUCTURE, NO_FIELD, "{NAME: {...}}", "who answers; names are yours, and a preset's name needs no more than {}" },
+    { "env_file", KEY_STRUCTURE, NO_FIELD, "PATH", "a file of NAME=VALUE lines for variables that the environment lacks" },
     { "models", KEY_STRUCTURE, NO_FIELD, "{ALIAS: NAME}", "short names for \"provider/model\" or for other names" },
     { "routes", KEY_STRUCTURE, NO_FIELD, "{NAME: {...}}", "names for trees of models" },
     { "cache", KEY_STRUCTURE, NO_FIELD, "{...}", "answers that are given again without a call; absent: no cache" },
@@ -53,8 +54,15 @@ static const config_key root_keys[] = {
 static const config_key provider_keys[] = {
     { "preset", KEY_STRUCTURE, NO_FIELD, "NAME", "the host it is; default: the preset of the same name, else an OpenAI-shaped server at base_url" },
     { "base_url", KEY_TEXT, FIELD(llmc_provider, base_url), 1, 2000, NULL, NULL, "http or https, up to and without /chat/completions; without a path the preset's is taken; default: the preset's" },
-    { "key", KEY_STRUCTURE, NO_FIELD, "\"env:NAME\", \"file:PATH\" or the key", "default: the preset's usual environment variables" },
-    { "keys", KEY_STRUCTURE, NO_FIELD, "[KEY]", "a list of one key; several are not available in this version" },
+    { "key", KEY_STRUCTURE, NO_FIELD, "\"env:NAME\", \"file:PATH\", \"host:NAME\", the key, or a pair", "host: a callback of the program; a pair: {\"access_key\": KEY, \"secret_key\": KEY, \"session_token\": KEY}; default: the preset's usual environment variables" },
+    { "keys", KEY_STRUCTURE, NO_FIELD, "[KEY, ...]", "several of them, used in turn" },
+    { "auth", KEY_STRUCTURE, NO_FIELD, "bearer, x-api-key, api-key, x-goog-api-key, aws, jwt, bce or oauth", "how the key is shown; default: the preset's, for a pair the pair's own" },
+    { "resource", KEY_TEXT, FIELD(llmc_provider, resource), 1, 200, NULL, NULL, "Azure: the resource in the base URL" },
+    { "region", KEY_TEXT, FIELD(llmc_provider, region), 1, 100, NULL, NULL, "Bedrock: the region in the base URL and in signatures" },
+    { "project", KEY_TEXT, FIELD(llmc_provider, project), 1, 200, NULL, NULL, "Vertex: the project" },
+    { "location", KEY_TEXT, FIELD(llmc_provider, location), 1, 100, NULL, NULL, "Vertex: the location" },
+    { "api_version", KEY_TEXT, FIELD(llmc_provider, api_version), 1, 100, NULL, NULL, "Azure: calls go to /openai/deployments/MODEL with this api-version" },
+    { "models", KEY_STRUCTURE, NO_FIELD, "{NAME: MODEL}", "deployments and endpoints of yours, and the models they are: for their prices" },
     { "headers", KEY_STRUCTURE, NO_FIELD, "{NAME: VALUE}", "further HTTP headers of every request" },
     { "currency", KEY_CURRENCY, FIELD(llmc_provider, currency), 0, 0, NULL, NULL, "what it bills in; default: the preset's" },
     { "catalog", KEY_TEXT, FIELD(llmc_provider, catalog), 1, 100, NULL, NULL, "its name in the price catalog; default: the preset's" },
@@ -72,7 +80,7 @@ static const config_key provider_keys[] = {
     { "accept_any_certificate", KEY_BOOL, FIELD(llmc_provider, insecure_tls), 0, 0, "false", NULL, "turn TLS verification off: anybody can read the key and the prompts" },
     { "retries", KEY_INTEGER, FIELD(llmc_provider, retries), 0, 20, "2", NULL, "further attempts after one that failed for a passing reason" },
     { "quirks", KEY_STRUCTURE, NO_FIELD, "{NAME: true or false}", "how its dialect differs, over the preset's" },
-    { "codec", KEY_STRUCTURE, NO_FIELD, "NAME", "wire format: openai or anthropic; default: the preset's" },
+    { "codec", KEY_STRUCTURE, NO_FIELD, "NAME", "wire format: openai, anthropic, gemini, responses, bedrock, cohere or ollama; default: the preset's" },
 };
 
 static const config_key route_keys[] = {

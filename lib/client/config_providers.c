@@ -5,113 +5,7 @@
 
 #include <string.h>
 
-enum { MAX_HEADERS = 16, MAX_KEY_BYTES = 16 << 10, MAX_KEY_FILE_BYTES = 64 << 10 };
-
-static const char *look_up(const llmc_config *config, const char *variable)
-{
-    const char *value = config->environment(variable, config->environment_user);
-    return value && *value ? value : NULL;
-}
-
-/* ---- keys ---- */
-
-/* What is wrong with a key, without showing it. */
-static const char *flaw_of_key(const char *text, size_t bytes)
-{
-    if (!bytes)
-        return "is empty";
-    if (bytes > MAX_KEY_BYTES)
-        return "is longer than 16 KB";
-    if (text[0] == ' ' || text[bytes - 1] == ' ')
-        return "begins or ends with a space";
-    for (size_t i = 0; i < bytes; i++) {
-        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7F)
-            return "holds a control character, such as a newline";
-        if ((unsigned char)text[i] > 0x7F)
-            return "holds a character that is not ASCII";
-    }
-    return NULL;
-}
-
-static llmcost_status add_key(llmc_config *config, const llmc_config_node *node, llmc_provider *provider, const char *origin, const char *text, size_t bytes)
-{
-    const char *flaw = flaw_of_key(text, bytes);
-    if (flaw)
-        return llmc_config_fail(config, node, "provider \"%s\": the key%.300s %s", provider->name, origin, flaw);
-    if (!llmc_secret_set(&provider->keys[provider->key_count], config->allocator, text, bytes))
-        return llmc_config_no_memory(config);
-    provider->key_count++;
-    return LLMCOST_OK;
-}
-
-static llmcost_status add_key_of_file(llmc_config *config, const llmc_config_node *node, llmc_provider *provider, const char *path)
-{
-    const char *joined = llmc_config_path(config, path);
-    if (!joined)
-        return llmc_config_no_memory(config);
-    llmc_buffer content;
-    llmcost_status status = llmc_config_file(config, node, joined, MAX_KEY_FILE_BYTES, &content);
-    size_t bytes = content.length;
-    while (bytes && (content.data[bytes - 1] == '\n' || content.data[bytes - 1] == '\r'))
-        bytes--;
-    if (!status)
-        status = add_key(config, node, provider, " in its file", content.data, bytes);
-    llmc_wipe(content.data, content.length);
-    llmc_buffer_free(&content);
-    return status;
-}
-
-static llmcost_status add_key_of_node(llmc_config *config, const llmc_config_node *node, llmc_provider *provider)
-{
-    if (node->type != LLMC_JSON_STRING)
-        return llmc_config_fail(config, node, "provider \"%s\": a key is a text: \"env:NAME\", \"file:PATH\" or the key itself", provider->name);
-    if (strncmp(node->text, "file:", 5) == 0)
-        return add_key_of_file(config, node, provider, node->text + 5);
-    if (strncmp(node->text, "env:", 4) != 0)
-        return add_key(config, node, provider, "", node->text, node->bytes);
-    const char *value = look_up(config, node->text + 4);
-    if (!value)
-        return llmc_config_fail(config, node, "provider \"%s\": the environment variable %.200s is not set", provider->name, node->text + 4);
-    return add_key(config, node, provider, " in its environment variable", value, strlen(value));
-}
-
-static llmcost_status make_room(llmc_config *config, llmc_provider *provider, size_t count)
-{
-    provider->keys = llmc_arena_calloc(&config->settings->arena, count, sizeof *provider->keys);
-    return provider->keys ? LLMCOST_OK : llmc_config_no_memory(config);
-}
-
-/* The usual variables of the preset; a server of this machine may do without. */
-static llmcost_status add_usual_key(llmc_config *config, const llmc_config_node *node, llmc_provider *provider)
-{
-    const char *const *variables = provider->preset->key_variables;
-    for (size_t i = 0; i < 3 && variables[i]; i++) {
-        const char *value = look_up(config, variables[i]);
-        if (!value)
-            continue;
-        llmcost_status status = make_room(config, provider, 1);
-        return status ? status : add_key(config, node, provider, " in its usual environment variable", value, strlen(value));
-    }
-    if (provider->preset->auth == LLMC_AUTH_NONE_OR_BEARER || provider->loopback)
-        return LLMCOST_OK;
-    return llmc_config_fail(config, node, "provider \"%s\" has no key: set the environment variable %s, or give it a \"key\"", provider->name,
-                            variables[0] ? variables[0] : "that you name in \"key\"");
-}
-
-static llmcost_status read_keys(llmc_config *config, const llmc_config_node *object, llmc_provider *provider)
-{
-    const llmc_config_node *one = llmc_config_member(object, "key"), *several = llmc_config_member(object, "keys");
-    if (!one && !several)
-        return add_usual_key(config, object, provider);
-    if (one && several)
-        return llmc_config_fail(config, several, "provider \"%s\" has both \"key\" and \"keys\"; give one of them", provider->name);
-    if (several && (several->type != LLMC_JSON_ARRAY || !several->count))
-        return llmc_config_fail(config, several, "provider \"%s\": \"keys\" must be a list of one key", provider->name);
-    if (several && several->count > 1) /* rather than one that is used and others that never are */
-        return llmc_config_fail(config, several, "provider \"%s\": several keys are not available in this version; give one, or a provider for each", provider->name);
-    llmcost_status status = make_room(config, provider, 1);
-    return status ? status : add_key_of_node(config, one ? one : several->first, provider);
-}
+enum { MAX_HEADERS = 16 };
 
 /* ---- headers and quirks ---- */
 
@@ -216,6 +110,7 @@ static void take_preset(llmc_provider *provider)
 {
     const llmc_preset *preset = provider->preset;
     provider->codec = preset->codec;
+    provider->auth = preset->auth;
     provider->catalog = preset->catalog;
     provider->currency = preset->currency;
     provider->quirks = preset->quirks;
@@ -228,21 +123,44 @@ static llmcost_status read_codec(llmc_config *config, const llmc_config_node *no
         return LLMCOST_OK;
     const llmc_codec *codec = node->type == LLMC_JSON_STRING ? llmc_codec_find(node->text) : NULL;
     if (!codec)
-        return llmc_config_fail(config, node, "\"codec\" must be one of openai, anthropic");
+        return llmc_config_fail(config, node, "\"codec\" must be one of openai, anthropic, gemini, responses, bedrock, cohere, ollama");
     provider->codec = codec;
     return LLMCOST_OK;
 }
 
-static llmcost_status find_base_url(llmc_config *config, const llmc_config_node *object, llmc_provider *provider)
+static llmcost_status read_auth(llmc_config *config, const llmc_config_node *node, llmc_provider *provider)
 {
-    const llmc_config_node *node = object ? llmc_config_member(object, "base_url") : NULL;
-    const char *variable = provider->preset->base_url_variable;
-    const char *url = provider->base_url ? provider->base_url : variable ? look_up(config, variable) : NULL;
-    if (!url)
-        url = provider->preset->base_url;
-    if (!url)
-        return llmc_config_fail(config, object, "provider \"%s\" needs a \"base_url\"", provider->name);
-    return llmc_config_base_url(config, node ? node : object, provider, url);
+    static const struct { const char *name; llmc_auth auth; } ways[] = {
+        { "bearer", LLMC_AUTH_BEARER }, { "x-api-key", LLMC_AUTH_X_API_KEY }, { "api-key", LLMC_AUTH_API_KEY }, { "x-goog-api-key", LLMC_AUTH_X_GOOG_API_KEY },
+        { "aws", LLMC_AUTH_AWS }, { "jwt", LLMC_AUTH_JWT }, { "bce", LLMC_AUTH_BCE }, { "oauth", LLMC_AUTH_OAUTH },
+    };
+    if (!node)
+        return LLMCOST_OK;
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0] && node->type == LLMC_JSON_STRING; i++) {
+        provider->auth = ways[i].auth;
+        if (strcmp(ways[i].name, node->text) == 0)
+            return LLMCOST_OK;
+    }
+    return llmc_config_fail(config, node, "\"auth\" must be one of bearer, x-api-key, api-key, x-goog-api-key, aws, jwt, bce, oauth");
+}
+
+/* Deployments and endpoints have names of the customer's own: what they are decides what they cost. */
+static llmcost_status read_models(llmc_config *config, const llmc_config_node *models, llmc_provider *provider)
+{
+    llmcost_status status = models ? llmc_config_expect(config, models, LLMC_JSON_OBJECT, "an object of names and models") : LLMCOST_OK;
+    if (!models || status)
+        return status;
+    llmc_model_alias *list = llmc_arena_calloc(&config->settings->arena, models->count + 1, sizeof *list);
+    if (!list)
+        return llmc_config_no_memory(config);
+    for (const llmc_config_node *node = models->first; node && !status; node = node->next) {
+        llmc_model_alias *alias = &list[provider->model_count++];
+        status = llmc_config_key_name(config, node, &alias->name);
+        if (!status)
+            status = llmc_config_name(config, node, &alias->model);
+    }
+    provider->models = list;
+    return status;
 }
 
 /*
@@ -258,7 +176,7 @@ static void keep_loopback_local(llmc_provider *provider)
 static llmcost_status check_plain_http(llmc_config *config, const llmc_config_node *node, const llmc_provider *provider)
 {
     static const char *const credentials[] = { "authorization", "x-api-key", "api-key", "cookie", "proxy-authorization", NULL };
-    bool secret = provider->key_count > 0;
+    bool secret = provider->credential_count > 0;
     for (size_t i = 0; i < provider->header_count; i++) {
         char name[32] = "";
         strncat(name, provider->headers[i], strcspn(provider->headers[i], ":") < sizeof name ? strcspn(provider->headers[i], ":") : 0);
@@ -291,9 +209,13 @@ static llmcost_status read_provider(llmc_config *config, const llmc_config_node 
     if (!status)
         status = read_headers(config, llmc_config_member(object, "headers"), provider);
     if (!status)
-        status = find_base_url(config, object, provider);
+        status = llmc_config_base_url(config, object, provider);
     if (!status)
-        status = read_keys(config, object, provider);
+        status = read_auth(config, llmc_config_member(object, "auth"), provider);
+    if (!status)
+        status = read_models(config, llmc_config_member(object, "models"), provider);
+    if (!status)
+        status = llmc_config_credentials(config, object, provider);
     if (!status)
         keep_loopback_local(provider);
     return status ? status : check_plain_http(config, object, provider);
@@ -317,15 +239,6 @@ llmcost_status llmc_config_providers(llmc_config *config, const llmc_config_node
     return status;
 }
 
-static bool has_usual_key(const llmc_config *config, const llmc_preset *preset)
-{
-    for (size_t i = 0; i < 3 && preset->key_variables[i]; i++) {
-        if (look_up(config, preset->key_variables[i]))
-            return preset->base_url || (preset->base_url_variable && look_up(config, preset->base_url_variable));
-    }
-    return false;
-}
-
 llmcost_status llmc_config_providers_of_environment(llmc_config *config)
 {
     llmc_settings *settings = config->settings;
@@ -335,16 +248,16 @@ llmcost_status llmc_config_providers_of_environment(llmc_config *config)
     llmcost_status status = LLMCOST_OK;
     for (size_t i = 0; i < llmc_preset_count() && !status; i++) {
         const llmc_preset *preset = llmc_preset_at(i);
-        if (preset->auth == LLMC_AUTH_NONE_OR_BEARER || !has_usual_key(config, preset))
+        if (preset->auth == LLMC_AUTH_NONE_OR_BEARER || !llmc_config_has_usual_key(config, preset) || !llmc_config_has_base_url(config, preset))
             continue;
         llmc_provider *provider = &settings->providers[settings->provider_count++];
         *provider = (llmc_provider){ .name = preset->name, .preset = preset };
         take_preset(provider);
         status = llmc_config_keys(config, LLMC_SECTION_PROVIDER, NULL, provider);
         if (!status)
-            status = find_base_url(config, NULL, provider);
+            status = llmc_config_base_url(config, NULL, provider);
         if (!status)
-            status = add_usual_key(config, NULL, provider);
+            status = llmc_config_credentials(config, NULL, provider);
         keep_loopback_local(provider);
         if (!status)
             status = check_plain_http(config, NULL, provider);

@@ -94,6 +94,15 @@ const llmc_provider *llmc_config_provider(const llmc_settings *settings, const c
     return NULL;
 }
 
+/* A deployment's name is the customer's own; the config may say which model it is. */
+static const char *known_as(const llmc_provider *provider, const char *model)
+{
+    for (size_t i = 0; i < provider->model_count; i++)
+        if (strcmp(provider->models[i].name, model) == 0)
+            return provider->models[i].model;
+    return model;
+}
+
 static llmcost_status make_leaf(const llmc_settings *settings, const llmc_provider *provider, const char *model, llmc_arena *arena, const llmc_route **out,
                                 char reason[LLMC_REASON_BYTES])
 {
@@ -111,7 +120,7 @@ static llmcost_status make_leaf(const llmc_settings *settings, const llmc_provid
     leaf->leaf_count = 1;
     leaf->provider = provider;
     leaf->model = name + prefix + 1;
-    leaf->prices = provider->catalog ? llmc_catalog_find(settings->catalog, provider->catalog, leaf->model) : NULL;
+    leaf->prices = provider->catalog ? llmc_catalog_find(settings->catalog, provider->catalog, known_as(provider, leaf->model)) : NULL;
     llmc_route_fingerprint(leaf);
     *out = leaf;
     return LLMCOST_OK;

@@ -57,7 +57,7 @@ static const char *missing_path(const llmc_preset *preset, const char *text)
 {
     const char *host = strstr(text, "://"), *usual = preset->base_url ? strstr(preset->base_url, "://") : NULL;
     const char *path = usual ? strchr(usual + 3, '/') : NULL;
-    return path && host && !strchr(host + 3, '/') ? path : "";
+    return path && host && !strchr(path, '{') && !strchr(host + 3, '/') ? path : "";
 }
 
 static llmcost_status check_parts(llmc_config *config, const llmc_config_node *node, const char *name, CURLU *url)
@@ -98,12 +98,154 @@ static llmcost_status take_url(llmc_config *config, const llmc_config_node *node
     return LLMCOST_OK;
 }
 
-llmcost_status llmc_config_base_url(llmc_config *config, const llmc_config_node *node, llmc_provider *provider, const char *text)
+/* ---- where it comes from ---- */
+
+static const char *setting_of(const llmc_provider *provider, const char *name)
 {
+    const struct { const char *name, *value; } settings[] = {
+        { "resource", provider->resource }, { "region", provider->region }, { "project", provider->project }, { "location", provider->location },
+    };
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
+        if (strcmp(settings[i].name, name) == 0)
+            return settings[i].value;
+    return NULL;
+}
+
+static void take_setting(llmc_provider *provider, const char *name, const char *value)
+{
+    struct { const char *name, **at; } settings[] = {
+        { "resource", &provider->resource }, { "region", &provider->region }, { "project", &provider->project }, { "location", &provider->location },
+    };
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
+        if (strcmp(settings[i].name, name) == 0)
+            *settings[i].at = value;
+}
+
+/* From the config, else the environment, else the preset's own; it becomes a part of a host's name or a path. */
+static llmcost_status read_setting(llmc_config *config, const llmc_config_node *object, llmc_provider *provider, const llmc_preset_setting *setting, bool needed)
+{
+    const char *value = setting_of(provider, setting->name);
+    for (size_t i = 0; i < 3 && setting->variables[i] && !value; i++)
+        value = llmc_config_variable(config, setting->variables[i]);
+    if (!value)
+        value = setting->otherwise;
+    if (!value && needed)
+        return llmc_config_fail(config, object, "provider \"%s\" needs a \"%s\", or the environment variable %s", provider->name, setting->name, setting->variables[0]);
+    if (!value)
+        return LLMCOST_OK;
+    if (!*value || strlen(value) > 200 || value[strspn(value, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_.-")])
+        return llmc_config_fail(config, object, "provider \"%s\": its \"%s\" is made of letters, digits, \"_\", \".\" and \"-\"", provider->name, setting->name);
+    const char *copy = llmc_arena_strdup(&config->settings->arena, value);
+    if (!copy)
+        return llmc_config_no_memory(config);
+    take_setting(provider, setting->name, copy);
+    return LLMCOST_OK;
+}
+
+/* "{region}" becomes the region. */
+static llmcost_status fill_in(llmc_config *config, const llmc_provider *provider, const char *pattern, llmc_buffer *out)
+{
+    while (*pattern) {
+        size_t plain = strcspn(pattern, "{"), name = pattern[plain] ? strcspn(pattern + plain, "}") : 0;
+        char word[32] = "";
+        llmc_buffer_add(out, pattern, plain);
+        if (!name)
+            break;
+        strncat(word, pattern + plain + 1, name - 1 < sizeof word ? name - 1 : sizeof word - 1);
+        const char *value = setting_of(provider, word);
+        llmc_buffer_add_text(out, value ? value : "");
+        pattern += plain + name + 1;
+    }
+    return llmc_buffer_text(out) ? LLMCOST_OK : llmc_config_no_memory(config);
+}
+
+static const char *pattern_of(const llmc_provider *provider)
+{
+    for (const llmc_preset_place *place = provider->preset->places; place && place->setting; place++) {
+        const char *value = setting_of(provider, place->setting);
+        if (value && strcmp(value, place->value) == 0)
+            return place->base_url;
+    }
+    return provider->preset->base_url;
+}
+
+/* A variable of another program may name a host without a scheme or a port, or the address that a server listens on. */
+static void complete(const llmc_preset *preset, const char *value, llmc_buffer *out)
+{
+    const char *usual_port = preset->base_url ? strrchr(preset->base_url, ':') : NULL;
+    const char *host = strstr(value, "://");
+    if (!host)
+        llmc_buffer_add_text(out, "http://");
+    else
+        llmc_buffer_add(out, value, (size_t)(host + 3 - value));
+    host = host ? host + 3 : value;
+    bool anywhere = strncmp(host, "0.0.0.0", 7) == 0 && (host[7] == ':' || host[7] == '/' || !host[7]);
+    size_t bytes = strcspn(host, "/");
+    llmc_buffer_add_text(out, anywhere ? "127.0.0.1" : "");
+    llmc_buffer_add(out, host + (anywhere ? 7 : 0), bytes - (anywhere ? 7 : 0));
+    if (!memchr(host, ':', bytes) && preset->free_of_charge && usual_port)
+        llmc_buffer_add(out, usual_port, strcspn(usual_port, "/"));
+    if (host[bytes + strspn(host + bytes, "/")]) /* slashes alone are no path of its own */
+        llmc_buffer_add_text(out, host + bytes);
+}
+
+bool llmc_config_has_base_url(const llmc_config *config, const llmc_preset *preset)
+{
+    if (preset->base_url_variable && llmc_config_variable(config, preset->base_url_variable))
+        return true;
+    for (const llmc_preset_setting *setting = preset->settings; setting && setting->name; setting++) {
+        bool found = setting->otherwise != NULL;
+        for (size_t i = 0; i < 3 && setting->variables[i]; i++)
+            found = found || llmc_config_variable(config, setting->variables[i]);
+        if (!found)
+            return false;
+    }
+    return preset->base_url != NULL;
+}
+
+static llmcost_status find_url(llmc_config *config, const llmc_config_node *object, llmc_provider *provider, llmc_buffer *out)
+{
+    const llmc_preset *preset = provider->preset;
+    const char *variable = preset->base_url_variable && !provider->base_url ? llmc_config_variable(config, preset->base_url_variable) : NULL;
+    llmcost_status status = LLMCOST_OK;
+    for (const llmc_preset_setting *setting = preset->settings; setting && setting->name && !status; setting++)
+        status = read_setting(config, object, provider, setting, !provider->base_url && !variable);
+    if (status)
+        return status;
+    if (provider->base_url)
+        llmc_buffer_add_text(out, provider->base_url);
+    else if (variable)
+        complete(preset, variable, out);
+    else if (preset->base_url)
+        return fill_in(config, provider, pattern_of(provider), out);
+    else
+        return llmc_config_fail(config, object, "provider \"%s\" needs a \"base_url\"", provider->name);
+    return llmc_buffer_text(out) ? LLMCOST_OK : llmc_config_no_memory(config);
+}
+
+/* Azure's classic form lies beside the newer one, not below it. */
+static void leave_version(llmc_provider *provider)
+{
+    size_t bytes = strlen(provider->base_url);
+    char *url = (char *)provider->base_url;
+    if (provider->api_version && bytes > 10 && strcmp(url + bytes - 10, "/openai/v1") == 0)
+        url[bytes - 3] = '\0';
+}
+
+llmcost_status llmc_config_base_url(llmc_config *config, const llmc_config_node *object, llmc_provider *provider)
+{
+    const llmc_config_node *node = object ? llmc_config_member(object, "base_url") : NULL;
+    llmc_buffer text;
     CURLU *url = curl_url();
     if (!url)
         return llmc_config_no_memory(config);
-    llmcost_status status = take_url(config, node, provider, url, text);
+    llmc_buffer_init(&text, config->allocator, 1 << 16);
+    llmcost_status status = find_url(config, object, provider, &text);
+    if (!status)
+        status = take_url(config, node ? node : object, provider, url, text.data);
+    if (!status)
+        leave_version(provider);
+    llmc_buffer_free(&text);
     curl_url_cleanup(url);
     return status;
 }

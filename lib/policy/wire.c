@@ -63,9 +63,9 @@ static bool make_head(wire_state *state)
         return false;
     llmc_buffer_reserve(&state->head, 500); /* the usual head, in one allocation */
     add_head(state, &at, provider->base_url, path);
-    if (provider->key_count > 0) {
-        bool x_api_key = provider->preset->auth == LLMC_AUTH_X_API_KEY;
-        add_head(state, &offsets[count++], x_api_key ? "x-api-key: " : "Authorization: Bearer ", llmc_secret_reveal(&provider->keys[0]));
+    if (provider->credential_count > 0) {
+        bool x_api_key = provider->auth == LLMC_AUTH_X_API_KEY;
+        add_head(state, &offsets[count++], x_api_key ? "x-api-key: " : "Authorization: Bearer ", llmc_secret_reveal(&provider->credentials[0].key));
     }
     if (state->encoded.body.length)
         add_head(state, &offsets[count++], "Content-Type: ", "application/json");
@@ -428,7 +428,7 @@ static void settle_line(wire_state *state)
     line->status = leg->status;
     line->http_status = state->http_status;
     line->served_model = leg->answer ? kept(leg, leg->answer->model) : "";
-    line->key = state->provider->key_count ? kept(leg, state->provider->keys[0].fingerprint) : "";
+    line->key = state->provider->credential_count ? kept(leg, llmc_credential_fingerprint(&state->provider->credentials[0])) : "";
     line->duration_ms = (now - state->began_ns) / LLMC_MS;
     const char *request_id = state->answer_error.request_id ? state->answer_error.request_id : leg->error.request_id;
     line->request_id = request_id ? kept(leg, request_id) : "";
@@ -438,10 +438,10 @@ static void settle_line(wire_state *state)
 /* Some hosts repeat the key that they do not accept. */
 static void mask_keys(const llmc_provider *provider, llmcost_error *error)
 {
-    for (size_t i = 0; i < provider->key_count; i++) {
-        llmc_secret_mask(&provider->keys[i], error->provider_message);
-        llmc_secret_mask(&provider->keys[i], error->code);
-        llmc_secret_mask(&provider->keys[i], error->request_id);
+    for (size_t i = 0; i < provider->credential_count; i++) {
+        llmc_credential_mask(&provider->credentials[i], error->provider_message);
+        llmc_credential_mask(&provider->credentials[i], error->code);
+        llmc_credential_mask(&provider->credentials[i], error->request_id);
     }
 }
 
@@ -526,7 +526,7 @@ static llmcost_verdict wire_enter(llmcost_leg *leg, void *memory, void *user)
     state->decoder.stream = leg->operation->streams && llmc_leg_streams(leg);
     if (!llmc_leg_line(leg))
         return llmc_leg_out_of_memory(leg);
-    llmc_codec_target target = { .preset = provider->preset, .provider = provider->name, .model = leg->route->model, .quirks = provider->quirks, .stream = state->decoder.stream };
+    llmc_codec_target target = { .preset = provider->preset, .provider = provider->name, .model = leg->route->model, .quirks = provider->quirks, .stream = state->decoder.stream, .api_version = provider->api_version };
     llmcost_status status = leg->unchecked && leg->operation->id == LLMC_OP_CHAT ? provider->codec->check(leg->operation->id, leg->request, &target, &leg->error) : LLMCOST_OK;
     if (!status)
         status = provider->codec->encode(leg->operation->id, leg->request, &target, &state->encoded, &leg->error);

@@ -3,20 +3,23 @@
 #define LLMC_PRESETS_H
 
 #include "provider/codec.h"
-
-typedef enum llmc_auth {
-    LLMC_AUTH_BEARER,    /* Authorization: Bearer KEY */
-    LLMC_AUTH_X_API_KEY, /* x-api-key: KEY */
-    LLMC_AUTH_NONE_OR_BEARER, /* local servers: a key is optional */
-    LLMC_AUTH_API_KEY,        /* api-key: KEY; a token that begins with "ey" (a JWT) goes as a bearer */
-    LLMC_AUTH_X_GOOG_API_KEY, /* x-goog-api-key: KEY */
-    LLMC_AUTH_AWS             /* SigV4 with the service "bedrock", or a bearer token */
-} llmc_auth;
+#include "provider/credential.h"
 
 /* A {placeholder} of a base URL: its config key, the environment variables that it is looked for in, and what it else is (NULL: an error). */
 typedef struct llmc_preset_setting {
     const char *name, *variables[3], *otherwise;
 } llmc_preset_setting;
+
+/* Environment variables of a pair of public and secret halves; session NULL: it has none. */
+typedef struct llmc_preset_pair {
+    const char *id, *secret, *session;
+    llmc_auth auth;
+} llmc_preset_pair;
+
+/* A value of a setting with which the base URL is another one. */
+typedef struct llmc_preset_place {
+    const char *setting, *value, *base_url;
+} llmc_preset_place;
 
 /* How a host's dialect differs from OpenAI's. Bits, so that a config can switch them by name. */
 #define LLMC_QUIRK_LIST(X)                                                                                            \
@@ -59,6 +62,8 @@ typedef struct llmc_preset {
     const char *currency;          /* what the host bills in */
     const char *catalog;           /* provider name in the price catalog */
     const llmc_preset_setting *settings; /* of the base URL; ended by one without a name; NULL: none */
+    const llmc_preset_place *places;     /* ended by one without a setting; NULL: none */
+    const llmc_preset_pair *pairs;       /* looked for after the keys; ended by one without an id; NULL: none */
     bool free_of_charge;           /* a local server */
 } llmc_preset;
 

@@ -2,8 +2,12 @@
 #ifndef LLMC_PROVIDER_H
 #define LLMC_PROVIDER_H
 
-#include "base/secret.h"
 #include "provider/presets.h"
+
+/* "my-deployment" is "gpt-4o". */
+typedef struct llmc_model_alias {
+    const char *name, *model;
+} llmc_model_alias;
 
 typedef struct llmc_provider {
     const char *name;            /* "kimi" in "kimi/kimi-k2" */
@@ -12,8 +16,13 @@ typedef struct llmc_provider {
     const char *base_url;        /* without a slash at the end; http(s) only */
     const char *catalog;         /* provider name in the price catalog */
     const char *currency;
-    llmc_secret *keys;           /* key_count of them; may be none for a local server */
-    size_t key_count;
+    llmc_auth auth;
+    llmc_credential *credentials; /* credential_count of them; may be none for a local server */
+    size_t credential_count;
+    const char *resource, *region, *project, *location; /* settings that the base URL was made with; NULL: not needed */
+    const char *api_version;     /* Azure's classic form; NULL: none */
+    const llmc_model_alias *models; /* names of ours (deployments, endpoints) and the models they are; for prices */
+    size_t model_count;
     const char *const *headers;  /* extra "Name: value", header_count of them */
     size_t header_count;
     uint64_t quirks;

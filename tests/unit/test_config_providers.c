@@ -66,7 +66,7 @@ static void test_provider_keys(void **state)
     assert_string_equal(provider->name, "my-host_1.x");
     assert_string_equal(provider->base_url, "https://example.com/Deep/v1");
     assert_string_equal(provider->preset->name, "openai-compatible");
-    assert_string_equal(llmc_secret_reveal(provider->keys), "a key");
+    assert_string_equal(llmc_secret_reveal(&provider->credentials->key), "a key");
     assert_ptr_equal(provider->codec, &llmc_codec_anthropic);
     assert_int_equal(provider->header_count, 2);
     assert_string_equal(provider->headers[0], "X-Team: a: b");
@@ -232,10 +232,8 @@ static void test_secrets_of_providers(void **state)
     bad_has("{\"providers\": {\"openai\": {\"key\": \"sk-\\u2026\"}}}", "not ASCII");
     bad_has("{\"providers\": {\"openai\": {\"key\": \"sk\\r\\nX-Evil: 1\"}}}", "control character");
     bad_has("{\"providers\": {\"openai\": {\"key\": 5}}}", "a key is a text");
-    bad_has("{\"providers\": {\"openai\": {\"keys\": []}}}", "\"keys\" must be a list of one key");
+    bad_has("{\"providers\": {\"openai\": {\"keys\": []}}}", "\"keys\" must be a list of 1 to 1000 keys");
     bad_has("{\"providers\": {\"openai\": {\"keys\": \"sk\"}}}", "\"keys\" must be a list");
-    bad("{\"providers\": {\"openai\": {\"keys\": [\"a\", \"b\"]}}}",
-        "config:1: provider \"openai\": several keys are not available in this version; give one, or a provider for each");
     bad_has("{\"providers\": {\"openai\": {\"key\": \"a\", \"keys\": [\"b\"]}}}", "both \"key\" and \"keys\"");
     static const char *const never[] = {
         "{\"providers\": {\"openai\": {\"key\": \" hunter2\"}}}", "{\"providers\": {\"openai\": {\"keys\": [\" hunter2\"]}}}",
@@ -251,7 +249,7 @@ static void test_secrets_of_providers(void **state)
     }
     /* A server of this machine may do without. */
     config_reading reading = good("{\"providers\": {\"mistral\": {\"base_url\": \"http://localhost:1\"}, \"ollama\": {}}}");
-    assert_int_equal(reading.settings->providers[0].key_count, 0);
+    assert_int_equal(reading.settings->providers[0].credential_count, 0);
     config_reading_end(&reading);
 }
 
@@ -267,14 +265,14 @@ static void test_files(void **state)
     write_bytes("zero", "{\0}", 3);
     const char *path = write_file("llmcost.json", "{\"providers\": {\"openai\": {\"key\": \"file:key\", \"ca_file\": \"certs/ca.pem\"}}}");
     config_reading reading = good(path);
-    assert_string_equal(llmc_secret_reveal(reading.settings->providers->keys), "sk-from-file");
+    assert_string_equal(llmc_secret_reveal(&reading.settings->providers->credentials->key), "sk-from-file");
     snprintf(message, sizeof message, "%s/certs/ca.pem", folder);
     assert_string_equal(reading.settings->providers->ca_file, message);
     config_reading_end(&reading);
 
     snprintf(config, sizeof config, "{\"providers\": {\"openai\": {\"key\": \"file:%s/key\", \"ca_file\": \"/abs/ca.pem\"}}}", folder);
     reading = good(config);
-    assert_string_equal(llmc_secret_reveal(reading.settings->providers->keys), "sk-from-file");
+    assert_string_equal(llmc_secret_reveal(&reading.settings->providers->credentials->key), "sk-from-file");
     assert_string_equal(reading.settings->providers->ca_file, "/abs/ca.pem");
     config_reading_end(&reading);
 

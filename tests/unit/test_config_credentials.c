@@ -1,0 +1,173 @@
+/* Keys, pairs, callbacks and the files they come from; base URLs that are made of settings. */
+#include "client/config.h"
+
+#include "../support/config_reading.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+static const char *const nothing[] = { NULL };
+static char folder[] = "/tmp/llmcost-credentials-XXXXXX";
+
+static const char *write_file(const char *name, const char *text)
+{
+    static char path[300];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(text, 1, strlen(text), file), strlen(text));
+    fclose(file);
+    return path;
+}
+
+static const char *key_of(const llmc_provider *provider, size_t index)
+{
+    assert_in_range(index, 0, provider->credential_count - 1);
+    return llmc_secret_reveal(&provider->credentials[index].key);
+}
+
+static void several_keys(void **state)
+{
+    (void)state;
+    static const char *const environment[] = { "A=sk-a", "B=sk-b", NULL };
+    config_reading reading = config_reading_good("{\"providers\": {\"openai\": {\"keys\": [\"env:A\", \"env:B\", \"sk-c\", \"host:vault\"]}}}", environment);
+    const llmc_provider *provider = reading.settings->providers;
+    assert_int_equal(provider->credential_count, 4);
+    assert_string_equal(key_of(provider, 0), "sk-a");
+    assert_string_equal(key_of(provider, 1), "sk-b");
+    assert_string_equal(key_of(provider, 2), "sk-c");
+    assert_string_equal(key_of(provider, 3), "");
+    assert_null(provider->credentials[0].host);
+    assert_string_equal(provider->credentials[3].host, "vault");
+    assert_int_equal(strlen(llmc_credential_fingerprint(&provider->credentials[0])), 8);
+    assert_string_equal(llmc_credential_fingerprint(&provider->credentials[3]), "");
+    config_reading_end(&reading);
+    config_reading_bad_has("{\"providers\": {\"openai\": {\"keys\": [\"sk\", 5]}}}", nothing, "a key is a text");
+    config_reading_bad_has("{\"providers\": {\"openai\": {\"key\": \"host:\"}}}", nothing, "\"host:\" needs the name of a callback");
+}
+
+static void pairs(void **state)
+{
+    (void)state;
+    static const char *const environment[] = { "ID=AK", "SECRET=SK", "SESSION=ST", NULL };
+    config_reading reading = config_reading_good("{\"providers\": {\"aws\": {\"base_url\": \"https://host\", \"auth\": \"aws\", \"region\": \"eu-north-1\","
+                                                 "\"key\": {\"access_key\": \"env:ID\", \"secret_key\": \"env:SECRET\", \"session_token\": \"env:SESSION\"}}}}", environment);
+    const llmc_provider *provider = reading.settings->providers;
+    assert_int_equal(provider->auth, LLMC_AUTH_AWS);
+    assert_string_equal(llmc_secret_reveal(&provider->credentials->id), "AK");
+    assert_string_equal(key_of(provider, 0), "SK");
+    assert_string_equal(llmc_secret_reveal(&provider->credentials->session), "ST");
+    assert_string_equal(provider->region, "eu-north-1");
+    assert_string_equal(llmc_credential_fingerprint(provider->credentials), provider->credentials->id.fingerprint);
+    config_reading_end(&reading);
+    static const struct { const char *provider, *words; } wrong[] = {
+        { "{\"key\": {\"access_key\": \"a\"}, \"auth\": \"aws\"}", "a pair needs \"secret_key\"" },
+        { "{\"key\": {\"access_key\": \"a\", \"secret_key\": \" hunter2\"}, \"auth\": \"aws\"}", "the secret_key begins or ends with a space" },
+        { "{\"key\": {\"access_key\": \"a\", \"secret_key\": \"b\", \"token\": \"c\"}, \"auth\": \"aws\"}", "not \"token\"" },
+        { "{\"key\": {\"access_key\": \"a\", \"secret_key\": 1}, \"auth\": \"aws\"}", "a secret_key is a text" },
+        { "{\"key\": {\"access_key\": \"a\", \"secret_key\": \"b\"}}", "takes one key, not a pair" },
+        { "{\"key\": \"a\", \"auth\": \"bce\"}", "needs a pair" },
+        { "{\"key\": \"hunter2\", \"auth\": \"jwt\"}", "a key of the form id.secret" },
+        { "{\"key\": \"hunter2.\", \"auth\": \"jwt\"}", "a key of the form id.secret" },
+        { "{\"key\": \"a\", \"auth\": \"basic\"}", "\"auth\" must be one of" },
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        char config[400];
+        snprintf(config, sizeof config, "{\"providers\": {\"openai\": %s}}", wrong[i].provider);
+        config_reading_begin(&reading, config, nothing);
+        assert_int_equal(reading.status, LLMCOST_E_CONFIG);
+        if (!strstr(llmcost_error_message(&reading.error), wrong[i].words))
+            fail_msg("%s: %s", config, llmcost_error_message(&reading.error));
+        assert_null(strstr(llmcost_error_message(&reading.error), "hunter2"));
+        config_reading_end(&reading);
+    }
+    reading = config_reading_good("{\"providers\": {\"zhipu\": {\"key\": \"id.secret\", \"auth\": \"jwt\"}}}", nothing);
+    assert_int_equal(reading.settings->providers->auth, LLMC_AUTH_JWT);
+    config_reading_end(&reading);
+}
+
+static void environment_files(void **state)
+{
+    (void)state;
+    write_file("keys.env", "\xEF\xBB\xBF# keys\n\nOPENAI_API_KEY=sk-first\r\nexport  MISTRAL_API_KEY = 'sk $m#'  # mine\nXAI_API_KEY=\"a\\\"b\\\\c\" \n"
+                           "GROQ_API_KEY=sk-groq # old\n EMPTY=\nDEEPSEEK_API_KEY=''\nOPENAI_API_KEY=sk-last");
+    const char *path = write_file("llmcost.json", "{\"env_file\": \"keys.env\", \"providers\": {\"openai\": {}, \"mistral\": {}, \"xai\": {}, \"groq\": {\"key\": \"env:GROQ_API_KEY\"}}}");
+    static const char *const environment[] = { "GROQ_API_KEY=sk-of-the-environment", NULL };
+    config_reading reading = config_reading_good(path, environment);
+    assert_string_equal(key_of(&reading.settings->providers[0], 0), "sk-last");
+    assert_string_equal(key_of(&reading.settings->providers[1], 0), "sk $m#");
+    assert_string_equal(key_of(&reading.settings->providers[2], 0), "a\"b\\c");
+    assert_string_equal(key_of(&reading.settings->providers[3], 0), "sk-of-the-environment");
+    config_reading_end(&reading);
+    reading = config_reading_good(path, nothing);
+    assert_string_equal(key_of(&reading.settings->providers[3], 0), "sk-groq");
+    config_reading_end(&reading);
+
+    static const struct { const char *lines, *words; } wrong[] = {
+        { "A=1\nhunter2\n", "line 2 of" }, { "=hunter2", "line 1 of" }, { "A-B=hunter2", "line 1 of" }, { "A=\"hunter2", "line 1 of" }, { "A='hunter2' x", "line 1 of" },
+    };
+    path = write_file("wrong.json", "{\"env_file\": \"wrong.env\"}");
+    char config[300];
+    snprintf(config, sizeof config, "%s", path);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        write_file("wrong.env", wrong[i].lines);
+        config_reading_begin(&reading, config, nothing);
+        assert_int_equal(reading.status, LLMCOST_E_CONFIG);
+        assert_non_null(strstr(llmcost_error_message(&reading.error), wrong[i].words));
+        assert_null(strstr(llmcost_error_message(&reading.error), "hunter2"));
+        config_reading_end(&reading);
+    }
+    write_file("wrong.env", "");
+    reading = config_reading_good(config, nothing);
+    config_reading_end(&reading);
+    config_reading_bad_has("{\"env_file\": 1}", nothing, "\"env_file\" must be the path");
+    config_reading_bad(("{\"env_file\": \"/no/such\"}"), nothing, LLMCOST_E_FILE, "config:1: cannot read \"/no/such\": there is no such file");
+}
+
+static void deployments(void **state)
+{
+    (void)state;
+    config_reading reading = config_reading_good("{\"providers\": {\"openai\": {\"key\": \"k\", \"models\": {\"prod\": \"gpt-4o-mini\"}}}}", nothing);
+    llmc_arena arena;
+    llmc_arena_init(&arena, &llmc_allocator_system, NULL, 0);
+    const llmc_route *leaf = NULL;
+    assert_int_equal(llmc_settings_resolve(reading.settings, "openai/prod", &arena, &leaf, &reading.error), LLMCOST_OK);
+    assert_string_equal(leaf->model, "prod");
+    assert_string_equal(llmc_model_name(leaf->prices), "gpt-4o-mini");
+    llmc_arena_clear(&arena);
+    config_reading_end(&reading);
+    config_reading_bad_has("{\"providers\": {\"openai\": {\"key\": \"k\", \"models\": [1]}}}", nothing, "\"models\" must be an object");
+    config_reading_bad_has("{\"providers\": {\"openai\": {\"key\": \"k\", \"models\": {\"a\": 1}}}}", nothing, "config:1:");
+}
+
+static void urls_of_the_environment(void **state)
+{
+    (void)state;
+    static const char *const environment[] = { "OPENAI_BASE_URL=https://gateway.example//", "OPENAI_API_KEY=k", NULL };
+    config_reading reading = config_reading_good("{\"providers\": {\"openai\": {}}}", environment);
+    assert_string_equal(reading.settings->providers->base_url, "https://gateway.example/v1"); /* no choice of the config's author */
+    config_reading_end(&reading);
+    reading = config_reading_good("{\"providers\": {\"openai\": {\"base_url\": \"http://localhost:1/openai/v1\", \"api_version\": \"2024-10-21\"}}}", nothing);
+    assert_string_equal(reading.settings->providers->base_url, "http://localhost:1/openai");
+    assert_string_equal(reading.settings->providers->api_version, "2024-10-21");
+    config_reading_end(&reading);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(several_keys), cmocka_unit_test(pairs), cmocka_unit_test(environment_files), cmocka_unit_test(deployments), cmocka_unit_test(urls_of_the_environment),
+    };
+    if (!mkdtemp(folder))
+        return 1;
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    char command[300];
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    return system(command) ? 1 : failed;
+}
