@@ -123,15 +123,15 @@ static void test_a_real_config(void **state)
     const llmc_provider *openai = config_reading_provider(&reading, "openai"), *kimi = config_reading_provider(&reading, "kimi"),
                         *local = config_reading_provider(&reading, "local");
     assert_string_equal(openai->base_url, "https://api.openai.com/v1");
-    assert_int_equal(openai->key_count, 1);
-    assert_string_equal(llmc_secret_reveal(&openai->keys[0]), "sk-openai");
+    assert_int_equal(openai->credential_count, 1);
+    assert_string_equal(llmc_secret_reveal(&openai->credentials[0].key), "sk-openai");
     assert_string_equal(kimi->preset->name, "moonshot");
-    assert_int_equal(kimi->key_count, 1);
-    assert_string_equal(llmc_secret_reveal(&kimi->keys[0]), "sk-kimi-1");
+    assert_int_equal(kimi->credential_count, 1);
+    assert_string_equal(llmc_secret_reveal(&kimi->credentials[0].key), "sk-kimi-1");
     assert_string_equal(local->base_url, "http://127.0.0.1:11434/v1");
     assert_true(local->loopback);
     assert_true(local->free_of_charge);
-    assert_int_equal(local->key_count, 0);
+    assert_int_equal(local->credential_count, 0);
 
     assert_int_equal(settings->name_count, 3);
     assert_string_equal(settings->names[0].name, "faq");
@@ -174,7 +174,7 @@ static void test_from_the_environment(void **state)
     assert_int_equal(reading.settings->provider_count, 2);
     assert_non_null(config_reading_provider(&reading, "openai"));
     assert_int_equal(config_reading_provider(&reading, "openai")->retries, 2);
-    assert_string_equal(llmc_secret_reveal(config_reading_provider(&reading, "anthropic")->keys), "sk-anthropic");
+    assert_string_equal(llmc_secret_reveal(&config_reading_provider(&reading, "anthropic")->credentials->key), "sk-anthropic");
     assert_int_equal(reading.settings->deadline_ms, 600000);
     assert_int_equal(reading.settings->cache_ttl_ms, 600000);
     config_reading_end(&reading);
