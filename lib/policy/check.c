@@ -3,7 +3,7 @@
  * Unfit leaves are pruned and told on the receipt; when nothing is left, or the last step of a cascade is unfit, the
  * call fails and nothing was sent.
  */
-#include "policy/policy.h"
+#include "policy/format.h"
 
 #include <string.h>
 
@@ -11,9 +11,8 @@ static bool fits(llmcost_leg *leg, const llmc_route *route, llmcost_error *error
 
 static bool leaf_fits(llmcost_leg *leg, const llmc_route *route, llmcost_error *error)
 {
-    const llmc_provider *provider = route->provider;
-    llmc_codec_target target = { .preset = provider->preset, .provider = provider->name, .model = route->model, .quirks = provider->quirks, .stream = llmc_leg_streams(leg) };
-    llmcost_status status = provider->codec->check(leg->operation->id, leg->request, &target, error);
+    int32_t format;
+    llmcost_status status = llmc_format_for(leg, route, &format, error);
     error->status = status;
     return status == LLMCOST_OK;
 }

@@ -177,6 +177,7 @@ extern const llmcost_policy llmc_policy_check;
 extern const llmcost_policy llmc_policy_cascade;
 extern const llmcost_policy llmc_policy_retry;
 extern const llmcost_policy llmc_policy_fit;
+extern const llmcost_policy llmc_policy_format;
 extern const llmcost_policy llmc_policy_budget;
 extern const llmcost_policy llmc_policy_wire;
 

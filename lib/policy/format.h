@@ -1,0 +1,13 @@
+/* Structured output where the target has none of its own: which way a request for JSON goes to a target. */
+#ifndef LLMC_POLICY_FORMAT_H
+#define LLMC_POLICY_FORMAT_H
+
+#include "policy/policy.h"
+
+/*
+ * The format that the target is asked for: the request's own where it takes that, else the nearest it takes (JSON,
+ * TEXT), with the rest to be said by instruction. *format stays when nothing helps; the status is that of the codec's check.
+ */
+llmcost_status llmc_format_for(llmcost_leg *leg, const llmc_route *target, int32_t *format, llmcost_error *error);
+
+#endif
