@@ -256,12 +256,29 @@ typedef struct llmcost_judgement {
  */
 typedef int (*llmcost_judge_fn)(const llmcost_judgement *judgement, void *user);
 
+/**
+ * Hands out a provider's key: a short-lived token of a cloud, or a secret of a vault.
+ *
+ * provider   the configured name
+ * rejected   1 when the provider has just refused what this function gave before
+ * key        where it goes, ended by a zero byte; wiped after use
+ * capacity   16 KB and one byte
+ * valid_ms   set it to how long the key is good: it is kept that long, less a tenth (a minute at most), and asked for again
+ *            then; 0, as it comes: the key is for this call only
+ *
+ * Returns LLMCOST_OK, anything else when there is no key: the call ends with E_AUTH. Runs on the thread that drives the
+ * call, never under a lock; several calls may ask at once.
+ */
+typedef llmcost_status (*llmcost_key_fn)(const char *provider, int rejected, char *key, size_t capacity, int64_t *valid_ms, void *user);
+
 /** Call fn for every finished call. Before the client's first call, else E_MISUSE. NULL fn: none. */
 LLMCOST_API llmcost_status llmcost_client_on_receipt(llmcost_client *client, llmcost_receipt_fn fn, void *user);
 /** Call fn for every alert. Before the client's first call, else E_MISUSE. NULL fn: none. */
 LLMCOST_API llmcost_status llmcost_client_on_alert(llmcost_client *client, llmcost_alert_fn fn, void *user);
 /** The judge that a cascade's {"judge": "host:NAME"} names. Before the client's first call, else E_MISUSE. name is copied. */
 LLMCOST_API llmcost_status llmcost_client_add_judge(llmcost_client *client, const char *name, llmcost_judge_fn fn, void *user);
+/** The callback that a provider's "key": "host:NAME" names. Before the client's first call, else E_MISUSE. name is copied. */
+LLMCOST_API llmcost_status llmcost_client_add_key_source(llmcost_client *client, const char *name, llmcost_key_fn fn, void *user);
 
 /* ------------------------------------------------------------------------------------------------ request */
 

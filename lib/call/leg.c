@@ -240,6 +240,8 @@ static bool spawn_another(llmcost_leg *leg)
     child->request = leg->requests[leg->at] ? leg->requests[leg->at] : leg->request; /* without what was further in did to it */
     child->route = leg->route;
     child->provider_name = leg->provider_name;
+    child->credential = leg->credential;
+    child->token = leg->token;
     child->extra_prompt_tokens = leg->extra_prompt_tokens;
     child->purpose = "retry";
     child->forwards = 1;

@@ -55,6 +55,8 @@ llmcost_leg *llmc_leg_spawn(llmcost_leg *parent, const llmc_spawn *spawn)
         return NULL;
     }
     child->provider_name = parent->provider_name;
+    child->credential = parent->credential;
+    child->token = parent->token;
     child->purpose = spawn->purpose;
     child->forwards = spawn->forwards;
     child->attempt = spawn->attempt;
@@ -153,6 +155,7 @@ llmcost_leg *llmc_leg_detach(llmcost_leg *leg, llmcost_phase phase)
     detached->line = line;
     detached->route = leg->route;
     detached->provider_name = leg->provider_name;
+    detached->credential = leg->credential;
     detached->purpose = leg->purpose;
     detached->stage = LLMC_LEG_ENTERING;
     detached->waiting = 1;

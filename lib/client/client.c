@@ -62,7 +62,7 @@ static void alert_of_account(const llmc_account_alert *alert, void *user)
 /* ---- opening ---- */
 
 static const llmcost_policy *const policies[] = { &llmc_policy_meter, &llmc_policy_resolve, &llmc_policy_cache, &llmc_policy_check, &llmc_policy_cascade,
-                                                  &llmc_policy_retry, &llmc_policy_fit,     &llmc_policy_format, &llmc_policy_budget, &llmc_policy_wire };
+                                                  &llmc_policy_retry, &llmc_policy_keys,   &llmc_policy_fit,     &llmc_policy_format, &llmc_policy_budget, &llmc_policy_wire };
 
 static llmcost_status open_services(llmcost_client *client)
 {
@@ -80,6 +80,16 @@ static llmcost_status open_services(llmcost_client *client)
     return status ? status : llmc_totals_new(&services->totals, &services->allocator, &totals);
 }
 
+static void free_hooks(const llmc_services *services, llmc_named_hook *hooks)
+{
+    while (hooks) {
+        llmc_named_hook *next = hooks->next;
+        llmc_free(&services->allocator, hooks->name);
+        llmc_free(&services->allocator, hooks);
+        hooks = next;
+    }
+}
+
 static void close_services(llmcost_client *client)
 {
     llmc_services *services = &client->services;
@@ -87,12 +97,8 @@ static void close_services(llmcost_client *client)
     if (services->accounts)
         services->accounts->free(services->accounts);
     llmc_totals_free(services->totals);
-    while (services->judges) {
-        llmc_judge *judge = services->judges;
-        services->judges = judge->next;
-        llmc_free(&services->allocator, judge->name);
-        llmc_free(&services->allocator, judge);
-    }
+    free_hooks(services, services->judges);
+    free_hooks(services, services->key_sources);
 }
 
 static bool mark_process(llmcost_client *client)
@@ -290,20 +296,47 @@ llmcost_status llmcost_client_on_alert(llmcost_client *client, llmcost_alert_fn 
     return LLMCOST_OK;
 }
 
+static llmc_named_hook *add_hook(llmcost_client *client, llmc_named_hook **hooks, const char *name, void *user)
+{
+    const llmc_allocator *allocator = &client->services.allocator;
+    llmc_named_hook *hook = llmc_calloc(allocator, 1, sizeof *hook);
+    char *copy = llmc_strdup(allocator, name);
+    if (!hook || !copy) {
+        llmc_free(allocator, hook);
+        llmc_free(allocator, copy);
+        return NULL;
+    }
+    *hook = (llmc_named_hook){ .next = *hooks, .name = copy, .user = user };
+    *hooks = hook;
+    return hook;
+}
+
+const llmc_named_hook *llmc_named_hook_find(const llmc_named_hook *hooks, const char *name)
+{
+    while (hooks && strcmp(hooks->name, name) != 0)
+        hooks = hooks->next;
+    return hooks;
+}
+
 llmcost_status llmcost_client_add_judge(llmcost_client *client, const char *name, llmcost_judge_fn fn, void *user)
 {
     if (may_change(client) || !name || !*name || !fn)
         return LLMCOST_E_MISUSE;
-    const llmc_allocator *allocator = &client->services.allocator;
-    llmc_judge *judge = llmc_calloc(allocator, 1, sizeof *judge);
-    char *copy = llmc_strdup(allocator, name);
-    if (!judge || !copy) {
-        llmc_free(allocator, judge);
-        llmc_free(allocator, copy);
+    llmc_named_hook *hook = add_hook(client, &client->services.judges, name, user);
+    if (!hook)
         return LLMCOST_E_MEMORY;
-    }
-    *judge = (llmc_judge){ client->services.judges, copy, fn, user };
-    client->services.judges = judge;
+    hook->fn.judge = fn;
+    return LLMCOST_OK;
+}
+
+llmcost_status llmcost_client_add_key_source(llmcost_client *client, const char *name, llmcost_key_fn fn, void *user)
+{
+    if (may_change(client) || !name || !*name || !fn)
+        return LLMCOST_E_MISUSE;
+    llmc_named_hook *hook = add_hook(client, &client->services.key_sources, name, user);
+    if (!hook)
+        return LLMCOST_E_MEMORY;
+    hook->fn.key = fn;
     return LLMCOST_OK;
 }
 

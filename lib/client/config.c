@@ -4,6 +4,8 @@
  */
 #include "client/config.h"
 
+#include "provider/token.h"
+
 #include <string.h>
 
 static llmcost_status read_cache(llmc_config *config, const llmc_config_node *cache)
@@ -173,8 +175,12 @@ void llmc_settings_free(llmc_settings *settings)
         return;
     const llmc_allocator *allocator = settings->arena.allocator;
     for (size_t i = 0; i < settings->provider_count; i++) {
-        for (size_t k = 0; k < settings->providers[i].credential_count; k++)
-            llmc_credential_free(&settings->providers[i].credentials[k], allocator);
+        llmc_provider *provider = &settings->providers[i];
+        for (size_t k = 0; k < provider->credential_count; k++) {
+            if (provider->credentials[k].token)
+                llmc_token_close(provider->credentials[k].token);
+            llmc_credential_free(&provider->credentials[k], allocator);
+        }
     }
     llmc_leaf_memo_free(settings->leaves, allocator);
     llmc_catalog_free(settings->catalog);

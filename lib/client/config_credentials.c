@@ -4,6 +4,8 @@
  */
 #include "client/config.h"
 
+#include "provider/token.h"
+
 #include <string.h>
 
 enum { MAX_KEYS = 1000, MAX_KEY_BYTES = 16 << 10, MAX_KEY_FILE_BYTES = 64 << 10 };
@@ -192,6 +194,38 @@ static llmcost_status check_credential(llmc_config *config, const llmc_config_no
     return LLMCOST_OK;
 }
 
+/* What is exchanged or handed out is kept beside the credential. */
+static llmcost_status keep_tokens(llmc_config *config, const llmc_provider *provider, llmc_credential *credential)
+{
+    if (!credential->host && provider->auth != LLMC_AUTH_BCE && provider->auth != LLMC_AUTH_OAUTH)
+        return LLMCOST_OK;
+    llmc_token *token = llmc_arena_calloc(&config->settings->arena, 1, sizeof *token);
+    if (!token || !llmc_token_open(token, config->allocator))
+        return llmc_config_no_memory(config);
+    credential->token = token;
+    return LLMCOST_OK;
+}
+
+/* The exchange is a provider of its own: another host, another format, the same limits and the same credentials. */
+static llmcost_status make_exchange(llmc_config *config, const llmc_config_node *object, llmc_provider *provider)
+{
+    const llmc_preset *preset = llmc_preset_find(provider->auth == LLMC_AUTH_BCE ? "baidu-iam" : "baidu-oauth");
+    llmc_provider *exchange = llmc_arena_calloc(&config->settings->arena, 1, sizeof *exchange);
+    llmc_route *route = llmc_arena_calloc(&config->settings->arena, 1, sizeof *route);
+    if (!exchange || !route)
+        return llmc_config_no_memory(config);
+    *exchange = *provider;
+    exchange->preset = preset;
+    exchange->codec = preset->codec;
+    exchange->base_url = provider->token_url;
+    exchange->header_count = 0;
+    exchange->retries = 0;
+    llmcost_status status = llmc_config_base_url(config, object ? llmc_config_member(object, "token_url") : NULL, exchange);
+    *route = (llmc_route){ .kind = LLMC_ROUTE_LEAF, .name = provider->name, .leaf_count = 1, .provider = exchange, .model = "" };
+    provider->exchange = route;
+    return status ? status : llmc_config_check_plain_http(config, object, exchange);
+}
+
 llmcost_status llmc_config_credentials(llmc_config *config, const llmc_config_node *object, llmc_provider *provider)
 {
     const llmc_config_node *one = object ? llmc_config_member(object, "key") : NULL, *several = object ? llmc_config_member(object, "keys") : NULL;
@@ -207,7 +241,14 @@ llmcost_status llmc_config_credentials(llmc_config *config, const llmc_config_no
             provider->auth = provider->preset->pairs->auth;
         status = read_credential(config, node, provider);
     }
-    for (size_t i = 0; i < provider->credential_count && !status; i++)
+    for (size_t i = 0; i < provider->credential_count && !status; i++) {
         status = check_credential(config, several ? several : one ? one : object, provider, &provider->credentials[i]);
-    return status;
+        if (!status)
+            status = keep_tokens(config, provider, &provider->credentials[i]);
+    }
+    if (!status && (provider->auth == LLMC_AUTH_BCE || provider->auth == LLMC_AUTH_OAUTH))
+        status = make_exchange(config, object, provider);
+    if (!status && provider->credential_count > 1)
+        provider->turn = llmc_arena_calloc(&config->settings->arena, 1, sizeof *provider->turn);
+    return status || provider->turn || provider->credential_count < 2 ? status : llmc_config_no_memory(config);
 }

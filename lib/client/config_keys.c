@@ -61,6 +61,7 @@ static const config_key provider_keys[] = {
     { "region", KEY_TEXT, FIELD(llmc_provider, region), 1, 100, NULL, NULL, "Bedrock: the region in the base URL and in signatures" },
     { "project", KEY_TEXT, FIELD(llmc_provider, project), 1, 200, NULL, NULL, "Vertex: the project" },
     { "location", KEY_TEXT, FIELD(llmc_provider, location), 1, 100, NULL, NULL, "Vertex: the location" },
+    { "token_url", KEY_TEXT, FIELD(llmc_provider, token_url), 1, 2000, NULL, NULL, "where a pair is exchanged for a token; default: the provider's own" },
     { "api_version", KEY_TEXT, FIELD(llmc_provider, api_version), 1, 100, NULL, NULL, "Azure: calls go to /openai/deployments/MODEL with this api-version" },
     { "models", KEY_STRUCTURE, NO_FIELD, "{NAME: MODEL}", "deployments and endpoints of yours, and the models they are: for their prices" },
     { "headers", KEY_STRUCTURE, NO_FIELD, "{NAME: VALUE}", "further HTTP headers of every request" },

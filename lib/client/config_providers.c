@@ -173,7 +173,7 @@ static void keep_loopback_local(llmc_provider *provider)
         provider->proxy = "";
 }
 
-static llmcost_status check_plain_http(llmc_config *config, const llmc_config_node *node, const llmc_provider *provider)
+llmcost_status llmc_config_check_plain_http(llmc_config *config, const llmc_config_node *node, const llmc_provider *provider)
 {
     static const char *const credentials[] = { "authorization", "x-api-key", "api-key", "cookie", "proxy-authorization", NULL };
     bool secret = provider->credential_count > 0;
@@ -218,7 +218,7 @@ static llmcost_status read_provider(llmc_config *config, const llmc_config_node 
         status = llmc_config_credentials(config, object, provider);
     if (!status)
         keep_loopback_local(provider);
-    return status ? status : check_plain_http(config, object, provider);
+    return status ? status : llmc_config_check_plain_http(config, object, provider);
 }
 
 llmcost_status llmc_config_providers(llmc_config *config, const llmc_config_node *providers)
@@ -260,7 +260,7 @@ llmcost_status llmc_config_providers_of_environment(llmc_config *config)
             status = llmc_config_credentials(config, NULL, provider);
         keep_loopback_local(provider);
         if (!status)
-            status = check_plain_http(config, NULL, provider);
+            status = llmc_config_check_plain_http(config, NULL, provider);
     }
     return status;
 }

@@ -335,21 +335,13 @@ static llmcost_verdict object(llmcost_leg *leg, cascade_state *state, const char
 
 /* ---- judges ---- */
 
-static llmc_judge *find_judge(llmc_services *services, const char *name)
-{
-    llmc_judge *judge = services->judges;
-    while (judge && strcmp(judge->name, name) != 0)
-        judge = judge->next;
-    return judge;
-}
-
 static llmcost_verdict ask_host(llmcost_leg *leg, cascade_state *state, const llmc_choice *choice)
 {
-    llmc_judge *judge = find_judge(leg->services, rules(leg)->judge_host);
+    const llmc_named_hook *judge = llmc_named_hook_find(leg->services->judges, rules(leg)->judge_host);
     llmcost_judgement judgement = { .struct_size = sizeof judgement, .answer = choice->text.text, .answer_bytes = choice->text.bytes,
                                     .model = llmcost_leg_target(state->child), .request = leg->request };
     judgement.question = llmc_request_question(leg->request, llmc_leg_arena(leg), &judgement.question_bytes);
-    int verdict = judge && judgement.question ? judge->fn(&judgement, judge->user) : -1;
+    int verdict = judge && judgement.question ? judge->fn.judge(&judgement, judge->user) : -1;
     if (verdict == 0)
         return object(leg, state, "the host's judge did not accept it", choice->text.bytes);
     if (verdict < 0) {

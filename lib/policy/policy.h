@@ -31,19 +31,24 @@ typedef struct llmc_services {
     llmc_totals *totals;
     llmcost_receipt_fn on_receipt;
     void *on_receipt_user;
-    struct llmc_judge *judges;
+    struct llmc_named_hook *judges, *key_sources;
     atomic_uint_fast64_t policy_failures, cache_saved_nano, cache_saved_ns, dropped_detached, detached, bound_exceeded, refused;
     llmcost_log_fn log;
     void *log_user;
     int32_t log_level;
 } llmc_services;
 
-typedef struct llmc_judge {
-    struct llmc_judge *next;
+/* A callback of the host's that the config names. */
+typedef struct llmc_named_hook {
+    struct llmc_named_hook *next;
     char *name;
-    llmcost_judge_fn fn;
+    union {
+        llmcost_judge_fn judge;
+        llmcost_key_fn key;
+    } fn;
     void *user;
-} llmc_judge;
+} llmc_named_hook;
+const llmc_named_hook *llmc_named_hook_find(const llmc_named_hook *hooks, const char *name); /* NULL: none */
 
 /* What a policy is doing with a leg at its place. */
 typedef enum llmc_leg_stage { LLMC_LEG_NEW = 0, LLMC_LEG_ENTERING, LLMC_LEG_LEAVING, LLMC_LEG_COMPLETE } llmc_leg_stage;
@@ -64,6 +69,8 @@ struct llmcost_leg {
     const llmcost_request *request;     /* newest layout; policies replace it, never write into it */
     const llmc_route *route;            /* NULL before resolve; a leaf is a target */
     const char *provider_name;          /* operations without a route (list models): where to */
+    const llmc_credential *credential;  /* what it shows there; NULL: nothing, or the first */
+    const llmc_secret *token;           /* what that was exchanged for; NULL: it is shown itself */
     const char *purpose;
     uint64_t serial;
 
@@ -176,6 +183,7 @@ extern const llmcost_policy llmc_policy_cache;
 extern const llmcost_policy llmc_policy_check;
 extern const llmcost_policy llmc_policy_cascade;
 extern const llmcost_policy llmc_policy_retry;
+extern const llmcost_policy llmc_policy_keys;
 extern const llmcost_policy llmc_policy_fit;
 extern const llmcost_policy llmc_policy_format;
 extern const llmcost_policy llmc_policy_budget;

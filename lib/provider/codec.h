@@ -17,6 +17,7 @@ typedef enum llmc_operation_id {
     LLMC_OP_EMBED = 2,        /* request->inputs become vectors */
     LLMC_OP_COUNT_TOKENS = 3, /* what a chat request would count as input; its answer is a usage */
     LLMC_OP_BALANCE = 4,      /* the money that is left at the provider */
+    LLMC_OP_TOKEN = 5,        /* a credential becomes a short-lived token */
     LLMC_OP_COUNT
 } llmc_operation_id;
 
@@ -42,7 +43,8 @@ enum {
     LLMC_EVENT_EXTRA = 37,         /* a member that is kept as it is (citations): tool_name its name, text raw JSON */
     LLMC_EVENT_TEXT_JSON = 38,     /* reserved */
     LLMC_EVENT_EMBEDDING = 39,     /* embed: choice is the index of the input; text is its vector as native floats, bytes of them */
-    LLMC_EVENT_BALANCE = 40        /* balance: text is the amount as a decimal number, tool_name its currency */
+    LLMC_EVENT_BALANCE = 40,       /* balance: text is the amount as a decimal number, tool_name its currency */
+    LLMC_EVENT_TOKEN = 41          /* token: text is the token, tool_index the seconds that it is good for; secret, and no part of an answer */
 };
 
 struct llmcost_event {
@@ -128,6 +130,7 @@ extern const llmc_codec llmc_codec_ollama;
 extern const llmc_codec llmc_codec_responses;
 extern const llmc_codec llmc_codec_bedrock;
 extern const llmc_codec llmc_codec_cohere;
+extern const llmc_codec llmc_codec_baidu_token;
 const llmc_codec *llmc_codec_find(const char *name); /* NULL: none */
 
 /* ---- shared by the codecs (decoder.c) ---- */

@@ -24,6 +24,7 @@ typedef struct llmc_credential {
     llmc_secret id;      /* the public half; empty: none */
     llmc_secret session; /* AWS: the session token; empty: none */
     const char *host;    /* "host:NAME": a callback of llmcost_client_add_key_source(); NULL: none */
+    struct llmc_token *token; /* what an exchange or the callback gave; NULL: the key itself is shown */
 } llmc_credential;
 
 /* Eight hex digits that name it on receipts: of the public half, where there is one. "" where it is the host's. */

@@ -11,6 +11,7 @@ const llmc_operation llmc_operations[LLMC_OP_COUNT] = {
     [LLMC_OP_EMBED] = { LLMC_OP_EMBED, "embed", .streams = false, .cacheable = true, .priced = true },
     [LLMC_OP_COUNT_TOKENS] = { LLMC_OP_COUNT_TOKENS, "count_tokens", .streams = false, .cacheable = false, .priced = false },
     [LLMC_OP_BALANCE] = { LLMC_OP_BALANCE, "balance", .streams = false, .cacheable = false, .priced = false },
+    [LLMC_OP_TOKEN] = { LLMC_OP_TOKEN, "token", .streams = false, .cacheable = false, .priced = false },
 };
 
 const llmc_codec *llmc_codec_find(const char *name)

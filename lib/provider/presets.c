@@ -12,6 +12,13 @@
     { .name = name_, .base_url = url, .codec = &llmc_codec_openai, .auth = LLMC_AUTH_NONE_OR_BEARER, .quirks = IMITATOR,    \
       .currency = "USD", .catalog = name_, .free_of_charge = true }
 
+/* Official names first, then those of older kits. */
+static const llmc_preset_pair qianfan_pairs[] = {
+    { "QIANFAN_ACCESS_KEY", "QIANFAN_SECRET_KEY", NULL, LLMC_AUTH_BCE },
+    { "BAIDU_QIANFAN_AK", "BAIDU_QIANFAN_SK", NULL, LLMC_AUTH_BCE },
+    { NULL, NULL, NULL, LLMC_AUTH_BEARER },
+};
+
 static const llmc_preset presets[] = {
     { .name = "openai", .base_url = "https://api.openai.com/v1", .codec = &llmc_codec_openai, .key_variables = { "OPENAI_API_KEY" },
       .base_url_variable = "OPENAI_BASE_URL", .auth = LLMC_AUTH_BEARER, .quirks = Q(DEVELOPER_ROLE), .currency = "USD", .catalog = "openai" },
@@ -32,7 +39,8 @@ static const llmc_preset presets[] = {
     /* Its max_tokens does not bound thinking: the newer name does. */
     OPENAI("doubao", "https://ark.cn-beijing.volces.com/api/v3", "ARK_API_KEY", Q(USER_FIELD), "CNY", "doubao"),
     { .name = "qianfan", .base_url = "https://qianfan.baidubce.com/v2", .codec = &llmc_codec_openai,
-      .key_variables = { "QIANFAN_API_KEY", "QIANFAN_BEARER_TOKEN" }, .auth = LLMC_AUTH_BEARER, .quirks = Q(USER_FIELD), .currency = "CNY", .catalog = "qianfan" },
+      .key_variables = { "QIANFAN_API_KEY", "QIANFAN_BEARER_TOKEN" }, .auth = LLMC_AUTH_BEARER, .quirks = Q(USER_FIELD), .currency = "CNY", .catalog = "qianfan",
+      .pairs = qianfan_pairs },
     { .name = "hunyuan", .base_url = "https://tokenhub.tencentmaas.com/v1", .codec = &llmc_codec_openai,
       .key_variables = { "TENCENT_TOKENHUB_API_KEY", "HUNYUAN_API_KEY" }, .auth = LLMC_AUTH_BEARER, .quirks = IMITATOR, .currency = "CNY", .catalog = "hunyuan" },
     OPENAI("minimax", "https://api.minimax.io/v1", "MINIMAX_API_KEY", IMITATOR, "USD", "minimax"),
@@ -61,8 +69,17 @@ static const llmc_preset presets[] = {
     { .name = "openai-compatible", .codec = &llmc_codec_openai, .auth = LLMC_AUTH_NONE_OR_BEARER, .quirks = IMITATOR | Q(DONE_OPTIONAL), .currency = "USD", .catalog = "openai-compatible" },
 };
 
+/* Where credentials are exchanged: hosts that nobody asks a question. */
+static const llmc_preset exchanges[] = {
+    { .name = "baidu-iam", .base_url = "https://iam.bj.baidubce.com", .codec = &llmc_codec_baidu_token, .auth = LLMC_AUTH_BCE, .currency = "CNY" },
+    { .name = "baidu-oauth", .base_url = "https://aip.baidubce.com", .codec = &llmc_codec_baidu_token, .auth = LLMC_AUTH_OAUTH, .currency = "CNY" },
+};
+
 const llmc_preset *llmc_preset_find(const char *name)
 {
+    for (size_t i = 0; i < sizeof exchanges / sizeof exchanges[0]; i++)
+        if (!strcmp(exchanges[i].name, name))
+            return &exchanges[i];
     for (size_t i = 0; i < sizeof presets / sizeof presets[0]; i++)
         if (!strcmp(presets[i].name, name))
             return &presets[i];

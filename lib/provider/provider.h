@@ -4,6 +4,8 @@
 
 #include "provider/presets.h"
 
+#include <stdatomic.h>
+
 /* "my-deployment" is "gpt-4o". */
 typedef struct llmc_model_alias {
     const char *name, *model;
@@ -17,9 +19,12 @@ typedef struct llmc_provider {
     const char *catalog;         /* provider name in the price catalog */
     const char *currency;
     llmc_auth auth;
+    const struct llmc_route *exchange; /* where a pair becomes a token; NULL: nowhere */
+    atomic_uint *turn;                 /* of its keys */
     llmc_credential *credentials; /* credential_count of them; may be none for a local server */
     size_t credential_count;
     const char *resource, *region, *project, *location; /* settings that the base URL was made with; NULL: not needed */
+    const char *token_url;       /* where a pair is exchanged; NULL: where the provider's is */
     const char *api_version;     /* Azure's classic form; NULL: none */
     const llmc_model_alias *models; /* names of ours (deployments, endpoints) and the models they are; for prices */
     size_t model_count;
