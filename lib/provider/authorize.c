@@ -1,0 +1,83 @@
+#include "provider/authorize.h"
+
+#include "provider/bceauth.h"
+#include "provider/jwt.h"
+#include "provider/sigv4.h"
+
+#include <string.h>
+
+enum { BCE_SECONDS = 1800 };
+
+static llmcost_status add_line(llmc_buffer *lines, const char *name, const char *value)
+{
+    llmc_buffer_add_text(lines, name);
+    llmc_buffer_add_text(lines, value);
+    llmc_buffer_add_byte(lines, '\0');
+    return lines->failure ? LLMCOST_E_MEMORY : LLMCOST_OK;
+}
+
+static llmcost_status add_bearer(llmc_buffer *lines, const char *token)
+{
+    return add_line(lines, "Authorization: Bearer ", token);
+}
+
+static llmcost_status add_jwt(llmc_buffer *lines, const char *key, int64_t wall_ms)
+{
+    llmc_buffer_add_text(lines, "Authorization: Bearer ");
+    llmcost_status status = llmc_jwt_zhipu(key, wall_ms, lines);
+    llmc_buffer_add_byte(lines, '\0');
+    return status ? status : lines->failure ? LLMCOST_E_MEMORY : LLMCOST_OK;
+}
+
+/* A key goes into a query as it is only if it is made of what needs no encoding there. */
+static void add_encoded(llmc_buffer *query, const char *name, const char *value)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    llmc_buffer_add_text(query, name);
+    for (; *value; value++) {
+        unsigned char c = (unsigned char)*value;
+        bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || strchr("-_.~", c);
+        if (!plain)
+            llmc_buffer_add_byte(query, '%');
+        if (!plain)
+            llmc_buffer_add_byte(query, hex[c >> 4]);
+        llmc_buffer_add_byte(query, plain ? (char)c : hex[c & 15]);
+    }
+}
+
+static llmc_signed_request signed_request(const llmc_unauthorized *request)
+{
+    return (llmc_signed_request){ .method = request->method, .url = request->url, .body = request->body, .body_bytes = request->body_bytes };
+}
+
+static llmc_signing_key signing_key(const llmc_credential *credential)
+{
+    return (llmc_signing_key){ .id = llmc_secret_reveal(&credential->id), .secret = llmc_secret_reveal(&credential->key),
+                               .session_token = credential->session.bytes ? llmc_secret_reveal(&credential->session) : NULL };
+}
+
+llmcost_status llmc_authorize(const llmc_provider *provider, const llmc_credential *credential, const llmc_secret *token, const llmc_unauthorized *request,
+                              llmc_buffer *lines, llmc_buffer *query)
+{
+    const char *key = llmc_secret_reveal(token ? token : &credential->key);
+    llmc_signed_request to_sign = signed_request(request);
+    llmc_signing_key with = signing_key(credential);
+    llmc_sigv4_scope scope = { provider->region, "bedrock" };
+    switch (provider->auth) {
+    case LLMC_AUTH_X_API_KEY: return add_line(lines, "x-api-key: ", key);
+    case LLMC_AUTH_X_GOOG_API_KEY: return add_line(lines, "x-goog-api-key: ", key);
+    case LLMC_AUTH_API_KEY: return strncmp(key, "ey", 2) == 0 ? add_bearer(lines, key) : add_line(lines, "api-key: ", key);
+    case LLMC_AUTH_JWT: return token ? add_bearer(lines, key) : add_jwt(lines, key, request->wall_ms);
+    case LLMC_AUTH_AWS: return credential->id.bytes && !token ? llmc_sigv4_sign(&to_sign, &with, &scope, request->wall_ms, lines) : add_bearer(lines, key);
+    case LLMC_AUTH_BCE: return token ? add_bearer(lines, key) : llmc_bceauth_sign(&to_sign, &with, request->wall_ms, BCE_SECONDS, lines);
+    case LLMC_AUTH_OAUTH:
+        if (token)
+            return add_bearer(lines, key);
+        add_encoded(query, "&client_id=", with.id);
+        add_encoded(query, "&client_secret=", with.secret);
+        return query->failure ? LLMCOST_E_MEMORY : LLMCOST_OK;
+    case LLMC_AUTH_BEARER:
+    case LLMC_AUTH_NONE_OR_BEARER: break;
+    }
+    return add_bearer(lines, key);
+}
