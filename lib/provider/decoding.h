@@ -35,6 +35,8 @@ llmcost_status llmc_decoder_emit_raw(llmc_decoder *decoder, int kind, uint32_t c
 llmcost_status llmc_decoder_emit_usage(llmc_decoder *decoder, const llmc_usage_counts *counts);
 /* E_MALFORMED, or E_TRUNCATED for a whole body that only ended too early. json or what may be NULL. */
 llmcost_status llmc_decoder_malformed(llmc_decoder *decoder, const llmc_json *json, const char *what) __attribute__((cold));
+/* llmc_decode_error_body() where the kind of failure stands apart: the name of an exception. NULL or "": it does not. */
+llmcost_status llmc_decode_error_of_kind(llmcost_error *error, int32_t http_status, const char *kind, const char *body, size_t bytes) __attribute__((cold));
 /* A 2xx body without the answer: the failure that it describes, else E_MALFORMED. */
 llmcost_status llmc_decode_error_in_success(llmc_decoder *decoder, const llmc_frame *frame, const char *otherwise) __attribute__((cold));
 /* "6m0s", "120ms", "17s", "30" (seconds): rounded up. false: none of these. */
