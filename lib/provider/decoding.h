@@ -22,15 +22,17 @@ typedef struct llmc_wanted_member {
 
 #define LLMC_WANTED(type, name, field) { name, sizeof(name) - 1, offsetof(type, field) }
 
-/* Notes members of the object that comes next as spans in *out: a string by its content, any other by its raw text; null stays empty. */
+/* A string member keeps its content, any other its raw text; null stays empty. */
+void llmc_json_note(llmc_json *json, llmc_json_span *out);
+/* Notes these members of the object that is next; the others are skipped. */
 void llmc_read_wanted(llmc_json *json, const llmc_wanted_member *wanted, size_t count, void *out);
 
-/* The beginning of a tool call. */
-llmcost_status llmc_decoder_emit_tool_call(llmc_decoder *decoder, uint32_t choice, uint32_t tool_index, const llmc_json_span *id, const llmc_json_span *name);
 /* What a joiner still holds, as an event of this kind. */
 llmcost_status llmc_decoder_flush_text(llmc_decoder *decoder, int kind, uint32_t choice, uint32_t tool_index, llmc_utf8_joiner *joiner);
 /* JSON as it stands; name goes into tool_name. */
 llmcost_status llmc_decoder_emit_raw(llmc_decoder *decoder, int kind, uint32_t choice, uint32_t tool_index, const char *name, const llmc_json_span *raw);
+/* The beginning of a tool call. */
+llmcost_status llmc_decoder_emit_tool_call(llmc_decoder *decoder, uint32_t choice, uint32_t tool_index, const llmc_json_span *id, const llmc_json_span *name);
 /* Normalises, and emits USAGE when it differs from the last one. */
 llmcost_status llmc_decoder_emit_usage(llmc_decoder *decoder, const llmc_usage_counts *counts);
 /* E_MALFORMED, or E_TRUNCATED for a whole body that only ended too early. json or what may be NULL. */
