@@ -121,12 +121,30 @@ static size_t undated_bytes(const char *name)
     return bytes;
 }
 
-const llmc_model *llmc_catalog_find(const llmc_catalog *catalog, const char *provider, const char *model)
+/* Behind what Amazon puts before a model's name: "arn:.../" of a resource, and where a profile may run ("us.", "global."). */
+static const char *without_profile(const char *model)
+{
+    static const char *const places[] = { "us.", "eu.", "apac.", "global.", "us-gov.", "jp.", "au.", "ca." };
+    const char *slash = strncmp(model, "arn:", 4) == 0 ? strrchr(model, '/') : NULL;
+    const char *name = slash ? slash + 1 : model;
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
+        if (strncmp(name, places[i], strlen(places[i])) == 0)
+            return name + strlen(places[i]);
+    return name;
+}
+
+static const slot *look_up_dated(const llmc_catalog *catalog, const char *provider, const char *model)
 {
     size_t bytes = strlen(model), undated = undated_bytes(model);
     const slot *found = look_up(catalog, provider, model, bytes);
-    if (!found && undated < bytes)
-        found = look_up(catalog, provider, model, undated);
+    return found || undated == bytes ? found : look_up(catalog, provider, model, undated);
+}
+
+const llmc_model *llmc_catalog_find(const llmc_catalog *catalog, const char *provider, const char *model)
+{
+    const slot *found = look_up_dated(catalog, provider, model);
+    if (!found && strcmp(provider, "bedrock") == 0)
+        found = look_up_dated(catalog, provider, without_profile(model));
     if (!found)
         found = look_up(catalog, provider, "*", 1);
     return found ? found->model : NULL;

@@ -42,7 +42,8 @@ llmcost_status llmc_catalog_load(llmc_catalog *catalog, const char *name, const 
 
 /*
  * The row of a provider's model: exact name, else an alias, else without a trailing date (-YYYY-MM-DD, -YYYYMMDD) or
- * -latest, else the provider's "*" row (local models). NULL: not in the catalog.
+ * -latest, else (bedrock) the same without what names a profile, else the provider's "*" row (local models). NULL: not
+ * in the catalog.
  * provider: the preset's name ("openai", "moonshot", "dashscope-intl"); any thread.
  */
 const llmc_model *llmc_catalog_find(const llmc_catalog *catalog, const char *provider, const char *model);

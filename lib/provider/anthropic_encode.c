@@ -12,59 +12,9 @@
  */
 #include "provider/anthropic_codec.h"
 
-#include "provider/encoding.h"
+#include "provider/claude.h"
 
 #include <stdio.h>
-
-enum { DEFAULT_MAX_TOKENS = 4096, LEAST_BUDGET = 1024, MARKS_MAXIMUM = 4 };
-
-/* ---- models ---- */
-
-/* "claude-sonnet-4-5-20250929", "claude-3-5-haiku-latest", "anthropic/claude-opus-5": 45, 35, 50; 0: not told. */
-static int generation_of(const char *model)
-{
-    const char *at = strstr(model, "claude");
-    int major = 0;
-    for (; at && *at; at++) {
-        if (*at < '0' || *at > '9' || (at[-1] != '-' && at[-1] != '.'))
-            continue;
-        bool single = at[1] < '0' || at[1] > '9';
-        if (major)
-            return major * 10 + (single ? *at - '0' : 0);
-        if (!single)
-            return 0;
-        major = *at - '0';
-        if (at[1] != '-' && at[1] != '.')
-            break;
-    }
-    return major * 10;
-}
-
-/* Models that we cannot place are taken for the newest ones. */
-static bool takes_effort(const char *model)
-{
-    int generation = generation_of(model);
-    return generation == 0 || generation >= 46 || (generation == 45 && strstr(model, "opus"));
-}
-
-static bool takes_budget(const char *model)
-{
-    int generation = generation_of(model);
-    return generation == 0 || generation < 50;
-}
-
-/* The 5th generation thinks by its own measure and takes no sampling parameters. */
-static bool is_fixed(const char *model)
-{
-    return generation_of(model) >= 50;
-}
-
-static bool thinks_by_budget(const llmcost_request *request, const char *model)
-{
-    if (request->thinking_budget_tokens > 0)
-        return takes_budget(model) && !(request->effort != LLMCOST_EFFORT_DEFAULT && takes_effort(model));
-    return request->effort != LLMCOST_EFFORT_DEFAULT && !takes_effort(model);
-}
 
 /* ---- check ---- */
 
@@ -92,57 +42,10 @@ static bool asks_json_mode(const llmcost_request *request, const llmc_codec_targ
     return request->format == LLMCOST_FORMAT_JSON;
 }
 
-static bool asks_temperature_above(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->has_temperature && request->temperature > 1.0;
-}
-
-static bool asks_temperature_of_fixed(const llmcost_request *request, const llmc_codec_target *target)
-{
-    return is_fixed(target->model) && request->has_temperature && request->temperature != 1.0;
-}
-
-static bool asks_top_p_of_fixed(const llmcost_request *request, const llmc_codec_target *target)
-{
-    return is_fixed(target->model) && request->has_top_p && request->top_p != 1.0;
-}
-
 static bool asks_no_effort(const llmcost_request *request, const llmc_codec_target *target)
 {
     (void)target;
     return request->effort == LLMCOST_EFFORT_NONE || request->effort == LLMCOST_EFFORT_MINIMAL;
-}
-
-static bool asks_budget_of_fixed(const llmcost_request *request, const llmc_codec_target *target)
-{
-    return request->thinking_budget_tokens > 0 && request->effort == LLMCOST_EFFORT_DEFAULT && !takes_budget(target->model);
-}
-
-static bool asks_small_budget(const llmcost_request *request, const llmc_codec_target *target)
-{
-    return request->thinking_budget_tokens > 0 && thinks_by_budget(request, target->model) && request->thinking_budget_tokens < LEAST_BUDGET;
-}
-
-static bool asks_budget_above_limit(const llmcost_request *request, const llmc_codec_target *target)
-{
-    return request->max_tokens > 0 && thinks_by_budget(request, target->model) && request->thinking_budget_tokens >= request->max_tokens;
-}
-
-static bool asks_effort_in_little_room(const llmcost_request *request, const llmc_codec_target *target)
-{
-    return request->max_tokens > 0 && request->max_tokens < 2 * LEAST_BUDGET && request->thinking_budget_tokens == 0 && thinks_by_budget(request, target->model);
-}
-
-static bool asks_temperature_while_thinking(const llmcost_request *request, const llmc_codec_target *target)
-{
-    return thinks_by_budget(request, target->model) && request->has_temperature && request->temperature != 1.0;
-}
-
-static bool forces_tool_while_thinking(const llmcost_request *request, const llmc_codec_target *target)
-{
-    bool forced = request->tool_choice == LLMCOST_TOOLS_REQUIRED || request->tool_choice == LLMCOST_TOOLS_ONE;
-    return thinks_by_budget(request, target->model) && forced;
 }
 
 static bool asks_many_marks(const llmcost_request *request, const llmc_codec_target *target)
@@ -153,7 +56,7 @@ static bool asks_many_marks(const llmcost_request *request, const llmc_codec_tar
         marks += request->messages[i].cache_mark != 0;
     for (uint32_t i = 0; i < request->tool_count; i++)
         marks += request->tools[i].cache_mark != 0;
-    return marks > MARKS_MAXIMUM;
+    return marks > LLMC_CLAUDE_MARKS_MAXIMUM;
 }
 
 static const llmc_incapability incapabilities[] = {
@@ -161,16 +64,7 @@ static const llmc_incapability incapabilities[] = {
     { 0, asks_seed, "seed", "leave has_seed 0" },
     { 0, asks_logprobs, "logprobs", "leave logprobs and top_logprobs 0" },
     { 0, asks_json_mode, "format", "use LLMCOST_FORMAT_JSON_SCHEMA, or ask for JSON in the prompt" },
-    { 0, asks_temperature_above, "temperature", "use at most 1" },
-    { 0, asks_temperature_of_fixed, "temperature", "this model's is fixed at 1; leave has_temperature 0" },
-    { 0, asks_top_p_of_fixed, "top_p", "this model's is fixed; leave has_top_p 0" },
     { 0, asks_no_effort, "effort", "the lowest is low; to turn thinking off pass {\"thinking\": {\"type\": \"disabled\"}} in extra" },
-    { 0, asks_budget_of_fixed, "thinking_budget_tokens", "this model takes an effort; set effort instead" },
-    { 0, asks_small_budget, "thinking_budget_tokens", "give at least 1024" },
-    { 0, asks_budget_above_limit, "thinking_budget_tokens", "it must be below max_tokens" },
-    { 0, asks_effort_in_little_room, "effort", "thinking takes max_tokens of at least 2048 on this model" },
-    { 0, asks_temperature_while_thinking, "temperature", "while the model thinks it is fixed at 1; leave has_temperature 0" },
-    { 0, forces_tool_while_thinking, "tool_choice", "a model that thinks cannot be forced to a tool; use auto, or leave effort out" },
     { 0, asks_many_marks, "cache_mark", "set at most 4 marks" },
 };
 
@@ -223,6 +117,8 @@ llmcost_status llmc_anthropic_check(llmc_operation_id operation, const llmcost_r
     if (operation != LLMC_OP_CHAT)
         return LLMCOST_OK;
     llmcost_status status = llmc_check_capabilities(incapabilities, sizeof incapabilities / sizeof incapabilities[0], request, target, error);
+    if (!status)
+        status = llmc_claude_check(request, target, error);
     return status ? status : check_messages(request, target, error);
 }
 
@@ -552,23 +448,12 @@ static void write_tools(llmc_encoding *encoding)
     write_tool_choice(encoding);
 }
 
-static int64_t budget_of(const llmcost_request *request, int64_t max_tokens)
-{
-    static const int64_t budgets[] = { [LLMCOST_EFFORT_LOW] = 1024, [LLMCOST_EFFORT_MEDIUM] = 4096, [LLMCOST_EFFORT_HIGH] = 16384,
-                                       [LLMCOST_EFFORT_XHIGH] = 32768, [LLMCOST_EFFORT_MAX] = 32768 };
-    if (request->thinking_budget_tokens > 0)
-        return request->thinking_budget_tokens;
-    bool known = request->effort >= LLMCOST_EFFORT_LOW && request->effort <= LLMCOST_EFFORT_MAX;
-    int64_t budget = known ? budgets[request->effort] : LEAST_BUDGET;
-    return budget < max_tokens / 2 ? budget : max_tokens / 2;
-}
-
 static void write_thinking(llmc_encoding *encoding, int64_t max_tokens)
 {
-    if (!thinks_by_budget(encoding->request, encoding->target->model))
+    if (!llmc_claude_thinks_by_budget(encoding->request, encoding->target->model))
         return;
-    int64_t budget = budget_of(encoding->request, max_tokens);
-    if (budget < LEAST_BUDGET || budget >= max_tokens)
+    int64_t budget = llmc_claude_budget(encoding->request, max_tokens);
+    if (budget < LLMC_CLAUDE_LEAST_BUDGET || budget >= max_tokens)
         llmc_encoding_invalid(encoding, "thinking needs 1024 tokens or more, and max_tokens (%lld) above that", (long long)max_tokens);
     llmc_encoding_member(encoding, "thinking");
     begin_typed(&encoding->json, "enabled");
@@ -581,7 +466,7 @@ static void write_output_config(llmc_encoding *encoding)
 {
     const llmcost_request *request = encoding->request;
     llmc_json_writer *json = &encoding->json;
-    const char *effort = takes_effort(encoding->target->model) ? llmc_effort_name(request->effort) : NULL;
+    const char *effort = llmc_claude_takes_effort(encoding->target->model) ? llmc_effort_name(request->effort) : NULL;
     bool schema = request->format == LLMCOST_FORMAT_JSON_SCHEMA;
     if (!effort && !schema)
         return;
@@ -629,7 +514,7 @@ static void write_chat(llmc_encoding *encoding)
 {
     const llmcost_request *request = encoding->request;
     llmc_json_writer *json = &encoding->json;
-    int64_t max_tokens = request->max_tokens > 0 ? request->max_tokens : DEFAULT_MAX_TOKENS;
+    int64_t max_tokens = request->max_tokens > 0 ? request->max_tokens : LLMC_CLAUDE_DEFAULT_MAX_TOKENS;
     llmc_encoding_member(encoding, "model");
     llmc_json_write_text(json, encoding->target->model);
     llmc_encoding_member(encoding, "max_tokens");

@@ -45,36 +45,52 @@ static void add_encoded(llmc_buffer *query, const char *name, const char *value)
     }
 }
 
-static llmc_signed_request signed_request(const llmc_unauthorized *request)
+/* The Host header that libcurl will send, and what comes behind the host. false: no URL that can be signed. */
+static bool part_url(const char *url, char host[300], const char **target)
 {
-    return (llmc_signed_request){ .method = request->method, .url = request->url, .body = request->body, .body_bytes = request->body_bytes };
+    const char *at = strstr(url, "://");
+    if (!at)
+        return false;
+    at += 3;
+    size_t bytes = strcspn(at, "/?");
+    if (bytes >= 300)
+        return false;
+    memcpy(host, at, bytes);
+    host[bytes] = '\0';
+    *target = at[bytes] ? at + bytes : "/";
+    return true;
 }
 
-static llmc_signing_key signing_key(const llmc_credential *credential)
+static llmcost_status sign(const llmc_provider *provider, const llmc_credential *credential, const llmc_unauthorized *request, llmc_buffer *lines)
 {
-    return (llmc_signing_key){ .id = llmc_secret_reveal(&credential->id), .secret = llmc_secret_reveal(&credential->key),
-                               .session_token = credential->session.bytes ? llmc_secret_reveal(&credential->session) : NULL };
+    char host[300];
+    const char *target;
+    if (!part_url(request->url, host, &target))
+        return LLMCOST_E_INVALID;
+    llmc_signed_request to_sign = { .method = request->method, .host = host, .target = target, .body = request->body, .body_bytes = request->body_bytes };
+    llmc_signing_key key = { llmc_secret_reveal(&credential->id), llmc_secret_reveal(&credential->key), llmc_secret_reveal(&credential->session) };
+    if (provider->auth == LLMC_AUTH_BCE)
+        return llmc_bceauth_sign(&to_sign, &key, request->wall_ms, BCE_SECONDS, lines);
+    llmc_sigv4_scope scope = { provider->region ? provider->region : "", "bedrock" };
+    return llmc_sigv4_sign(&to_sign, &key, &scope, request->wall_ms, lines);
 }
 
 llmcost_status llmc_authorize(const llmc_provider *provider, const llmc_credential *credential, const llmc_secret *token, const llmc_unauthorized *request,
                               llmc_buffer *lines, llmc_buffer *query)
 {
     const char *key = llmc_secret_reveal(token ? token : &credential->key);
-    llmc_signed_request to_sign = signed_request(request);
-    llmc_signing_key with = signing_key(credential);
-    llmc_sigv4_scope scope = { provider->region, "bedrock" };
     switch (provider->auth) {
     case LLMC_AUTH_X_API_KEY: return add_line(lines, "x-api-key: ", key);
     case LLMC_AUTH_X_GOOG_API_KEY: return add_line(lines, "x-goog-api-key: ", key);
     case LLMC_AUTH_API_KEY: return strncmp(key, "ey", 2) == 0 ? add_bearer(lines, key) : add_line(lines, "api-key: ", key);
     case LLMC_AUTH_JWT: return token ? add_bearer(lines, key) : add_jwt(lines, key, request->wall_ms);
-    case LLMC_AUTH_AWS: return credential->id.bytes && !token ? llmc_sigv4_sign(&to_sign, &with, &scope, request->wall_ms, lines) : add_bearer(lines, key);
-    case LLMC_AUTH_BCE: return token ? add_bearer(lines, key) : llmc_bceauth_sign(&to_sign, &with, request->wall_ms, BCE_SECONDS, lines);
+    case LLMC_AUTH_AWS: return credential->id.bytes && !token ? sign(provider, credential, request, lines) : add_bearer(lines, key);
+    case LLMC_AUTH_BCE: return token ? add_bearer(lines, key) : sign(provider, credential, request, lines);
     case LLMC_AUTH_OAUTH:
         if (token)
             return add_bearer(lines, key);
-        add_encoded(query, "&client_id=", with.id);
-        add_encoded(query, "&client_secret=", with.secret);
+        add_encoded(query, "&client_id=", llmc_secret_reveal(&credential->id));
+        add_encoded(query, "&client_secret=", llmc_secret_reveal(&credential->key));
         return query->failure ? LLMCOST_E_MEMORY : LLMCOST_OK;
     case LLMC_AUTH_BEARER:
     case LLMC_AUTH_NONE_OR_BEARER: break;

@@ -16,7 +16,7 @@ const llmc_operation llmc_operations[LLMC_OP_COUNT] = {
 
 const llmc_codec *llmc_codec_find(const char *name)
 {
-    static const llmc_codec *const codecs[] = { &llmc_codec_openai, &llmc_codec_anthropic };
+    static const llmc_codec *const codecs[] = { &llmc_codec_openai, &llmc_codec_anthropic, &llmc_codec_bedrock };
     for (size_t i = 0; i < sizeof codecs / sizeof codecs[0]; i++)
         if (!strcmp(codecs[i]->name, name))
             return codecs[i];
@@ -93,6 +93,33 @@ llmcost_status llmc_decoder_emit_text(llmc_decoder *decoder, int kind, uint32_t 
     return llmc_decoder_emit(decoder, &(llmcost_event){ .kind = kind, .choice = choice, .tool_index = tool_index, .text = text, .bytes = bytes });
 }
 
+void llmc_json_note(llmc_json *json, llmc_json_span *out)
+{
+    llmc_json_type type = llmc_json_peek(json);
+    if (type == LLMC_JSON_STRING)
+        llmc_json_span_string(json, out);
+    else if (type == LLMC_JSON_NULL)
+        llmc_json_skip(json);
+    else
+        llmc_json_raw(json, out);
+}
+
+void llmc_read_wanted(llmc_json *json, const llmc_wanted_member *wanted, size_t count, void *out)
+{
+    llmc_json_key key;
+    if (!llmc_json_object(json))
+        return;
+    while (llmc_json_next_key(json, &key)) {
+        size_t i = 0;
+        while (i < count && (key.bytes != wanted[i].bytes || memcmp(key.text, wanted[i].name, key.bytes) != 0))
+            i++;
+        if (i < count)
+            llmc_json_note(json, (llmc_json_span *)(void *)((char *)out + wanted[i].offset));
+        else
+            llmc_json_skip(json);
+    }
+}
+
 llmcost_status llmc_decoder_flush_text(llmc_decoder *decoder, int kind, uint32_t choice, uint32_t tool_index, llmc_utf8_joiner *joiner)
 {
     char text[5] = "";
@@ -121,6 +148,22 @@ llmcost_status llmc_decoder_emit_usage(llmc_decoder *decoder, const llmc_usage_c
         return LLMCOST_OK;
     decoder->usage = usage;
     return llmc_decoder_emit(decoder, &(llmcost_event){ .kind = LLMCOST_EVENT_USAGE, .usage = &decoder->usage });
+}
+
+llmcost_status llmc_decoder_emit_tool_call(llmc_decoder *decoder, uint32_t choice, uint32_t tool_index, const llmc_json_span *id, const llmc_json_span *name)
+{
+    llmc_buffer *scratch = &decoder->scratch;
+    llmc_buffer_clear(scratch);
+    llmc_decode_member(id, scratch);
+    llmc_buffer_add_byte(scratch, '\0');
+    size_t name_at = scratch->length;
+    llmc_decode_member(name, scratch);
+    const char *text = llmc_buffer_text(scratch);
+    if (!text)
+        return llmc_error_set(decoder->error, LLMCOST_E_MEMORY, "no memory for the answer");
+    llmc_utf8_sanitize(scratch->data);
+    llmc_utf8_sanitize(scratch->data + name_at);
+    return llmc_decoder_emit(decoder, &(llmcost_event){ .kind = LLMCOST_EVENT_TOOL_CALL, .choice = choice, .tool_index = tool_index, .tool_id = text, .tool_name = text + name_at });
 }
 
 static size_t strspn_bytes(const char *text, size_t bytes, const char *accepted)

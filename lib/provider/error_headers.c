@@ -1,5 +1,5 @@
 /*
- * How long a provider asks to wait, and by what name it knows a request: the headers that tell. All times are in
+ * How long a provider asks to wait, by what name it knows a request, and (Amazon's) what kind of failure it was: the headers that tell. All times are in
  * milliseconds from now, never below zero, never above a month.
  */
 #include "provider/decoding.h"
@@ -207,6 +207,20 @@ static bool is_request_id(const char *name)
     return false;
 }
 
+/* "ThrottlingException:http://...", or "com.amazon.coral#ThrottlingException": where the body has no code of its own. */
+static void take_kind(llmcost_error *error, const char *value)
+{
+    size_t bytes = strcspn(value, ":");
+    for (size_t i = bytes; i-- > 0;)
+        if (value[i] == '#') {
+            value += i + 1;
+            bytes -= i + 1;
+            break;
+        }
+    if (bytes)
+        llmc_error_set_text(error, &error->code, value, bytes);
+}
+
 void llmc_decode_error_header(llmcost_error *error, uint32_t *rank, const char *name, const char *value, int64_t wall_ms)
 {
     enum { RESET = 1, RETRY_AFTER = 2, RETRY_AFTER_MS = 3 };
@@ -222,6 +236,8 @@ void llmc_decode_error_header(llmcost_error *error, uint32_t *rank, const char *
     } else if (is_reset(name)) {
         if (reset_time(value, wall_ms, &ms))
             take_wait(error, rank, RESET, ms);
+    } else if (llmc_text_equal_ignoring_case(name, "x-amzn-errortype")) {
+        take_kind(error, value);
     } else if (is_request_id(name) && !error->request_id) {
         llmc_error_set_text(error, &error->request_id, value, strlen(value));
     }

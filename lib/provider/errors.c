@@ -3,7 +3,8 @@
  * its shape; then, in this order: a code that overrides the HTTP status, words of the message that do, the HTTP status,
  * and for failures that hide behind a 2xx what the body's own code or type says.
  *
- * Codes are compared whole or by a prefix or a part, as data. What is left out: a header of Amazon's that names the kind.
+ * Codes are compared whole or by a prefix or a part, as data. A code that the error has already (a header of Amazon's, the
+ * name of an exception in a stream) comes before those of the body.
  */
 #include "provider/decoding.h"
 
@@ -36,7 +37,8 @@ typedef struct code_rule {
 static const code_rule strong_codes[] = {
     { "invalid_api_key", LLMCOST_E_AUTH, WHOLE }, { "API_KEY_INVALID", LLMCOST_E_AUTH, WHOLE }, { "InvalidApiKey", LLMCOST_E_AUTH, WHOLE },
     { "UnrecognizedClientException", LLMCOST_E_AUTH, WHOLE }, { "InvalidSignatureException", LLMCOST_E_AUTH, WHOLE },
-    { "ExpiredTokenException", LLMCOST_E_AUTH, WHOLE }, { "AuthFailure", LLMCOST_E_AUTH, PREFIX }, { "invalid_iam_token", LLMCOST_E_AUTH, WHOLE },
+    { "ExpiredTokenException", LLMCOST_E_AUTH, WHOLE }, { "MissingAuthenticationTokenException", LLMCOST_E_AUTH, WHOLE },
+    { "IncompleteSignatureException", LLMCOST_E_AUTH, WHOLE }, { "AuthFailure", LLMCOST_E_AUTH, PREFIX }, { "invalid_iam_token", LLMCOST_E_AUTH, WHOLE },
     { "invalid_appid", LLMCOST_E_AUTH, WHOLE }, { "invalid_authentication_error", LLMCOST_E_AUTH, WHOLE },
     { "UnauthorizedOperation", LLMCOST_E_PERMISSION, PREFIX }, { "Model.AccessDenied", LLMCOST_E_PERMISSION, WHOLE },
     { "insufficient_quota", LLMCOST_E_QUOTA, WHOLE }, { "credit_balance_exhausted", LLMCOST_E_QUOTA, WHOLE },
@@ -70,6 +72,9 @@ static const code_rule weak_codes[] = {
     { "BadRequest", LLMCOST_E_INVALID_REQUEST, PREFIX }, { "tool_use_failed", LLMCOST_E_INVALID_REQUEST, WHOLE },
     { "INVALID_ARGUMENT", LLMCOST_E_INVALID_REQUEST, WHOLE }, { "request_too_large", LLMCOST_E_INVALID_REQUEST, WHOLE },
     { "authentication_error", LLMCOST_E_AUTH, WHOLE }, { "UNAUTHENTICATED", LLMCOST_E_AUTH, WHOLE },
+    { "ValidationException", LLMCOST_E_INVALID_REQUEST, WHOLE }, { "AccessDeniedException", LLMCOST_E_PERMISSION, WHOLE },
+    { "ResourceNotFoundException", LLMCOST_E_NOT_FOUND, WHOLE }, { "ModelTimeoutException", LLMCOST_E_SERVER_TIMEOUT, WHOLE },
+    { "ServiceUnavailableException", LLMCOST_E_OVERLOADED, WHOLE },
     { "permission_error", LLMCOST_E_PERMISSION, WHOLE }, { "PERMISSION_DENIED", LLMCOST_E_PERMISSION, WHOLE }, { "access_denied", LLMCOST_E_PERMISSION, WHOLE },
     { "not_found", LLMCOST_E_NOT_FOUND, PREFIX }, { "resource_not_found", LLMCOST_E_NOT_FOUND, PREFIX },
     { "rate_limit", LLMCOST_E_RATE_LIMITED, PREFIX }, { "RateLimit", LLMCOST_E_RATE_LIMITED, PREFIX }, { "RESOURCE_EXHAUSTED", LLMCOST_E_RATE_LIMITED, WHOLE },
@@ -99,6 +104,9 @@ static const struct text_rule {
     { "context length", LLMCOST_E_CONTEXT_LENGTH, BAD | HIDDEN },
     { "context size", LLMCOST_E_CONTEXT_LENGTH, BAD | HIDDEN },
     { "too many tokens", LLMCOST_E_CONTEXT_LENGTH, BAD | HIDDEN },
+    { "too many input tokens", LLMCOST_E_CONTEXT_LENGTH, BAD | HIDDEN },
+    { "input tokens exceed", LLMCOST_E_CONTEXT_LENGTH, BAD | HIDDEN },
+    { "model identifier is invalid", LLMCOST_E_NOT_FOUND, BAD },
     { "incorrect api key", LLMCOST_E_AUTH, BAD | REFUSED },
     { "invalid api key", LLMCOST_E_AUTH, BAD | REFUSED },
 };
@@ -243,7 +251,7 @@ static void read_object(llmc_json *json, error_facts *facts, int depth)
 {
     static const char *const messages[] = { "message", "msg", "error", "detail", "error_msg", "status_msg", "Message", "base_resp", "Response", "Error", "errors", "innererror", NULL };
     static const char *const inner[] = { "metadata", "details", NULL };
-    static const char *const codes[] = { "code", "type", "status", "Code", "error_type", "reason", NULL };
+    static const char *const codes[] = { "code", "type", "__type", "status", "Code", "error_type", "reason", NULL };
     static const char *const requests[] = { "request_id", "requestId", "RequestId", NULL };
     llmc_json_key key;
     if (!llmc_json_object(json))
@@ -472,8 +480,19 @@ static llmc_json_span words_of_page(const char *body, size_t bytes)
 
 llmcost_status llmc_decode_error_body(llmcost_error *error, int32_t http_status, const char *body, size_t bytes)
 {
+    return llmc_decode_error_of_kind(error, http_status, error->code, body, bytes);
+}
+
+llmcost_status llmc_decode_error_of_kind(llmcost_error *error, int32_t http_status, const char *kind, const char *body, size_t bytes)
+{
     error_facts facts = { 0 };
     llmc_json json;
+    char code[128]; /* a copy: the error's own code is set anew below */
+    if (kind && *kind) {
+        size_t length = strlen(kind) < sizeof code ? strlen(kind) : sizeof code;
+        memcpy(code, kind, length);
+        facts.codes[facts.code_count++] = (llmc_json_span){ code, length, false };
+    }
     llmc_json_begin(&json, body, bytes);
     llmc_json_type type = llmc_json_peek(&json);
     bool is_json = type == LLMC_JSON_OBJECT || type == LLMC_JSON_ARRAY || type == LLMC_JSON_STRING;

@@ -18,12 +18,21 @@ static const llmc_preset_pair qianfan_pairs[] = {
     { "BAIDU_QIANFAN_AK", "BAIDU_QIANFAN_SK", NULL, LLMC_AUTH_BCE },
     { NULL, NULL, NULL, LLMC_AUTH_BEARER },
 };
+static const llmc_preset_pair aws_pairs[] = {
+    { "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", LLMC_AUTH_AWS },
+    { NULL, NULL, NULL, LLMC_AUTH_BEARER },
+};
+static const llmc_preset_setting bedrock_settings[] = { { "region", { "AWS_REGION", "AWS_DEFAULT_REGION" }, NULL }, { 0 } };
 
 static const llmc_preset presets[] = {
     { .name = "openai", .base_url = "https://api.openai.com/v1", .codec = &llmc_codec_openai, .key_variables = { "OPENAI_API_KEY" },
       .base_url_variable = "OPENAI_BASE_URL", .auth = LLMC_AUTH_BEARER, .quirks = Q(DEVELOPER_ROLE), .currency = "USD", .catalog = "openai" },
     { .name = "anthropic", .base_url = "https://api.anthropic.com", .codec = &llmc_codec_anthropic, .key_variables = { "ANTHROPIC_API_KEY" },
       .base_url_variable = "ANTHROPIC_BASE_URL", .auth = LLMC_AUTH_X_API_KEY, .currency = "USD", .catalog = "anthropic" },
+    /* The variable holds a bearer token; pairs of access keys are read elsewhere. */
+    { .name = "bedrock", .base_url = "https://bedrock-runtime.{region}.amazonaws.com", .codec = &llmc_codec_bedrock,
+      .key_variables = { "AWS_BEARER_TOKEN_BEDROCK" }, .auth = LLMC_AUTH_AWS, .currency = "USD", .catalog = "bedrock", .settings = bedrock_settings,
+      .pairs = aws_pairs },
     OPENAI("deepseek", "https://api.deepseek.com", "DEEPSEEK_API_KEY",
            IMITATOR | Q(NO_SEED) | Q(NO_N) | Q(NO_JSON_SCHEMA) | Q(REASONING_CONTENT), "USD", "deepseek"),
     OPENAI("moonshot", "https://api.moonshot.ai/v1", "MOONSHOT_API_KEY", Q(MAX_TOKENS) | Q(REASONING_CONTENT), "USD", "moonshot"),

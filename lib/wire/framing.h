@@ -22,7 +22,7 @@ typedef struct llmc_framing {
     const char *name;
     size_t state_bytes;
     void (*init)(void *state, const llmc_allocator *allocator, size_t max_frame_bytes);
-    /* LLMCOST_OK, E_MEMORY, or E_TOO_LARGE (a frame above max_frame_bytes). A failure sticks. */
+    /* LLMCOST_OK, E_MEMORY, E_TOO_LARGE (a frame above max_frame_bytes), or E_MALFORMED where the framing can tell. A failure sticks. */
     llmcost_status (*feed)(void *state, const char *bytes, size_t length, llmc_frame_fn fn, void *user);
     llmcost_status (*finish)(void *state, llmc_frame_fn fn, void *user);
     void (*free)(void *state);
@@ -35,7 +35,8 @@ extern const llmc_framing llmc_framing_ndjson;
 /*
  * Amazon's binary event stream: prelude, headers, payload, CRC-32 over each. event is the :event-type, or the
  * :exception-type of a message of type "exception" (":error-code" of type "error"), so that an exception has the name
- * that it has in the taxonomy; a wrong checksum or an impossible length is E_MALFORMED.
+ * that it has in the taxonomy; an error's words, which stand in a header, are its data. A wrong checksum or an impossible
+ * length is E_MALFORMED; a message that the end cuts is dropped.
  */
 extern const llmc_framing llmc_framing_event_stream;
 /* The whole body is one frame, delivered by finish. */

@@ -21,11 +21,12 @@ typedef struct recorded {
 
 typedef struct recordings {
     recorded *list; /* those that speak one of the two formats */
-    size_t count;
+    size_t count, least; /* fewer than `least` are a failure where there are any */
     char *index;
 } recordings;
 
 recordings recordings_read(void);
+recordings recordings_read_of(const char *provider, const llmc_codec *codec, size_t least); /* all of one provider */
 void recordings_free(recordings *all);
 /* Runs the test once per exchange, with a pointer to it as its state; without exchanges one test that is skipped. */
 int recordings_run(recordings *all, const char *group, void (*test)(void **state));

@@ -134,6 +134,33 @@ static void test_find(void **state)
     assert_string_equal(llmc_model_status(llmc_catalog_find(catalog, "google", "gemini-1.5-pro")), "historical");
 }
 
+/* A profile is billed as the model behind it, unless it has a row of its own. */
+static void test_profiles_of_bedrock(void **state)
+{
+    (void)state;
+    static const char *const names[] = {
+        "amazon.nova-lite-v1:0", "us.amazon.nova-lite-v1:0", "eu.amazon.nova-lite-v1:0", "apac.amazon.nova-lite-v1:0", "global.amazon.nova-lite-v1:0",
+        "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.amazon.nova-lite-v1:0", "arn:aws:bedrock:eu-west-1::foundation-model/amazon.nova-lite-v1:0",
+    };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        assert_string_equal(llmc_model_name(llmc_catalog_find(catalog, "bedrock", names[i])), "amazon.nova-lite-v1:0");
+    static const char *const unknown[] = { "xx.amazon.nova-lite-v1:0", "us.eu.amazon.nova-lite-v1:0", "inference-profile/us.amazon.nova-lite-v1:0", "us.", "arn:", "arn:/",
+                                           "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/x1y2z3" };
+    for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++)
+        assert_null(llmc_catalog_find(catalog, "bedrock", unknown[i]));
+    assert_null(llmc_catalog_find(catalog, "openai", "us.gpt-4o"));
+    assert_false(llmc_catalog_has(catalog, "bedrock", "us.amazon.nova-lite-v1:0"));
+    static const char own[] = "{\"llmcost_prices\": 1, \"unit\": \"per_million_tokens\", \"models\": {\"bedrock/us.amazon.nova-lite-v1:0\": {\"input\": 0.07, \"output\": 0.3}}}";
+    llmc_catalog *loaded;
+    llmcost_error error;
+    llmc_error_init(&error, &llmc_allocator_system);
+    assert_int_equal(llmc_catalog_new(&loaded, &llmc_allocator_system, &error), LLMCOST_OK);
+    assert_int_equal(llmc_catalog_load(loaded, "own", own, strlen(own), &error), LLMCOST_OK);
+    assert_string_equal(llmc_model_name(llmc_catalog_find(loaded, "bedrock", names[1])), names[1]);
+    assert_string_equal(llmc_model_name(llmc_catalog_find(loaded, "bedrock", names[2])), names[0]);
+    llmc_catalog_free(loaded);
+}
+
 static void test_has(void **state)
 {
     (void)state;
@@ -658,7 +685,7 @@ int main(void)
         cmocka_unit_test(test_bills_that_went_wrong_elsewhere),
         cmocka_unit_test(test_unknown_is_not_free),
         cmocka_unit_test(test_find),
-        cmocka_unit_test(test_has),
+        cmocka_unit_test(test_profiles_of_bedrock), cmocka_unit_test(test_has),
         cmocka_unit_test(test_one_model_at_two_hosts),
         cmocka_unit_test(test_tier_boundaries),
         cmocka_unit_test(test_tier_by_output_length),

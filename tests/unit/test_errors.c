@@ -155,6 +155,43 @@ static void request_ids_are_kept(void **state)
     llmc_error_clear(&error);
 }
 
+/* Amazon names the kind in a header; its body holds the words only. */
+static void kinds_in_headers(void **state)
+{
+    (void)state;
+    static const struct { int32_t http; const char *kind, *body; llmcost_status status; const char *code; } cases[] = {
+        { 403, "UnrecognizedClientException:http://internal.amazon.com/coral/", "{\"message\":\"m\"}", LLMCOST_E_AUTH, "UnrecognizedClientException" },
+        { 403, "InvalidSignatureException", "{\"message\":\"m\"}", LLMCOST_E_AUTH, "InvalidSignatureException" },
+        { 403, "ExpiredTokenException", "{\"message\":\"m\"}", LLMCOST_E_AUTH, "ExpiredTokenException" },
+        { 403, "com.amazon.coral.service#MissingAuthenticationTokenException:x", "{\"message\":\"m\"}", LLMCOST_E_AUTH, "MissingAuthenticationTokenException" },
+        { 403, "AccessDeniedException", "{\"message\":\"m\"}", LLMCOST_E_PERMISSION, "AccessDeniedException" },
+        { 429, "ThrottlingException", "{\"message\":\"Too many tokens\"}", LLMCOST_E_RATE_LIMITED, "ThrottlingException" },
+        { 429, "ModelNotReadyException", "{\"message\":\"m\"}", LLMCOST_E_OVERLOADED, "ModelNotReadyException" },
+        { 400, "ServiceQuotaExceededException", "{\"message\":\"m\"}", LLMCOST_E_RATE_LIMITED, "ServiceQuotaExceededException" },
+        { 400, "ValidationException", "{\"message\":\"m\"}", LLMCOST_E_INVALID_REQUEST, "ValidationException" },
+        { 400, "ValidationException", "{\"message\":\"Input is too long for requested model.\"}", LLMCOST_E_CONTEXT_LENGTH, "ValidationException" },
+        { 400, "ValidationException", "{\"message\":\"Input Tokens Exceeded: 9\"}", LLMCOST_E_CONTEXT_LENGTH, "ValidationException" },
+        { 400, "ValidationException", "{\"message\":\"The provided model identifier is invalid.\"}", LLMCOST_E_NOT_FOUND, "ValidationException" },
+        { 404, "ResourceNotFoundException", "{\"message\":\"m\"}", LLMCOST_E_NOT_FOUND, "ResourceNotFoundException" },
+        { 408, "ModelTimeoutException", "{\"message\":\"m\"}", LLMCOST_E_SERVER_TIMEOUT, "ModelTimeoutException" },
+        { 424, "ModelErrorException", "{\"message\":\"m\"}", LLMCOST_E_SERVER, "ModelErrorException" },
+        { 500, "InternalServerException", "{\"message\":\"m\"}", LLMCOST_E_SERVER, "InternalServerException" },
+        { 503, "ServiceUnavailableException", "", LLMCOST_E_OVERLOADED, "ServiceUnavailableException" },
+        { 400, "ValidationException", "{\"code\":\"context_length_exceeded\"}", LLMCOST_E_CONTEXT_LENGTH, "context_length_exceeded" },
+        { 400, "", "{\"__type\":\"ThrottlingException\",\"message\":\"m\"}", LLMCOST_E_RATE_LIMITED, "ThrottlingException" },
+        { 400, ":", "{\"message\":\"m\"}", LLMCOST_E_INVALID_REQUEST, "" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        llmcost_error error;
+        uint32_t rank = 0;
+        llmc_error_init(&error, &llmc_allocator_system);
+        llmc_decode_error_header(&error, &rank, "x-amzn-ErrorType", cases[i].kind, 0);
+        assert_int_equal(llmc_decode_error_body(&error, cases[i].http, cases[i].body, strlen(cases[i].body)), cases[i].status);
+        assert_string_equal(llmcost_error_code(&error), cases[i].code);
+        llmc_error_clear(&error);
+    }
+}
+
 static void statuses_without_a_body(void **state)
 {
     (void)state;
@@ -298,7 +335,7 @@ static void nesting_is_bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bodies_become_statuses), cmocka_unit_test(request_ids_are_kept), cmocka_unit_test(statuses_without_a_body),
+        cmocka_unit_test(bodies_become_statuses), cmocka_unit_test(request_ids_are_kept), cmocka_unit_test(kinds_in_headers), cmocka_unit_test(statuses_without_a_body),
         cmocka_unit_test(waits_are_read), cmocka_unit_test(exact_waits_win), cmocka_unit_test(a_delay_in_the_body_counts_where_no_header_did),
         cmocka_unit_test(without_memory_the_status_stays), cmocka_unit_test(huge_words_are_bounded), cmocka_unit_test(nesting_is_bounded),
     };

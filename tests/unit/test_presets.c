@@ -13,7 +13,8 @@ static void every_host_is_there(void **state)
     static const char *const names[] = { "openai", "anthropic", "deepseek", "moonshot", "moonshot-cn", "zhipu", "zai", "dashscope", "dashscope-intl", "doubao",
                                          "qianfan", "hunyuan", "minimax", "stepfun", "mistral", "xai", "groq", "openrouter", "siliconflow", "perplexity",
                                          "together", "fireworks", "cerebras", "deepinfra", "baichuan", "01ai", "spark", "mimo", "huggingface", "qiniu",
-                                         "holysheep", "vllm", "llamacpp", "lmstudio", "ollama", "openai-compatible" };
+                                         "holysheep", "vllm", "llamacpp", "lmstudio", "ollama", "openai-compatible",
+                                         "bedrock" };
     assert_int_equal(llmc_preset_count(), sizeof names / sizeof names[0]);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         assert_non_null(llmc_preset_find(names[i]));
@@ -47,6 +48,12 @@ static void every_entry_is_complete(void **state)
         assert_null(preset->key_variables[2]);
     }
     assert_string_equal(llmc_preset_find("zhipu")->key_variables[1], "ZHIPU_API_KEY");
+    const llmc_preset *bedrock = llmc_preset_find("bedrock");
+    assert_int_equal(bedrock->auth, LLMC_AUTH_AWS);
+    assert_string_equal(bedrock->settings[0].name, "region");
+    assert_string_equal(bedrock->settings[0].variables[1], "AWS_DEFAULT_REGION");
+    assert_null(bedrock->settings[0].otherwise);
+    assert_null(bedrock->settings[1].name);
     assert_int_equal(llmc_preset_find("anthropic")->auth, LLMC_AUTH_X_API_KEY);
     assert_string_equal(llmc_preset_find("moonshot-cn")->currency, "CNY");
     assert_true(llmc_preset_find("xai")->quirks & LLMC_QUIRK(REASONING_BESIDE_COMPLETION));

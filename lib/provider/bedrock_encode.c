@@ -1,0 +1,748 @@
+/*
+ * A request as a body of Amazon Bedrock's Converse. The model stands in the path, percent-encoded.
+ *
+ * System text stands apart, turns alternate (several of one side become one), content is blocks, tool results are blocks
+ * of the user. Documents need a name of few kinds of characters and each another one: what does not fit becomes "-", and
+ * from the second on their number is added. Ids of tool calls that this format does not take (another provider's) become
+ * a hash, so that a conversation always gives the same body. Reasoning goes back to Claude only, with its signature;
+ * marks go to Claude and Nova, which alone take them. Empty texts are left out: the format refuses them.
+ *
+ * Effort goes into additionalModelRequestFields, which each family reads in its own way: Claude by the rule of
+ * provider/claude.h (output_config.effort, or thinking with a budget), Nova 2 as reasoningConfig, OpenAI's open models as
+ * reasoning_effort. Other models take none.
+ */
+#include "provider/bedrock_codec.h"
+
+#include "base/sha256.h"
+#include "provider/claude.h"
+
+#include <stdio.h>
+
+enum { TOOL_ID_MAXIMUM = 64, DOCUMENT_NAME_MAXIMUM = 150 };
+
+/* ---- models ---- */
+
+typedef enum model_family { FAMILY_OTHER = 0, FAMILY_CLAUDE, FAMILY_NOVA, FAMILY_OPENAI, FAMILY_HIDDEN } model_family;
+
+/* Profiles of an account's own ("arn:...:application-inference-profile/x1y2") hide what they stand for. */
+static model_family family_of(const char *model)
+{
+    const char *slash = strrchr(model, '/');
+    const char *name = slash ? slash + 1 : model;
+    if (strstr(name, "anthropic.claude"))
+        return FAMILY_CLAUDE;
+    if (strstr(name, "amazon.nova"))
+        return FAMILY_NOVA;
+    if (strstr(name, "openai."))
+        return FAMILY_OPENAI;
+    return slash && !strchr(name, '.') ? FAMILY_HIDDEN : FAMILY_OTHER;
+}
+
+static bool takes_marks(model_family family)
+{
+    return family == FAMILY_CLAUDE || family == FAMILY_NOVA || family == FAMILY_HIDDEN;
+}
+
+static bool may_be_claude(model_family family)
+{
+    return family == FAMILY_CLAUDE || family == FAMILY_HIDDEN;
+}
+
+/* Nova reasons from its second generation on. */
+static bool takes_effort(const char *model, model_family family)
+{
+    return family == FAMILY_CLAUDE || family == FAMILY_OPENAI || (family == FAMILY_NOVA && strstr(model, "nova-2"));
+}
+
+/* ---- check ---- */
+
+static bool asks_several(const llmcost_request *request, const llmc_codec_target *target)
+{
+    (void)target;
+    return request->n > 1;
+}
+
+static bool asks_seed(const llmcost_request *request, const llmc_codec_target *target)
+{
+    (void)target;
+    return request->has_seed;
+}
+
+static bool asks_logprobs(const llmcost_request *request, const llmc_codec_target *target)
+{
+    (void)target;
+    return request->logprobs || request->top_logprobs;
+}
+
+static bool asks_json_mode(const llmcost_request *request, const llmc_codec_target *target)
+{
+    (void)target;
+    return request->format == LLMCOST_FORMAT_JSON;
+}
+
+static bool asks_temperature_above(const llmcost_request *request, const llmc_codec_target *target)
+{
+    (void)target;
+    return request->has_temperature && request->temperature > 1.0;
+}
+
+static bool asks_no_effort_of_claude(const llmcost_request *request, const llmc_codec_target *target)
+{
+    return family_of(target->model) == FAMILY_CLAUDE && (request->effort == LLMCOST_EFFORT_NONE || request->effort == LLMCOST_EFFORT_MINIMAL);
+}
+
+/* Nova and OpenAI's open models know three; Nova can be told not to reason. */
+static bool asks_other_effort(const llmcost_request *request, const llmc_codec_target *target)
+{
+    model_family family = family_of(target->model);
+    bool known = request->effort == LLMCOST_EFFORT_DEFAULT || (request->effort >= LLMCOST_EFFORT_LOW && request->effort <= LLMCOST_EFFORT_HIGH);
+    if (family == FAMILY_CLAUDE || !takes_effort(target->model, family))
+        return false;
+    return !known && !(family == FAMILY_NOVA && request->effort == LLMCOST_EFFORT_NONE);
+}
+
+static bool asks_effort_of_others(const llmcost_request *request, const llmc_codec_target *target)
+{
+    return request->effort != LLMCOST_EFFORT_DEFAULT && !takes_effort(target->model, family_of(target->model));
+}
+
+static bool asks_budget_of_others(const llmcost_request *request, const llmc_codec_target *target)
+{
+    return request->thinking_budget_tokens > 0 && request->effort == LLMCOST_EFFORT_DEFAULT && family_of(target->model) != FAMILY_CLAUDE;
+}
+
+static bool asks_one_call_at_a_time(const llmcost_request *request, const llmc_codec_target *target)
+{
+    (void)target;
+    return request->tool_count && request->parallel_tool_calls == LLMCOST_OFF && request->tool_choice != LLMCOST_TOOLS_NONE;
+}
+
+static bool has_tool_turns(const llmcost_request *request)
+{
+    for (uint32_t i = 0; i < request->message_count; i++)
+        if (request->messages[i].role == LLMCOST_TOOL || request->messages[i].tool_call_count)
+            return true;
+    return false;
+}
+
+static bool forbids_tools_after_use(const llmcost_request *request, const llmc_codec_target *target)
+{
+    (void)target;
+    return request->tool_count && request->tool_choice == LLMCOST_TOOLS_NONE && has_tool_turns(request);
+}
+
+static bool lacks_tools_after_use(const llmcost_request *request, const llmc_codec_target *target)
+{
+    (void)target;
+    return !request->tool_count && has_tool_turns(request) && !(request->extra && strstr(request->extra, "\"toolConfig\""));
+}
+
+static bool asks_many_marks(const llmcost_request *request, const llmc_codec_target *target)
+{
+    uint32_t marks = 0;
+    for (uint32_t i = 0; i < request->message_count; i++)
+        marks += request->messages[i].cache_mark != 0;
+    for (uint32_t i = 0; i < request->tool_count; i++)
+        marks += request->tools[i].cache_mark != 0;
+    return marks > LLMC_CLAUDE_MARKS_MAXIMUM && takes_marks(family_of(target->model));
+}
+
+static const llmc_incapability incapabilities[] = {
+    { 0, asks_several, "n", "ask for one choice per call" },
+    { 0, asks_seed, "seed", "leave has_seed 0" },
+    { 0, asks_logprobs, "logprobs", "leave logprobs and top_logprobs 0" },
+    { 0, asks_json_mode, "format", "use LLMCOST_FORMAT_JSON_SCHEMA, or ask for JSON in the prompt" },
+    { 0, asks_temperature_above, "temperature", "use at most 1" },
+    { 0, asks_no_effort_of_claude, "effort", "the lowest is low; to turn thinking off pass {\"additionalModelRequestFields\": {\"thinking\": {\"type\": \"disabled\"}}} in extra" },
+    { 0, asks_other_effort, "effort", "this model takes low, medium and high" },
+    { 0, asks_effort_of_others, "effort", "it is not known how this model takes one; pass its own parameter in extra as additionalModelRequestFields" },
+    { 0, asks_budget_of_others, "thinking_budget_tokens", "only Claude takes one here; set effort, or leave it 0" },
+    { 0, asks_one_call_at_a_time, "parallel_tool_calls", "this format has no such switch; leave it at its default" },
+    { 0, forbids_tools_after_use, "tool_choice", "with tool calls in the conversation tools cannot be forbidden; use auto" },
+    { 0, lacks_tools_after_use, "tools", "give the tools that the conversation has used" },
+    { 0, asks_many_marks, "cache_mark", "set at most 4 marks" },
+};
+
+/* ---- media ---- */
+
+typedef struct media_format {
+    const char *media_type, *format;
+} media_format;
+
+static const media_format images[] = { { "image/png", "png" }, { "image/jpeg", "jpeg" }, { "image/gif", "gif" }, { "image/webp", "webp" } };
+
+static const media_format documents[] = {
+    { "application/pdf", "pdf" }, { "text/plain", "txt" }, { "text/markdown", "md" }, { "text/html", "html" }, { "text/csv", "csv" },
+    { "application/msword", "doc" }, { "application/vnd.openxmlformats-officedocument.wordprocessingml.document", "docx" },
+    { "application/vnd.ms-excel", "xls" }, { "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "xlsx" },
+};
+
+static bool is_document(const llmcost_part *part)
+{
+    return part->type == LLMCOST_PART_DOCUMENT;
+}
+
+/* The format's name of a media type; NULL: it has none. */
+static const char *format_of(const llmcost_part *part, const char *media_type)
+{
+    const media_format *formats = is_document(part) ? documents : images;
+    size_t count = is_document(part) ? sizeof documents / sizeof documents[0] : sizeof images / sizeof images[0];
+    for (size_t i = 0; media_type && i < count; i++)
+        if (!strcmp(formats[i].media_type, media_type))
+            return formats[i].format;
+    return NULL;
+}
+
+static llmcost_status check_part(const llmcost_message *message, uint32_t index, const llmcost_part *part, const llmc_codec_target *target, llmcost_error *error)
+{
+    char media_type[64];
+    const char *base64;
+    bool image = part->type == LLMCOST_PART_IMAGE || part->type == LLMCOST_PART_IMAGE_URL;
+    if (part->type == LLMCOST_PART_AUDIO)
+        return llmc_unsupported_in(error, target, index, " audio", "send a transcript, or use another provider");
+    if (!image && !is_document(part))
+        return LLMCOST_OK;
+    if (message->role != LLMCOST_USER && message->role != LLMCOST_TOOL)
+        return llmc_unsupported_in(error, target, index, image ? " image" : " document", "put it into a user message or a tool result");
+    if (image && part->detail && strcmp(part->detail, "auto") != 0)
+        return llmc_unsupported_in(error, target, index, " image detail", "leave detail NULL; send a smaller image instead");
+    if (!part->data && part->url && *part->url && strncmp(part->url, "data:", 5) != 0)
+        return llmc_unsupported_in(error, target, index, image ? " image url" : " document url", "send the bytes: nothing is fetched from the net here");
+    const char *type = part->data ? part->media_type : part->url && llmc_data_url(part->url, media_type, &base64) ? media_type : NULL;
+    if (!type || !strchr(type, '/') || format_of(part, type))
+        return LLMCOST_OK;
+    if (image)
+        return llmc_unsupported_in(error, target, index, " image type", "send jpeg, png, gif or webp");
+    return llmc_unsupported_in(error, target, index, " document type", "send pdf, txt, md, html, csv, doc, docx, xls or xlsx");
+}
+
+static llmcost_status check_messages(const llmcost_request *request, const llmc_codec_target *target, llmcost_error *error)
+{
+    bool begun = false;
+    for (uint32_t i = 0; i < request->message_count; i++) {
+        const llmcost_message *message = &request->messages[i];
+        if (message->name)
+            return llmc_unsupported_in(error, target, i, ".name", "say who speaks in the text");
+        if (message->role == LLMCOST_SYSTEM && begun)
+            return llmc_unsupported_in(error, target, i, " system text", "put all system text before the first turn");
+        if (message->role == LLMCOST_ASSISTANT && !begun)
+            return llmc_unsupported_in(error, target, i, " assistant turn", "the first turn must be the user's");
+        begun = begun || message->role != LLMCOST_SYSTEM;
+        for (uint32_t j = 0; j < message->part_count; j++) {
+            llmcost_status status = check_part(message, i, &message->parts[j], target, error);
+            if (status)
+                return status;
+        }
+    }
+    return begun ? LLMCOST_OK : llmc_unsupported(error, target, "messages", "add a user message");
+}
+
+llmcost_status llmc_bedrock_check(llmc_operation_id operation, const llmcost_request *request, const llmc_codec_target *target, llmcost_error *error)
+{
+    if (operation != LLMC_OP_CHAT && operation != LLMC_OP_COUNT_TOKENS)
+        return LLMCOST_OK;
+    llmcost_status status = llmc_check_capabilities(incapabilities, sizeof incapabilities / sizeof incapabilities[0], request, target, error);
+    if (!status && family_of(target->model) == FAMILY_CLAUDE)
+        status = llmc_claude_check(request, target, error);
+    return status ? status : check_messages(request, target, error);
+}
+
+/* ---- blocks ---- */
+
+static void begin_object(llmc_json_writer *json, const char *name)
+{
+    llmc_json_write_key(json, name);
+    llmc_json_write_begin_object(json);
+}
+
+static void write_member(llmc_json_writer *json, const char *name, const char *text)
+{
+    llmc_json_write_key(json, name);
+    llmc_json_write_text(json, text);
+}
+
+static void write_mark(llmc_json_writer *json)
+{
+    llmc_json_write_begin_object(json);
+    begin_object(json, "cachePoint");
+    write_member(json, "type", "default");
+    llmc_json_write_end_object(json);
+    llmc_json_write_end_object(json);
+}
+
+static void write_text_block(llmc_json_writer *json, const char *text, size_t bytes)
+{
+    if (bytes == 0)
+        return;
+    llmc_json_write_begin_object(json);
+    llmc_json_write_key(json, "text");
+    llmc_json_write_string(json, text, bytes);
+    llmc_json_write_end_object(json);
+}
+
+/* How many documents stand before this one, in the whole request. */
+static uint32_t documents_before(const llmcost_request *request, uint32_t message, uint32_t part)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i <= message; i++)
+        for (uint32_t j = 0; j < (i == message ? part : request->messages[i].part_count); j++)
+            count += is_document(&request->messages[i].parts[j]);
+    return count;
+}
+
+static void write_document_name(llmc_encoding *encoding, const llmcost_part *part, uint32_t message, uint32_t index)
+{
+    char name[DOCUMENT_NAME_MAXIMUM + 16];
+    const char *given = part->detail && *part->detail ? part->detail : "document", *dot = strrchr(given, '.');
+    size_t length = 0, end = dot && dot > given ? (size_t)(dot - given) : strlen(given);
+    uint32_t before = documents_before(encoding->request, message, index);
+    for (size_t i = 0; i < end && length < DOCUMENT_NAME_MAXIMUM; i++) {
+        char c = given[i];
+        bool fits = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr("-()[]", c) || (c == ' ' && i && given[i - 1] != ' ');
+        if (fits || !length || name[length - 1] != '-')
+            name[length++] = fits ? c : '-';
+    }
+    name[length] = '\0';
+    if (before)
+        snprintf(name + length, sizeof name - length, "-%u", before + 1);
+    write_member(&encoding->json, "name", name);
+}
+
+/* {"image": {"format": "png", "source": {"bytes": "..."}}}, and documents alike. */
+static void write_media(llmc_encoding *encoding, const llmcost_part *part, uint32_t message, uint32_t index)
+{
+    llmc_json_writer *json = &encoding->json;
+    char media_type[64];
+    const char *base64 = NULL;
+    bool is_url = !part->data && part->url && llmc_data_url(part->url, media_type, &base64);
+    const char *format = format_of(part, is_url ? media_type : part->media_type);
+    if (!format || (!part->data && !is_url)) {
+        llmc_encoding_invalid(encoding, "messages[%u].parts[%u] needs data and a media_type such as image/png, or a data URL", message, index);
+        return;
+    }
+    llmc_json_write_begin_object(json);
+    begin_object(json, is_document(part) ? "document" : "image");
+    write_member(json, "format", format);
+    if (is_document(part))
+        write_document_name(encoding, part, message, index);
+    begin_object(json, "source");
+    llmc_json_write_key(json, "bytes");
+    if (is_url)
+        llmc_json_write_text(json, base64);
+    else
+        llmc_json_write_base64(json, "", part->data, part->data_bytes);
+    llmc_json_write_end_object(json);
+    llmc_json_write_end_object(json);
+    llmc_json_write_end_object(json);
+}
+
+static bool is_base64(const char *text)
+{
+    return text[strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=")] == '\0';
+}
+
+/* What another provider signed or hid is left out as far as it can be told. */
+static void write_reasoning(llmc_encoding *encoding, const llmcost_part *part)
+{
+    llmc_json_writer *json = &encoding->json;
+    bool hidden = part->type == LLMCOST_PART_REASONING_HIDDEN, signed_ = part->signature && *part->signature;
+    size_t bytes = llmc_text_bytes(part->text, part->text_bytes);
+    if (!may_be_claude(family_of(encoding->target->model)) || (hidden ? !bytes || !is_base64(part->text) : !signed_))
+        return;
+    llmc_json_write_begin_object(json);
+    begin_object(json, "reasoningContent");
+    if (!hidden)
+        begin_object(json, "reasoningText");
+    llmc_json_write_key(json, hidden ? "redactedContent" : "text");
+    llmc_json_write_string(json, part->text ? part->text : "", bytes);
+    if (!hidden) {
+        write_member(json, "signature", part->signature);
+        llmc_json_write_end_object(json);
+    }
+    llmc_json_write_end_object(json);
+    llmc_json_write_end_object(json);
+}
+
+/* The blocks of a message's text and parts, without the brackets. */
+static void write_blocks(llmc_encoding *encoding, const llmcost_message *message, uint32_t index)
+{
+    llmc_json_writer *json = &encoding->json;
+    if (message->part_count == 0)
+        write_text_block(json, message->text, llmc_text_bytes(message->text, message->text_bytes));
+    for (uint32_t i = 0; i < message->part_count; i++) {
+        const llmcost_part *part = &message->parts[i];
+        switch (part->type) {
+        case LLMCOST_PART_TEXT: write_text_block(json, part->text, llmc_text_bytes(part->text, part->text_bytes)); break;
+        case LLMCOST_PART_IMAGE:
+        case LLMCOST_PART_IMAGE_URL:
+        case LLMCOST_PART_DOCUMENT: write_media(encoding, part, index, i); break;
+        case LLMCOST_PART_REASONING:
+        case LLMCOST_PART_REASONING_HIDDEN:
+            if (message->role == LLMCOST_ASSISTANT)
+                write_reasoning(encoding, part);
+            break;
+        default: llmc_encoding_invalid(encoding, "messages[%u].parts[%u].type %d is unknown", index, i, (int)part->type);
+        }
+    }
+}
+
+/* As it is where the format takes it (Claude takes fewer characters than the others), else a hash of it. */
+static void write_tool_id(llmc_encoding *encoding, const char *id)
+{
+    const char *accepted = may_be_claude(family_of(encoding->target->model)) ? "-_" : "-_.:";
+    size_t bytes = strlen(id), good = 0;
+    while (good < bytes && ((id[good] >= 'a' && id[good] <= 'z') || (id[good] >= 'A' && id[good] <= 'Z') || (id[good] >= '0' && id[good] <= '9') || strchr(accepted, id[good])))
+        good++;
+    char made[8 + 64 + 1] = "tooluse_";
+    uint8_t digest[32];
+    if (good < bytes || bytes > TOOL_ID_MAXIMUM) {
+        llmc_sha256_of(id, bytes, digest);
+        llmc_hex(digest, 12, made + 8);
+        id = made;
+    }
+    write_member(&encoding->json, "toolUseId", id);
+}
+
+static void write_tool_use(llmc_encoding *encoding, const llmcost_message *message, uint32_t index)
+{
+    llmc_json_writer *json = &encoding->json;
+    for (uint32_t i = 0; i < message->tool_call_count; i++) {
+        const llmcost_tool_call *call = &message->tool_calls[i];
+        const char *arguments = call->arguments && *call->arguments ? call->arguments : "{}";
+        if (!call->id || !*call->id || !call->name || !*call->name)
+            llmc_encoding_invalid(encoding, "messages[%u].tool_calls[%u] needs an id and a name", index, i);
+        if (llmc_json_text_type(arguments) != LLMC_JSON_OBJECT)
+            llmc_encoding_invalid(encoding, "messages[%u].tool_calls[%u].arguments is no JSON object", index, i);
+        if (encoding->status)
+            return;
+        llmc_json_write_begin_object(json);
+        begin_object(json, "toolUse");
+        write_tool_id(encoding, call->id);
+        write_member(json, "name", call->name);
+        llmc_json_write_key(json, "input");
+        llmc_json_write_raw(json, arguments, strlen(arguments));
+        llmc_json_write_end_object(json);
+        llmc_json_write_end_object(json);
+    }
+}
+
+static void write_tool_result(llmc_encoding *encoding, const llmcost_message *message, uint32_t index)
+{
+    llmc_json_writer *json = &encoding->json;
+    if (!message->tool_call_id || !*message->tool_call_id) {
+        llmc_encoding_invalid(encoding, "messages[%u].tool_call_id is missing", index);
+        return;
+    }
+    llmc_json_write_begin_object(json);
+    begin_object(json, "toolResult");
+    write_tool_id(encoding, message->tool_call_id);
+    llmc_json_write_key(json, "content");
+    llmc_json_write_begin_array(json);
+    write_blocks(encoding, message, index);
+    llmc_json_write_end_array(json);
+    if (message->is_error)
+        write_member(json, "status", "error");
+    llmc_json_write_end_object(json);
+    llmc_json_write_end_object(json);
+}
+
+/* ---- messages ---- */
+
+/* One message within its turn, and the mark behind it. */
+static void write_message(llmc_encoding *encoding, uint32_t index)
+{
+    const llmcost_message *message = &encoding->request->messages[index];
+    size_t before = encoding->json.out->length;
+    if (message->role == LLMCOST_TOOL)
+        write_tool_result(encoding, message, index);
+    else
+        write_blocks(encoding, message, index);
+    if (message->role == LLMCOST_ASSISTANT)
+        write_tool_use(encoding, message, index);
+    if (message->cache_mark && encoding->json.out->length > before && takes_marks(family_of(encoding->target->model)))
+        write_mark(&encoding->json);
+}
+
+static uint32_t write_system(llmc_encoding *encoding)
+{
+    const llmcost_request *request = encoding->request;
+    uint32_t count = 0;
+    while (count < request->message_count && request->messages[count].role == LLMCOST_SYSTEM)
+        count++;
+    if (count == 0)
+        return 0;
+    llmc_encoding_member(encoding, "system");
+    llmc_json_write_begin_array(&encoding->json);
+    for (uint32_t i = 0; i < count; i++)
+        write_message(encoding, i);
+    llmc_json_write_end_array(&encoding->json);
+    return count;
+}
+
+static bool is_users(int32_t role)
+{
+    return role == LLMCOST_USER || role == LLMCOST_TOOL;
+}
+
+static void write_messages(llmc_encoding *encoding)
+{
+    const llmcost_request *request = encoding->request;
+    llmc_json_writer *json = &encoding->json;
+    uint32_t i = write_system(encoding);
+    llmc_encoding_member(encoding, "messages");
+    llmc_json_write_begin_array(json);
+    while (i < request->message_count) {
+        bool users = is_users(request->messages[i].role);
+        if (!users && request->messages[i].role != LLMCOST_ASSISTANT) {
+            llmc_encoding_invalid(encoding, "messages[%u].role %d cannot stand here", i, (int)request->messages[i].role);
+            break;
+        }
+        llmc_json_write_begin_object(json);
+        write_member(json, "role", users ? "user" : "assistant");
+        llmc_json_write_key(json, "content");
+        llmc_json_write_begin_array(json);
+        do
+            write_message(encoding, i++);
+        while (i < request->message_count && (users ? is_users(request->messages[i].role) : request->messages[i].role == LLMCOST_ASSISTANT));
+        llmc_json_write_end_array(json);
+        llmc_json_write_end_object(json);
+    }
+    llmc_json_write_end_array(json);
+}
+
+/* ---- tools ---- */
+
+static void write_tool(llmc_encoding *encoding, const llmcost_tool *tool, uint32_t index)
+{
+    static const char no_parameters[] = "{\"type\":\"object\",\"properties\":{}}";
+    llmc_json_writer *json = &encoding->json;
+    const char *parameters = tool->parameters ? tool->parameters : no_parameters;
+    if (!tool->name || !*tool->name)
+        llmc_encoding_invalid(encoding, "tools[%u].name is missing", index);
+    if (llmc_json_text_type(parameters) != LLMC_JSON_OBJECT)
+        llmc_encoding_invalid(encoding, "tools[%u].parameters is no JSON object", index);
+    llmc_json_write_begin_object(json);
+    begin_object(json, "toolSpec");
+    write_member(json, "name", tool->name);
+    if (tool->description && *tool->description)
+        write_member(json, "description", tool->description);
+    begin_object(json, "inputSchema");
+    llmc_json_write_key(json, "json");
+    llmc_json_write_raw(json, parameters, strlen(parameters));
+    llmc_json_write_end_object(json);
+    if (tool->strict) {
+        llmc_json_write_key(json, "strict");
+        llmc_json_write_bool(json, true);
+    }
+    llmc_json_write_end_object(json);
+    llmc_json_write_end_object(json);
+    if (tool->cache_mark && may_be_claude(family_of(encoding->target->model)))
+        write_mark(json);
+}
+
+static void write_tool_choice(llmc_encoding *encoding)
+{
+    const llmcost_request *request = encoding->request;
+    llmc_json_writer *json = &encoding->json;
+    bool one = request->tool_choice == LLMCOST_TOOLS_ONE;
+    if (!one && request->tool_choice != LLMCOST_TOOLS_REQUIRED)
+        return;
+    if (one && (!request->tool_choice_name || !*request->tool_choice_name))
+        llmc_encoding_invalid(encoding, "tool_choice_name is missing");
+    begin_object(json, "toolChoice");
+    begin_object(json, one ? "tool" : "any");
+    if (one)
+        write_member(json, "name", request->tool_choice_name);
+    llmc_json_write_end_object(json);
+    llmc_json_write_end_object(json);
+}
+
+/* There is no choice "none": the tools are left out. */
+static void write_tools(llmc_encoding *encoding)
+{
+    const llmcost_request *request = encoding->request;
+    if (request->tool_count == 0 && (request->tool_choice == LLMCOST_TOOLS_REQUIRED || request->tool_choice == LLMCOST_TOOLS_ONE))
+        llmc_encoding_invalid(encoding, "tool_choice asks for a tool, but there are none");
+    if (request->tool_count == 0 || request->tool_choice == LLMCOST_TOOLS_NONE)
+        return;
+    llmc_encoding_member(encoding, "toolConfig");
+    llmc_json_write_begin_object(&encoding->json);
+    llmc_json_write_key(&encoding->json, "tools");
+    llmc_json_write_begin_array(&encoding->json);
+    for (uint32_t i = 0; i < request->tool_count; i++)
+        write_tool(encoding, &request->tools[i], i);
+    llmc_json_write_end_array(&encoding->json);
+    write_tool_choice(encoding);
+    llmc_json_write_end_object(&encoding->json);
+}
+
+/* ---- thinking, format, sampling ---- */
+
+static bool thinks_by_budget(const llmc_encoding *encoding)
+{
+    return family_of(encoding->target->model) == FAMILY_CLAUDE && llmc_claude_thinks_by_budget(encoding->request, encoding->target->model);
+}
+
+/* 0: the model's own. A thinking budget needs a limit above it. */
+static int64_t max_tokens_of(const llmc_encoding *encoding)
+{
+    if (encoding->request->max_tokens > 0)
+        return encoding->request->max_tokens;
+    return thinks_by_budget(encoding) ? LLMC_CLAUDE_DEFAULT_MAX_TOKENS : 0;
+}
+
+static void write_thinking(llmc_encoding *encoding)
+{
+    llmc_json_writer *json = &encoding->json;
+    int64_t max_tokens = max_tokens_of(encoding), budget = llmc_claude_budget(encoding->request, max_tokens);
+    if (budget < LLMC_CLAUDE_LEAST_BUDGET || budget >= max_tokens)
+        llmc_encoding_invalid(encoding, "thinking needs 1024 tokens or more, and max_tokens (%lld) above that", (long long)max_tokens);
+    begin_object(json, "thinking");
+    write_member(json, "type", "enabled");
+    llmc_json_write_key(json, "budget_tokens");
+    llmc_json_write_integer(json, budget);
+    llmc_json_write_end_object(json);
+}
+
+static void write_effort(llmc_encoding *encoding)
+{
+    llmc_json_writer *json = &encoding->json;
+    model_family family = family_of(encoding->target->model);
+    const char *effort = llmc_effort_name(encoding->request->effort);
+    bool none = encoding->request->effort == LLMCOST_EFFORT_NONE;
+    if (family == FAMILY_OPENAI) {
+        write_member(json, "reasoning_effort", effort);
+        return;
+    }
+    begin_object(json, family == FAMILY_NOVA ? "reasoningConfig" : "output_config");
+    if (family == FAMILY_NOVA)
+        write_member(json, "type", none ? "disabled" : "enabled");
+    if (!none)
+        write_member(json, family == FAMILY_NOVA ? "maxReasoningEffort" : "effort", effort);
+    llmc_json_write_end_object(json);
+}
+
+static void write_model_fields(llmc_encoding *encoding)
+{
+    bool budget = thinks_by_budget(encoding), effort = !budget && llmc_effort_name(encoding->request->effort);
+    if (!budget && !effort)
+        return;
+    llmc_encoding_member(encoding, "additionalModelRequestFields");
+    llmc_json_write_begin_object(&encoding->json);
+    if (budget)
+        write_thinking(encoding);
+    else
+        write_effort(encoding);
+    llmc_json_write_end_object(&encoding->json);
+}
+
+static void write_format(llmc_encoding *encoding)
+{
+    const llmcost_request *request = encoding->request;
+    llmc_json_writer *json = &encoding->json;
+    if (request->format != LLMCOST_FORMAT_JSON_SCHEMA)
+        return;
+    if (!request->format_schema || llmc_json_text_type(request->format_schema) != LLMC_JSON_OBJECT)
+        llmc_encoding_invalid(encoding, "format_schema is no JSON object");
+    llmc_encoding_member(encoding, "outputConfig");
+    llmc_json_write_begin_object(json);
+    begin_object(json, "textFormat");
+    write_member(json, "type", "json_schema");
+    begin_object(json, "structure");
+    begin_object(json, "jsonSchema");
+    write_member(json, "name", request->format_name ? request->format_name : "answer");
+    write_member(json, "schema", request->format_schema); /* a text here */
+    for (int i = 0; i < 4; i++)
+        llmc_json_write_end_object(json);
+}
+
+static void write_inference(llmc_encoding *encoding)
+{
+    const llmcost_request *request = encoding->request;
+    llmc_json_writer *json = &encoding->json;
+    int64_t max_tokens = max_tokens_of(encoding);
+    if (max_tokens <= 0 && !request->has_temperature && !request->has_top_p && !request->stop_count)
+        return;
+    llmc_encoding_member(encoding, "inferenceConfig");
+    llmc_json_write_begin_object(json);
+    if (max_tokens > 0) {
+        llmc_json_write_key(json, "maxTokens");
+        llmc_json_write_integer(json, max_tokens);
+    }
+    if (request->has_temperature) {
+        llmc_json_write_key(json, "temperature");
+        llmc_json_write_double(json, request->temperature);
+    }
+    if (request->has_top_p) {
+        llmc_json_write_key(json, "topP");
+        llmc_json_write_double(json, request->top_p);
+    }
+    if (request->stop_count) {
+        llmc_json_write_key(json, "stopSequences");
+        llmc_json_write_begin_array(json);
+        for (uint32_t i = 0; i < request->stop_count; i++)
+            llmc_json_write_text(json, request->stop[i]);
+        llmc_json_write_end_array(json);
+    }
+    llmc_json_write_end_object(json);
+}
+
+/* ---- the request ---- */
+
+static void write_chat(llmc_encoding *encoding)
+{
+    static const char *const reserved[] = { "messages", "system", "inferenceConfig", NULL };
+    write_messages(encoding);
+    write_inference(encoding);
+    write_tools(encoding);
+    write_model_fields(encoding);
+    write_format(encoding);
+    if (encoding->request->end_user) {
+        llmc_encoding_member(encoding, "requestMetadata");
+        llmc_json_write_begin_object(&encoding->json);
+        write_member(&encoding->json, "user_id", encoding->request->end_user);
+        llmc_json_write_end_object(&encoding->json);
+    }
+    llmc_encoding_extra(encoding, reserved);
+}
+
+/* The parts of a chat that are counted; what only shapes the answer has no place here. */
+static void write_count(llmc_encoding *encoding)
+{
+    begin_object(&encoding->json, "input");
+    begin_object(&encoding->json, "converse");
+    write_messages(encoding);
+    write_tools(encoding);
+    write_model_fields(encoding);
+    llmc_json_write_end_object(&encoding->json);
+    llmc_json_write_end_object(&encoding->json);
+}
+
+static void add_path(llmc_buffer *path, const char *model, const char *action)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    llmc_buffer_add_text(path, "/model/");
+    for (const unsigned char *at = (const unsigned char *)model; *at; at++) {
+        if ((*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || (*at >= '0' && *at <= '9') || strchr("-_.~", *at)) {
+            llmc_buffer_add_byte(path, (char)*at);
+            continue;
+        }
+        const char escape[3] = { '%', digits[*at >> 4], digits[*at & 15] };
+        llmc_buffer_add(path, escape, sizeof escape);
+    }
+    llmc_buffer_add_text(path, action);
+}
+
+llmcost_status llmc_bedrock_encode(llmc_operation_id operation, const llmcost_request *request, const llmc_codec_target *target, llmc_encoded *out, llmcost_error *error)
+{
+    llmc_encoding encoding;
+    bool count = operation == LLMC_OP_COUNT_TOKENS;
+    add_path(&out->path, target->model, count ? "/count-tokens" : target->stream ? "/converse-stream" : "/converse");
+    llmc_encoding_begin(&encoding, request, target, out, error);
+    if (count)
+        write_count(&encoding);
+    else
+        write_chat(&encoding);
+    llmcost_status status = llmc_encoding_end(&encoding);
+    return status || !out->path.failure ? status : llmc_error_set(error, LLMCOST_E_MEMORY, "no memory for the request");
+}
