@@ -94,8 +94,8 @@ void llmc_sign_query(llmc_buffer *out, const char *query, bool whole)
     if (texts.failure)
         out->failure = texts.failure;
     size_t bytes = texts.failure ? 0 : texts.length;
-    const char *first = next_parameter(texts.data, bytes, NULL, whole);
-    for (const char *at = first; at; at = next_parameter(texts.data, bytes, at, whole)) {
+    const char *all = bytes ? texts.data : "", *first = next_parameter(all, bytes, NULL, whole);
+    for (const char *at = first; at; at = next_parameter(all, bytes, at, whole)) {
         if (at != first)
             llmc_buffer_add_byte(out, '&');
         llmc_buffer_add_text(out, at);
