@@ -31,6 +31,8 @@ void llmc_read_wanted(llmc_json *json, const llmc_wanted_member *wanted, size_t 
 llmcost_status llmc_decoder_flush_text(llmc_decoder *decoder, int kind, uint32_t choice, uint32_t tool_index, llmc_utf8_joiner *joiner);
 /* JSON as it stands; name goes into tool_name. */
 llmcost_status llmc_decoder_emit_raw(llmc_decoder *decoder, int kind, uint32_t choice, uint32_t tool_index, const char *name, const llmc_json_span *raw);
+/* The array of numbers that is next, as the vector of this input. */
+llmcost_status llmc_decoder_emit_vector(llmc_decoder *decoder, uint32_t index, llmc_json *json);
 /* Normalises, and emits USAGE when it differs from the last one. */
 llmcost_status llmc_decoder_emit_usage(llmc_decoder *decoder, const llmc_usage_counts *counts);
 /* E_MALFORMED, or E_TRUNCATED for a whole body that only ended too early. json or what may be NULL. */

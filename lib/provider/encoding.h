@@ -33,6 +33,10 @@ void llmc_encoding_member(llmc_encoding *encoding, const char *name); /* a top-l
 void llmc_encoding_invalid(llmc_encoding *encoding, const char *format, ...) __attribute__((format(printf, 2, 3), cold));
 /* request.extra, member by member. reserved: members that have a field of their own and count money or shape the answer; NULL-ended. */
 void llmc_encoding_extra(llmc_encoding *encoding, const char *const *reserved);
+/* The same, but for members that the codec has merged into its own. */
+void llmc_encoding_extra_but(llmc_encoding *encoding, const char *const *reserved, const char *const *merged);
+bool llmc_encoding_extra_member(const llmc_encoding *encoding, const char *name, llmc_json_span *out); /* false: request.extra has none */
+void llmc_encoding_pass(llmc_encoding *encoding, const llmc_json_key *key, const llmc_json_span *value); /* a member as it stands */
 llmcost_status llmc_encoding_end(llmc_encoding *encoding);
 
 /* The type of a JSON text, LLMC_JSON_NONE when it is none. */

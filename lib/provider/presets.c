@@ -12,11 +12,21 @@
     { .name = name_, .base_url = url, .codec = &llmc_codec_openai, .auth = LLMC_AUTH_NONE_OR_BEARER, .quirks = IMITATOR,    \
       .currency = "USD", .catalog = name_, .free_of_charge = true }
 
+static const llmc_preset_setting vertex_settings[] = {
+    { "project", { "GOOGLE_CLOUD_PROJECT" }, NULL }, { "location", { "GOOGLE_CLOUD_LOCATION" }, "us-central1" }, { NULL, { NULL }, NULL },
+};
+
 static const llmc_preset presets[] = {
     { .name = "openai", .base_url = "https://api.openai.com/v1", .codec = &llmc_codec_openai, .key_variables = { "OPENAI_API_KEY" },
       .base_url_variable = "OPENAI_BASE_URL", .auth = LLMC_AUTH_BEARER, .quirks = Q(DEVELOPER_ROLE), .currency = "USD", .catalog = "openai" },
     { .name = "anthropic", .base_url = "https://api.anthropic.com", .codec = &llmc_codec_anthropic, .key_variables = { "ANTHROPIC_API_KEY" },
       .base_url_variable = "ANTHROPIC_BASE_URL", .auth = LLMC_AUTH_X_API_KEY, .currency = "USD", .catalog = "anthropic" },
+    { .name = "google", .base_url = "https://generativelanguage.googleapis.com/v1beta", .codec = &llmc_codec_gemini,
+      .key_variables = { "GOOGLE_API_KEY", "GEMINI_API_KEY" }, .auth = LLMC_AUTH_X_GOOG_API_KEY, .currency = "USD", .catalog = "google" },
+    /* The variables hold an access token: one of a service account lives for an hour, so a host that stays gives a callback. */
+    { .name = "vertex", .base_url = "https://{location}-aiplatform.googleapis.com/v1/projects/{project}/locations/{location}/publishers/google",
+      .codec = &llmc_codec_gemini, .key_variables = { "GOOGLE_OAUTH_ACCESS_TOKEN", "CLOUDSDK_AUTH_ACCESS_TOKEN" }, .auth = LLMC_AUTH_BEARER,
+      .quirks = Q(VERTEX), .currency = "USD", .catalog = "google", .settings = vertex_settings },
     OPENAI("deepseek", "https://api.deepseek.com", "DEEPSEEK_API_KEY",
            IMITATOR | Q(NO_SEED) | Q(NO_N) | Q(NO_JSON_SCHEMA) | Q(REASONING_CONTENT), "USD", "deepseek"),
     OPENAI("moonshot", "https://api.moonshot.ai/v1", "MOONSHOT_API_KEY", Q(MAX_TOKENS) | Q(REASONING_CONTENT), "USD", "moonshot"),
@@ -61,8 +71,15 @@ static const llmc_preset presets[] = {
     { .name = "openai-compatible", .codec = &llmc_codec_openai, .auth = LLMC_AUTH_NONE_OR_BEARER, .quirks = IMITATOR | Q(DONE_OPTIONAL), .currency = "USD", .catalog = "openai-compatible" },
 };
 
+/* Second names. They are no entries of their own, which would make every model of a host ambiguous. */
+static const char *entry_of(const char *name)
+{
+    return !strcmp(name, "gemini") ? "google" : name;
+}
+
 const llmc_preset *llmc_preset_find(const char *name)
 {
+    name = entry_of(name);
     for (size_t i = 0; i < sizeof presets / sizeof presets[0]; i++)
         if (!strcmp(presets[i].name, name))
             return &presets[i];
