@@ -54,9 +54,15 @@ __attribute__((cold)) static llmcost_status no_memory(llmc_decoder *decoder)
     return llmc_error_set(decoder->error, LLMCOST_E_MEMORY, "no memory for the answer");
 }
 
+/* Whether what was noted stood in quotes: the content of a string, or another value as it is. */
+static bool was_string(const llmc_json_span *span)
+{
+    return span->bytes && span->text[-1] == '"';
+}
+
 static llmcost_status emit_string(llmc_decoder *decoder, int kind, uint32_t choice, const llmc_json_span *span, llmc_utf8_joiner *joiner)
 {
-    return span->bytes ? llmc_decoder_emit_text(decoder, kind, choice, 0, span, joiner) : LLMCOST_OK;
+    return was_string(span) ? llmc_decoder_emit_text(decoder, kind, choice, 0, span, joiner) : LLMCOST_OK;
 }
 
 static llmcost_status emit_extra(llmc_decoder *decoder, uint32_t choice, const char *name, const llmc_json_span *raw)
@@ -97,9 +103,9 @@ static void mix(uint64_t *hash, const void *bytes, size_t length)
 static void make_up_id(const gemini_state *state, const gemini_call *call, uint32_t choice, uint32_t ordinal, char out[40])
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    char place[32];
     mix(&hash, state->id.data, state->id.length);
-    mix(&hash, &choice, sizeof choice);
-    mix(&hash, &ordinal, sizeof ordinal);
+    mix(&hash, place, (size_t)snprintf(place, sizeof place, "/%u/%u/", choice, ordinal));
     mix(&hash, call->name.text, call->name.bytes);
     mix(&hash, call->args.text, call->args.bytes);
     snprintf(out, 40, LLMC_GEMINI_MADE_UP "%016" PRIx64, hash);
@@ -179,7 +185,7 @@ static llmcost_status decode_signature(llmc_decoder *decoder, const gemini_choic
 {
     char number[16];
     snprintf(number, sizeof number, "%u", choice->call_count - 1);
-    if (!part->signature.bytes)
+    if (!was_string(&part->signature))
         return LLMCOST_OK;
     if (part->call.bytes)
         return emit_signature(decoder, index, number, &part->signature);
@@ -365,10 +371,10 @@ static llmcost_status decode_finish(llmc_decoder *decoder, gemini_choice *choice
         return LLMCOST_OK;
     take_word(choice->word, sizeof choice->word, &candidate->finish);
     state_of(decoder)->finish_came = true;
-    if (!candidate->finish_message.bytes || !strcmp(choice->word, "STOP"))
+    if (!was_string(&candidate->finish_message) || !strcmp(choice->word, "STOP"))
         return LLMCOST_OK;
     const llmc_json_span quoted = { candidate->finish_message.text - 1, candidate->finish_message.bytes + 2, false };
-    return *quoted.text == '"' ? emit_extra(decoder, index, "finishMessage", &quoted) : LLMCOST_OK;
+    return emit_extra(decoder, index, "finishMessage", &quoted);
 }
 
 static llmcost_status decode_candidate(llmc_decoder *decoder, llmc_json *json, int64_t index)
