@@ -379,7 +379,7 @@ static void write_extra_config(gemini_config *config)
             llmc_encoding_invalid(config->encoding, "extra repeats the member \"generationConfig.%.*s\": set the request's own field instead",
                                   (int)(key.bytes < 60 ? key.bytes : 60), key.text);
         if (llmc_json_raw(&json, &value))
-            llmc_encoding_pass(config->encoding, &key, &value);
+            llmc_encoding_copy_member(&config->encoding->json, &key, &value);
     }
 }
 
@@ -399,8 +399,9 @@ static void write_config(llmc_encoding *encoding)
 static void write_extra(llmc_encoding *encoding)
 {
     static const char *const reserved[] = { "model", "contents", "systemInstruction", "system_instruction", "generation_config", NULL };
-    static const char *const merged[] = { "generationConfig", "tools", NULL };
-    llmc_encoding_extra_but(encoding, reserved, merged);
+    encoding->merged[encoding->merged_count++] = "generationConfig";
+    encoding->merged[encoding->merged_count++] = "tools";
+    llmc_encoding_extra(encoding, reserved);
 }
 
 static bool at_vertex(const llmc_codec_target *target)
