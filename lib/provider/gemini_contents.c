@@ -441,7 +441,7 @@ static uint32_t write_results(turns *at, uint32_t first)
                 write_result(at, i, &asked->tool_calls[k]);
     for (uint32_t i = first; i < end; i++) {
         const llmcost_tool_call *call = call_of(request, first, i);
-        bool written = call && call >= asked->tool_calls && call < asked->tool_calls + asked->tool_call_count;
+        bool written = call && asked->tool_call_count && call >= asked->tool_calls && call < asked->tool_calls + asked->tool_call_count;
         if (!call)
             llmc_encoding_invalid(at->encoding, "messages[%u].tool_call_id is that of no call before it", i);
         else if (!written)
