@@ -3,6 +3,8 @@
 
 #include "base/text.h"
 
+#include <float.h>
+
 enum { REQUEST_MAXIMUM = 1 << 30, PATH_MAXIMUM = 4096, EVENT_MAXIMUM = 1 << 30 };
 
 const llmc_operation llmc_operations[LLMC_OP_COUNT] = {
@@ -16,7 +18,7 @@ const llmc_operation llmc_operations[LLMC_OP_COUNT] = {
 
 const llmc_codec *llmc_codec_find(const char *name)
 {
-    static const llmc_codec *const codecs[] = { &llmc_codec_openai, &llmc_codec_anthropic, &llmc_codec_bedrock };
+    static const llmc_codec *const codecs[] = { &llmc_codec_openai, &llmc_codec_anthropic, &llmc_codec_gemini, &llmc_codec_bedrock };
     for (size_t i = 0; i < sizeof codecs / sizeof codecs[0]; i++)
         if (!strcmp(codecs[i]->name, name))
             return codecs[i];
@@ -138,6 +140,23 @@ llmcost_status llmc_decoder_emit_raw(llmc_decoder *decoder, int kind, uint32_t c
     if (!text)
         return llmc_error_set(decoder->error, LLMCOST_E_MEMORY, "no memory for a piece of the answer");
     return llmc_decoder_emit(decoder, &(llmcost_event){ .kind = kind, .choice = choice, .tool_index = tool_index, .text = text, .bytes = raw->bytes, .tool_name = name });
+}
+
+llmcost_status llmc_decoder_emit_vector(llmc_decoder *decoder, uint32_t index, llmc_json *json)
+{
+    llmc_buffer *scratch = &decoder->scratch;
+    double number;
+    llmc_buffer_clear(scratch);
+    for (bool more = llmc_json_array(json); more && llmc_json_next_item(json);) {
+        if (!llmc_json_double(json, &number) || number > FLT_MAX || number < -FLT_MAX)
+            return llmc_decoder_malformed(decoder, json, "a vector with what is no number");
+        float value = (float)number;
+        llmc_buffer_add(scratch, &value, sizeof value);
+    }
+    size_t bytes = scratch->length;
+    if (!llmc_buffer_text(scratch))
+        return llmc_error_set(decoder->error, LLMCOST_E_MEMORY, "no memory for a vector");
+    return llmc_decoder_emit(decoder, &(llmcost_event){ .kind = LLMC_EVENT_EMBEDDING, .choice = index, .text = scratch->data, .bytes = bytes });
 }
 
 llmcost_status llmc_decoder_emit_usage(llmc_decoder *decoder, const llmc_usage_counts *counts)

@@ -33,6 +33,8 @@ llmcost_status llmc_decoder_flush_text(llmc_decoder *decoder, int kind, uint32_t
 llmcost_status llmc_decoder_emit_raw(llmc_decoder *decoder, int kind, uint32_t choice, uint32_t tool_index, const char *name, const llmc_json_span *raw);
 /* The beginning of a tool call. */
 llmcost_status llmc_decoder_emit_tool_call(llmc_decoder *decoder, uint32_t choice, uint32_t tool_index, const llmc_json_span *id, const llmc_json_span *name);
+/* The array of numbers that is next, as the vector of this input. */
+llmcost_status llmc_decoder_emit_vector(llmc_decoder *decoder, uint32_t index, llmc_json *json);
 /* Normalises, and emits USAGE when it differs from the last one. */
 llmcost_status llmc_decoder_emit_usage(llmc_decoder *decoder, const llmc_usage_counts *counts);
 /* E_MALFORMED, or E_TRUNCATED for a whole body that only ended too early. json or what may be NULL. */

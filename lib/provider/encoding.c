@@ -68,6 +68,25 @@ static bool is_written(const llmc_encoding *encoding, const char *const *reserve
     return false;
 }
 
+static bool is_merged(const llmc_encoding *encoding, const llmc_json_key *key)
+{
+    for (size_t i = 0; i < encoding->merged_count; i++)
+        if (llmc_json_key_is(key, encoding->merged[i]))
+            return true;
+    return false;
+}
+
+void llmc_encoding_copy_member(llmc_json_writer *json, const llmc_json_key *key, const llmc_json_span *value)
+{
+    if (json->comma)
+        llmc_buffer_add_byte(json->out, ',');
+    llmc_buffer_add_byte(json->out, '"');
+    llmc_buffer_add(json->out, key->text, key->bytes); /* still escaped as it came */
+    llmc_buffer_add(json->out, "\":", 2);
+    llmc_buffer_add(json->out, value->text, value->bytes);
+    json->comma = true;
+}
+
 void llmc_encoding_extra(llmc_encoding *encoding, const char *const *reserved)
 {
     const char *extra = encoding->request->extra;
@@ -83,17 +102,34 @@ void llmc_encoding_extra(llmc_encoding *encoding, const char *const *reserved)
     llmc_json_begin(&json, extra, strlen(extra));
     llmc_json_object(&json);
     while (llmc_json_next_key(&json, &key)) {
+        if (is_merged(encoding, &key)) {
+            llmc_json_skip(&json);
+            continue;
+        }
         if (is_written(encoding, reserved, &key))
             llmc_encoding_invalid(encoding, "extra repeats the member \"%.*s\": set the request's own field instead", (int)(key.bytes < 60 ? key.bytes : 60), key.text);
         llmc_json_raw(&json, &value);
-        if (encoding->json.comma)
-            llmc_buffer_add_byte(encoding->json.out, ',');
-        llmc_buffer_add_byte(encoding->json.out, '"');
-        llmc_buffer_add(encoding->json.out, key.text, key.bytes); /* still escaped as it came */
-        llmc_buffer_add(encoding->json.out, "\":", 2);
-        llmc_buffer_add(encoding->json.out, value.text, value.bytes);
-        encoding->json.comma = true;
+        llmc_encoding_copy_member(&encoding->json, &key, &value);
     }
+}
+
+bool llmc_encoding_extra_member(const llmc_encoding *encoding, const char *name, llmc_json_span *value)
+{
+    const char *extra = encoding->request->extra;
+    bool found = false;
+    llmc_json json;
+    llmc_json_key key;
+    if (!extra || llmc_json_text_type(extra) != LLMC_JSON_OBJECT)
+        return false;
+    llmc_json_begin(&json, extra, strlen(extra));
+    llmc_json_object(&json);
+    while (llmc_json_next_key(&json, &key)) {
+        if (!found && llmc_json_key_is(&key, name))
+            found = llmc_json_raw(&json, value);
+        else
+            llmc_json_skip(&json);
+    }
+    return found;
 }
 
 llmcost_status llmc_encoding_end(llmc_encoding *encoding)

@@ -4,7 +4,7 @@
 
 #include "provider/presets.h"
 
-enum { LLMC_MEMBERS_MAXIMUM = 40 };
+enum { LLMC_MEMBERS_MAXIMUM = 40, LLMC_MERGED_MAXIMUM = 4 };
 
 typedef struct llmc_encoding {
     llmc_json_writer json;
@@ -14,6 +14,8 @@ typedef struct llmc_encoding {
     llmcost_status status;                      /* the first failure sticks */
     const char *written[LLMC_MEMBERS_MAXIMUM];  /* top-level members so far */
     size_t written_count;
+    const char *merged[LLMC_MERGED_MAXIMUM];    /* members of extra that went into ours of the same name */
+    size_t merged_count;
 } llmc_encoding;
 
 /* One thing that a format or a host cannot do. */
@@ -33,6 +35,10 @@ void llmc_encoding_member(llmc_encoding *encoding, const char *name); /* a top-l
 void llmc_encoding_invalid(llmc_encoding *encoding, const char *format, ...) __attribute__((format(printf, 2, 3), cold));
 /* request.extra, member by member. reserved: members that have a field of their own and count money or shape the answer; NULL-ended. */
 void llmc_encoding_extra(llmc_encoding *encoding, const char *const *reserved);
+/* A member as it stood in other JSON. */
+void llmc_encoding_copy_member(llmc_json_writer *json, const llmc_json_key *key, const llmc_json_span *value);
+/* A member of extra. false: it has none of this name. */
+bool llmc_encoding_extra_member(const llmc_encoding *encoding, const char *name, llmc_json_span *value);
 llmcost_status llmc_encoding_end(llmc_encoding *encoding);
 
 /* The type of a JSON text, LLMC_JSON_NONE when it is none. */

@@ -61,6 +61,7 @@ static const code_rule strong_codes[] = {
     { "ServiceQuotaExceededException", LLMCOST_E_RATE_LIMITED, WHOLE }, { "LimitExceeded", LLMCOST_E_RATE_LIMITED, WHOLE },
     { "EngineServerLimitExceeded", LLMCOST_E_RATE_LIMITED, PART }, { "Throttling", LLMCOST_E_RATE_LIMITED, PREFIX },
     { "rpm_rate_limit_exceeded", LLMCOST_E_RATE_LIMITED, WHOLE }, { "tpm_rate_limit_exceeded", LLMCOST_E_RATE_LIMITED, WHOLE },
+    { "FAILED_PRECONDITION", LLMCOST_E_PERMISSION, WHOLE }, { "BILLING_DISABLED", LLMCOST_E_QUOTA, WHOLE }, /* Google: the region; no account that pays */
     { "model_not_found", LLMCOST_E_NOT_FOUND, WHOLE }, { "InvalidEndpointOrModel.NotFound", LLMCOST_E_NOT_FOUND, WHOLE },
     { "ModelNotFound", LLMCOST_E_NOT_FOUND, WHOLE }, { "invalid_model", LLMCOST_E_NOT_FOUND, WHOLE },
     { "EngineRequestTimeout", LLMCOST_E_SERVER_TIMEOUT, PART },

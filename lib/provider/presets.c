@@ -23,6 +23,14 @@ static const llmc_preset_pair aws_pairs[] = {
     { NULL, NULL, NULL, LLMC_AUTH_BEARER },
 };
 static const llmc_preset_setting bedrock_settings[] = { { "region", { "AWS_REGION", "AWS_DEFAULT_REGION" }, NULL }, { 0 } };
+static const llmc_preset_setting vertex_settings[] = {
+    { "project", { "GOOGLE_CLOUD_PROJECT" }, NULL }, { "location", { "GOOGLE_CLOUD_LOCATION" }, "us-central1" }, { NULL, { NULL }, NULL },
+};
+#define VERTEX_PLACE(place, host) { "location", place, "https://" host "/v1/projects/{project}/locations/{location}/publishers/google" }
+static const llmc_preset_place vertex_places[] = {
+    VERTEX_PLACE("global", "aiplatform.googleapis.com"), VERTEX_PLACE("us", "aiplatform.us.rep.googleapis.com"), VERTEX_PLACE("eu", "aiplatform.eu.rep.googleapis.com"),
+    { NULL, NULL, NULL },
+};
 
 static const llmc_preset presets[] = {
     { .name = "openai", .base_url = "https://api.openai.com/v1", .codec = &llmc_codec_openai, .key_variables = { "OPENAI_API_KEY" },
@@ -33,6 +41,12 @@ static const llmc_preset presets[] = {
     { .name = "bedrock", .base_url = "https://bedrock-runtime.{region}.amazonaws.com", .codec = &llmc_codec_bedrock,
       .key_variables = { "AWS_BEARER_TOKEN_BEDROCK" }, .auth = LLMC_AUTH_AWS, .currency = "USD", .catalog = "bedrock", .settings = bedrock_settings,
       .pairs = aws_pairs },
+    { .name = "google", .base_url = "https://generativelanguage.googleapis.com/v1beta", .codec = &llmc_codec_gemini,
+      .key_variables = { "GOOGLE_API_KEY", "GEMINI_API_KEY" }, .auth = LLMC_AUTH_X_GOOG_API_KEY, .currency = "USD", .catalog = "google" },
+    /* The variables hold an access token: one of a service account lives for an hour, so a host that stays gives a callback. */
+    { .name = "vertex", .base_url = "https://{location}-aiplatform.googleapis.com/v1/projects/{project}/locations/{location}/publishers/google",
+      .codec = &llmc_codec_gemini, .key_variables = { "GOOGLE_OAUTH_ACCESS_TOKEN", "CLOUDSDK_AUTH_ACCESS_TOKEN" }, .auth = LLMC_AUTH_BEARER,
+      .quirks = Q(VERTEX), .currency = "USD", .catalog = "google", .settings = vertex_settings, .places = vertex_places },
     OPENAI("deepseek", "https://api.deepseek.com", "DEEPSEEK_API_KEY",
            IMITATOR | Q(NO_SEED) | Q(NO_N) | Q(NO_JSON_SCHEMA) | Q(REASONING_CONTENT), "USD", "deepseek"),
     OPENAI("moonshot", "https://api.moonshot.ai/v1", "MOONSHOT_API_KEY", Q(MAX_TOKENS) | Q(REASONING_CONTENT), "USD", "moonshot"),
@@ -84,8 +98,15 @@ static const llmc_preset exchanges[] = {
     { .name = "baidu-oauth", .base_url = "https://aip.baidubce.com", .codec = &llmc_codec_baidu_token, .auth = LLMC_AUTH_OAUTH, .currency = "CNY" },
 };
 
+/* Second names. They are no entries of their own, which would make every model of a host ambiguous. */
+static const char *entry_of(const char *name)
+{
+    return !strcmp(name, "gemini") ? "google" : name;
+}
+
 const llmc_preset *llmc_preset_find(const char *name)
 {
+    name = entry_of(name);
     for (size_t i = 0; i < sizeof exchanges / sizeof exchanges[0]; i++)
         if (!strcmp(exchanges[i].name, name))
             return &exchanges[i];

@@ -41,7 +41,8 @@ typedef struct llmc_preset_place {
     X(DEVELOPER_ROLE, "developer_role")          /* system messages of reasoning models go as developer */            \
     X(USER_ID_FIELD, "user_id_field")            /* end user goes into user_id */                                     \
     X(REASONING_CONTENT, "reasoning_content")    /* wants its reasoning back on turns with tool calls */              \
-    X(OPEN_UNIT_SAMPLING, "open_unit_sampling")  /* temperature and top_p strictly between 0 and 1: clamped */
+    X(OPEN_UNIT_SAMPLING, "open_unit_sampling") /* temperature and top_p strictly between 0 and 1: clamped */       \
+    X(VERTEX, "vertex")                          /* Gemini at Vertex AI: counts and embeds in another shape */
 
 enum llmc_quirk_bit {
 #define LLMC_QUIRK_BIT(name, text) LLMC_QUIRK_BIT_##name,

@@ -74,7 +74,7 @@ static void normalise_input(const llmc_usage_counts *counts, llmc_usage *usage)
     if (cached + writes_of(usage) > prompt)
         forget_writes(usage);
     int64_t text = prompt - cached - writes_of(usage), audio = at_least_zero(counts->audio_in);
-    bool audio_beside = audio > 0 && counts->total == prompt + at_least_zero(counts->completion) + audio;
+    bool audio_beside = audio > 0 && !counts->reasoning_beside && counts->total == prompt + at_least_zero(counts->completion) + audio;
     if (!audio_beside && audio > 0) {
         audio = least(audio, text); /* the rest of the audio was cached */
         usage->quantity[LLMCOST_AUDIO_IN] = audio;

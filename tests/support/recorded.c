@@ -223,15 +223,14 @@ static const llmc_codec *codec_for(const recorded *e)
     return strncmp(e->cells[RECORDED_CASE], "chat", 4) == 0 ? &llmc_codec_openai : NULL;
 }
 
-static char *read_part(const recorded *e, const char *part, size_t *bytes)
+char *recorded_part(const recorded *e, const char *part, size_t *bytes)
 {
     char path[2000];
     snprintf(path, sizeof path, "%s/fixtures/%s/%s", shared_folder(), e->name, part);
     return read_file(path, bytes);
 }
 
-/* provider: NULL for those of the two formats. */
-static void add_exchange(recordings *all, char *line, const char *provider, const llmc_codec *codec)
+static void add_exchange(recordings *all, char *line, recorded_codec_fn choose)
 {
     recorded e = { 0 };
     for (int i = 0; i < RECORDED_COLUMNS; i++) {
@@ -239,17 +238,22 @@ static void add_exchange(recordings *all, char *line, const char *provider, cons
         if (!e.cells[i])
             return;
     }
-    e.codec = !provider ? codec_for(&e) : !strcmp(e.cells[RECORDED_PROVIDER], provider) ? codec : NULL;
     snprintf(e.name, sizeof e.name, "%s/%s", e.cells[RECORDED_PROVIDER], e.cells[RECORDED_CASE]);
-    e.body = e.codec ? read_part(&e, "response.body", &e.bytes) : NULL;
+    e.codec = choose(&e);
+    e.body = e.codec ? recorded_part(&e, "response.body", &e.bytes) : NULL;
     if (!e.body)
         return;
-    e.meta = read_part(&e, "response.meta.json", NULL);
+    e.meta = recorded_part(&e, "response.meta.json", NULL);
     all->list = realloc(all->list, (all->count + 1) * sizeof *all->list);
     all->list[all->count++] = e;
 }
 
-static recordings read_list(const char *provider, const llmc_codec *codec, size_t least)
+recordings recordings_read(void)
+{
+    return recordings_read_for(codec_for, 100);
+}
+
+recordings recordings_read_for(recorded_codec_fn choose, size_t least)
 {
     char path[1100];
     recordings all = { .least = least };
@@ -258,18 +262,8 @@ static recordings read_list(const char *provider, const llmc_codec *codec, size_
     char *rest = all.index, *line;
     strsep(&rest, "\n");
     while (rest && (line = strsep(&rest, "\n")))
-        add_exchange(&all, line, provider, codec);
+        add_exchange(&all, line, choose);
     return all;
-}
-
-recordings recordings_read(void)
-{
-    return read_list(NULL, NULL, 101);
-}
-
-recordings recordings_read_of(const char *provider, const llmc_codec *codec, size_t least)
-{
-    return read_list(provider, codec, least);
 }
 
 void recordings_free(recordings *all)

@@ -20,13 +20,16 @@ typedef struct recorded {
 } recorded;
 
 typedef struct recordings {
-    recorded *list; /* those that speak one of the two formats */
-    size_t count, least; /* fewer than `least` are a failure where there are any */
+    recorded *list; /* those that have a codec */
+    size_t count, least; /* least: fewer of them are a mistake */
     char *index;
 } recordings;
 
+/* The codec that reads an exchange; NULL: leave it out. */
+typedef const llmc_codec *(*recorded_codec_fn)(const recorded *e);
 recordings recordings_read(void);
-recordings recordings_read_of(const char *provider, const llmc_codec *codec, size_t least); /* all of one provider */
+recordings recordings_read_for(recorded_codec_fn choose, size_t least);
+char *recorded_part(const recorded *e, const char *part, size_t *bytes); /* such as "request.json"; free() it; NULL: there is none */
 void recordings_free(recordings *all);
 /* Runs the test once per exchange, with a pointer to it as its state; without exchanges one test that is skipped. */
 int recordings_run(recordings *all, const char *group, void (*test)(void **state));

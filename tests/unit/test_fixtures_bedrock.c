@@ -316,9 +316,14 @@ static void check_exchange(void **state)
     replay_free(&r);
 }
 
+static const llmc_codec *bedrock_of(const recorded *e)
+{
+    return !strcmp(e->cells[RECORDED_PROVIDER], "bedrock") ? &llmc_codec_bedrock : NULL;
+}
+
 int main(void)
 {
-    recordings all = recordings_read_of("bedrock", &llmc_codec_bedrock, 14);
+    recordings all = recordings_read_for(bedrock_of, 14);
     int failures = recordings_run(&all, "recorded exchanges", check_exchange);
     recordings_free(&all);
     return failures;

@@ -10,7 +10,7 @@
 static void every_host_is_there(void **state)
 {
     (void)state;
-    static const char *const names[] = { "openai", "anthropic", "deepseek", "moonshot", "moonshot-cn", "zhipu", "zai", "dashscope", "dashscope-intl", "doubao",
+    static const char *const names[] = { "openai", "anthropic", "google", "vertex", "deepseek", "moonshot", "moonshot-cn", "zhipu", "zai", "dashscope", "dashscope-intl", "doubao",
                                          "qianfan", "hunyuan", "minimax", "stepfun", "mistral", "xai", "groq", "openrouter", "siliconflow", "perplexity",
                                          "together", "fireworks", "cerebras", "deepinfra", "baichuan", "01ai", "spark", "mimo", "huggingface", "qiniu",
                                          "holysheep", "vllm", "llamacpp", "lmstudio", "ollama", "openai-compatible",
@@ -18,6 +18,7 @@ static void every_host_is_there(void **state)
     assert_int_equal(llmc_preset_count(), sizeof names / sizeof names[0]);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         assert_non_null(llmc_preset_find(names[i]));
+    assert_ptr_equal(llmc_preset_find("gemini"), llmc_preset_find("google")); /* a second name */
     assert_null(llmc_preset_find("nobody"));
     assert_null(llmc_preset_find(""));
     assert_null(llmc_preset_at(llmc_preset_count()));
@@ -47,6 +48,16 @@ static void every_entry_is_complete(void **state)
         assert_non_null(preset->key_variables[0]);
         assert_null(preset->key_variables[2]);
     }
+    assert_string_equal(llmc_preset_find("google")->key_variables[0], "GOOGLE_API_KEY"); /* wins if both are there */
+    assert_string_equal(llmc_preset_find("google")->key_variables[1], "GEMINI_API_KEY");
+    assert_int_equal(llmc_preset_find("google")->auth, LLMC_AUTH_X_GOOG_API_KEY);
+    const llmc_preset *vertex = llmc_preset_find("vertex");
+    assert_string_equal(vertex->catalog, "google");
+    assert_string_equal(vertex->settings[0].name, "project");
+    assert_null(vertex->settings[0].otherwise);
+    assert_string_equal(vertex->settings[1].name, "location");
+    assert_string_equal(vertex->settings[1].otherwise, "us-central1");
+    assert_null(vertex->settings[2].name);
     assert_string_equal(llmc_preset_find("zhipu")->key_variables[1], "ZHIPU_API_KEY");
     const llmc_preset *bedrock = llmc_preset_find("bedrock");
     assert_int_equal(bedrock->auth, LLMC_AUTH_AWS);
@@ -76,6 +87,7 @@ static void codecs_have_names(void **state)
     (void)state;
     assert_ptr_equal(llmc_codec_find("openai"), &llmc_codec_openai);
     assert_ptr_equal(llmc_codec_find("anthropic"), &llmc_codec_anthropic);
+    assert_ptr_equal(llmc_codec_find("gemini"), &llmc_codec_gemini);
     assert_null(llmc_codec_find("gopher"));
     for (int i = 0; i <= LLMC_OP_LIST_MODELS; i++) {
         assert_int_equal(llmc_operations[i].id, i);
