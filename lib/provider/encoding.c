@@ -108,6 +108,130 @@ llmcost_status llmc_encoding_end(llmc_encoding *encoding)
     }
 }
 
+/* ---- pieces that several formats spell as OpenAI does ---- */
+
+void llmc_encoding_texts(llmc_encoding *encoding, const char *const *texts, const size_t *bytes, uint32_t count)
+{
+    llmc_json_write_begin_array(&encoding->json);
+    for (uint32_t i = 0; i < count; i++)
+        if (bytes && texts[i])
+            llmc_json_write_string(&encoding->json, texts[i], bytes[i]);
+        else
+            llmc_json_write_text(&encoding->json, texts[i]);
+    llmc_json_write_end_array(&encoding->json);
+}
+
+void llmc_encoding_text_part(llmc_encoding *encoding, const char *text, size_t bytes)
+{
+    llmc_json_writer *json = &encoding->json;
+    llmc_json_write_begin_object(json);
+    llmc_json_write_key(json, "type");
+    llmc_json_write_string(json, "text", 4);
+    llmc_json_write_key(json, "text");
+    llmc_json_write_string(json, text ? text : "", bytes);
+    llmc_json_write_end_object(json);
+}
+
+void llmc_encoding_image_part(llmc_encoding *encoding, const llmcost_part *part, uint32_t message, uint32_t index)
+{
+    llmc_json_writer *json = &encoding->json;
+    llmc_json_write_begin_object(json);
+    llmc_json_write_key(json, "type");
+    llmc_json_write_text(json, "image_url");
+    llmc_json_write_key(json, "image_url");
+    llmc_json_write_begin_object(json);
+    llmc_json_write_key(json, "url");
+    if (part->type == LLMCOST_PART_IMAGE_URL) {
+        if (!part->url || !*part->url)
+            llmc_encoding_invalid(encoding, "messages[%u].parts[%u].url is missing", message, index);
+        llmc_json_write_text(json, part->url);
+    } else if (!llmc_media_type_is_sane(part->media_type) || !part->data) {
+        llmc_encoding_invalid(encoding, "messages[%u].parts[%u] needs data and a media_type such as image/png", message, index);
+        llmc_json_write_null(json);
+    } else {
+        char prefix[96];
+        snprintf(prefix, sizeof prefix, "data:%s;base64,", part->media_type);
+        llmc_json_write_base64(json, prefix, part->data, part->data_bytes);
+    }
+    if (part->detail) {
+        llmc_json_write_key(json, "detail");
+        llmc_json_write_text(json, part->detail);
+    }
+    llmc_json_write_end_object(json);
+    llmc_json_write_end_object(json);
+}
+
+void llmc_encoding_tool_calls(llmc_encoding *encoding, const llmcost_message *message, uint32_t index)
+{
+    llmc_json_writer *json = &encoding->json;
+    llmc_json_write_key(json, "tool_calls");
+    llmc_json_write_begin_array(json);
+    for (uint32_t i = 0; i < message->tool_call_count; i++) {
+        const llmcost_tool_call *call = &message->tool_calls[i];
+        const char *arguments = call->arguments && *call->arguments ? call->arguments : "{}";
+        if (!call->id || !call->name || !*call->name)
+            llmc_encoding_invalid(encoding, "messages[%u].tool_calls[%u] needs an id and a name", index, i);
+        if (llmc_json_text_type(arguments) == LLMC_JSON_NONE)
+            llmc_encoding_invalid(encoding, "messages[%u].tool_calls[%u].arguments is no JSON", index, i);
+        llmc_json_write_begin_object(json);
+        llmc_json_write_key(json, "id");
+        llmc_json_write_text(json, call->id);
+        llmc_json_write_key(json, "type");
+        llmc_json_write_text(json, "function");
+        llmc_json_write_key(json, "function");
+        llmc_json_write_begin_object(json);
+        llmc_json_write_key(json, "name");
+        llmc_json_write_text(json, call->name);
+        llmc_json_write_key(json, "arguments");
+        llmc_json_write_text(json, arguments);
+        llmc_json_write_end_object(json);
+        llmc_json_write_end_object(json);
+    }
+    llmc_json_write_end_array(json);
+}
+
+static void write_function(llmc_encoding *encoding, const llmcost_tool *tool, uint32_t index, const char *no_parameters, bool strict)
+{
+    llmc_json_writer *json = &encoding->json;
+    const char *parameters = tool->parameters ? tool->parameters : no_parameters;
+    if (!tool->name || !*tool->name)
+        llmc_encoding_invalid(encoding, "tools[%u].name is missing", index);
+    llmc_json_write_begin_object(json);
+    llmc_json_write_key(json, "type");
+    llmc_json_write_text(json, "function");
+    llmc_json_write_key(json, "function");
+    llmc_json_write_begin_object(json);
+    llmc_json_write_key(json, "name");
+    llmc_json_write_text(json, tool->name);
+    if (tool->description) {
+        llmc_json_write_key(json, "description");
+        llmc_json_write_text(json, tool->description);
+    }
+    if (parameters) {
+        if (llmc_json_text_type(parameters) != LLMC_JSON_OBJECT)
+            llmc_encoding_invalid(encoding, "tools[%u].parameters is no JSON object", index);
+        llmc_json_write_key(json, "parameters");
+        llmc_json_write_raw(json, parameters, strlen(parameters));
+    }
+    if (strict && tool->strict) {
+        llmc_json_write_key(json, "strict");
+        llmc_json_write_bool(json, true);
+    }
+    llmc_json_write_end_object(json);
+    llmc_json_write_end_object(json);
+}
+
+void llmc_encoding_functions(llmc_encoding *encoding, const char *no_parameters, bool strict)
+{
+    llmc_encoding_member(encoding, "tools");
+    llmc_json_write_begin_array(&encoding->json);
+    for (uint32_t i = 0; i < encoding->request->tool_count; i++)
+        write_function(encoding, &encoding->request->tools[i], i, no_parameters, strict);
+    llmc_json_write_end_array(&encoding->json);
+}
+
+/* ---- JSON and texts of the caller ---- */
+
 llmc_json_type llmc_json_text_type(const char *text)
 {
     llmc_json json;

@@ -35,6 +35,16 @@ void llmc_encoding_invalid(llmc_encoding *encoding, const char *format, ...) __a
 void llmc_encoding_extra(llmc_encoding *encoding, const char *const *reserved);
 llmcost_status llmc_encoding_end(llmc_encoding *encoding);
 
+/* A list of strings as the value of the member at hand; bytes: their lengths, NULL: ended by zero. */
+void llmc_encoding_texts(llmc_encoding *encoding, const char *const *texts, const size_t *bytes, uint32_t count);
+/* {type: text, text} and {type: image_url, image_url: {url, detail}}; a data URL where there is data. */
+void llmc_encoding_text_part(llmc_encoding *encoding, const char *text, size_t bytes);
+void llmc_encoding_image_part(llmc_encoding *encoding, const llmcost_part *part, uint32_t message, uint32_t index);
+/* "tool_calls" of an assistant's turn, arguments as text. */
+void llmc_encoding_tool_calls(llmc_encoding *encoding, const llmcost_message *message, uint32_t index);
+/* "tools" as functions. no_parameters: the schema of a tool that has none; NULL: it is left out. strict: the host knows the word. */
+void llmc_encoding_functions(llmc_encoding *encoding, const char *no_parameters, bool strict);
+
 /* The type of a JSON text, LLMC_JSON_NONE when it is none. */
 llmc_json_type llmc_json_text_type(const char *text);
 bool llmc_media_type_is_sane(const char *media_type);
