@@ -39,7 +39,15 @@ llmcost_status llmc_decoder_malformed(llmc_decoder *decoder, const llmc_json *js
 llmcost_status llmc_decode_error_in_success(llmc_decoder *decoder, const llmc_frame *frame, const char *otherwise) __attribute__((cold));
 /* "6m0s", "120ms", "17s", "30" (seconds): rounded up. false: none of these. */
 bool llmc_duration_ms(const char *text, size_t bytes, int64_t *out);
-/* {"data": [{"id": ...}]} or the bare array, as MODEL events. */
+/* Whether what was noted is a JSON array; a hostile string may only look like one. */
+bool llmc_span_is_list(const llmc_json_span *span);
+/* A provider's word that says why an answer ended, cut to what anybody's have. */
+enum { LLMC_WORD_BYTES = 64 };
+void llmc_decode_word(const llmc_json_span *span, char out[LLMC_WORD_BYTES]);
+/* The list of numbers that is next, as one EMBEDDING; a list of such lists, by their order. */
+llmcost_status llmc_decoder_emit_vector(llmc_decoder *decoder, uint32_t index, llmc_json *json);
+llmcost_status llmc_decoder_emit_vectors(llmc_decoder *decoder, const llmc_json_span *list);
+/* {"data": [{"id": ...}]}, {"models": [{"name": ...}]} or the bare array, as MODEL events. */
 llmcost_status llmc_decode_models(llmc_decoder *decoder, const llmc_frame *frame);
 
 #endif

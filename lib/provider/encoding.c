@@ -68,6 +68,17 @@ static bool is_written(const llmc_encoding *encoding, const char *const *reserve
     return false;
 }
 
+static void write_pair(llmc_encoding *encoding, const llmc_json_key *key, const llmc_json_span *value)
+{
+    if (encoding->json.comma)
+        llmc_buffer_add_byte(encoding->json.out, ',');
+    llmc_buffer_add_byte(encoding->json.out, '"');
+    llmc_buffer_add(encoding->json.out, key->text, key->bytes); /* still escaped as it came */
+    llmc_buffer_add(encoding->json.out, "\":", 2);
+    llmc_buffer_add(encoding->json.out, value->text, value->bytes);
+    encoding->json.comma = true;
+}
+
 void llmc_encoding_extra(llmc_encoding *encoding, const char *const *reserved)
 {
     const char *extra = encoding->request->extra;
@@ -83,16 +94,67 @@ void llmc_encoding_extra(llmc_encoding *encoding, const char *const *reserved)
     llmc_json_begin(&json, extra, strlen(extra));
     llmc_json_object(&json);
     while (llmc_json_next_key(&json, &key)) {
+        llmc_json_raw(&json, &value);
+        if (encoding->merged && llmc_json_key_is(&key, encoding->merged))
+            continue;
         if (is_written(encoding, reserved, &key))
             llmc_encoding_invalid(encoding, "extra repeats the member \"%.*s\": set the request's own field instead", (int)(key.bytes < 60 ? key.bytes : 60), key.text);
+        write_pair(encoding, &key, &value);
+    }
+}
+
+bool llmc_request_extra(const llmcost_request *request, const char *name, llmc_json_span *raw)
+{
+    llmc_json json;
+    llmc_json_key key;
+    bool found = false;
+    if (!request->extra)
+        return false;
+    llmc_json_begin(&json, request->extra, strlen(request->extra));
+    if (!llmc_json_object(&json))
+        return false;
+    while (!found && llmc_json_next_key(&json, &key)) {
+        found = llmc_json_key_is(&key, name);
+        llmc_json_raw(&json, raw);
+    }
+    return found && !json.failure;
+}
+
+static bool is_repeated(const char *const *taken, const llmc_json_span *object, const llmc_json_key *key)
+{
+    llmc_json json;
+    llmc_json_key earlier;
+    for (; *taken; taken++)
+        if (llmc_json_key_is(key, *taken))
+            return true;
+    llmc_json_begin(&json, object->text, object->bytes);
+    llmc_json_object(&json);
+    while (llmc_json_next_key(&json, &earlier) && earlier.text != key->text) {
+        if (earlier.bytes == key->bytes && !memcmp(earlier.text, key->text, key->bytes))
+            return true;
+        llmc_json_skip(&json);
+    }
+    return false;
+}
+
+void llmc_encoding_merge_extra(llmc_encoding *encoding, const char *name, const char *const *taken)
+{
+    llmc_json json;
+    llmc_json_key key;
+    llmc_json_span object, value;
+    encoding->merged = name;
+    if (!llmc_request_extra(encoding->request, name, &object))
+        return;
+    llmc_json_begin(&json, object.text, object.bytes);
+    if (!llmc_json_object(&json)) {
+        llmc_encoding_invalid(encoding, "extra's member \"%s\" is no JSON object", name);
+        return;
+    }
+    while (llmc_json_next_key(&json, &key)) {
         llmc_json_raw(&json, &value);
-        if (encoding->json.comma)
-            llmc_buffer_add_byte(encoding->json.out, ',');
-        llmc_buffer_add_byte(encoding->json.out, '"');
-        llmc_buffer_add(encoding->json.out, key.text, key.bytes); /* still escaped as it came */
-        llmc_buffer_add(encoding->json.out, "\":", 2);
-        llmc_buffer_add(encoding->json.out, value.text, value.bytes);
-        encoding->json.comma = true;
+        if (is_repeated(taken, &object, &key))
+            llmc_encoding_invalid(encoding, "extra repeats the member \"%s.%.*s\": set the request's own field, or name it once", name, (int)(key.bytes < 60 ? key.bytes : 60), key.text);
+        write_pair(encoding, &key, &value);
     }
 }
 
@@ -119,6 +181,41 @@ void llmc_encoding_texts(llmc_encoding *encoding, const char *const *texts, cons
         else
             llmc_json_write_text(&encoding->json, texts[i]);
     llmc_json_write_end_array(&encoding->json);
+}
+
+static bool add_joined(llmc_buffer *out, const char *text, size_t bytes)
+{
+    if (!bytes)
+        return false;
+    if (out->length)
+        llmc_buffer_add_byte(out, '\n');
+    llmc_buffer_add(out, text, bytes);
+    return true;
+}
+
+bool llmc_encoding_joined(llmc_encoding *encoding, const char *key, const llmcost_message *message, int32_t type, bool always)
+{
+    llmc_buffer joined;
+    bool any = false;
+    llmc_buffer_init(&joined, encoding->json.out->allocator, encoding->json.out->maximum);
+    if (type == LLMCOST_PART_TEXT && message->role == LLMCOST_TOOL && message->is_error)
+        llmc_buffer_add_text(&joined, "Error:");
+    if (type == LLMCOST_PART_TEXT && !message->part_count)
+        any = add_joined(&joined, message->text, llmc_text_bytes(message->text, message->text_bytes));
+    for (uint32_t i = 0; i < message->part_count; i++) {
+        const llmcost_part *part = &message->parts[i];
+        bool foreign = type == LLMCOST_PART_REASONING && part->signature && *part->signature;
+        if (part->type == type && !foreign)
+            any = add_joined(&joined, part->text, llmc_text_bytes(part->text, part->text_bytes)) || any;
+    }
+    if (joined.failure) {
+        encoding->json.out->failure = joined.failure;
+    } else if (any || always) {
+        llmc_json_write_key(&encoding->json, key);
+        llmc_json_write_string(&encoding->json, joined.length ? joined.data : "", joined.length);
+    }
+    llmc_buffer_free(&joined);
+    return any;
 }
 
 void llmc_encoding_text_part(llmc_encoding *encoding, const char *text, size_t bytes)

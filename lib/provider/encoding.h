@@ -14,6 +14,7 @@ typedef struct llmc_encoding {
     llmcost_status status;                      /* the first failure sticks */
     const char *written[LLMC_MEMBERS_MAXIMUM];  /* top-level members so far */
     size_t written_count;
+    const char *merged;                         /* the member of extra that went into ours */
 } llmc_encoding;
 
 /* One thing that a format or a host cannot do. */
@@ -33,10 +34,19 @@ void llmc_encoding_member(llmc_encoding *encoding, const char *name); /* a top-l
 void llmc_encoding_invalid(llmc_encoding *encoding, const char *format, ...) __attribute__((format(printf, 2, 3), cold));
 /* request.extra, member by member. reserved: members that have a field of their own and count money or shape the answer; NULL-ended. */
 void llmc_encoding_extra(llmc_encoding *encoding, const char *const *reserved);
+/* A member of request.extra, as it stands. */
+bool llmc_request_extra(const llmcost_request *request, const char *name, llmc_json_span *raw);
+/* The members of extra's member of this name, into our object of this name, which is at hand. taken: what may not come again; NULL-ended. */
+void llmc_encoding_merge_extra(llmc_encoding *encoding, const char *name, const char *const *taken);
 llmcost_status llmc_encoding_end(llmc_encoding *encoding);
 
 /* A list of strings as the value of the member at hand; bytes: their lengths, NULL: ended by zero. */
 void llmc_encoding_texts(llmc_encoding *encoding, const char *const *texts, const size_t *bytes, uint32_t count);
+/*
+ * A member of one string: the message's text, or its parts of this type (text, or reasoning without a signature, which
+ * is another format's) joined by line ends. A failed tool's text begins with "Error:". always: also when it is empty.
+ */
+bool llmc_encoding_joined(llmc_encoding *encoding, const char *key, const llmcost_message *message, int32_t type, bool always);
 /* {type: text, text} and {type: image_url, image_url: {url, detail}}; a data URL where there is data. */
 void llmc_encoding_text_part(llmc_encoding *encoding, const char *text, size_t bytes);
 void llmc_encoding_image_part(llmc_encoding *encoding, const llmcost_part *part, uint32_t message, uint32_t index);
