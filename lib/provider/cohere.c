@@ -1,6 +1,6 @@
 /*
  * Answers in Cohere's format (v2), whole or as a stream of events. The type member says what an event is, the event's
- * name where it is missing. The older whole answer (text and meta at the top) is read too: it costs three members.
+ * name where it is missing.
  *
  * The bill counts usage.billed_units. usage.tokens and cached_tokens hold what the host itself put around the prompt and
  * took from its cache, which changes no bill: they are left out. Log-probabilities come per piece of text; each piece
@@ -27,8 +27,7 @@ typedef struct cohere_state {
 
 /* The members of an event, of its delta or of a whole answer, as they stand. */
 typedef struct cohere_members {
-    llmc_json_span type, index, delta, id, message, finish_reason, usage, error, logprobs, embeddings;
-    llmc_json_span response_id, text, meta;
+    llmc_json_span type, index, delta, id, message, finish_reason, usage, error, logprobs, embeddings, meta;
 } cohere_members;
 
 typedef struct cohere_message {
@@ -63,8 +62,7 @@ static void read_members(llmc_json *json, cohere_members *members)
         LLMC_WANTED(cohere_members, "type", type), LLMC_WANTED(cohere_members, "index", index), LLMC_WANTED(cohere_members, "delta", delta),
         LLMC_WANTED(cohere_members, "id", id), LLMC_WANTED(cohere_members, "message", message), LLMC_WANTED(cohere_members, "finish_reason", finish_reason),
         LLMC_WANTED(cohere_members, "usage", usage), LLMC_WANTED(cohere_members, "error", error), LLMC_WANTED(cohere_members, "logprobs", logprobs),
-        LLMC_WANTED(cohere_members, "embeddings", embeddings), LLMC_WANTED(cohere_members, "response_id", response_id),
-        LLMC_WANTED(cohere_members, "text", text), LLMC_WANTED(cohere_members, "meta", meta),
+        LLMC_WANTED(cohere_members, "embeddings", embeddings), LLMC_WANTED(cohere_members, "meta", meta),
     };
     llmc_read_wanted(json, wanted, COUNT(wanted), members);
 }
@@ -330,7 +328,6 @@ static llmcost_finish finish_of(const char *word)
     static const struct { const char *word; llmcost_finish finish; } words[] = {
         { "COMPLETE", LLMCOST_FINISH_STOP }, { "STOP_SEQUENCE", LLMCOST_FINISH_STOP }, { "MAX_TOKENS", LLMCOST_FINISH_LENGTH },
         { "TOOL_CALL", LLMCOST_FINISH_TOOL_CALLS }, { "ERROR", LLMCOST_FINISH_ERROR }, { "TIMEOUT", LLMCOST_FINISH_ERROR },
-        { "ERROR_TOXIC", LLMCOST_FINISH_CONTENT_FILTER }, { "ERROR_LIMIT", LLMCOST_FINISH_CONTEXT_LENGTH },
     };
     for (size_t i = 0; i < COUNT(words); i++)
         if (!strcmp(words[i].word, word))
@@ -392,19 +389,17 @@ static bool is_object(const llmc_json_span *span)
 
 static llmcost_status decode_whole(llmc_decoder *decoder, const cohere_members *members, const llmc_frame *frame)
 {
-    if (!is_object(&members->message) && !members->text.bytes)
+    if (!is_object(&members->message))
         return llmc_decode_error_in_success(decoder, frame, "an answer without a message");
-    llmcost_status status = introduce(decoder, members->id.bytes ? &members->id : &members->response_id);
+    llmcost_status status = introduce(decoder, &members->id);
     if (!status)
         status = decode_message(decoder, &members->message);
-    if (!status)
-        status = emit_string(decoder, LLMCOST_EVENT_TEXT, &members->text, &state_of(decoder)->text);
     if (!status)
         status = each_piece(decoder, &members->logprobs, 0, take_logprobs);
     if (!status)
         status = finish_message(decoder, &members->finish_reason);
     if (!status)
-        status = decode_usage(decoder, members->usage.bytes ? &members->usage : &members->meta);
+        status = decode_usage(decoder, &members->usage);
     decoder->finished = !status;
     return status;
 }

@@ -26,10 +26,11 @@ static inline void fuzz_mix(fuzz_said *said, const void *bytes, size_t length)
 static inline bool fuzz_receive(void *user, const llmcost_event *event)
 {
     fuzz_said *said = user;
-    if (event->text[event->bytes] != '\0' || !llmc_utf8_valid(event->text, event->bytes) || !llmc_utf8_valid(event->tool_id, strlen(event->tool_id)) ||
+    bool vector = event->kind == LLMC_EVENT_EMBEDDING; /* its text is numbers */
+    if (event->text[event->bytes] != '\0' || (!vector && !llmc_utf8_valid(event->text, event->bytes)) || (vector && event->bytes % sizeof(float)) || !llmc_utf8_valid(event->tool_id, strlen(event->tool_id)) ||
         !llmc_utf8_valid(event->tool_name, strlen(event->tool_name)))
         abort();
-    if (event->choice >= 128 || event->tool_index >= 1024)
+    if ((event->choice >= 128 && !vector) || event->tool_index >= 1024)
         abort();
     if (event->usage)
         for (size_t i = 0; i < LLMCOST_CLASS_COUNT; i++)
@@ -61,7 +62,8 @@ static inline bool fuzz_frame(const llmc_frame *frame, void *user)
 static inline fuzz_said fuzz_run(const llmc_codec *codec, unsigned how, const char *body, size_t bytes, size_t cut)
 {
     fuzz_said said = { .hash = 1 };
-    bool stream = how & 1;
+    bool embeds = how & 16 && codec->has_operation(LLMC_OP_EMBED), stream = how & 1 && !embeds;
+    llmc_operation_id operation = embeds ? LLMC_OP_EMBED : how & 2 ? LLMC_OP_LIST_MODELS : LLMC_OP_CHAT;
     const llmc_framing *framing = stream ? codec->stream_framing : &llmc_framing_whole;
     llmcost_error error;
     llmc_decoder decoder;
@@ -71,7 +73,7 @@ static inline fuzz_said fuzz_run(const llmc_codec *codec, unsigned how, const ch
         abort();
     llmc_error_init(&error, &llmc_allocator_system);
     framing->init(framing_state, &llmc_allocator_system, 1 << 20);
-    llmc_decoder_begin(&decoder, codec, how & 2 ? LLMC_OP_LIST_MODELS : LLMC_OP_CHAT, &llmc_allocator_system, how & 4 ? LLMC_QUIRK(DONE_OPTIONAL) : 0, stream,
+    llmc_decoder_begin(&decoder, codec, operation, &llmc_allocator_system, how & 4 ? LLMC_QUIRK(DONE_OPTIONAL) : 0, stream,
                        how & 8 ? 429 : 200, fuzz_receive, &said, &error, state);
     llmcost_status status = framing->feed(framing_state, body, cut, fuzz_frame, &feed);
     if (!status && !feed.status)
