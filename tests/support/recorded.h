@@ -13,7 +13,7 @@ enum {
 
 typedef struct recorded {
     char *cells[RECORDED_COLUMNS];
-    char *body, *meta; /* meta: status, headers and more as JSON */
+    char *body, *meta, *request; /* meta: status, headers and more as JSON; request: NULL where it was not recorded */
     size_t bytes;
     const llmc_codec *codec;
     char name[300];    /* provider/case */
@@ -21,11 +21,13 @@ typedef struct recorded {
 
 typedef struct recordings {
     recorded *list; /* those that speak one of the two formats */
-    size_t count;
+    size_t count, least; /* least: fewer are a mistake */
     char *index;
 } recordings;
 
 recordings recordings_read(void);
+/* The same of the exchanges that have a codec by this function, which knows all but body and meta. */
+recordings recordings_read_by(const llmc_codec *(*codec_for)(const recorded *e));
 void recordings_free(recordings *all);
 /* Runs the test once per exchange, with a pointer to it as its state; without exchanges one test that is skipped. */
 int recordings_run(recordings *all, const char *group, void (*test)(void **state));
