@@ -200,8 +200,8 @@ llmcost_status llmc_decode_models(llmc_decoder *decoder, const llmc_frame *frame
     if (llmc_json_peek(&json) == LLMC_JSON_OBJECT) {
         llmc_json_object(&json);
         while (llmc_json_next_key(&json, &key)) {
-            bool listing = llmc_json_key_is(&key, "data") || llmc_json_key_is(&key, "models");
-            if (listing && llmc_json_peek(&json) == LLMC_JSON_ARRAY) {
+            bool usual = llmc_json_key_is(&key, "data"), other = !found && llmc_json_key_is(&key, "models"); /* llama.cpp sends both */
+            if ((usual || other) && llmc_json_peek(&json) == LLMC_JSON_ARRAY) {
                 list = json;
                 found = true;
             }

@@ -403,8 +403,8 @@ static void hostile_answers(void **state)
     static const char *const bodies[] = {
         "{\"message\":{\"content\":\"text\",\"tool_plan\":7,\"tool_calls\":{\"a\":1},\"citations\":\"[1\"},\"id\":7,\"finish_reason\":[]}",
         "{\"message\":{\"content\":[7,null,[],{\"text\":{\"a\":1}},{\"thinking\":[1]}],\"tool_calls\":[7,null,{},{\"function\":\"x\"},{\"id\":1,\"function\":{\"name\":2,\"arguments\":{\"a\":1}}}]}}",
-        "{\"message\":{\"content\":[{\"text\":\"\\ud83d\"}],\"tool_plan\":\"\\ud83d\",\"tool_calls\":[{\"id\":\"\\u0000\",\"function\":{\"name\":\"\\ud83d\",\"arguments\":\"\\ud83d\"}}]},"
-        "\"logprobs\":[{\"text\":{\"a\":\"b\"},\"logprobs\":[1]},{\"text\":\"x\",\"logprobs\":[null]},{\"text\":\"x\",\"logprobs\":7},7]}",
+        ("{\"message\":{\"content\":[{\"text\":\"\\ud83d\"}],\"tool_plan\":\"\\ud83d\",\"tool_calls\":[{\"id\":\"\\u0000\",\"function\":{\"name\":\"\\ud83d\",\"arguments\":\"\\ud83d\"}}]},"
+        "\"logprobs\":[{\"text\":{\"a\":\"b\"},\"logprobs\":[1]},{\"text\":\"x\",\"logprobs\":[null]},{\"text\":\"x\",\"logprobs\":7},7]}"),
     };
     for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
         expect_status(&whole, bodies[i], LLMCOST_OK);

@@ -464,6 +464,8 @@ static void lists_of_models(void **state)
     expect_events(&list, "{\"models\":[{\"name\":\"llama3:8b\",\"model\":\"llama3:8b\",\"details\":{\"families\":[\"llama\"]}},{\"name\":\"b\"}]}", LLMCOST_OK,
                   "MODEL 0 0 |llama3:8b|\nMODEL 0 0 |b|\n");
     expect_events(&list, "{\"models\":[]}", LLMCOST_OK, "");
+    expect_events(&list, "{\"data\":[{\"id\":\"a\"}],\"models\":[{\"name\":\"b\"}]}", LLMCOST_OK, "MODEL 0 0 |a|\n");
+    expect_events(&list, "{\"models\":[{\"name\":\"b\"}],\"data\":[{\"id\":\"a\"}]}", LLMCOST_OK, "MODEL 0 0 |a|\n");
     expect_status(&list, "{\"error\":\"no\"}", LLMCOST_E_SERVER);
     expect_status(&list, "{\"models\":null}", LLMCOST_E_MALFORMED);
 }
