@@ -18,7 +18,7 @@ const llmc_operation llmc_operations[LLMC_OP_COUNT] = {
 
 const llmc_codec *llmc_codec_find(const char *name)
 {
-    static const llmc_codec *const codecs[] = { &llmc_codec_openai, &llmc_codec_anthropic, &llmc_codec_gemini, &llmc_codec_bedrock };
+    static const llmc_codec *const codecs[] = { &llmc_codec_openai, &llmc_codec_anthropic, &llmc_codec_gemini, &llmc_codec_ollama, &llmc_codec_bedrock, &llmc_codec_cohere };
     for (size_t i = 0; i < sizeof codecs / sizeof codecs[0]; i++)
         if (!strcmp(codecs[i]->name, name))
             return codecs[i];
@@ -142,23 +142,6 @@ llmcost_status llmc_decoder_emit_raw(llmc_decoder *decoder, int kind, uint32_t c
     return llmc_decoder_emit(decoder, &(llmcost_event){ .kind = kind, .choice = choice, .tool_index = tool_index, .text = text, .bytes = raw->bytes, .tool_name = name });
 }
 
-llmcost_status llmc_decoder_emit_vector(llmc_decoder *decoder, uint32_t index, llmc_json *json)
-{
-    llmc_buffer *scratch = &decoder->scratch;
-    double number;
-    llmc_buffer_clear(scratch);
-    for (bool more = llmc_json_array(json); more && llmc_json_next_item(json);) {
-        if (!llmc_json_double(json, &number) || number > FLT_MAX || number < -FLT_MAX)
-            return llmc_decoder_malformed(decoder, json, "a vector with what is no number");
-        float value = (float)number;
-        llmc_buffer_add(scratch, &value, sizeof value);
-    }
-    size_t bytes = scratch->length;
-    if (!llmc_buffer_text(scratch))
-        return llmc_error_set(decoder->error, LLMCOST_E_MEMORY, "no memory for a vector");
-    return llmc_decoder_emit(decoder, &(llmcost_event){ .kind = LLMC_EVENT_EMBEDDING, .choice = index, .text = scratch->data, .bytes = bytes });
-}
-
 llmcost_status llmc_decoder_emit_usage(llmc_decoder *decoder, const llmc_usage_counts *counts)
 {
     llmc_usage usage;
@@ -217,7 +200,8 @@ static bool is_cut(const llmc_json *json)
 
 llmcost_status llmc_decoder_malformed(llmc_decoder *decoder, const llmc_json *json, const char *what)
 {
-    if (json && json->failure && !decoder->stream && is_cut(json))
+    bool whole = !decoder->stream || decoder->codec->stream_framing == &llmc_framing_ndjson; /* of its lines only the last can be cut */
+    if (json && json->failure && whole && is_cut(json))
         return llmc_error_set(decoder->error, LLMCOST_E_TRUNCATED, "the answer ends in the middle of its JSON; try again");
     return llmc_error_set(decoder->error, LLMCOST_E_MALFORMED, "the answer could not be understood (%s); check that the base URL speaks the %s format",
                           json && json->failure ? json->failure : what, decoder->codec->name);
@@ -233,7 +217,8 @@ llmcost_status llmc_decode_models(llmc_decoder *decoder, const llmc_frame *frame
     if (llmc_json_peek(&json) == LLMC_JSON_OBJECT) {
         llmc_json_object(&json);
         while (llmc_json_next_key(&json, &key)) {
-            if (llmc_json_key_is(&key, "data") && llmc_json_peek(&json) == LLMC_JSON_ARRAY) {
+            bool usual = llmc_json_key_is(&key, "data"), other = !found && llmc_json_key_is(&key, "models"); /* llama.cpp sends both */
+            if ((usual || other) && llmc_json_peek(&json) == LLMC_JSON_ARRAY) {
                 list = json;
                 found = true;
             }
@@ -264,6 +249,58 @@ llmcost_status llmc_decode_models(llmc_decoder *decoder, const llmc_frame *frame
     }
     decoder->finished = true;
     return LLMCOST_OK;
+}
+
+llmcost_status llmc_decoder_emit_vector(llmc_decoder *decoder, uint32_t index, llmc_json *json)
+{
+    llmc_buffer *scratch = &decoder->scratch;
+    double number;
+    llmc_buffer_clear(scratch);
+    if (!llmc_json_array(json))
+        return llmc_decoder_malformed(decoder, json, "an embedding that is no list");
+    while (llmc_json_next_item(json)) {
+        if (!llmc_json_double(json, &number) || number > FLT_MAX || number < -FLT_MAX)
+            return llmc_decoder_malformed(decoder, json, "an embedding with something that is no number");
+        float value = (float)number;
+        llmc_buffer_add(scratch, &value, sizeof value);
+    }
+    if (json->failure)
+        return llmc_decoder_malformed(decoder, json, NULL);
+    size_t bytes = scratch->length;
+    const char *text = llmc_buffer_text(scratch);
+    if (!text)
+        return llmc_error_set(decoder->error, LLMCOST_E_MEMORY, "no memory for an embedding");
+    return llmc_decoder_emit(decoder, &(llmcost_event){ .kind = LLMC_EVENT_EMBEDDING, .choice = index, .text = text, .bytes = bytes });
+}
+
+llmcost_status llmc_decoder_emit_vectors(llmc_decoder *decoder, const llmc_json_span *list)
+{
+    llmc_json json;
+    llmcost_status status = LLMCOST_OK;
+    llmc_json_begin(&json, list->text, list->bytes);
+    if (!llmc_json_array(&json))
+        return llmc_decoder_malformed(decoder, NULL, "embeddings that are no list");
+    for (uint32_t i = 0; !status && llmc_json_next_item(&json); i++)
+        status = llmc_decoder_emit_vector(decoder, i, &json);
+    return status;
+}
+
+bool llmc_span_is_list(const llmc_json_span *span)
+{
+    llmc_json json;
+    llmc_json_begin(&json, span->text, span->bytes);
+    bool list = llmc_json_peek(&json) == LLMC_JSON_ARRAY;
+    llmc_json_skip(&json);
+    return list && llmc_json_end(&json);
+}
+
+void llmc_decode_word(const llmc_json_span *span, char out[LLMC_WORD_BYTES])
+{
+    size_t bytes = span->bytes < LLMC_WORD_BYTES ? span->bytes : LLMC_WORD_BYTES - 1;
+    if (bytes)
+        memcpy(out, span->text, bytes);
+    out[bytes] = '\0';
+    llmc_utf8_sanitize(out);
 }
 
 llmcost_status llmc_decode_error_in_success(llmc_decoder *decoder, const llmc_frame *frame, const char *otherwise)

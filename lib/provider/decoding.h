@@ -33,8 +33,6 @@ llmcost_status llmc_decoder_flush_text(llmc_decoder *decoder, int kind, uint32_t
 llmcost_status llmc_decoder_emit_raw(llmc_decoder *decoder, int kind, uint32_t choice, uint32_t tool_index, const char *name, const llmc_json_span *raw);
 /* The beginning of a tool call. */
 llmcost_status llmc_decoder_emit_tool_call(llmc_decoder *decoder, uint32_t choice, uint32_t tool_index, const llmc_json_span *id, const llmc_json_span *name);
-/* The array of numbers that is next, as the vector of this input. */
-llmcost_status llmc_decoder_emit_vector(llmc_decoder *decoder, uint32_t index, llmc_json *json);
 /* Normalises, and emits USAGE when it differs from the last one. */
 llmcost_status llmc_decoder_emit_usage(llmc_decoder *decoder, const llmc_usage_counts *counts);
 /* E_MALFORMED, or E_TRUNCATED for a whole body that only ended too early. json or what may be NULL. */
@@ -45,7 +43,15 @@ llmcost_status llmc_decode_error_of_kind(llmcost_error *error, int32_t http_stat
 llmcost_status llmc_decode_error_in_success(llmc_decoder *decoder, const llmc_frame *frame, const char *otherwise) __attribute__((cold));
 /* "6m0s", "120ms", "17s", "30" (seconds): rounded up. false: none of these. */
 bool llmc_duration_ms(const char *text, size_t bytes, int64_t *out);
-/* {"data": [{"id": ...}]} or the bare array, as MODEL events. */
+/* Whether what was noted is a JSON array; a hostile string may only look like one. */
+bool llmc_span_is_list(const llmc_json_span *span);
+/* A provider's word that says why an answer ended, cut to what anybody's have. */
+enum { LLMC_WORD_BYTES = 64 };
+void llmc_decode_word(const llmc_json_span *span, char out[LLMC_WORD_BYTES]);
+/* The list of numbers that is next, as one EMBEDDING; a list of such lists, by their order. */
+llmcost_status llmc_decoder_emit_vector(llmc_decoder *decoder, uint32_t index, llmc_json *json);
+llmcost_status llmc_decoder_emit_vectors(llmc_decoder *decoder, const llmc_json_span *list);
+/* {"data": [{"id": ...}]}, {"models": [{"name": ...}]} or the bare array, as MODEL events. */
 llmcost_status llmc_decode_models(llmc_decoder *decoder, const llmc_frame *frame);
 
 #endif

@@ -102,34 +102,73 @@ void llmc_encoding_extra(llmc_encoding *encoding, const char *const *reserved)
     llmc_json_begin(&json, extra, strlen(extra));
     llmc_json_object(&json);
     while (llmc_json_next_key(&json, &key)) {
-        if (is_merged(encoding, &key)) {
-            llmc_json_skip(&json);
+        llmc_json_raw(&json, &value);
+        if (is_merged(encoding, &key))
             continue;
-        }
         if (is_written(encoding, reserved, &key))
             llmc_encoding_invalid(encoding, "extra repeats the member \"%.*s\": set the request's own field instead", (int)(key.bytes < 60 ? key.bytes : 60), key.text);
+        llmc_encoding_copy_member(&encoding->json, &key, &value);
+    }
+}
+
+bool llmc_request_extra(const llmcost_request *request, const char *name, llmc_json_span *raw)
+{
+    llmc_json json;
+    llmc_json_key key;
+    bool found = false;
+    if (!request->extra)
+        return false;
+    llmc_json_begin(&json, request->extra, strlen(request->extra));
+    if (!llmc_json_object(&json))
+        return false;
+    while (!found && llmc_json_next_key(&json, &key)) {
+        found = llmc_json_key_is(&key, name);
+        llmc_json_raw(&json, raw);
+    }
+    return found && !json.failure;
+}
+
+static bool is_repeated(const char *const *taken, const llmc_json_span *object, const llmc_json_key *key)
+{
+    llmc_json json;
+    llmc_json_key earlier;
+    for (; *taken; taken++)
+        if (llmc_json_key_is(key, *taken))
+            return true;
+    llmc_json_begin(&json, object->text, object->bytes);
+    llmc_json_object(&json);
+    while (llmc_json_next_key(&json, &earlier) && earlier.text != key->text) {
+        if (earlier.bytes == key->bytes && !memcmp(earlier.text, key->text, key->bytes))
+            return true;
+        llmc_json_skip(&json);
+    }
+    return false;
+}
+
+void llmc_encoding_merge_extra(llmc_encoding *encoding, const char *name, const char *const *taken)
+{
+    llmc_json json;
+    llmc_json_key key;
+    llmc_json_span object, value;
+    encoding->merged[encoding->merged_count++] = name;
+    if (!llmc_request_extra(encoding->request, name, &object))
+        return;
+    llmc_json_begin(&json, object.text, object.bytes);
+    if (!llmc_json_object(&json)) {
+        llmc_encoding_invalid(encoding, "extra's member \"%s\" is no JSON object", name);
+        return;
+    }
+    while (llmc_json_next_key(&json, &key)) {
         llmc_json_raw(&json, &value);
+        if (is_repeated(taken, &object, &key))
+            llmc_encoding_invalid(encoding, "extra repeats the member \"%s.%.*s\": set the request's own field, or name it once", name, (int)(key.bytes < 60 ? key.bytes : 60), key.text);
         llmc_encoding_copy_member(&encoding->json, &key, &value);
     }
 }
 
 bool llmc_encoding_extra_member(const llmc_encoding *encoding, const char *name, llmc_json_span *value)
 {
-    const char *extra = encoding->request->extra;
-    bool found = false;
-    llmc_json json;
-    llmc_json_key key;
-    if (!extra || llmc_json_text_type(extra) != LLMC_JSON_OBJECT)
-        return false;
-    llmc_json_begin(&json, extra, strlen(extra));
-    llmc_json_object(&json);
-    while (llmc_json_next_key(&json, &key)) {
-        if (!found && llmc_json_key_is(&key, name))
-            found = llmc_json_raw(&json, value);
-        else
-            llmc_json_skip(&json);
-    }
-    return found;
+    return llmc_request_extra(encoding->request, name, value);
 }
 
 llmcost_status llmc_encoding_end(llmc_encoding *encoding)
@@ -143,6 +182,165 @@ llmcost_status llmc_encoding_end(llmc_encoding *encoding)
     default: return LLMCOST_OK;
     }
 }
+
+/* ---- pieces that several formats spell as OpenAI does ---- */
+
+void llmc_encoding_texts(llmc_encoding *encoding, const char *const *texts, const size_t *bytes, uint32_t count)
+{
+    llmc_json_write_begin_array(&encoding->json);
+    for (uint32_t i = 0; i < count; i++)
+        if (bytes && texts[i])
+            llmc_json_write_string(&encoding->json, texts[i], bytes[i]);
+        else
+            llmc_json_write_text(&encoding->json, texts[i]);
+    llmc_json_write_end_array(&encoding->json);
+}
+
+static bool add_joined(llmc_buffer *out, const char *text, size_t bytes)
+{
+    if (!bytes)
+        return false;
+    if (out->length)
+        llmc_buffer_add_byte(out, '\n');
+    llmc_buffer_add(out, text, bytes);
+    return true;
+}
+
+bool llmc_encoding_joined(llmc_encoding *encoding, const char *key, const llmcost_message *message, int32_t type, bool always)
+{
+    llmc_buffer joined;
+    bool any = false;
+    llmc_buffer_init(&joined, encoding->json.out->allocator, encoding->json.out->maximum);
+    if (type == LLMCOST_PART_TEXT && message->role == LLMCOST_TOOL && message->is_error)
+        llmc_buffer_add_text(&joined, "Error:");
+    if (type == LLMCOST_PART_TEXT && !message->part_count)
+        any = add_joined(&joined, message->text, llmc_text_bytes(message->text, message->text_bytes));
+    for (uint32_t i = 0; i < message->part_count; i++) {
+        const llmcost_part *part = &message->parts[i];
+        bool foreign = type == LLMCOST_PART_REASONING && part->signature && *part->signature;
+        if (part->type == type && !foreign)
+            any = add_joined(&joined, part->text, llmc_text_bytes(part->text, part->text_bytes)) || any;
+    }
+    if (joined.failure) {
+        encoding->json.out->failure = joined.failure;
+    } else if (any || always) {
+        llmc_json_write_key(&encoding->json, key);
+        llmc_json_write_string(&encoding->json, joined.length ? joined.data : "", joined.length);
+    }
+    llmc_buffer_free(&joined);
+    return any;
+}
+
+void llmc_encoding_text_part(llmc_encoding *encoding, const char *text, size_t bytes)
+{
+    llmc_json_writer *json = &encoding->json;
+    llmc_json_write_begin_object(json);
+    llmc_json_write_key(json, "type");
+    llmc_json_write_string(json, "text", 4);
+    llmc_json_write_key(json, "text");
+    llmc_json_write_string(json, text ? text : "", bytes);
+    llmc_json_write_end_object(json);
+}
+
+void llmc_encoding_image_part(llmc_encoding *encoding, const llmcost_part *part, uint32_t message, uint32_t index)
+{
+    llmc_json_writer *json = &encoding->json;
+    llmc_json_write_begin_object(json);
+    llmc_json_write_key(json, "type");
+    llmc_json_write_text(json, "image_url");
+    llmc_json_write_key(json, "image_url");
+    llmc_json_write_begin_object(json);
+    llmc_json_write_key(json, "url");
+    if (part->type == LLMCOST_PART_IMAGE_URL) {
+        if (!part->url || !*part->url)
+            llmc_encoding_invalid(encoding, "messages[%u].parts[%u].url is missing", message, index);
+        llmc_json_write_text(json, part->url);
+    } else if (!llmc_media_type_is_sane(part->media_type) || !part->data) {
+        llmc_encoding_invalid(encoding, "messages[%u].parts[%u] needs data and a media_type such as image/png", message, index);
+        llmc_json_write_null(json);
+    } else {
+        char prefix[96];
+        snprintf(prefix, sizeof prefix, "data:%s;base64,", part->media_type);
+        llmc_json_write_base64(json, prefix, part->data, part->data_bytes);
+    }
+    if (part->detail) {
+        llmc_json_write_key(json, "detail");
+        llmc_json_write_text(json, part->detail);
+    }
+    llmc_json_write_end_object(json);
+    llmc_json_write_end_object(json);
+}
+
+void llmc_encoding_tool_calls(llmc_encoding *encoding, const llmcost_message *message, uint32_t index)
+{
+    llmc_json_writer *json = &encoding->json;
+    llmc_json_write_key(json, "tool_calls");
+    llmc_json_write_begin_array(json);
+    for (uint32_t i = 0; i < message->tool_call_count; i++) {
+        const llmcost_tool_call *call = &message->tool_calls[i];
+        const char *arguments = call->arguments && *call->arguments ? call->arguments : "{}";
+        if (!call->id || !call->name || !*call->name)
+            llmc_encoding_invalid(encoding, "messages[%u].tool_calls[%u] needs an id and a name", index, i);
+        if (llmc_json_text_type(arguments) == LLMC_JSON_NONE)
+            llmc_encoding_invalid(encoding, "messages[%u].tool_calls[%u].arguments is no JSON", index, i);
+        llmc_json_write_begin_object(json);
+        llmc_json_write_key(json, "id");
+        llmc_json_write_text(json, call->id);
+        llmc_json_write_key(json, "type");
+        llmc_json_write_text(json, "function");
+        llmc_json_write_key(json, "function");
+        llmc_json_write_begin_object(json);
+        llmc_json_write_key(json, "name");
+        llmc_json_write_text(json, call->name);
+        llmc_json_write_key(json, "arguments");
+        llmc_json_write_text(json, arguments);
+        llmc_json_write_end_object(json);
+        llmc_json_write_end_object(json);
+    }
+    llmc_json_write_end_array(json);
+}
+
+static void write_function(llmc_encoding *encoding, const llmcost_tool *tool, uint32_t index, const char *no_parameters, bool strict)
+{
+    llmc_json_writer *json = &encoding->json;
+    const char *parameters = tool->parameters ? tool->parameters : no_parameters;
+    if (!tool->name || !*tool->name)
+        llmc_encoding_invalid(encoding, "tools[%u].name is missing", index);
+    llmc_json_write_begin_object(json);
+    llmc_json_write_key(json, "type");
+    llmc_json_write_text(json, "function");
+    llmc_json_write_key(json, "function");
+    llmc_json_write_begin_object(json);
+    llmc_json_write_key(json, "name");
+    llmc_json_write_text(json, tool->name);
+    if (tool->description) {
+        llmc_json_write_key(json, "description");
+        llmc_json_write_text(json, tool->description);
+    }
+    if (parameters) {
+        if (llmc_json_text_type(parameters) != LLMC_JSON_OBJECT)
+            llmc_encoding_invalid(encoding, "tools[%u].parameters is no JSON object", index);
+        llmc_json_write_key(json, "parameters");
+        llmc_json_write_raw(json, parameters, strlen(parameters));
+    }
+    if (strict && tool->strict) {
+        llmc_json_write_key(json, "strict");
+        llmc_json_write_bool(json, true);
+    }
+    llmc_json_write_end_object(json);
+    llmc_json_write_end_object(json);
+}
+
+void llmc_encoding_functions(llmc_encoding *encoding, const char *no_parameters, bool strict)
+{
+    llmc_encoding_member(encoding, "tools");
+    llmc_json_write_begin_array(&encoding->json);
+    for (uint32_t i = 0; i < encoding->request->tool_count; i++)
+        write_function(encoding, &encoding->request->tools[i], i, no_parameters, strict);
+    llmc_json_write_end_array(&encoding->json);
+}
+
+/* ---- JSON and texts of the caller ---- */
 
 llmc_json_type llmc_json_text_type(const char *text)
 {

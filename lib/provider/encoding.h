@@ -39,7 +39,26 @@ void llmc_encoding_extra(llmc_encoding *encoding, const char *const *reserved);
 void llmc_encoding_copy_member(llmc_json_writer *json, const llmc_json_key *key, const llmc_json_span *value);
 /* A member of extra. false: it has none of this name. */
 bool llmc_encoding_extra_member(const llmc_encoding *encoding, const char *name, llmc_json_span *value);
+/* A member of request.extra, as it stands. */
+bool llmc_request_extra(const llmcost_request *request, const char *name, llmc_json_span *raw);
+/* The members of extra's member of this name, into our object of this name, which is at hand. taken: what may not come again; NULL-ended. */
+void llmc_encoding_merge_extra(llmc_encoding *encoding, const char *name, const char *const *taken);
 llmcost_status llmc_encoding_end(llmc_encoding *encoding);
+
+/* A list of strings as the value of the member at hand; bytes: their lengths, NULL: ended by zero. */
+void llmc_encoding_texts(llmc_encoding *encoding, const char *const *texts, const size_t *bytes, uint32_t count);
+/*
+ * A member of one string: the message's text, or its parts of this type (text, or reasoning without a signature, which
+ * is another format's) joined by line ends. A failed tool's text begins with "Error:". always: also when it is empty.
+ */
+bool llmc_encoding_joined(llmc_encoding *encoding, const char *key, const llmcost_message *message, int32_t type, bool always);
+/* {type: text, text} and {type: image_url, image_url: {url, detail}}; a data URL where there is data. */
+void llmc_encoding_text_part(llmc_encoding *encoding, const char *text, size_t bytes);
+void llmc_encoding_image_part(llmc_encoding *encoding, const llmcost_part *part, uint32_t message, uint32_t index);
+/* "tool_calls" of an assistant's turn, arguments as text. */
+void llmc_encoding_tool_calls(llmc_encoding *encoding, const llmcost_message *message, uint32_t index);
+/* "tools" as functions. no_parameters: the schema of a tool that has none; NULL: it is left out. strict: the host knows the word. */
+void llmc_encoding_functions(llmc_encoding *encoding, const char *no_parameters, bool strict);
 
 /* The type of a JSON text, LLMC_JSON_NONE when it is none. */
 llmc_json_type llmc_json_text_type(const char *text);

@@ -212,56 +212,17 @@ static bool is_visible(const llmcost_part *part)
     return part->type != LLMCOST_PART_REASONING && part->type != LLMCOST_PART_REASONING_HIDDEN;
 }
 
-static void write_text_part(llmc_json_writer *json, const char *text, size_t bytes)
-{
-    llmc_json_write_begin_object(json);
-    llmc_json_write_key(json, "type");
-    llmc_json_write_string(json, "text", 4);
-    llmc_json_write_key(json, "text");
-    llmc_json_write_string(json, text ? text : "", bytes);
-    llmc_json_write_end_object(json);
-}
-
-static void write_image(llmc_encoding *encoding, const llmcost_part *part, uint32_t message, uint32_t index)
-{
-    llmc_json_writer *json = &encoding->json;
-    llmc_json_write_begin_object(json);
-    llmc_json_write_key(json, "type");
-    llmc_json_write_text(json, "image_url");
-    llmc_json_write_key(json, "image_url");
-    llmc_json_write_begin_object(json);
-    llmc_json_write_key(json, "url");
-    if (part->type == LLMCOST_PART_IMAGE_URL) {
-        if (!part->url || !*part->url)
-            llmc_encoding_invalid(encoding, "messages[%u].parts[%u].url is missing", message, index);
-        llmc_json_write_text(json, part->url);
-    } else if (!llmc_media_type_is_sane(part->media_type) || !part->data) {
-        llmc_encoding_invalid(encoding, "messages[%u].parts[%u] needs data and a media_type such as image/png", message, index);
-        llmc_json_write_null(json);
-    } else {
-        char prefix[96];
-        snprintf(prefix, sizeof prefix, "data:%s;base64,", part->media_type);
-        llmc_json_write_base64(json, prefix, part->data, part->data_bytes);
-    }
-    if (part->detail) {
-        llmc_json_write_key(json, "detail");
-        llmc_json_write_text(json, part->detail);
-    }
-    llmc_json_write_end_object(json);
-    llmc_json_write_end_object(json);
-}
-
 static void write_parts(llmc_encoding *encoding, const llmcost_message *message, uint32_t index, bool failed)
 {
     llmc_json_write_begin_array(&encoding->json);
     if (failed)
-        write_text_part(&encoding->json, "Error:", 6);
+        llmc_encoding_text_part(encoding, "Error:", 6);
     for (uint32_t i = 0; i < message->part_count; i++) {
         const llmcost_part *part = &message->parts[i];
         if (part->type == LLMCOST_PART_TEXT)
-            write_text_part(&encoding->json, part->text, llmc_text_bytes(part->text, part->text_bytes));
+            llmc_encoding_text_part(encoding, part->text, llmc_text_bytes(part->text, part->text_bytes));
         else if (part->type == LLMCOST_PART_IMAGE || part->type == LLMCOST_PART_IMAGE_URL)
-            write_image(encoding, part, index, i);
+            llmc_encoding_image_part(encoding, part, index, i);
         else if (is_visible(part))
             llmc_encoding_invalid(encoding, "messages[%u].parts[%u].type %d is unknown", index, i, (int)part->type);
     }
@@ -321,35 +282,6 @@ static void write_reasoning(llmc_encoding *encoding, const llmcost_message *mess
     llmc_buffer_free(&joined);
 }
 
-static void write_tool_calls(llmc_encoding *encoding, const llmcost_message *message, uint32_t index)
-{
-    llmc_json_writer *json = &encoding->json;
-    llmc_json_write_key(json, "tool_calls");
-    llmc_json_write_begin_array(json);
-    for (uint32_t i = 0; i < message->tool_call_count; i++) {
-        const llmcost_tool_call *call = &message->tool_calls[i];
-        const char *arguments = call->arguments && *call->arguments ? call->arguments : "{}";
-        if (!call->id || !call->name || !*call->name)
-            llmc_encoding_invalid(encoding, "messages[%u].tool_calls[%u] needs an id and a name", index, i);
-        if (llmc_json_text_type(arguments) == LLMC_JSON_NONE)
-            llmc_encoding_invalid(encoding, "messages[%u].tool_calls[%u].arguments is no JSON", index, i);
-        llmc_json_write_begin_object(json);
-        llmc_json_write_key(json, "id");
-        llmc_json_write_text(json, call->id);
-        llmc_json_write_key(json, "type");
-        llmc_json_write_text(json, "function");
-        llmc_json_write_key(json, "function");
-        llmc_json_write_begin_object(json);
-        llmc_json_write_key(json, "name");
-        llmc_json_write_text(json, call->name);
-        llmc_json_write_key(json, "arguments");
-        llmc_json_write_text(json, arguments);
-        llmc_json_write_end_object(json);
-        llmc_json_write_end_object(json);
-    }
-    llmc_json_write_end_array(json);
-}
-
 static void write_message(llmc_encoding *encoding, const llmcost_message *message, uint32_t index)
 {
     static const char *const roles[] = { "user", "system", "assistant", "tool" };
@@ -376,7 +308,7 @@ static void write_message(llmc_encoding *encoding, const llmcost_message *messag
     if (message->role == LLMCOST_ASSISTANT && message->tool_call_count) {
         if (encoding->target->quirks & LLMC_QUIRK(REASONING_CONTENT))
             write_reasoning(encoding, message);
-        write_tool_calls(encoding, message, index);
+        llmc_encoding_tool_calls(encoding, message, index);
     }
     llmc_json_write_end_object(json);
 }
@@ -391,36 +323,6 @@ static void write_messages(llmc_encoding *encoding)
 }
 
 /* ---- tools and format ---- */
-
-static void write_tool(llmc_encoding *encoding, const llmcost_tool *tool, uint32_t index)
-{
-    llmc_json_writer *json = &encoding->json;
-    if (!tool->name || !*tool->name)
-        llmc_encoding_invalid(encoding, "tools[%u].name is missing", index);
-    llmc_json_write_begin_object(json);
-    llmc_json_write_key(json, "type");
-    llmc_json_write_text(json, "function");
-    llmc_json_write_key(json, "function");
-    llmc_json_write_begin_object(json);
-    llmc_json_write_key(json, "name");
-    llmc_json_write_text(json, tool->name);
-    if (tool->description) {
-        llmc_json_write_key(json, "description");
-        llmc_json_write_text(json, tool->description);
-    }
-    if (tool->parameters) {
-        if (llmc_json_text_type(tool->parameters) != LLMC_JSON_OBJECT)
-            llmc_encoding_invalid(encoding, "tools[%u].parameters is no JSON object", index);
-        llmc_json_write_key(json, "parameters");
-        llmc_json_write_raw(json, tool->parameters, strlen(tool->parameters));
-    }
-    if (tool->strict) {
-        llmc_json_write_key(json, "strict");
-        llmc_json_write_bool(json, true);
-    }
-    llmc_json_write_end_object(json);
-    llmc_json_write_end_object(json);
-}
 
 static void write_tool_choice(llmc_encoding *encoding)
 {
@@ -458,11 +360,7 @@ static void write_tools(llmc_encoding *encoding)
             llmc_encoding_invalid(encoding, "tool_choice asks for a tool, but there are none");
         return;
     }
-    llmc_encoding_member(encoding, "tools");
-    llmc_json_write_begin_array(&encoding->json);
-    for (uint32_t i = 0; i < request->tool_count; i++)
-        write_tool(encoding, &request->tools[i], i);
-    llmc_json_write_end_array(&encoding->json);
+    llmc_encoding_functions(encoding, NULL, true);
     write_tool_choice(encoding);
     if (request->parallel_tool_calls != LLMCOST_DEFAULT) {
         llmc_encoding_member(encoding, "parallel_tool_calls");
@@ -554,10 +452,7 @@ static void write_limits(llmc_encoding *encoding)
     }
     if (request->stop_count) {
         llmc_encoding_member(encoding, "stop");
-        llmc_json_write_begin_array(json);
-        for (uint32_t i = 0; i < request->stop_count; i++)
-            llmc_json_write_text(json, request->stop[i]);
-        llmc_json_write_end_array(json);
+        llmc_encoding_texts(encoding, request->stop, NULL, request->stop_count);
     }
     const char *effort = llmc_effort_name(request->effort);
     if (effort) {

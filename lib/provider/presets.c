@@ -88,7 +88,15 @@ static const llmc_preset presets[] = {
     LOCAL("vllm", "http://localhost:8000/v1"),
     LOCAL("llamacpp", "http://localhost:8080/v1"),
     LOCAL("lmstudio", "http://localhost:1234/v1"),
-    LOCAL("ollama", "http://localhost:11434/v1"),
+    { .name = "ollama-openai", .base_url = "http://localhost:11434/v1", .codec = &llmc_codec_openai, .auth = LLMC_AUTH_NONE_OR_BEARER, .quirks = IMITATOR,
+      .currency = "USD", .catalog = "ollama", .free_of_charge = true },
+    { .name = "ollama", .base_url = "http://localhost:11434", .codec = &llmc_codec_ollama, .key_variables = { "OLLAMA_API_KEY" },
+      .base_url_variable = "OLLAMA_HOST", .auth = LLMC_AUTH_NONE_OR_BEARER, .currency = "USD", .catalog = "ollama", .free_of_charge = true },
+    /* Its plans are not billed by the token: prices must be configured. */
+    { .name = "ollama-cloud", .base_url = "https://ollama.com", .codec = &llmc_codec_ollama, .key_variables = { "OLLAMA_API_KEY" },
+      .auth = LLMC_AUTH_BEARER, .currency = "USD", .catalog = "ollama-cloud" },
+    { .name = "cohere", .base_url = "https://api.cohere.com", .codec = &llmc_codec_cohere, .key_variables = { "CO_API_KEY", "COHERE_API_KEY" },
+      .auth = LLMC_AUTH_BEARER, .currency = "USD", .catalog = "cohere" },
     { .name = "openai-compatible", .codec = &llmc_codec_openai, .auth = LLMC_AUTH_NONE_OR_BEARER, .quirks = IMITATOR | Q(DONE_OPTIONAL), .currency = "USD", .catalog = "openai-compatible" },
 };
 

@@ -17,29 +17,56 @@ llmc_codec_target target_of(const char *name, const char *model, bool stream)
     return (llmc_codec_target){ .preset = preset, .provider = name, .model = model, .quirks = preset->quirks, .stream = stream };
 }
 
+static llmcost_status check_and_encode_as(const llmc_codec_target *target, llmc_operation_id operation, const llmcost_request *request, llmc_encoded *out, llmcost_error *error)
+{
+    llmcost_status status = target->preset->codec->check(operation, request, target, error);
+    return status ? status : target->preset->codec->encode(operation, request, target, out, error);
+}
+
 static llmcost_status check_and_encode(const llmc_codec_target *target, const llmcost_request *request, llmc_encoded *out, llmcost_error *error)
 {
-    llmcost_status status = target->preset->codec->check(LLMC_OP_CHAT, request, target, error);
-    return status ? status : target->preset->codec->encode(LLMC_OP_CHAT, request, target, out, error);
+    return check_and_encode_as(target, LLMC_OP_CHAT, request, out, error);
+}
+
+static void same_json(const llmc_buffer *body, const char *json)
+{
+    json_error_t where;
+    json_t *got = json_loadb(body->data, body->length, JSON_REJECT_DUPLICATES, &where), *wanted = json_loads(json, JSON_REJECT_DUPLICATES, NULL);
+    if (!got)
+        fail_msg("%s: %.*s", where.text, (int)body->length, body->data);
+    assert_non_null(wanted);
+    if (!json_equal(got, wanted))
+        fail_msg("got    %.*s\nwanted %s", (int)body->length, body->data, json);
+    json_decref(got);
+    json_decref(wanted);
+}
+
+void expect_encoded(const llmc_codec_target *target, llmc_operation_id operation, const llmcost_request *request, const char *method, const char *path, const char *json)
+{
+    llmc_encoded out;
+    llmcost_error error;
+    llmc_error_init(&error, &llmc_allocator_system);
+    llmc_encoded_init(&out, &llmc_allocator_system);
+    if (check_and_encode_as(target, operation, request, &out, &error))
+        fail_msg("%s", llmcost_error_message(&error));
+    assert_string_equal(out.method, method);
+    assert_string_equal(llmc_buffer_text(&out.path), path);
+    if (json)
+        same_json(&out.body, json);
+    assert_int_equal(out.body.length > 0, json != NULL);
+    llmc_encoded_free(&out);
+    llmc_error_clear(&error);
 }
 
 void expect_body(const llmc_codec_target *target, const llmcost_request *request, const char *json)
 {
     llmc_encoded out;
     llmcost_error error;
-    json_error_t where;
     llmc_error_init(&error, &llmc_allocator_system);
     llmc_encoded_init(&out, &llmc_allocator_system);
     if (check_and_encode(target, request, &out, &error))
         fail_msg("%s", llmcost_error_message(&error));
-    json_t *got = json_loadb(out.body.data, out.body.length, JSON_REJECT_DUPLICATES, &where), *wanted = json_loads(json, JSON_REJECT_DUPLICATES, NULL);
-    if (!got)
-        fail_msg("%s: %.*s", where.text, (int)out.body.length, out.body.data);
-    assert_non_null(wanted);
-    if (!json_equal(got, wanted))
-        fail_msg("got    %.*s\nwanted %s", (int)out.body.length, out.body.data, json);
-    json_decref(got);
-    json_decref(wanted);
+    same_json(&out.body, json);
     llmc_encoded_free(&out);
     llmc_error_clear(&error);
 }

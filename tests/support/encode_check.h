@@ -8,6 +8,8 @@
 llmc_codec_target target_of(const char *preset, const char *model, bool stream);
 /* check and encode succeed, and the body equals this JSON. */
 void expect_body(const llmc_codec_target *target, const llmcost_request *request, const char *json);
+/* The same for any operation, with method and path; json NULL: no body. */
+void expect_encoded(const llmc_codec_target *target, llmc_operation_id operation, const llmcost_request *request, const char *method, const char *path, const char *json);
 /* check refuses, and the message names the field and the provider. */
 void expect_unsupported(const llmc_codec_target *target, const llmcost_request *request, const char *field);
 /* encode refuses with E_INVALID, and the message holds these words. */

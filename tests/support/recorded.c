@@ -244,6 +244,7 @@ static void add_exchange(recordings *all, char *line, recorded_codec_fn choose)
     if (!e.body)
         return;
     e.meta = recorded_part(&e, "response.meta.json", NULL);
+    e.request = recorded_part(&e, "request.json", NULL);
     all->list = realloc(all->list, (all->count + 1) * sizeof *all->list);
     all->list[all->count++] = e;
 }
@@ -271,6 +272,7 @@ void recordings_free(recordings *all)
     for (size_t i = 0; i < all->count; i++) {
         free(all->list[i].body);
         free(all->list[i].meta);
+        free(all->list[i].request);
     }
     free(all->list);
     free(all->index);

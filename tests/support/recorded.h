@@ -13,7 +13,7 @@ enum {
 
 typedef struct recorded {
     char *cells[RECORDED_COLUMNS];
-    char *body, *meta; /* meta: status, headers and more as JSON */
+    char *body, *meta, *request; /* meta: status, headers and more as JSON; request: NULL where it was not recorded */
     size_t bytes;
     const llmc_codec *codec;
     char name[300];    /* provider/case */

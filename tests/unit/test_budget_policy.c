@@ -563,9 +563,9 @@ static void test_lengths_that_nobody_stated(void **unused)
     llmcost_response_free(response);
     rig_close(&rig);
 
-    rig_open(&rig, "{\"providers\":{\"ollama\":{}},\"budgets\":[{\"limit\":\"1 USD\"}]}");
+    rig_open(&rig, "{\"providers\":{\"ollama-openai\":{}},\"budgets\":[{\"limit\":\"1 USD\"}]}");
     fake_exchange_piece(fake_network_add(&rig.network, NULL), 0, body, sizeof body - 1);
-    response = chat(&rig, "ollama/qwen2.5:7b", 0, LLMCOST_OK);
+    response = chat(&rig, "ollama-openai/qwen2.5:7b", 0, LLMCOST_OK);
     assert_null(strstr(rig.network.requests[0].body, "_tokens"));
     assert_false(llmcost_response_is_altered(response));
     llmcost_response_free(response);
@@ -651,11 +651,11 @@ static void test_a_free_provider_over_a_spent_budget(void **unused)
 {
     (void)unused;
     engine_rig rig;
-    rig_open(&rig, "{\"providers\":{\"openai\":{\"key\":\"k\"},\"ollama\":{}},\"budgets\":[{\"name\":\"b\",\"limit\":\"0.001 USD\"}]}");
+    rig_open(&rig, "{\"providers\":{\"openai\":{\"key\":\"k\"},\"ollama-openai\":{}},\"budgets\":[{\"name\":\"b\",\"limit\":\"0.001 USD\"}]}");
     usage_known(&rig.network);
     assert_int_equal(llmcost_budget_correct(rig.client, "b", NULL, 1000000), LLMCOST_OK);
     llmcost_response_free(chat(&rig, "openai/gpt-4o", 100, LLMCOST_E_BUDGET));
-    llmcost_response_free(chat(&rig, "ollama/qwen2.5:7b", 100, LLMCOST_OK));
+    llmcost_response_free(chat(&rig, "ollama-openai/qwen2.5:7b", 100, LLMCOST_OK));
     assert_int_equal(llmcost_budget_correct(rig.client, "b", NULL, -1000000), LLMCOST_OK);
     rig_close(&rig);
 }

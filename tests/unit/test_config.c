@@ -108,7 +108,7 @@ static void test_plain_keys(void **state)
 
 static const char design_example[] =
     "{ \"providers\": { \"openai\": {}, \"anthropic\": {}, \"kimi\": { \"preset\": \"moonshot\", \"keys\": [\"env:KIMI_1\"] },\n"
-    "                 \"local\":  { \"preset\": \"ollama\", \"base_url\": \"http://127.0.0.1:11434\" } },\n"
+    "                 \"local\":  { \"preset\": \"ollama-openai\", \"base_url\": \"http://127.0.0.1:11434\" } },\n"
     "  \"models\":    { \"small\": \"openai/gpt-4o-mini\", \"large\": \"openai/gpt-4o\" },\n"
     "  \"routes\":    { \"faq\":   { \"cascade\":  [\"small\", \"large\"], \"escalate_on\": { \"marker\": \"UNCERTAIN\" } } },\n"
     "  \"cache\":     { \"memory\": { \"max_bytes\": \"64MB\", \"ttl\": \"10m\" } },\n"

@@ -13,8 +13,8 @@ static void every_host_is_there(void **state)
     static const char *const names[] = { "openai", "anthropic", "google", "vertex", "deepseek", "moonshot", "moonshot-cn", "zhipu", "zai", "dashscope", "dashscope-intl", "doubao",
                                          "qianfan", "hunyuan", "minimax", "stepfun", "mistral", "xai", "groq", "openrouter", "siliconflow", "perplexity",
                                          "together", "fireworks", "cerebras", "deepinfra", "baichuan", "01ai", "spark", "mimo", "huggingface", "qiniu",
-                                         "holysheep", "vllm", "llamacpp", "lmstudio", "ollama", "openai-compatible",
-                                         "bedrock" };
+                                         "holysheep", "vllm", "llamacpp", "lmstudio", "ollama", "ollama-openai", "ollama-cloud", "cohere",
+                                         "openai-compatible", "bedrock" };
     assert_int_equal(llmc_preset_count(), sizeof names / sizeof names[0]);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         assert_non_null(llmc_preset_find(names[i]));
@@ -67,6 +67,13 @@ static void every_entry_is_complete(void **state)
     assert_null(bedrock->settings[1].name);
     assert_int_equal(llmc_preset_find("anthropic")->auth, LLMC_AUTH_X_API_KEY);
     assert_string_equal(llmc_preset_find("moonshot-cn")->currency, "CNY");
+    assert_string_equal(llmc_preset_find("ollama")->base_url_variable, "OLLAMA_HOST");
+    assert_ptr_equal(llmc_preset_find("ollama")->codec, &llmc_codec_ollama);
+    assert_ptr_equal(llmc_preset_find("ollama-openai")->codec, &llmc_codec_openai);
+    assert_int_equal(llmc_preset_find("ollama-cloud")->auth, LLMC_AUTH_BEARER);
+    assert_false(llmc_preset_find("ollama-cloud")->free_of_charge);
+    assert_string_equal(llmc_preset_find("cohere")->key_variables[0], "CO_API_KEY");
+    assert_string_equal(llmc_preset_find("cohere")->key_variables[1], "COHERE_API_KEY");
     assert_true(llmc_preset_find("xai")->quirks & LLMC_QUIRK(REASONING_BESIDE_COMPLETION));
     assert_true(llmc_preset_find("mistral")->quirks & LLMC_QUIRK(RANDOM_SEED));
     assert_false(llmc_preset_find("openai")->quirks & LLMC_QUIRK(MAX_TOKENS));
@@ -88,6 +95,8 @@ static void codecs_have_names(void **state)
     assert_ptr_equal(llmc_codec_find("openai"), &llmc_codec_openai);
     assert_ptr_equal(llmc_codec_find("anthropic"), &llmc_codec_anthropic);
     assert_ptr_equal(llmc_codec_find("gemini"), &llmc_codec_gemini);
+    assert_ptr_equal(llmc_codec_find("ollama"), &llmc_codec_ollama);
+    assert_ptr_equal(llmc_codec_find("cohere"), &llmc_codec_cohere);
     assert_null(llmc_codec_find("gopher"));
     for (int i = 0; i <= LLMC_OP_LIST_MODELS; i++) {
         assert_int_equal(llmc_operations[i].id, i);

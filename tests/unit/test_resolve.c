@@ -89,8 +89,8 @@ static void test_names_that_fail(void **state)
             "no route, alias or provider is called \"anthropic/claude-x\"; anthropic has it, but is not configured: set ANTHROPIC_API_KEY, or add \"anthropic\" to \"providers\"");
     refuses(&reading, "claude-sonnet-4-5", LLMCOST_E_UNKNOWN_MODEL,
             "no route, alias or provider is called \"claude-sonnet-4-5\"; anthropic has it, but is not configured: set ANTHROPIC_API_KEY, or add \"anthropic\" to \"providers\"");
-    refuses(&reading, "ollama/x", LLMCOST_E_UNKNOWN_MODEL,
-            "no route, alias or provider is called \"ollama/x\"; ollama has it, but is not configured: add \"ollama\" to \"providers\"");
+    refuses(&reading, "lmstudio/x", LLMCOST_E_UNKNOWN_MODEL,
+            "no route, alias or provider is called \"lmstudio/x\"; lmstudio has it, but is not configured: add \"lmstudio\" to \"providers\"");
     refuses(&reading, "nobody-knows-this", LLMCOST_E_UNKNOWN_MODEL,
             "no route, alias or provider is called \"nobody-knows-this\"; write \"provider/model\", such as \"openai/nobody-knows-this\"");
     refuses(&reading, "openai/", LLMCOST_E_UNKNOWN_MODEL, "no model is named behind \"openai/\"");
