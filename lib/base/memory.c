@@ -96,12 +96,23 @@ bool llmc_grow(const llmc_allocator *allocator, void **items, size_t *capacity, 
     return true;
 }
 
+/* What is left of an arena begins and ends at an alignment. */
+static void cut_from(llmc_arena *arena, char *memory, size_t bytes)
+{
+    size_t padding = (0 - (uintptr_t)memory) & (ALIGNMENT - 1);
+    if (padding > bytes)
+        padding = bytes;
+    arena->at = memory + padding;
+    arena->end = arena->at + ((bytes - padding) & ~(size_t)(ALIGNMENT - 1));
+}
+
 void llmc_arena_init(llmc_arena *arena, const llmc_allocator *allocator, void *first, size_t first_bytes)
 {
     arena->allocator = allocator;
     arena->blocks = NULL;
-    arena->at = first;
-    arena->end = first ? (char *)first + first_bytes : NULL;
+    arena->at = arena->end = NULL;
+    if (first)
+        cut_from(arena, first, first_bytes);
 }
 
 void llmc_arena_clear(llmc_arena *arena)
@@ -117,33 +128,26 @@ void llmc_arena_clear(llmc_arena *arena)
 static bool arena_add_block(llmc_arena *arena, size_t bytes)
 {
     size_t wanted = bytes > BLOCK_BYTES / 2 ? bytes : BLOCK_BYTES;
-    if (wanted > SIZE_MAX - sizeof(llmc_arena_block) - ALIGNMENT)
+    if (wanted > SIZE_MAX - sizeof(llmc_arena_block) - 2 * ALIGNMENT)
         return false;
-    llmc_arena_block *block = llmc_alloc(arena->allocator, sizeof *block + ALIGNMENT + wanted);
+    wanted += 2 * ALIGNMENT;
+    llmc_arena_block *block = llmc_alloc(arena->allocator, sizeof *block + wanted);
     if (!block)
         return false;
     block->next = arena->blocks;
     block->bytes = wanted;
     arena->blocks = block;
-    arena->at = (char *)(block + 1);
-    arena->end = (char *)block + sizeof *block + ALIGNMENT + wanted;
+    cut_from(arena, (char *)(block + 1), wanted);
     return true;
 }
 
 void *llmc_arena_alloc(llmc_arena *arena, size_t bytes)
 {
-    for (int attempt = 0; attempt < 2; attempt++) {
-        size_t padding = (ALIGNMENT - ((uintptr_t)arena->at & (ALIGNMENT - 1))) & (ALIGNMENT - 1);
-        size_t room = (size_t)(arena->end - arena->at);
-        if (arena->at && room >= padding && room - padding >= bytes) {
-            void *memory = arena->at + padding;
-            arena->at += padding + bytes;
-            return memory;
-        }
-        if (attempt || !arena_add_block(arena, bytes))
-            break;
-    }
-    return NULL;
+    if ((!arena->at || bytes > (size_t)(arena->end - arena->at)) && !arena_add_block(arena, bytes))
+        return NULL;
+    void *memory = arena->at;
+    arena->at += (bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+    return memory;
 }
 
 void *llmc_arena_calloc(llmc_arena *arena, size_t count, size_t bytes)

@@ -51,7 +51,7 @@ static size_t common_bytes(const char *text, const char *secret)
 
 void llmc_secret_mask(const llmc_secret *secret, char *text)
 {
-    if (!text || secret->bytes < TELLING_BYTES)
+    if (!text || secret->bytes < TELLING_BYTES || !memmem(text, strlen(text), secret->hidden, TELLING_BYTES))
         return;
     char *to = text;
     for (const char *from = text; *from;) {

@@ -1,7 +1,8 @@
 /*
  * wire.c: encodes a leg for its target, sends it, decodes what comes back, and prices it. The innermost policy.
  *
- * Everything an exchange needs is one struct in the leg's arena; the buffers are given back when the leg is destroyed.
+ * Everything an exchange needs is one struct in the leg's arena; its buffers come from the driver's workspace, if no other
+ * exchange has it, and are given back when the leg is destroyed.
  * Each of connecting, the first byte and the gaps between bytes has its own deadline and its own error, on one timer.
  * Left out on purpose: tries after a failure (retry.c) and anything about money beyond this leg's own bill (budget.c).
  */
@@ -21,6 +22,7 @@ typedef struct wire_state {
     const llmcost_transport *transport;
     void *transfer;              /* NULL: none under way */
     llmc_driver *driver;
+    const llmc_allocator *allocator; /* of the buffers */
     llmc_encoded encoded;
     llmc_buffer head;            /* url and header lines, each ended by a zero byte; holds the key: wiped */
     const char *headers[32];
@@ -193,15 +195,14 @@ static bool take_frame(const llmc_frame *frame, void *user)
 static bool begin_decoding(wire_state *state)
 {
     const llmc_codec *codec = state->provider->codec;
-    const llmc_allocator *allocator = &state->leg->services->allocator;
     bool stream = state->decoder.stream && state->http_status < 300 && state->event_stream;
     state->framing = stream ? codec->stream_framing : &llmc_framing_whole;
     state->framing_state = llmc_arena_calloc(llmc_leg_arena(state->leg), 1, state->framing->state_bytes);
     state->decoder_state = llmc_arena_calloc(llmc_leg_arena(state->leg), 1, codec->decoder_bytes);
     if (!state->framing_state || !state->decoder_state)
         return false;
-    state->framing->init(state->framing_state, allocator, (size_t)state->provider->max_response_bytes);
-    llmc_decoder_begin(&state->decoder, codec, state->leg->operation->id, allocator, state->provider->quirks, stream, state->http_status, take_event,
+    state->framing->init(state->framing_state, state->allocator, (size_t)state->provider->max_response_bytes);
+    llmc_decoder_begin(&state->decoder, codec, state->leg->operation->id, state->allocator, state->provider->quirks, stream, state->http_status, take_event,
                        state, &state->answer_error, state->decoder_state);
     state->decoding = true;
     return true;
@@ -235,7 +236,7 @@ static void on_status(void *context, int32_t http_status)
 static void on_header(void *context, const char *name, const char *value)
 {
     wire_state *state = context;
-    if (strcasecmp(name, "content-type") == 0)
+    if ((*name | 0x20) == 'c' && strcasecmp(name, "content-type") == 0)
         state->event_stream = strncasecmp(value, "text/event-stream", 17) == 0;
     else
         llmc_decode_error_header(&state->answer_error, &state->wait_rank, name, value, state->answered_wall_ms);
@@ -485,7 +486,6 @@ static llmcost_verdict start_transfer(llmcost_leg *leg, wire_state *state)
         .headers = state->headers, .header_count = state->header_count, .accept_any_certificate = provider->insecure_tls,
         .body = state->encoded.body.data, .body_bytes = state->encoded.body.length, .proxy = provider->proxy, .ca_file = provider->ca_file,
     };
-    state->driver = llmc_leg_driver(leg);
     if (!state->driver)
         return llmc_leg_no_driver(leg);
     if (!llmc_driver_reserve_timer(state->driver))
@@ -502,11 +502,22 @@ static llmcost_verdict start_transfer(llmcost_leg *leg, wire_state *state)
     return LLMCOST_WAIT;
 }
 
+static void make_buffers(wire_state *state)
+{
+    const llmc_allocator *lasting = &state->leg->services->allocator;
+    const llmc_allocator *passing = state->driver ? llmc_workspace_borrow(&state->driver->workspace) : NULL;
+    state->allocator = passing ? passing : lasting;
+    llmc_encoded_init(&state->encoded, state->allocator);
+    llmc_buffer_init(&state->head, state->allocator, 1 << 20);
+    llmc_error_init(&state->answer_error, lasting);
+    llmc_answer_builder_init(&state->builder, state->allocator, (size_t)state->provider->max_response_bytes);
+    state->builder.answers = lasting;
+}
+
 static llmcost_verdict wire_enter(llmcost_leg *leg, void *memory, void *user)
 {
     (void)user;
     wire_state *state = memory;
-    const llmc_allocator *allocator = &leg->services->allocator;
     const llmc_provider *provider = leg->route->provider;
     state->leg = leg;
     state->provider = provider;
@@ -514,10 +525,8 @@ static llmcost_verdict wire_enter(llmcost_leg *leg, void *memory, void *user)
     state->began_ns = llmc_leg_now(leg);
     if (!leg->requested_wall_ms)
         leg->requested_wall_ms = llmc_clock_wall_ms(&leg->services->clock);
-    llmc_encoded_init(&state->encoded, allocator);
-    llmc_buffer_init(&state->head, allocator, 1 << 20);
-    llmc_error_init(&state->answer_error, allocator);
-    llmc_answer_builder_init(&state->builder, allocator, (size_t)provider->max_response_bytes);
+    state->driver = llmc_leg_driver(leg);
+    make_buffers(state);
     state->decoder.stream = leg->operation->streams && llmc_leg_streams(leg);
     if (!llmc_leg_line(leg))
         return llmc_leg_out_of_memory(leg);
@@ -599,6 +608,8 @@ static void wire_destroy(llmcost_leg *leg, void *memory, void *user)
     llmc_encoded_free(&state->encoded);
     llmc_answer_builder_free(&state->builder);
     llmc_error_clear(&state->answer_error);
+    if (state->driver && state->allocator == &state->driver->workspace.pieces)
+        llmc_workspace_return(&state->driver->workspace);
     (void)leg;
 }
 

@@ -59,7 +59,7 @@ typedef struct answer_source {
     void (*tool)(const void *from, uint32_t choice, uint32_t index, llmc_text *id, llmc_text *name, llmc_text *arguments);
     llmc_text id, model, extra, models;
     const char *provider, *receipt_id;
-    llmc_usage usage;
+    const llmc_usage *usage;
     int64_t duration_ns;
 } answer_source;
 
@@ -143,9 +143,10 @@ static void pack_answer(packer *p, const answer_source *source)
 {
     llmc_answer scratch, *answer = pack_room(p, sizeof *answer);
     llmc_choice *choices = pack_room(p, source->choice_count * sizeof *choices);
-    if (!answer)
+    if (answer)
+        answer->usage = *source->usage;
+    else
         answer = &scratch;
-    answer->usage = source->usage;
     answer->duration_ns = source->duration_ns;
     answer->choice_count = source->choice_count;
     answer->choices = choices;
@@ -258,15 +259,14 @@ static bool write_extras(const llmc_answer_builder *builder, llmc_buffer *out)
     return !out->failure;
 }
 
-static llmc_answer *pack_builder(const llmc_answer_builder *builder, const answer_source *given)
+static llmc_answer *pack_builder(const llmc_answer_builder *builder, answer_source *source)
 {
     llmc_answer *answer = NULL;
     llmc_buffer extra;
     llmc_buffer_init(&extra, builder->allocator, SIZE_MAX / 4);
     if (write_extras(builder, &extra)) {
-        answer_source source = *given;
-        source.extra = buffer_text(&extra);
-        answer = make_answer(builder->allocator, &source);
+        source->extra = buffer_text(&extra);
+        answer = make_answer(builder->answers, source);
     }
     llmc_buffer_free(&extra);
     return answer;
@@ -284,7 +284,7 @@ llmc_answer *llmc_answer_build(llmc_answer_builder *builder, const char *provide
         .from = builder, .choice_count = (uint32_t)builder->choice_count, .model_count = builder->model_count,
         .choice = builder_choice, .tool = builder_tool,
         .id = buffer_text(&builder->id), .model = buffer_text(&builder->model), .models = buffer_text(&builder->models),
-        .provider = provider, .receipt_id = receipt_id, .usage = *usage, .duration_ns = duration_ns,
+        .provider = provider, .receipt_id = receipt_id, .usage = usage, .duration_ns = duration_ns,
     };
     llmc_answer *answer = pack_builder(builder, &source);
     reopen_logprobs(builder);
@@ -338,7 +338,7 @@ llmc_answer *llmc_answer_with_text(const llmc_answer *answer, const char *text, 
         .from = &changed, .choice_count = answer->choice_count, .model_count = answer->model_count,
         .choice = changed_choice, .tool = changed_tool,
         .id = string_text(answer->id), .model = string_text(answer->model), .extra = string_text(answer->extra), .models = models_text(answer),
-        .provider = answer->provider, .receipt_id = answer->receipt_id, .usage = answer->usage, .duration_ns = answer->duration_ns,
+        .provider = answer->provider, .receipt_id = answer->receipt_id, .usage = &answer->usage, .duration_ns = answer->duration_ns,
     };
     return make_answer(&answer->allocator, &source);
 }

@@ -231,7 +231,9 @@ bool llmc_exchange_prepare(exchange *x, const llmcost_http_request *request)
     if (!set_text(x, CURLOPT_URL, &x->url, request->url) || !set_text(x, CURLOPT_PROXY, &x->proxy, request->proxy) || !set_headers(x, request))
         return false;
     /* Wait for a connection that may carry many streams; where ALPN cannot tell that, it would be a wait for a whole answer. */
-    curl_easy_setopt(x->easy, CURLOPT_PIPEWAIT, x->host->plain ? 0L : 1L);
+    if (!x->prepared || x->alone != x->host->plain)
+        curl_easy_setopt(x->easy, CURLOPT_PIPEWAIT, x->host->plain ? 0L : 1L);
+    x->alone = x->host->plain;
     if (!set_text(x, CURLOPT_CAINFO, &x->ca_file, request->ca_file ? request->ca_file : x->system_ca_file))
         return false;
     if (!x->prepared || x->accept_any != (request->accept_any_certificate != 0)) {
