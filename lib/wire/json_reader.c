@@ -356,9 +356,24 @@ static inline bool next_item(llmc_json *json)
     return at != NULL;
 }
 
-bool llmc_json_next_key(llmc_json *json, llmc_json_key *key)
+static __attribute__((noinline)) bool any_next_key(llmc_json *json, llmc_json_key *key)
 {
     return next_key(json, key);
+}
+
+/* As servers write it: a comma, a plain name, a colon, and no white space. */
+bool llmc_json_next_key(llmc_json *json, llmc_json_key *key)
+{
+    const char *quote = json->at, *end = json->end;
+    if (end - quote < 4 || (!json->first && *quote++ != ',') || *quote != '"')
+        return any_next_key(json, key);
+    const char *name = quote + 1, *close = llmc_scan_string(name, end);
+    if (end - close < 2 || close[0] != '"' || close[1] != ':')
+        return any_next_key(json, key);
+    *key = (llmc_json_key){ name, (size_t)(close - name), false };
+    json->first = false;
+    json->at = close + 2;
+    return true;
 }
 
 bool llmc_json_next_item(llmc_json *json)
