@@ -17,12 +17,11 @@
  */
 #include "store/memory_cache.h"
 
+#include "base/hash.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 enum { READER_LOCKS = 16, FIRST_BUCKETS = 16, LOOK = 16, CACHE_LINE = 64 };
 
@@ -69,7 +68,6 @@ struct llmc_memory_cache {
     llmc_cache_entry *newest, *oldest;
     uint64_t stores, evictions, expirations;
     llmc_cache_entry *first_buckets[FIRST_BUCKETS];
-    unsigned char secret[XXH3_SECRET_DEFAULT_SIZE]; /* of the seed: saves deriving it for each long key */
 };
 
 static void init_table(llmc_memory_cache *cache)
@@ -96,7 +94,6 @@ llmcost_status llmc_memory_cache_new(llmc_memory_cache **out, const llmc_allocat
     cache->largest_table = limits->max_bytes / 8;
     cache->largest_entry = limits->max_bytes / 2;
     cache->locks = (reader_lock *)(((uintptr_t)(cache + 1) + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
-    XXH3_generateSecret_fromSeed(cache->secret, seed);
     for (size_t i = 0; i < READER_LOCKS; i++)
         pthread_mutex_init(&cache->locks[i].of.mutex, NULL);
     init_table(cache);
@@ -106,8 +103,9 @@ llmcost_status llmc_memory_cache_new(llmc_memory_cache **out, const llmc_allocat
 
 llmc_cache_hash llmc_memory_cache_hash(const llmc_memory_cache *cache, const void *key, size_t key_bytes)
 {
-    XXH128_hash_t hash = XXH3_128bits_withSecretandSeed(key, key_bytes, cache->secret, sizeof cache->secret, cache->seed);
-    return (llmc_cache_hash){ hash.low64, hash.high64 };
+    llmc_cache_hash hash;
+    llmc_hash128(key, key_bytes, cache->seed, &hash.low, &hash.high);
+    return hash;
 }
 
 /* ---- locks ---- */
