@@ -58,6 +58,14 @@ void llmc_free(const llmc_allocator *allocator, void *memory)
         allocator->release(memory, allocator->user);
 }
 
+char *llmc_put_text(char *to, const char *text, size_t bytes)
+{
+    if (bytes)
+        memcpy(to, text, bytes);
+    to[bytes] = '\0';
+    return to + bytes + 1;
+}
+
 char *llmc_strndup(const llmc_allocator *allocator, const char *text, size_t bytes)
 {
     if (bytes == SIZE_MAX)
@@ -65,9 +73,7 @@ char *llmc_strndup(const llmc_allocator *allocator, const char *text, size_t byt
     char *copy = llmc_alloc(allocator, bytes + 1);
     if (!copy)
         return NULL;
-    if (bytes)
-        memcpy(copy, text, bytes);
-    copy[bytes] = '\0';
+    llmc_put_text(copy, text, bytes);
     return copy;
 }
 
@@ -167,9 +173,7 @@ char *llmc_arena_strndup(llmc_arena *arena, const char *text, size_t bytes)
     char *copy = llmc_arena_alloc(arena, bytes + 1);
     if (!copy)
         return NULL;
-    if (bytes)
-        memcpy(copy, text, bytes);
-    copy[bytes] = '\0';
+    llmc_put_text(copy, text, bytes);
     return copy;
 }
 

@@ -17,6 +17,7 @@ void *llmc_alloc(const llmc_allocator *allocator, size_t bytes);
 void *llmc_calloc(const llmc_allocator *allocator, size_t count, size_t bytes); /* zeroed; NULL when the product overflows */
 void *llmc_realloc(const llmc_allocator *allocator, void *memory, size_t bytes);
 void llmc_free(const llmc_allocator *allocator, void *memory);
+char *llmc_put_text(char *to, const char *text, size_t bytes); /* ended by a zero byte; returns what is behind that */
 char *llmc_strdup(const llmc_allocator *allocator, const char *text);
 char *llmc_strndup(const llmc_allocator *allocator, const char *text, size_t bytes);
 

@@ -244,9 +244,9 @@ static void on_header(void *context, const char *name, const char *value)
 
 static int take_body(wire_state *state, const char *bytes, size_t length)
 {
-    if (state->received == 0 && state->leg->line)
-        state->leg->line->first_byte_ms = (llmc_leg_now(state->leg) - llmc_leg_call_started(state->leg)) / LLMC_MS;
     enter_stage(state, RECEIVING);
+    if (state->received == 0 && state->leg->line)
+        state->leg->line->first_byte_ms = (state->stage_ns - llmc_leg_call_started(state->leg)) / LLMC_MS;
     state->received += (int64_t)length;
     if (!state->decoding && !begin_decoding(state))
         state->failure = LLMCOST_E_MEMORY;
