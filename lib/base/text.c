@@ -104,7 +104,7 @@ static unsigned char lower(char byte)
 
 bool llmc_text_equal_ignoring_case(const char *a, const char *b)
 {
-    while (*a && lower(*a) == lower(*b)) {
+    while (*a && (*a == *b || lower(*a) == lower(*b))) {
         a++;
         b++;
     }

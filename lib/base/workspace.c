@@ -20,12 +20,19 @@ static size_t *size_of(void *memory)
     return (size_t *)(void *)((char *)memory - HEAD_BYTES);
 }
 
+static void *take_outside(llmc_workspace *workspace, size_t bytes)
+{
+    void *memory = llmc_alloc(workspace->under, bytes);
+    workspace->outside += memory != NULL;
+    return memory;
+}
+
 static void *take(size_t bytes, void *user)
 {
     llmc_workspace *workspace = user;
     size_t room = LLMC_WORKSPACE_BYTES - workspace->used;
     if (bytes > room || rounded(bytes) + HEAD_BYTES > room)
-        return llmc_alloc(workspace->under, bytes);
+        return take_outside(workspace, bytes);
     workspace->last = workspace->used + HEAD_BYTES;
     workspace->used = workspace->last + rounded(bytes);
     char *memory = workspace->block + workspace->last;
@@ -38,6 +45,7 @@ static void release(void *memory, void *user)
     llmc_workspace *workspace = user;
     if (!is_ours(workspace, memory)) {
         llmc_free(workspace->under, memory);
+        workspace->outside--;
         return;
     }
     if (memory == workspace->block + workspace->last)

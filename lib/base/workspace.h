@@ -15,6 +15,7 @@ typedef struct llmc_workspace {
     const llmc_allocator *under;
     char *block;           /* made for the first borrower */
     size_t used, last;     /* where the free part begins, and the piece before it */
+    size_t outside;        /* pieces that did not fit and must be freed */
     bool lent;
 } llmc_workspace;
 

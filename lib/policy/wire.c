@@ -46,36 +46,48 @@ typedef struct wire_state {
 
 /* ---- the request's head ---- */
 
-static const char *add_head(wire_state *state, size_t *at, const char *name, const char *value)
+/* Returns where it begins. */
+static size_t add_head(wire_state *state, const char *name, const char *value)
 {
-    *at = state->head.length;
-    llmc_buffer_add_text(&state->head, name);
-    llmc_buffer_add_text(&state->head, value);
-    llmc_buffer_add_byte(&state->head, '\0');
-    return NULL;
+    llmc_buffer *head = &state->head;
+    size_t at = head->length, name_bytes = strlen(name), value_bytes = strlen(value);
+    if (!llmc_buffer_reserve(head, name_bytes + value_bytes + 1))
+        return 0;
+    llmc_put_text(llmc_put_text(head->data + at, name, name_bytes) - 1, value, value_bytes);
+    head->length = at + name_bytes + value_bytes + 1;
+    return at;
+}
+
+/* Room for it all: what grows leaves the key behind in memory that nobody wipes. */
+static bool reserve_head(wire_state *state)
+{
+    const llmc_provider *provider = state->provider;
+    size_t bytes = 500 + strlen(provider->base_url) + state->encoded.path.length + (provider->key_count ? provider->keys[0].bytes : 0);
+    for (size_t i = 0; i < provider->header_count; i++)
+        bytes += strlen(provider->headers[i]) + 1;
+    return llmc_buffer_reserve(&state->head, bytes);
 }
 
 /* Offsets first, pointers when the buffer has stopped moving. */
 static bool make_head(wire_state *state)
 {
     const llmc_provider *provider = state->provider;
-    size_t offsets[32], count = 0, at;
+    size_t offsets[32], count = 0;
     const char *path = llmc_buffer_text(&state->encoded.path);
-    if (!path)
+    if (!path || !reserve_head(state))
         return false;
-    llmc_buffer_reserve(&state->head, 500); /* the usual head, in one allocation */
-    add_head(state, &at, provider->base_url, path);
+    add_head(state, provider->base_url, path);
     if (provider->key_count > 0) {
         bool x_api_key = provider->preset->auth == LLMC_AUTH_X_API_KEY;
-        add_head(state, &offsets[count++], x_api_key ? "x-api-key: " : "Authorization: Bearer ", llmc_secret_reveal(&provider->keys[0]));
+        offsets[count++] = add_head(state, x_api_key ? "x-api-key: " : "Authorization: Bearer ", llmc_secret_reveal(&provider->keys[0]));
     }
     if (state->encoded.body.length)
-        add_head(state, &offsets[count++], "Content-Type: ", "application/json");
-    add_head(state, &offsets[count++], "Accept: ", state->decoder.stream ? "text/event-stream" : "application/json");
+        offsets[count++] = add_head(state, "Content-Type: ", "application/json");
+    offsets[count++] = add_head(state, "Accept: ", state->decoder.stream ? "text/event-stream" : "application/json");
     for (size_t i = 0; i < sizeof state->encoded.headers / sizeof state->encoded.headers[0] && state->encoded.headers[i]; i++)
-        add_head(state, &offsets[count++], state->encoded.headers[i], "");
+        offsets[count++] = add_head(state, state->encoded.headers[i], "");
     for (size_t i = 0; i < provider->header_count && count < sizeof offsets / sizeof offsets[0]; i++)
-        add_head(state, &offsets[count++], provider->headers[i], "");
+        offsets[count++] = add_head(state, provider->headers[i], "");
     if (state->head.failure)
         return false;
     for (size_t i = 0; i < count; i++)
@@ -198,7 +210,7 @@ static bool begin_decoding(wire_state *state)
     bool stream = state->decoder.stream && state->http_status < 300 && state->event_stream;
     state->framing = stream ? codec->stream_framing : &llmc_framing_whole;
     state->framing_state = llmc_arena_calloc(llmc_leg_arena(state->leg), 1, state->framing->state_bytes);
-    state->decoder_state = llmc_arena_calloc(llmc_leg_arena(state->leg), 1, codec->decoder_bytes);
+    state->decoder_state = llmc_arena_alloc(llmc_leg_arena(state->leg), codec->decoder_bytes);
     if (!state->framing_state || !state->decoder_state)
         return false;
     state->framing->init(state->framing_state, state->allocator, (size_t)state->provider->max_response_bytes);
@@ -381,26 +393,25 @@ static void charge(wire_state *state)
 }
 
 /* What a cached answer saves one day is the caller's prompt, without what we added to it. */
-static llmc_usage usage_of_callers_prompt(const llmcost_leg *leg)
+static void leave_out_added(const llmcost_leg *leg, llmc_usage *usage)
 {
-    llmc_usage usage = leg->usage;
-    int64_t *input = &usage.quantity[LLMCOST_INPUT];
+    int64_t *input = &usage->quantity[LLMCOST_INPUT];
     if (leg->extra_prompt_tokens > 0 && *input > 0)
         *input -= leg->extra_prompt_tokens < *input ? leg->extra_prompt_tokens : *input;
-    return usage;
 }
 
-static void keep_answer(wire_state *state)
+static void keep_answer(wire_state *state, int64_t now)
 {
     llmcost_leg *leg = state->leg;
     if (llmc_answer_builder_is_empty(&state->builder) && leg->status != LLMCOST_OK)
         return;
-    llmc_usage usage = usage_of_callers_prompt(leg);
-    llmc_answer *answer = llmc_answer_build(&state->builder, state->provider->name, llmc_leg_receipt(leg)->id, &usage, llmc_leg_now(leg) - state->began_ns);
-    if (answer)
+    llmc_answer *answer = llmc_answer_build(&state->builder, state->provider->name, llmc_leg_receipt(leg)->id, &leg->usage, now - state->began_ns);
+    if (answer) {
+        leave_out_added(leg, &answer->usage);
         llmc_leg_set_answer(leg, answer);
-    else if (leg->status == LLMCOST_OK)
+    } else if (leg->status == LLMCOST_OK) {
         llmc_leg_out_of_memory(leg);
+    }
 }
 
 /* Responses outlive their client: what its config says is copied for them. */
@@ -410,7 +421,7 @@ static const char *kept(llmcost_leg *leg, const char *text)
     return copy ? copy : "";
 }
 
-static void settle_line(wire_state *state)
+static void settle_line(wire_state *state, int64_t now)
 {
     llmcost_leg *leg = state->leg;
     llmc_line *line = llmc_leg_line(leg);
@@ -418,7 +429,6 @@ static void settle_line(wire_state *state)
         llmc_leg_out_of_memory(leg);
         return;
     }
-    int64_t now = llmc_leg_now(leg);
     line->provider = kept(leg, state->provider->name);
     line->model = kept(leg, leg->route->model);
     line->status = leg->status;
@@ -451,12 +461,13 @@ static void conclude(wire_state *state, llmcost_status status, const char *detai
     leg->status = status;
     estimate_usage(state);
     charge(state); /* before the answer is kept: a fee per call belongs to its usage */
-    keep_answer(state);
-    settle_line(state);
+    int64_t now = llmc_leg_now(leg);
+    keep_answer(state, now);
+    settle_line(state, now);
     if (leg->status)
         set_error(state, leg->status, detail);
     llmc_services_log(leg->services, LLMCOST_LOG_TRACE, "wire", "%s: HTTP %d, %s, %lld bytes in %lld ms", leg->route->name, (int)state->http_status,
-                      status ? llmcost_status_name(status) : "OK", (long long)state->received, (long long)((llmc_leg_now(leg) - state->began_ns) / LLMC_MS));
+                      status ? llmcost_status_name(status) : "OK", (long long)state->received, (long long)((now - state->began_ns) / LLMC_MS));
 }
 
 static void finish_exchange(wire_state *state, llmcost_status status, const char *detail)
@@ -571,8 +582,9 @@ static void wire_cancel(llmcost_leg *leg, void *memory, void *user)
             state->prompt_estimate = llmc_prompt_estimate(leg->services, leg->request, leg->route);
             estimate_usage(state);
             charge(state);
-            keep_answer(state);
-            settle_line(state);
+            int64_t now = llmc_leg_now(leg);
+            keep_answer(state, now);
+            settle_line(state, now);
             if (leg->line)
                 leg->line->flags |= LLMC_LINE_DRAINING;
             detached->counted_nano = leg->line ? leg->line->cost_nano : 0;
@@ -587,6 +599,27 @@ static void wire_cancel(llmcost_leg *leg, void *memory, void *user)
     conclude(state, why, llmcost_status_text(why));
 }
 
+static void free_buffers(wire_state *state)
+{
+    if (state->decoding) {
+        llmc_decoder_free(&state->decoder);
+        state->framing->free(state->framing_state);
+    }
+    llmc_buffer_free(&state->head);
+    llmc_encoded_free(&state->encoded);
+    llmc_answer_builder_free(&state->builder);
+}
+
+static void give_back_buffers(wire_state *state)
+{
+    llmc_workspace *workspace = state->driver ? &state->driver->workspace : NULL;
+    bool borrowed = workspace && state->allocator == &workspace->pieces;
+    if (!borrowed || workspace->outside)
+        free_buffers(state);
+    if (borrowed)
+        llmc_workspace_return(workspace);
+}
+
 static void wire_destroy(llmcost_leg *leg, void *memory, void *user)
 {
     (void)user;
@@ -598,18 +631,10 @@ static void wire_destroy(llmcost_leg *leg, void *memory, void *user)
         llmc_driver_timer_stop(state->driver, &state->timer);
         llmc_driver_unreserve_timer(state->driver);
     }
-    if (state->decoding) {
-        llmc_decoder_free(&state->decoder);
-        state->framing->free(state->framing_state);
-    }
     if (state->head.data)
         llmc_wipe(state->head.data, state->head.length);
-    llmc_buffer_free(&state->head);
-    llmc_encoded_free(&state->encoded);
-    llmc_answer_builder_free(&state->builder);
     llmc_error_clear(&state->answer_error);
-    if (state->driver && state->allocator == &state->driver->workspace.pieces)
-        llmc_workspace_return(&state->driver->workspace);
+    give_back_buffers(state);
     (void)leg;
 }
 

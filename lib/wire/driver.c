@@ -43,12 +43,15 @@ static llmc_message *take_mail(llmc_driver *driver)
     llmc_message *first = driver->mailbox;
     driver->mailbox = NULL;
     driver->mailbox_tail = &driver->mailbox;
+    atomic_store(&driver->has_mail, false);
     pthread_mutex_unlock(&driver->mailbox_lock);
     return first;
 }
 
 void llmc_driver_run_mail(llmc_driver *driver)
 {
+    if (!atomic_load(&driver->has_mail))
+        return;
     llmc_message *message = take_mail(driver);
     while (message) {
         llmc_message *next = message->next;
@@ -188,6 +191,7 @@ void llmc_driver_post(llmc_driver *driver, llmc_message *message)
     pthread_mutex_lock(&driver->mailbox_lock);
     *driver->mailbox_tail = message;
     driver->mailbox_tail = &message->next;
+    atomic_store(&driver->has_mail, true);
     /* Under the lock: once the message is taken its owner may close the driver. */
     llmc_driver_wake(driver);
     pthread_mutex_unlock(&driver->mailbox_lock);

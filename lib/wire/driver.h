@@ -47,6 +47,7 @@ typedef struct llmc_driver {
     size_t timer_count, timer_capacity, timer_reserved;
     pthread_mutex_t mailbox_lock;
     llmc_message *mailbox, **mailbox_tail; /* under mailbox_lock */
+    atomic_bool has_mail;           /* written under mailbox_lock: spares taking it for nothing */
     atomic_bool signalled;          /* the event descriptor is readable already */
     const struct llmcost_transport *transport; /* stepped each round; NULL: none */
     int64_t transport_due_ns;

@@ -31,7 +31,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
         return 0;
     while (end > 0 && (line[end - 1] == '\r' || line[end - 1] == '\n' || line[end - 1] == ' '))
         end--;
-    if (end > 9 && strncmp(line, "HTTP/", 5) == 0) {
+    if (end > 9 && memcmp(line, "HTTP/", 5) == 0) {
         long status = 0;
         curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &status);
         x->answering = true;
@@ -43,8 +43,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
     char text[2048];
     if (!colon || end >= sizeof text)
         return bytes; /* over-long headers concern nobody here */
-    memcpy(text, line, end);
-    text[end] = '\0';
+    llmc_put_text(text, line, end);
     char *value = text + (colon - line);
     *value++ = '\0';
     while (*value == ' ' || *value == '\t')
