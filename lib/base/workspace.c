@@ -49,7 +49,7 @@ static void release(void *memory, void *user)
         return;
     }
     if (memory == workspace->block + workspace->last)
-        workspace->used = workspace->last; /* its head stays, as a piece of nothing */
+        workspace->used = workspace->last = workspace->last - HEAD_BYTES;
 }
 
 /* The last piece grows where it is. */
