@@ -99,7 +99,7 @@ static llmcost_verdict answer_from(llmcost_leg *leg, cache_state *state, llmc_an
         return llmc_leg_out_of_memory(leg);
     if (stored_wall_ms >= 0) /* from the start of the call: a clock that is not asked again is a clock that costs nothing */
         line->age_ms = receipt->started_wall_ms > stored_wall_ms ? receipt->started_wall_ms - stored_wall_ms : 0;
-    atomic_fetch_add_explicit(&leg->services->cache_saved_ns, (uint64_t)(answer->duration_ns > 0 ? answer->duration_ns : 0), memory_order_relaxed);
+    receipt->cached_ns += answer->duration_ns > 0 ? answer->duration_ns : 0;
     return llmc_leg_streams(leg) ? llmc_leg_replay(leg) : LLMCOST_ANSWER;
 }
 

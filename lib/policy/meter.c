@@ -105,7 +105,7 @@ static void count(llmcost_leg *leg)
         .model = answered ? (answered->flags & LLMC_LINE_CACHED ? answered->served_model : answered->model) : leg->route ? leg->route->model : NULL,
         .wall_ms = receipt->started_wall_ms, .failed = leg->status != LLMCOST_OK, .cached = receipt->cached,
         .refused = llmcost_status_is_budget(leg->status) != 0, .cost_nano = receipt->cost_nano, .baseline_nano = receipt->baseline_nano,
-        .duration_ns = receipt->duration_ns, .escalations = receipt->escalations,
+        .duration_ns = receipt->duration_ns, .cached_ns = receipt->cached_ns, .escalations = receipt->escalations,
     };
     memcpy(facts.saved_nano, receipt->saved_nano, sizeof facts.saved_nano);
     for (const llmc_line *line = receipt->lines; line; line = line->next) {
@@ -114,8 +114,6 @@ static void count(llmcost_leg *leg)
         facts.tokens_out += out > 0 ? out : 0;
     }
     llmc_totals_add(leg->services->totals, &facts);
-    if (receipt->cached && receipt->saved_nano[LLMC_SAVING_CACHE] > 0)
-        atomic_fetch_add_explicit(&leg->services->cache_saved_nano, (uint64_t)receipt->saved_nano[LLMC_SAVING_CACHE], memory_order_relaxed);
 }
 
 static llmcost_verdict meter_leave(llmcost_leg *leg, void *state, void *user)
