@@ -7,6 +7,7 @@
  */
 #include "money/receipt_lines.h"
 
+#include <endian.h>
 #include <stddef.h>
 
 enum { ONE_TO_ONE = 1000000000 };
@@ -20,8 +21,8 @@ static void write_hex(char *out, uint32_t number)
     digits = (digits | digits << 8) & UINT64_C(0x00FF00FF00FF00FF);
     digits = (digits | digits << 4) & UINT64_C(0x0F0F0F0F0F0F0F0F);
     digits += '0' * each + ((digits + 6 * each) >> 4 & each) * ('a' - '9' - 1);
-    for (int i = 0; i < 8; i++)
-        out[i] = (char)(digits >> (56 - 8 * i));
+    digits = htobe64(digits);
+    memcpy(out, &digits, sizeof digits);
 }
 
 void llmc_receipt_init(llmc_receipt *receipt, uint64_t id, const char *currency, int64_t wall_ms)

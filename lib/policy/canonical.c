@@ -6,17 +6,18 @@
 
 enum { FORMAT_VERSION = 1, LARGEST_KEY = 1 << 28 };
 
-/* Measures with out NULL, writes otherwise: one description of the layout. */
+/* Writes as far as there is room and measures: one description of the layout. */
 typedef struct canon {
     char *out;
-    size_t bytes;
+    size_t bytes, room;
 } canon;
 
 static inline void put(canon *c, const void *data, size_t bytes)
 {
-    if (c->out && bytes)
-        memcpy(c->out + c->bytes, data, bytes);
+    size_t at = c->bytes;
     c->bytes += bytes;
+    if (c->bytes <= c->room)
+        memcpy(c->out + at, data, bytes);
 }
 
 static inline void put_number(canon *c, int64_t value)
@@ -99,9 +100,9 @@ static void put_options(canon *c, const llmcost_request *request, int64_t defaul
     put_text(c, request->extra, 0);
 }
 
-static size_t canonical(const llmcost_request *request, const llmc_canonical_context *context, char *out)
+size_t llmc_canonical_write(const llmcost_request *request, const llmc_canonical_context *context, char *out, size_t room)
 {
-    canon c = { out, 0 };
+    canon c = { out, 0, room };
     put_number(&c, FORMAT_VERSION);
     put_text(&c, context->name_space ? context->name_space : "", 0);
     put(&c, context->route->fingerprint, sizeof context->route->fingerprint);
@@ -114,16 +115,5 @@ static size_t canonical(const llmcost_request *request, const llmc_canonical_con
     put_number(&c, request->stop_count);
     for (uint32_t i = 0; i < request->stop_count; i++)
         put_text(&c, request->stop[i], 0);
-    return c.bytes;
-}
-
-size_t llmc_canonical_bytes(const llmcost_request *request, const llmc_canonical_context *context)
-{
-    size_t bytes = canonical(request, context, NULL);
-    return bytes <= LARGEST_KEY ? bytes : 0;
-}
-
-size_t llmc_canonical_write(const llmcost_request *request, const llmc_canonical_context *context, char *out)
-{
-    return canonical(request, context, out);
+    return c.bytes <= LARGEST_KEY ? c.bytes : 0;
 }
