@@ -31,17 +31,15 @@ uint16_t llmc_leg_policy_index(const llmcost_leg *leg, llmcost_phase phase)
 
 llmcost_leg *llmc_leg_new(llmc_call *call, llmcost_leg *parent, const llmc_operation *operation, uint16_t first)
 {
-    llmc_arena *arena = &call->response->arena;
-    llmcost_leg *leg = llmc_arena_calloc(arena, 1, sizeof *leg);
-    void **states = llmc_arena_calloc(arena, call->client->policy_count, sizeof *states);
-    const llmcost_request **requests = llmc_arena_calloc(arena, call->client->policy_count, sizeof *requests);
-    if (!leg || !states || !requests)
+    size_t policies = call->client->policy_count;
+    llmcost_leg *leg = llmc_arena_calloc(&call->response->arena, 1, sizeof *leg + policies * (sizeof *leg->states + sizeof *leg->requests));
+    if (!leg)
         return NULL;
     leg->call = call;
     leg->services = &call->client->services;
     leg->operation = operation;
-    leg->states = states;
-    leg->requests = requests;
+    leg->states = (void **)(leg + 1);
+    leg->requests = (const llmcost_request **)(leg->states + policies);
     leg->first = leg->at = first;
     leg->serial = ++call->serial;
     leg->deadline_ns = parent ? parent->deadline_ns : call->deadline_ns;
@@ -93,7 +91,8 @@ static void move_on(llmcost_leg *leg)
     leg->waiting = 0;
     leg->wakes = NULL;
     leg->last_wake = &leg->wakes;
-    llmc_leg_timer_stop(leg);
+    if (leg->timer_set)
+        llmc_leg_timer_stop(leg);
 }
 
 /* ---- outcomes ---- */
@@ -320,7 +319,7 @@ static void keep_partial_answer(llmcost_leg *leg)
     const llmcost_leg *child = leg->children; /* the latest */
     while (child && !child->forwards)
         child = child->next_sibling;
-    if (!leg->cancelled || leg->answer || leg->status == LLMCOST_OK || !child || !child->answer || (llmc_leg_streams(leg) && !leg->delivered))
+    if (leg->answer || leg->status == LLMCOST_OK || !child || !child->answer || (llmc_leg_streams(leg) && !leg->delivered))
         return;
     leg->answer = llmc_answer_ref(child->answer);
     leg->source = child->source ? child->source : child;
@@ -328,29 +327,27 @@ static void keep_partial_answer(llmcost_leg *leg)
     leg->altered |= child->altered;
 }
 
+/* One step; false: the leg waits, or is complete. */
+static bool step(llmcost_leg *leg)
+{
+    if (leg->waiting)
+        return step_waiting(leg);
+    if (leg->stage == LLMC_LEG_ENTERING)
+        return entered(leg, enter_next(leg));
+    if (leg->children && children_running(leg))
+        return false; /* the receipt needs their lines: the last of them schedules this leg again */
+    if (leg->cancelled)
+        keep_partial_answer(leg);
+    return left(leg, leave_here(leg));
+}
+
 void llmc_leg_run(llmcost_leg *leg)
 {
-    for (;;) {
-        if (leg->stage == LLMC_LEG_COMPLETE)
-            return;
-        if (leg->stage == LLMC_LEG_NEW)
-            leg->stage = LLMC_LEG_ENTERING;
-        if (leg->waiting) {
-            if (!step_waiting(leg))
-                return;
-            continue;
-        }
-        if (leg->stage == LLMC_LEG_ENTERING) {
-            if (!entered(leg, enter_next(leg)))
-                return;
-            continue;
-        }
-        if (leg->children && children_running(leg))
-            return; /* the receipt needs their lines: the last of them schedules this leg again */
-        keep_partial_answer(leg);
-        if (!left(leg, leave_here(leg)))
-            return;
-    }
+    if (leg->stage == LLMC_LEG_NEW)
+        leg->stage = LLMC_LEG_ENTERING;
+    bool goes_on = leg->stage != LLMC_LEG_COMPLETE;
+    while (goes_on)
+        goes_on = step(leg);
 }
 
 void llmc_leg_cancel(llmcost_leg *leg, llmcost_status status)
@@ -381,10 +378,12 @@ void llmc_leg_destroy(llmcost_leg *leg)
 {
     for (llmcost_leg *child = leg->children; child; child = child->next_sibling)
         llmc_leg_destroy(child);
-    for (uint16_t i = leg->first; i < leg->call->client->policy_count; i++)
-        destroy_state(leg, i);
-    llmc_leg_timer_end(leg);
-    llmc_events_free(leg);
+    if (leg->stage != LLMC_LEG_COMPLETE) { /* else they went one by one as it left */
+        for (uint16_t i = leg->first; i < leg->call->client->policy_count; i++)
+            destroy_state(leg, i);
+        llmc_leg_timer_end(leg);
+        llmc_events_free(leg);
+    }
     llmc_answer_unref(leg->answer);
     leg->answer = NULL;
     llmc_error_clear(&leg->error);

@@ -31,7 +31,9 @@ llmcost_response *llmc_response_ref(llmcost_response *response)
 
 void llmc_response_unref(llmcost_response *response)
 {
-    if (!response || atomic_fetch_sub_explicit(&response->references, 1, memory_order_acq_rel) != 1)
+    if (!response) /* the only reference nobody else can take: most responses have never had another */
+        return;
+    if (atomic_load_explicit(&response->references, memory_order_acquire) != 1 && atomic_fetch_sub_explicit(&response->references, 1, memory_order_acq_rel) != 1)
         return;
     llmc_answer_unref(response->answer);
     llmc_error_clear(&response->error);
