@@ -188,20 +188,25 @@ static void show_answer(llmcost_leg *leg)
         llmc_leg_replay(leg);
 }
 
+/* Inward to the next policy that has something to say. */
 static llmcost_verdict enter_next(llmcost_leg *leg)
 {
     static char nothing[16]; /* the state of policies without one: marks "entered" */
-    while (leg->at < leg->call->client->policy_count && !applies(leg, policy_at(leg, leg->at)))
-        leg->at++;
-    if (leg->at == leg->call->client->policy_count) {
-        leg->at--;
-        return llmc_leg_fail(leg, LLMCOST_E_MISUSE, "no policy answered the leg");
+    const uint16_t count = leg->call->client->policy_count;
+    for (; leg->at < count; leg->at++) {
+        const llmcost_policy *policy = policy_at(leg, leg->at);
+        if (!applies(leg, policy))
+            continue;
+        void *state = policy->state_bytes ? llmc_arena_calloc(&leg->call->response->arena, 1, policy->state_bytes) : nothing;
+        if (!state)
+            return llmc_leg_out_of_memory(leg);
+        leg->states[leg->at] = state;
+        if (policy->enter)
+            return policy->enter(leg, state, policy->user);
+        leg->requests[leg->at] = leg->request;
     }
-    const llmcost_policy *policy = policy_at(leg, leg->at);
-    leg->states[leg->at] = policy->state_bytes ? llmc_arena_calloc(&leg->call->response->arena, 1, policy->state_bytes) : nothing;
-    if (!leg->states[leg->at])
-        return llmc_leg_out_of_memory(leg);
-    return policy->enter ? policy->enter(leg, leg->states[leg->at], policy->user) : LLMCOST_CONTINUE;
+    leg->at--;
+    return llmc_leg_fail(leg, LLMCOST_E_MISUSE, "no policy answered the leg");
 }
 
 /* One step of an entering leg; false: it waits. */
@@ -251,6 +256,19 @@ static bool spawn_another(llmcost_leg *leg)
     return true;
 }
 
+/* To the next policy that has a say in a leg that leaves; false: there is none, the leg is complete. */
+static bool go_outward(llmcost_leg *leg)
+{
+    while (leg->at > leg->first) {
+        const llmcost_policy *policy = policy_at(leg, --leg->at);
+        if (leg->states[leg->at] && (policy->leave || policy->event || policy->destroy))
+            return true;
+        leg->states[leg->at] = NULL;
+    }
+    complete(leg);
+    return false;
+}
+
 /* One step of a leaving leg; false: it waits. */
 static bool left(llmcost_leg *leg, llmcost_verdict verdict)
 {
@@ -270,12 +288,7 @@ static bool left(llmcost_leg *leg, llmcost_verdict verdict)
         llmc_leg_stopped(leg);
     move_on(leg);
     destroy_state(leg, leg->at);
-    if (leg->at == leg->first) {
-        complete(leg);
-        return false;
-    }
-    leg->at--;
-    return true;
+    return go_outward(leg);
 }
 
 static llmcost_verdict leave_here(llmcost_leg *leg)
