@@ -6,10 +6,11 @@
  */
 #include "call/call.h"
 
+#include "base/thread.h"
+
 static llmc_gate *my_gate(llmcost_client *client)
 {
-    uintptr_t self = (uintptr_t)pthread_self();
-    return &client->gates[(self >> 12 ^ self >> 20) % LLMC_GATES];
+    return &client->gates[llmc_thread_number() % LLMC_GATES];
 }
 
 bool llmc_client_is_ours(const llmcost_client *client)

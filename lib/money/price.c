@@ -208,7 +208,7 @@ bool llmc_model_rates_fixed(const llmc_model *model, llmc_rates *out)
         if (model->prices[i].level == LLMC_STANDARD)
             return false;
     }
-    return llmc_model_rates(model, &any, out);
+    return llmc_model_rates(model, &any, out) && out->rate[LLMCOST_REQUEST].pico >= model->request_most;
 }
 
 static bool has_hours(const llmc_model *model)

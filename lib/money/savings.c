@@ -45,10 +45,11 @@ static void mark_answered(llmc_receipt *receipt, const llmc_line *answered)
 
 static bool has_figures(const llmc_usage *usage)
 {
-    int64_t all = -1; /* stays below zero as long as each of them is */
-    for (size_t i = 0; i < LLMCOST_CLASS_COUNT; i++)
-        all &= usage->quantity[i];
-    return all >= 0;
+    for (size_t i = 0; i < LLMCOST_CLASS_COUNT; i++) {
+        if (usage->quantity[i] >= 0)
+            return true;
+    }
+    return false;
 }
 
 /* The usage as if no prompt cache existed: its classes become plain input. Audio stays what it is. */

@@ -4,8 +4,7 @@
  *
  * Values are never forgotten, so the table of a dimension only grows, up to max_values: its chains are read without a
  * lock, and a value is either in it for all shards or counts under "other" in all of them. Each value has one row per
- * shard that met it. The shard comes from the thread's id, not from thread-local storage, which would outlive an
- * unloaded library.
+ * shard that met it.
  *
  * Calls come in runs of the same tags, model and day: those are gathered in one row and counted in all their rows when
  * one comes that differs.
@@ -16,8 +15,8 @@
 #include "money/totals_rows.h"
 
 #include "base/hash.h"
+#include "base/thread.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -302,10 +301,7 @@ static llmc_row *find_day(llmc_totals *totals, totals_shard *shard, int64_t day)
 /* The thread's own shard, or the next one that is free just now. Returns it locked. */
 static size_t lock_shard(llmc_totals *totals)
 {
-    pthread_t self = pthread_self();
-    uint64_t id = 0;
-    memcpy(&id, &self, sizeof self < sizeof id ? sizeof self : sizeof id);
-    size_t home = (size_t)(id * UINT64_C(0x9E3779B97F4A7C15) >> 32);
+    size_t home = llmc_thread_number();
     for (size_t i = 0; i < 4; i++) {
         size_t at = (home + i) % SHARDS;
         if (pthread_mutex_trylock(&totals->shards[at].shard.lock) == 0)

@@ -17,7 +17,8 @@
  */
 #include "store/memory_cache.h"
 
-#include <pthread.h>
+#include "base/thread.h"
+
 #include <stdatomic.h>
 #include <string.h>
 
@@ -37,7 +38,7 @@ static XXH128_hash_t hash_key(const void *key, size_t key_bytes, const unsigned 
 #pragma GCC pop_options
 #endif
 
-enum { READER_LOCKS = 16, FIRST_BUCKETS = 16, LOOK = 16, CACHE_LINE = 64 };
+enum { READER_LOCKS = 8, FIRST_BUCKETS = 16, LOOK = 16, CACHE_LINE = 64 };
 
 static const int64_t NOT_USED = INT64_MIN;
 
@@ -128,10 +129,7 @@ llmc_cache_hash llmc_memory_cache_hash(const llmc_memory_cache *cache, const voi
 /* The thread's own lock, or the next one that is free just now. */
 static reader_lock *lock_to_read(llmc_memory_cache *cache)
 {
-    pthread_t self = pthread_self();
-    uint64_t id = 0;
-    memcpy(&id, &self, sizeof self < sizeof id ? sizeof self : sizeof id);
-    size_t home = (size_t)(id * UINT64_C(0x9E3779B97F4A7C15) >> 32);
+    size_t home = llmc_thread_number();
     for (size_t i = 0; i < 4; i++) {
         reader_lock *lock = &cache->locks[(home + i) % READER_LOCKS];
         if (pthread_mutex_trylock(&lock->of.mutex) == 0)
