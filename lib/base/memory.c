@@ -102,23 +102,30 @@ bool llmc_grow(const llmc_allocator *allocator, void **items, size_t *capacity, 
     return true;
 }
 
-/* What is left of an arena begins and ends at an alignment. */
-static void cut_from(llmc_arena *arena, char *memory, size_t bytes)
+static char *aligned_up(char *at)
 {
-    size_t padding = (0 - (uintptr_t)memory) & (ALIGNMENT - 1);
-    if (padding > bytes)
-        padding = bytes;
-    arena->at = memory + padding;
-    arena->end = arena->at + ((bytes - padding) & ~(size_t)(ALIGNMENT - 1));
+    return at + (-(uintptr_t)at & (ALIGNMENT - 1));
+}
+
+static char *aligned_down(char *at)
+{
+    return at - ((uintptr_t)at & (ALIGNMENT - 1));
+}
+
+/* The arena goes on in this memory, as far as whole steps of the alignment fit. */
+static void use(llmc_arena *arena, char *memory, size_t bytes)
+{
+    arena->at = aligned_up(memory);
+    arena->end = aligned_down(memory + bytes);
+    if (arena->end < arena->at)
+        arena->end = arena->at;
 }
 
 void llmc_arena_init(llmc_arena *arena, const llmc_allocator *allocator, void *first, size_t first_bytes)
 {
-    arena->allocator = allocator;
-    arena->blocks = NULL;
-    arena->at = arena->end = NULL;
+    *arena = (llmc_arena){ .allocator = allocator };
     if (first)
-        cut_from(arena, first, first_bytes);
+        use(arena, first, first_bytes);
 }
 
 void llmc_arena_clear(llmc_arena *arena)
@@ -131,29 +138,24 @@ void llmc_arena_clear(llmc_arena *arena)
     arena->at = arena->end = NULL;
 }
 
-static bool arena_add_block(llmc_arena *arena, size_t bytes)
+static bool add_block(llmc_arena *arena, size_t bytes)
 {
     size_t wanted = bytes > BLOCK_BYTES / 2 ? bytes : BLOCK_BYTES;
     if (wanted > SIZE_MAX - sizeof(llmc_arena_block) - 2 * ALIGNMENT)
         return false;
-    wanted += 2 * ALIGNMENT;
-    llmc_arena_block *block = llmc_alloc(arena->allocator, sizeof *block + wanted);
+    llmc_arena_block *block = llmc_alloc(arena->allocator, sizeof *block + 2 * ALIGNMENT + wanted);
     if (!block)
         return false;
     block->next = arena->blocks;
     block->bytes = wanted;
     arena->blocks = block;
-    cut_from(arena, (char *)(block + 1), wanted);
+    use(arena, (char *)(block + 1), 2 * ALIGNMENT + wanted);
     return true;
 }
 
-void *llmc_arena_alloc(llmc_arena *arena, size_t bytes)
+void *llmc_arena_alloc_slow(llmc_arena *arena, size_t bytes)
 {
-    if ((!arena->at || bytes > (size_t)(arena->end - arena->at)) && !arena_add_block(arena, bytes))
-        return NULL;
-    void *memory = arena->at;
-    arena->at += (bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
-    return memory;
+    return add_block(arena, bytes) ? llmc_arena_alloc(arena, bytes) : NULL;
 }
 
 void *llmc_arena_calloc(llmc_arena *arena, size_t count, size_t bytes)
