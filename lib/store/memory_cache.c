@@ -90,6 +90,7 @@ struct llmc_memory_cache {
     llmc_cache_entry *newest, *oldest;
     uint64_t stores, evictions, expirations;
     llmc_cache_entry *first_buckets[FIRST_BUCKETS];
+    unsigned char secret[XXH3_SECRET_DEFAULT_SIZE]; /* of the seed: saves deriving it for each long key */
 };
 
 static void init_table(llmc_memory_cache *cache)
@@ -116,6 +117,7 @@ llmcost_status llmc_memory_cache_new(llmc_memory_cache **out, const llmc_allocat
     cache->largest_table = limits->max_bytes / 8;
     cache->largest_entry = limits->max_bytes / 2;
     cache->locks = (reader_lock *)(((uintptr_t)(cache + 1) + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
+    XXH3_generateSecret_fromSeed(cache->secret, seed);
     for (size_t i = 0; i < READER_LOCKS; i++)
         pthread_mutex_init(&cache->locks[i].of.mutex, NULL);
     init_table(cache);
