@@ -1,7 +1,8 @@
 /*
  * wire.c: encodes a leg for its target, sends it, decodes what comes back, and prices it. The innermost policy.
  *
- * Everything an exchange needs is one struct in the leg's arena; the buffers are given back when the leg is destroyed.
+ * Everything an exchange needs is one struct in the leg's arena; its buffers come from the driver's workspace, if no other
+ * exchange has it, and are given back when the leg is destroyed.
  * Each of connecting, the first byte and the gaps between bytes has its own deadline and its own error, on one timer.
  * Left out on purpose: tries after a failure (retry.c) and anything about money beyond this leg's own bill (budget.c).
  */
@@ -9,6 +10,8 @@
 #include "policy/policy.h"
 #include "policy/price_leg.h"
 #include "policy/usage_estimate.h"
+#include "provider/authorize.h"
+#include "provider/token.h"
 
 #include <string.h>
 #include <strings.h>
@@ -21,6 +24,7 @@ typedef struct wire_state {
     const llmcost_transport *transport;
     void *transfer;              /* NULL: none under way */
     llmc_driver *driver;
+    const llmc_allocator *allocator; /* of the buffers */
     llmc_encoded encoded;
     llmc_buffer head;            /* url and header lines, each ended by a zero byte; holds the key: wiped */
     const char *headers[32];
@@ -44,42 +48,108 @@ typedef struct wire_state {
 
 /* ---- the request's head ---- */
 
-static const char *add_head(wire_state *state, size_t *at, const char *name, const char *value)
+/* Returns where it begins. */
+static size_t add_head(wire_state *state, const char *name, const char *value)
 {
-    *at = state->head.length;
-    llmc_buffer_add_text(&state->head, name);
-    llmc_buffer_add_text(&state->head, value);
-    llmc_buffer_add_byte(&state->head, '\0');
-    return NULL;
+    llmc_buffer *head = &state->head;
+    size_t at = head->length, name_bytes = strlen(name), value_bytes = strlen(value);
+    if (!llmc_buffer_reserve(head, name_bytes + value_bytes + 1))
+        return 0;
+    llmc_put_text(llmc_put_text(head->data + at, name, name_bytes) - 1, value, value_bytes);
+    head->length = at + name_bytes + value_bytes + 1;
+    return at;
+}
+
+/* What this leg shows; NULL: nothing. A leg that no policy gave a credential shows the first. */
+static const llmc_credential *credential_of(const wire_state *state)
+{
+    const llmc_provider *provider = state->provider;
+    return state->leg->credential ? state->leg->credential : provider->credential_count ? provider->credentials : NULL;
+}
+
+/* Room for it all: what grows leaves the key behind in memory that nobody wipes. */
+static bool reserve_head(wire_state *state, size_t more)
+{
+    const llmc_provider *provider = state->provider;
+    size_t bytes = 500 + strlen(provider->base_url) + state->encoded.path.length + more;
+    for (size_t i = 0; i < provider->header_count; i++)
+        bytes += strlen(provider->headers[i]) + 1;
+    return llmc_buffer_reserve(&state->head, bytes);
+}
+
+typedef struct head_lines {
+    size_t offsets[32], count;
+} head_lines;
+
+static void add_line(wire_state *state, head_lines *lines, const char *name, const char *value)
+{
+    if (lines->count < sizeof lines->offsets / sizeof lines->offsets[0])
+        lines->offsets[lines->count++] = add_head(state, name, value);
+}
+
+/* The two ways that nearly all hosts have, without a detour. */
+static const char *plain_header(const llmc_provider *provider)
+{
+    if (provider->auth == LLMC_AUTH_X_API_KEY)
+        return "x-api-key: ";
+    return provider->auth == LLMC_AUTH_BEARER || provider->auth == LLMC_AUTH_NONE_OR_BEARER ? "Authorization: Bearer " : NULL;
+}
+
+/* A signature covers the URL and the body; an old exchange wants its pair in the URL. */
+static llmcost_status sign_head(wire_state *state, const llmc_credential *credential, head_lines *lines, const char *path)
+{
+    llmc_buffer signed_lines, query;
+    llmc_buffer_init(&signed_lines, state->allocator, 1 << 20);
+    llmc_buffer_init(&query, state->allocator, 1 << 20);
+    llmc_unauthorized request = { state->encoded.method, state->head.data, state->encoded.body.data, state->encoded.body.length,
+                                  llmc_clock_wall_ms(&state->leg->services->clock) };
+    llmcost_status status = llmc_authorize(state->provider, credential, state->leg->token, &request, &signed_lines, &query);
+    if (!status && !reserve_head(state, signed_lines.length + query.length))
+        status = LLMCOST_E_MEMORY;
+    if (!status && query.length) {
+        llmc_buffer_clear(&state->head);
+        add_head(state, state->provider->base_url, path);
+        state->head.length--;
+        add_head(state, llmc_buffer_text(&query), "");
+    }
+    for (size_t at = 0; !status && at < signed_lines.length; at += strlen(signed_lines.data + at) + 1)
+        add_line(state, lines, signed_lines.data + at, "");
+    llmc_wipe(signed_lines.data, signed_lines.length);
+    llmc_wipe(query.data, query.length);
+    llmc_buffer_free(&query);
+    llmc_buffer_free(&signed_lines);
+    return status;
 }
 
 /* Offsets first, pointers when the buffer has stopped moving. */
-static bool make_head(wire_state *state)
+static llmcost_status make_head(wire_state *state)
 {
     const llmc_provider *provider = state->provider;
-    size_t offsets[32], count = 0, at;
-    const char *path = llmc_buffer_text(&state->encoded.path);
-    if (!path)
-        return false;
-    llmc_buffer_reserve(&state->head, 500); /* the usual head, in one allocation */
-    add_head(state, &at, provider->base_url, path);
-    if (provider->credential_count > 0) {
-        bool x_api_key = provider->auth == LLMC_AUTH_X_API_KEY;
-        add_head(state, &offsets[count++], x_api_key ? "x-api-key: " : "Authorization: Bearer ", llmc_secret_reveal(&provider->credentials[0].key));
-    }
+    const llmc_credential *credential = credential_of(state);
+    const llmc_secret *shown = state->leg->token ? state->leg->token : credential ? &credential->key : NULL;
+    head_lines lines = { .count = 0 };
+    const char *path = llmc_buffer_text(&state->encoded.path), *plain = plain_header(provider);
+    if (!path || !reserve_head(state, shown ? shown->bytes : 0))
+        return LLMCOST_E_MEMORY;
+    add_head(state, provider->base_url, path);
+    if (shown && plain)
+        add_line(state, &lines, plain, llmc_secret_reveal(shown));
+    llmcost_status status = shown && !plain ? sign_head(state, credential, &lines, path) : LLMCOST_OK;
+    if (status)
+        return status;
     if (state->encoded.body.length)
-        add_head(state, &offsets[count++], "Content-Type: ", "application/json");
-    add_head(state, &offsets[count++], "Accept: ", state->decoder.stream ? provider->codec->stream_type : "application/json");
+        add_line(state, &lines, "Content-Type: ", "application/json");
+    add_line(state, &lines, "Accept: ", state->decoder.stream ? provider->codec->stream_type : "application/json");
     for (size_t i = 0; i < sizeof state->encoded.headers / sizeof state->encoded.headers[0] && state->encoded.headers[i]; i++)
-        add_head(state, &offsets[count++], state->encoded.headers[i], "");
-    for (size_t i = 0; i < provider->header_count && count < sizeof offsets / sizeof offsets[0]; i++)
-        add_head(state, &offsets[count++], provider->headers[i], "");
+        add_line(state, &lines, state->encoded.headers[i], "");
+    for (size_t i = 0; i < provider->header_count; i++)
+        add_line(state, &lines, provider->headers[i], "");
     if (state->head.failure)
-        return false;
-    for (size_t i = 0; i < count; i++)
-        state->headers[i] = state->head.data + offsets[i];
-    state->header_count = (uint32_t)count;
-    return true;
+        return LLMCOST_E_MEMORY;
+    for (size_t i = 0; i < lines.count; i++)
+        state->headers[i] = state->head.data + lines.offsets[i];
+    state->header_count = (uint32_t)lines.count;
+    return LLMCOST_OK;
 }
 
 /* ---- deadlines ---- */
@@ -138,11 +208,23 @@ static void deadline_fired(void *user)
 
 /* ---- decoding ---- */
 
+/* No part of an answer: answers are kept and shown. */
+static bool take_token(wire_state *state, const llmcost_event *event)
+{
+    llmcost_leg *leg = state->leg;
+    if (leg->credential->token && llmc_token_set(leg->credential->token, event->text, event->bytes, llmc_leg_now(leg), (int64_t)event->tool_index * 1000))
+        return true;
+    state->failure = LLMCOST_E_MEMORY;
+    return false;
+}
+
 static bool take_event(void *user, const llmcost_event *event)
 {
     wire_state *state = user;
     if (state->concluded) /* this very piece's way out cancelled the leg */
         return false;
+    if (event->kind == LLMC_EVENT_TOKEN)
+        return take_token(state, event);
     if (event->kind == LLMCOST_EVENT_USAGE) { /* counts so far: those of the end are told on, once */
         state->leg->usage = *event->usage;
         state->counted = true;
@@ -193,15 +275,14 @@ static bool take_frame(const llmc_frame *frame, void *user)
 static bool begin_decoding(wire_state *state)
 {
     const llmc_codec *codec = state->provider->codec;
-    const llmc_allocator *allocator = &state->leg->services->allocator;
     bool stream = state->decoder.stream && state->http_status < 300 && state->event_stream;
     state->framing = stream ? codec->stream_framing : &llmc_framing_whole;
     state->framing_state = llmc_arena_calloc(llmc_leg_arena(state->leg), 1, state->framing->state_bytes);
-    state->decoder_state = llmc_arena_calloc(llmc_leg_arena(state->leg), 1, codec->decoder_bytes);
+    state->decoder_state = llmc_arena_alloc(llmc_leg_arena(state->leg), codec->decoder_bytes);
     if (!state->framing_state || !state->decoder_state)
         return false;
-    state->framing->init(state->framing_state, allocator, (size_t)state->provider->max_response_bytes);
-    llmc_decoder_begin(&state->decoder, codec, state->leg->operation->id, allocator, state->provider->quirks, stream, state->http_status, take_event,
+    state->framing->init(state->framing_state, state->allocator, (size_t)state->provider->max_response_bytes);
+    llmc_decoder_begin(&state->decoder, codec, state->leg->operation->id, state->allocator, state->provider->quirks, stream, state->http_status, take_event,
                        state, &state->answer_error, state->decoder_state);
     state->decoding = true;
     return true;
@@ -240,7 +321,7 @@ static bool is_type(const char *value, const char *type)
 static void on_header(void *context, const char *name, const char *value)
 {
     wire_state *state = context;
-    if (strcasecmp(name, "content-type") == 0)
+    if ((*name | 0x20) == 'c' && strcasecmp(name, "content-type") == 0)
         state->event_stream = is_type(value, state->provider->codec->stream_type);
     else
         llmc_decode_error_header(&state->answer_error, &state->wait_rank, name, value, state->answered_wall_ms);
@@ -248,9 +329,9 @@ static void on_header(void *context, const char *name, const char *value)
 
 static int take_body(wire_state *state, const char *bytes, size_t length)
 {
-    if (state->received == 0 && state->leg->line)
-        state->leg->line->first_byte_ms = (llmc_leg_now(state->leg) - llmc_leg_call_started(state->leg)) / LLMC_MS;
     enter_stage(state, RECEIVING);
+    if (state->received == 0 && state->leg->line)
+        state->leg->line->first_byte_ms = (state->stage_ns - llmc_leg_call_started(state->leg)) / LLMC_MS;
     state->received += (int64_t)length;
     if (!state->decoding && !begin_decoding(state))
         state->failure = LLMCOST_E_MEMORY;
@@ -385,26 +466,25 @@ static void charge(wire_state *state)
 }
 
 /* What a cached answer saves one day is the caller's prompt, without what we added to it. */
-static llmc_usage usage_of_callers_prompt(const llmcost_leg *leg)
+static void leave_out_added(const llmcost_leg *leg, llmc_usage *usage)
 {
-    llmc_usage usage = leg->usage;
-    int64_t *input = &usage.quantity[LLMCOST_INPUT];
+    int64_t *input = &usage->quantity[LLMCOST_INPUT];
     if (leg->extra_prompt_tokens > 0 && *input > 0)
         *input -= leg->extra_prompt_tokens < *input ? leg->extra_prompt_tokens : *input;
-    return usage;
 }
 
-static void keep_answer(wire_state *state)
+static void keep_answer(wire_state *state, int64_t now)
 {
     llmcost_leg *leg = state->leg;
     if (llmc_answer_builder_is_empty(&state->builder) && leg->status != LLMCOST_OK)
         return;
-    llmc_usage usage = usage_of_callers_prompt(leg);
-    llmc_answer *answer = llmc_answer_build(&state->builder, state->provider->name, llmc_leg_receipt(leg)->id, &usage, llmc_leg_now(leg) - state->began_ns);
-    if (answer)
+    llmc_answer *answer = llmc_answer_build(&state->builder, state->provider->name, llmc_leg_receipt(leg)->id, &leg->usage, now - state->began_ns);
+    if (answer) {
+        leave_out_added(leg, &answer->usage);
         llmc_leg_set_answer(leg, answer);
-    else if (leg->status == LLMCOST_OK)
+    } else if (leg->status == LLMCOST_OK) {
         llmc_leg_out_of_memory(leg);
+    }
 }
 
 /* Responses outlive their client: what its config says is copied for them. */
@@ -414,7 +494,7 @@ static const char *kept(llmcost_leg *leg, const char *text)
     return copy ? copy : "";
 }
 
-static void settle_line(wire_state *state)
+static void settle_line(wire_state *state, int64_t now)
 {
     llmcost_leg *leg = state->leg;
     llmc_line *line = llmc_leg_line(leg);
@@ -422,13 +502,12 @@ static void settle_line(wire_state *state)
         llmc_leg_out_of_memory(leg);
         return;
     }
-    int64_t now = llmc_leg_now(leg);
     line->provider = kept(leg, state->provider->name);
     line->model = kept(leg, leg->route->model);
     line->status = leg->status;
     line->http_status = state->http_status;
     line->served_model = leg->answer ? kept(leg, leg->answer->model) : "";
-    line->key = state->provider->credential_count ? kept(leg, llmc_credential_fingerprint(&state->provider->credentials[0])) : "";
+    line->key = credential_of(state) ? kept(leg, llmc_credential_fingerprint(credential_of(state))) : "";
     line->duration_ms = (now - state->began_ns) / LLMC_MS;
     const char *request_id = state->answer_error.request_id ? state->answer_error.request_id : leg->error.request_id;
     line->request_id = request_id ? kept(leg, request_id) : "";
@@ -436,12 +515,15 @@ static void settle_line(wire_state *state)
 }
 
 /* Some hosts repeat the key that they do not accept. */
-static void mask_keys(const llmc_provider *provider, llmcost_error *error)
+static void mask_keys(const wire_state *state, llmcost_error *error)
 {
-    for (size_t i = 0; i < provider->credential_count; i++) {
-        llmc_credential_mask(&provider->credentials[i], error->provider_message);
-        llmc_credential_mask(&provider->credentials[i], error->code);
-        llmc_credential_mask(&provider->credentials[i], error->request_id);
+    const llmc_provider *provider = state->provider;
+    char *const texts[] = { error->provider_message, error->code, error->request_id };
+    for (size_t t = 0; t < sizeof texts / sizeof texts[0]; t++) {
+        for (size_t i = 0; i < provider->credential_count; i++)
+            llmc_credential_mask(&provider->credentials[i], texts[t]);
+        if (state->leg->token)
+            llmc_secret_mask(state->leg->token, texts[t]);
     }
 }
 
@@ -449,18 +531,19 @@ static void mask_keys(const llmc_provider *provider, llmcost_error *error)
 static void conclude(wire_state *state, llmcost_status status, const char *detail)
 {
     state->concluded = true;
-    mask_keys(state->provider, &state->answer_error);
+    mask_keys(state, &state->answer_error);
     llmc_driver_timer_stop(state->driver, &state->timer);
     llmcost_leg *leg = state->leg;
     leg->status = status;
     estimate_usage(state);
     charge(state); /* before the answer is kept: a fee per call belongs to its usage */
-    keep_answer(state);
-    settle_line(state);
+    int64_t now = llmc_leg_now(leg);
+    keep_answer(state, now);
+    settle_line(state, now);
     if (leg->status)
         set_error(state, leg->status, detail);
     llmc_services_log(leg->services, LLMCOST_LOG_TRACE, "wire", "%s: HTTP %d, %s, %lld bytes in %lld ms", leg->route->name, (int)state->http_status,
-                      status ? llmcost_status_name(status) : "OK", (long long)state->received, (long long)((llmc_leg_now(leg) - state->began_ns) / LLMC_MS));
+                      status ? llmcost_status_name(status) : "OK", (long long)state->received, (long long)((now - state->began_ns) / LLMC_MS));
 }
 
 static void finish_exchange(wire_state *state, llmcost_status status, const char *detail)
@@ -490,7 +573,6 @@ static llmcost_verdict start_transfer(llmcost_leg *leg, wire_state *state)
         .headers = state->headers, .header_count = state->header_count, .accept_any_certificate = provider->insecure_tls,
         .body = state->encoded.body.data, .body_bytes = state->encoded.body.length, .proxy = provider->proxy, .ca_file = provider->ca_file,
     };
-    state->driver = llmc_leg_driver(leg);
     if (!state->driver)
         return llmc_leg_no_driver(leg);
     if (!llmc_driver_reserve_timer(state->driver))
@@ -507,11 +589,22 @@ static llmcost_verdict start_transfer(llmcost_leg *leg, wire_state *state)
     return LLMCOST_WAIT;
 }
 
+static void make_buffers(wire_state *state)
+{
+    const llmc_allocator *lasting = &state->leg->services->allocator;
+    const llmc_allocator *passing = state->driver ? llmc_workspace_borrow(&state->driver->workspace) : NULL;
+    state->allocator = passing ? passing : lasting;
+    llmc_encoded_init(&state->encoded, state->allocator);
+    llmc_buffer_init(&state->head, state->allocator, 1 << 20);
+    llmc_error_init(&state->answer_error, lasting);
+    llmc_answer_builder_init(&state->builder, state->allocator, (size_t)state->provider->max_response_bytes);
+    state->builder.answers = lasting;
+}
+
 static llmcost_verdict wire_enter(llmcost_leg *leg, void *memory, void *user)
 {
     (void)user;
     wire_state *state = memory;
-    const llmc_allocator *allocator = &leg->services->allocator;
     const llmc_provider *provider = leg->route->provider;
     state->leg = leg;
     state->provider = provider;
@@ -519,10 +612,8 @@ static llmcost_verdict wire_enter(llmcost_leg *leg, void *memory, void *user)
     state->began_ns = llmc_leg_now(leg);
     if (!leg->requested_wall_ms)
         leg->requested_wall_ms = llmc_clock_wall_ms(&leg->services->clock);
-    llmc_encoded_init(&state->encoded, allocator);
-    llmc_buffer_init(&state->head, allocator, 1 << 20);
-    llmc_error_init(&state->answer_error, allocator);
-    llmc_answer_builder_init(&state->builder, allocator, (size_t)provider->max_response_bytes);
+    state->driver = llmc_leg_driver(leg);
+    make_buffers(state);
     state->decoder.stream = leg->operation->streams && llmc_leg_streams(leg);
     if (!llmc_leg_line(leg))
         return llmc_leg_out_of_memory(leg);
@@ -534,8 +625,11 @@ static llmcost_verdict wire_enter(llmcost_leg *leg, void *memory, void *user)
         leg->status = status;
         return LLMCOST_FAIL;
     }
-    if (!make_head(state))
+    status = make_head(state);
+    if (status == LLMCOST_E_MEMORY)
         return llmc_leg_out_of_memory(leg);
+    if (status)
+        return llmc_leg_fail(leg, LLMCOST_E_AUTH, "%s: its credential cannot sign the request", leg->route->name);
     return start_transfer(leg, state);
 }
 
@@ -567,8 +661,9 @@ static void wire_cancel(llmcost_leg *leg, void *memory, void *user)
             state->prompt_estimate = llmc_prompt_estimate(leg->services, leg->request, leg->route);
             estimate_usage(state);
             charge(state);
-            keep_answer(state);
-            settle_line(state);
+            int64_t now = llmc_leg_now(leg);
+            keep_answer(state, now);
+            settle_line(state, now);
             if (leg->line)
                 leg->line->flags |= LLMC_LINE_DRAINING;
             detached->counted_nano = leg->line ? leg->line->cost_nano : 0;
@@ -583,6 +678,27 @@ static void wire_cancel(llmcost_leg *leg, void *memory, void *user)
     conclude(state, why, llmcost_status_text(why));
 }
 
+static void free_buffers(wire_state *state)
+{
+    if (state->decoding) {
+        llmc_decoder_free(&state->decoder);
+        state->framing->free(state->framing_state);
+    }
+    llmc_buffer_free(&state->head);
+    llmc_encoded_free(&state->encoded);
+    llmc_answer_builder_free(&state->builder);
+}
+
+static void give_back_buffers(wire_state *state)
+{
+    llmc_workspace *workspace = state->driver ? &state->driver->workspace : NULL;
+    bool borrowed = workspace && state->allocator == &workspace->pieces;
+    if (!borrowed || workspace->outside)
+        free_buffers(state);
+    if (borrowed)
+        llmc_workspace_return(workspace);
+}
+
 static void wire_destroy(llmcost_leg *leg, void *memory, void *user)
 {
     (void)user;
@@ -594,16 +710,10 @@ static void wire_destroy(llmcost_leg *leg, void *memory, void *user)
         llmc_driver_timer_stop(state->driver, &state->timer);
         llmc_driver_unreserve_timer(state->driver);
     }
-    if (state->decoding) {
-        llmc_decoder_free(&state->decoder);
-        state->framing->free(state->framing_state);
-    }
     if (state->head.data)
         llmc_wipe(state->head.data, state->head.length);
-    llmc_buffer_free(&state->head);
-    llmc_encoded_free(&state->encoded);
-    llmc_answer_builder_free(&state->builder);
     llmc_error_clear(&state->answer_error);
+    give_back_buffers(state);
     (void)leg;
 }
 
