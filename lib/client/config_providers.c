@@ -85,7 +85,7 @@ static llmcost_status make_room(llmc_config *config, llmc_provider *provider, si
 static llmcost_status add_usual_key(llmc_config *config, const llmc_config_node *node, llmc_provider *provider)
 {
     const char *const *variables = provider->preset->key_variables;
-    for (size_t i = 0; i < 3 && variables[i]; i++) {
+    for (size_t i = 0; i < LLMC_PRESET_KEY_VARIABLES && variables[i]; i++) {
         const char *value = look_up(config, variables[i]);
         if (!value)
             continue;
@@ -216,7 +216,7 @@ static void take_preset(llmc_provider *provider)
 {
     const llmc_preset *preset = provider->preset;
     provider->codec = preset->codec;
-    provider->catalog = preset->catalog;
+    provider->catalog = preset->name;
     provider->currency = preset->currency;
     provider->quirks = preset->quirks;
     provider->free_of_charge = preset->free_of_charge;
@@ -319,7 +319,7 @@ llmcost_status llmc_config_providers(llmc_config *config, const llmc_config_node
 
 static bool has_usual_key(const llmc_config *config, const llmc_preset *preset)
 {
-    for (size_t i = 0; i < 3 && preset->key_variables[i]; i++) {
+    for (size_t i = 0; i < LLMC_PRESET_KEY_VARIABLES && preset->key_variables[i]; i++) {
         if (look_up(config, preset->key_variables[i]))
             return preset->base_url || (preset->base_url_variable && look_up(config, preset->base_url_variable));
     }

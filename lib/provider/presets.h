@@ -38,18 +38,20 @@ enum llmc_quirk_bit {
 #undef LLMC_QUIRK_BIT
     LLMC_QUIRK_BIT_COUNT
 };
+_Static_assert(LLMC_QUIRK_BIT_COUNT <= 32, "a preset's quirks are 32 bits");
 #define LLMC_QUIRK(name) (UINT64_C(1) << LLMC_QUIRK_BIT_##name)
 
+enum { LLMC_PRESET_KEY_VARIABLES = 2 };
+
 typedef struct llmc_preset {
-    const char *name;              /* "moonshot" */
+    const char *name;              /* "moonshot"; in the price catalog, too */
     const char *base_url;          /* NULL: must be configured */
     const llmc_codec *codec;
-    const char *key_variables[3];  /* environment variables in order; NULL-ended */
+    const char *key_variables[LLMC_PRESET_KEY_VARIABLES]; /* environment variables in order; NULL: no further one */
     const char *base_url_variable; /* or NULL */
-    llmc_auth auth;
-    uint64_t quirks;
-    const char *currency;          /* what the host bills in */
-    const char *catalog;           /* provider name in the price catalog */
+    uint32_t quirks;
+    char currency[4];              /* what the host bills in */
+    uint8_t auth;                  /* llmc_auth */
     bool free_of_charge;           /* a local server */
 } llmc_preset;
 
