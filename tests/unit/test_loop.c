@@ -244,6 +244,13 @@ static void test_the_descriptor_and_the_timeout(void **unused)
 
 /* ---- threads ---- */
 
+static time_t seconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
 static void *submit_many(void *user)
 {
     calls *all = user;
@@ -270,7 +277,7 @@ static void test_submitting_from_threads(void **unused)
     fake_network_says(&rig.network, NULL, "hi", 10, 5);
     for (int i = 0; i < 3; i++)
         pthread_create(&threads[i], NULL, submit_many, &all);
-    for (long rounds = 0; all.done < 3 * MANY && rounds < 1000000; rounds++)
+    for (time_t until = seconds_now() + 120; all.done < 3 * MANY && seconds_now() < until;)
         assert_int_equal(llmcost_loop_poll(all.loop, 10), LLMCOST_OK);
     for (int i = 0; i < 3; i++)
         pthread_join(threads[i], NULL);
@@ -289,7 +296,10 @@ static void *wake_many(void *user)
     return NULL;
 }
 
-/* No wake is lost: one that comes while another is being taken in still ends the next wait. System clock. */
+/*
+ * No wake is lost: one that comes while another is being taken in still ends the next wait. System clock. A wait ends
+ * when the other thread has its turn, which takes long where the machine is busy, but nothing like its whole time.
+ */
 static void test_no_wake_is_lost(void **unused)
 {
     (void)unused;
@@ -303,12 +313,13 @@ static void test_no_wake_is_lost(void **unused)
     assert_int_equal(llmcost_client_open(&rig.client, CONFIG, &options), LLMCOST_OK);
     assert_int_equal(llmcost_loop_open(rig.client, &all.loop), LLMCOST_OK);
     pthread_create(&thread, NULL, wake_many, &all);
-    struct timespec begun, now;
-    clock_gettime(CLOCK_MONOTONIC, &begun);
-    for (int i = 0; i < 20000; i++)
-        assert_int_equal(llmcost_loop_poll(all.loop, 5000), LLMCOST_OK);
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    assert_true(now.tv_sec - begun.tv_sec < 5);
+    time_t begun = seconds_now(), now = begun;
+    for (int i = 0; i < 20000 && now - begun < 10; i++) {
+        time_t before = now;
+        assert_int_equal(llmcost_loop_poll(all.loop, 60000), LLMCOST_OK);
+        now = seconds_now();
+        assert_true(now - before < 30);
+    }
     all.stop = true;
     pthread_join(thread, NULL);
     assert_int_equal(llmcost_loop_close(all.loop), LLMCOST_OK);
