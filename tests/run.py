@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-TIMEOUT_S = int(os.environ.get("TEST_TIMEOUT", "300"))
+TIMEOUT_S = int(os.environ.get("TEST_TIMEOUT", "1800"))
 RESULT = re.compile(r"^(not )?ok \d+ (?:- )?(?:# SKIP )?(.*)$")
 PLAN = re.compile(r"^\d+\.\.\d+$")
 COUNTS = re.compile(r"^(?:\w+: )?(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$")
