@@ -180,6 +180,25 @@ static void test_close_in_flight(void **unused)
     assert_int_equal(all.by_status[LLMCOST_E_CANCELLED], 101);
 }
 
+/* More calls than the loop's table has places: closing cancels each, also where the end of one cancels its neighbour. */
+static void test_closing_cancels_those_that_share_a_place(void **unused)
+{
+    (void)unused;
+    enum { CALLS = 1200, PLACES = 1024 };
+    engine_rig rig;
+    static calls all;
+    begin(&rig, &all);
+    fake_network_add(&rig.network, NULL)->done_ms = FAKE_SILENT;
+    for (int i = 0; i < CALLS; i++)
+        assert_int_equal(submit(&all, "hello", i % 2), i + 1);
+    assert_int_equal(llmcost_loop_poll(all.loop, 0), LLMCOST_OK);
+    all.cancels = true;
+    all.victim = CALLS - PLACES;
+    end(&rig, &all);
+    assert_int_equal(all.done, CALLS);
+    assert_int_equal(all.by_status[LLMCOST_E_CANCELLED], CALLS);
+}
+
 /* A cancel that arrives after the last call is done must not be left behind in the mailbox of a driver. */
 static void test_a_late_cancel(void **unused)
 {
@@ -335,6 +354,7 @@ int main(void)
         cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_callbacks_submit),
         cmocka_unit_test(test_close_in_flight),
+        cmocka_unit_test(test_closing_cancels_those_that_share_a_place),
         cmocka_unit_test(test_a_late_cancel),
         cmocka_unit_test(test_failures_before_the_call),
         cmocka_unit_test(test_the_descriptor_and_the_timeout),
