@@ -1,11 +1,13 @@
 """Streams: pieces, events, chunks, and every way to leave."""
 
 import gc
+import signal
 import threading
 import time
 import unittest
+from typing import Callable
 
-from llmcost import LlmcostError, MisuseError, RateLimitError, ServerError
+from llmcost import LlmcostError, MisuseError, RateLimitError, ServerError, Stream
 from support import MODEL, MockCase, wait_until
 
 SLOW = {"default": {"reply": {"text": "word " * 400}, "chunk_bytes": 5, "chunk_delay_ms": 20}}
@@ -220,6 +222,31 @@ class Leaving(MockCase):
         with self.assertRaises(LlmcostError) as caught:
             next(stream)
         self.assertEqual(caught.exception.status, "E_CLOSED")
+
+
+class Interrupting(MockCase):
+    def interrupted(self, wait: Callable[[Stream], object]) -> None:
+        self.fault(silent=True)
+        receipts: list = []
+        client = self.open(on_receipt=receipts.append)
+
+        def interrupt() -> None:
+            if wait_until(lambda: self.mock.request_count == 1):
+                signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)  # type: ignore
+
+        other = threading.Thread(target=interrupt)
+        other.start()
+        with self.assertRaises(KeyboardInterrupt):
+            with client.stream(MODEL, "Hello", deadline_ms=100_000) as stream:
+                wait(stream)
+        other.join()
+        self.assertEqual([receipt.status for receipt in receipts], ["E_CANCELLED"])
+
+    def test_the_next_piece(self) -> None:
+        self.interrupted(next)
+
+    def test_the_end(self) -> None:
+        self.interrupted(lambda stream: stream.finish())
 
 
 class OneThreadAtATime(MockCase):
