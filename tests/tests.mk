@@ -19,7 +19,7 @@ EXTRA_CHECKS += "sh:" "sh tests/check_headers.sh" "sh:" "python3 tests/check_lay
 
 ## check        all tests, in minutes: units, fixtures, dialogues, headers, exports, examples; again under sanitizers
 check: check-build all tests $(BUILD)/llmcost-mock
-	@$(MAKE) --no-print-directory -s -j$(JOBS) BUILD=$(BUILD)/asan CC=clang CXX=clang++ CFLAGS="$(SANITIZED_CFLAGS)" SANITIZE="$(ASAN_FLAGS)" tests
+	@$(MAKE) --no-print-directory -s -j$(JOBS) BUILD=$(BUILD)/asan CC=clang CXX=clang++ CFLAGS="$(SANITIZED_CFLAGS)" SANITIZE="$(ASAN_FLAGS)" tests $(SANITIZED_TARGETS)
 	@$(MAKE) --no-print-directory -s -j$(JOBS) BUILD=$(BUILD)/tsan CC=clang CXX=clang++ CFLAGS="$(SANITIZED_CFLAGS)" SANITIZE="$(TSAN_FLAGS)" tests-threaded
 	@$(PYTHON) tests/run.py $(LONGEST) $(EXTRA_CHECKS) $(filter-out $(LONGEST),$(SYSTEM_TESTS:$(BUILD)/%=$(BUILD)/asan/%) $(SYSTEM_TESTS) \
 		$(THREADED_TESTS:%.c=$(BUILD)/tsan/%) $(UNIT_TESTS:$(BUILD)/%=$(BUILD)/asan/%) $(UNIT_TESTS))
