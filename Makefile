@@ -76,7 +76,8 @@ $(BUILD)/%.o: %.c
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
 ifneq ($(filter -O2,$(CFLAGS)),)
-FOR_SIZE := -Os
+# Without the last, gcc copies byte by byte where it saves size: a prompt is long.
+FOR_SIZE := $(or $(call compiler_takes,-Oz),-Os) $(call compiler_takes,-mstringop-strategy=libcall)
 UNALIGNED := $(call compiler_takes,-fno-align-functions -fno-align-loops -fno-align-jumps -fno-align-labels)
 $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(HOT),$(SOURCES))): CFLAGS += $(FOR_SIZE)
 $(HOT:%.c=$(BUILD)/%.o): CFLAGS += $(UNALIGNED)
