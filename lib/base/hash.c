@@ -1,6 +1,5 @@
 #include "base/hash.h"
 
-#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 uint64_t llmc_hash64(const void *data, size_t bytes, uint64_t seed)

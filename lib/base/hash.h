@@ -1,4 +1,7 @@
-/* XXH3-64 for hash tables inside the process; never stored, never sent. A secret seed keeps hostile texts from colliding on purpose. */
+/*
+ * XXH3 for hash tables inside the process; never stored, never sent. A secret seed keeps hostile texts from colliding on
+ * purpose.
+ */
 #ifndef LLMC_HASH_H
 #define LLMC_HASH_H
 

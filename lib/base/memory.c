@@ -58,6 +58,14 @@ void llmc_free(const llmc_allocator *allocator, void *memory)
         allocator->release(memory, allocator->user);
 }
 
+char *llmc_put_text(char *to, const char *text, size_t bytes)
+{
+    if (bytes)
+        memcpy(to, text, bytes);
+    to[bytes] = '\0';
+    return to + bytes + 1;
+}
+
 char *llmc_strndup(const llmc_allocator *allocator, const char *text, size_t bytes)
 {
     if (bytes == SIZE_MAX)
@@ -65,9 +73,7 @@ char *llmc_strndup(const llmc_allocator *allocator, const char *text, size_t byt
     char *copy = llmc_alloc(allocator, bytes + 1);
     if (!copy)
         return NULL;
-    if (bytes)
-        memcpy(copy, text, bytes);
-    copy[bytes] = '\0';
+    llmc_put_text(copy, text, bytes);
     return copy;
 }
 
@@ -96,12 +102,30 @@ bool llmc_grow(const llmc_allocator *allocator, void **items, size_t *capacity, 
     return true;
 }
 
+static char *aligned_up(char *at)
+{
+    return at + (-(uintptr_t)at & (ALIGNMENT - 1));
+}
+
+static char *aligned_down(char *at)
+{
+    return at - ((uintptr_t)at & (ALIGNMENT - 1));
+}
+
+/* The arena goes on in this memory, as far as whole steps of the alignment fit. */
+static void use(llmc_arena *arena, char *memory, size_t bytes)
+{
+    arena->at = aligned_up(memory);
+    arena->end = aligned_down(memory + bytes);
+    if (arena->end < arena->at)
+        arena->end = arena->at;
+}
+
 void llmc_arena_init(llmc_arena *arena, const llmc_allocator *allocator, void *first, size_t first_bytes)
 {
-    arena->allocator = allocator;
-    arena->blocks = NULL;
-    arena->at = first;
-    arena->end = first ? (char *)first + first_bytes : NULL;
+    *arena = (llmc_arena){ .allocator = allocator };
+    if (first)
+        use(arena, first, first_bytes);
 }
 
 void llmc_arena_clear(llmc_arena *arena)
@@ -114,36 +138,24 @@ void llmc_arena_clear(llmc_arena *arena)
     arena->at = arena->end = NULL;
 }
 
-static bool arena_add_block(llmc_arena *arena, size_t bytes)
+static bool add_block(llmc_arena *arena, size_t bytes)
 {
     size_t wanted = bytes > BLOCK_BYTES / 2 ? bytes : BLOCK_BYTES;
-    if (wanted > SIZE_MAX - sizeof(llmc_arena_block) - ALIGNMENT)
+    if (wanted > SIZE_MAX - sizeof(llmc_arena_block) - 2 * ALIGNMENT)
         return false;
-    llmc_arena_block *block = llmc_alloc(arena->allocator, sizeof *block + ALIGNMENT + wanted);
+    llmc_arena_block *block = llmc_alloc(arena->allocator, sizeof *block + 2 * ALIGNMENT + wanted);
     if (!block)
         return false;
     block->next = arena->blocks;
     block->bytes = wanted;
     arena->blocks = block;
-    arena->at = (char *)(block + 1);
-    arena->end = (char *)block + sizeof *block + ALIGNMENT + wanted;
+    use(arena, (char *)(block + 1), 2 * ALIGNMENT + wanted);
     return true;
 }
 
-void *llmc_arena_alloc(llmc_arena *arena, size_t bytes)
+void *llmc_arena_alloc_slow(llmc_arena *arena, size_t bytes)
 {
-    for (int attempt = 0; attempt < 2; attempt++) {
-        size_t padding = (ALIGNMENT - ((uintptr_t)arena->at & (ALIGNMENT - 1))) & (ALIGNMENT - 1);
-        size_t room = (size_t)(arena->end - arena->at);
-        if (arena->at && room >= padding && room - padding >= bytes) {
-            void *memory = arena->at + padding;
-            arena->at += padding + bytes;
-            return memory;
-        }
-        if (attempt || !arena_add_block(arena, bytes))
-            break;
-    }
-    return NULL;
+    return add_block(arena, bytes) ? llmc_arena_alloc(arena, bytes) : NULL;
 }
 
 void *llmc_arena_calloc(llmc_arena *arena, size_t count, size_t bytes)
@@ -163,9 +175,7 @@ char *llmc_arena_strndup(llmc_arena *arena, const char *text, size_t bytes)
     char *copy = llmc_arena_alloc(arena, bytes + 1);
     if (!copy)
         return NULL;
-    if (bytes)
-        memcpy(copy, text, bytes);
-    copy[bytes] = '\0';
+    llmc_put_text(copy, text, bytes);
     return copy;
 }
 

@@ -17,6 +17,7 @@ void *llmc_alloc(const llmc_allocator *allocator, size_t bytes);
 void *llmc_calloc(const llmc_allocator *allocator, size_t count, size_t bytes); /* zeroed; NULL when the product overflows */
 void *llmc_realloc(const llmc_allocator *allocator, void *memory, size_t bytes);
 void llmc_free(const llmc_allocator *allocator, void *memory);
+char *llmc_put_text(char *to, const char *text, size_t bytes); /* ended by a zero byte; returns what is behind that */
 char *llmc_strdup(const llmc_allocator *allocator, const char *text);
 char *llmc_strndup(const llmc_allocator *allocator, const char *text, size_t bytes);
 
@@ -34,14 +35,24 @@ typedef struct llmc_arena_block llmc_arena_block;
 typedef struct llmc_arena {
     const llmc_allocator *allocator; /* outlives the arena */
     llmc_arena_block *blocks;
-    char *at, *end;
+    char *at, *end;                  /* both aligned; NULL: no block yet */
 } llmc_arena;
 
 void llmc_arena_init(llmc_arena *arena, const llmc_allocator *allocator, void *first, size_t first_bytes);
 void llmc_arena_clear(llmc_arena *arena); /* gives back all blocks but the caller's first */
-void *llmc_arena_alloc(llmc_arena *arena, size_t bytes); /* aligned to 16, not zeroed; NULL without memory */
+void *llmc_arena_alloc_slow(llmc_arena *arena, size_t bytes);
 void *llmc_arena_calloc(llmc_arena *arena, size_t count, size_t bytes);
 char *llmc_arena_strdup(llmc_arena *arena, const char *text); /* NULL stays NULL */
 char *llmc_arena_strndup(llmc_arena *arena, const char *text, size_t bytes);
+
+/* Aligned to 16, not zeroed; NULL without memory. at is aligned always, so that the usual piece is a comparison and an addition. */
+static inline void *llmc_arena_alloc(llmc_arena *arena, size_t bytes)
+{
+    char *memory = arena->at;
+    if (!memory || bytes > (size_t)(arena->end - memory))
+        return llmc_arena_alloc_slow(arena, bytes);
+    arena->at = memory + ((bytes + 15) & ~(size_t)15);
+    return memory;
+}
 
 #endif

@@ -11,6 +11,7 @@ typedef struct llmc_random {
 
 void llmc_random_init(llmc_random *random, uint64_t seed); /* 0: from the system */
 uint64_t llmc_random_next(llmc_random *random);            /* any thread */
+uint64_t llmc_random_nth(uint64_t seed, uint64_t n);       /* the n-th number of a sequence; n are all different, so are they */
 uint64_t llmc_random_below(llmc_random *random, uint64_t limit); /* 0 .. limit-1; 0 when limit is 0 */
 
 #endif

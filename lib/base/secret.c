@@ -6,10 +6,8 @@
 
 void llmc_wipe(void *memory, size_t bytes)
 {
-    if (!memory)
-        return;
-    memset(memory, 0, bytes);
-    __asm__ __volatile__("" : : "r"(memory) : "memory"); /* the compiler must assume that somebody reads the zeros */
+    if (memory)
+        explicit_bzero(memory, bytes);
 }
 
 bool llmc_secret_set(llmc_secret *secret, const llmc_allocator *allocator, const char *text, size_t bytes)
@@ -51,7 +49,7 @@ static size_t common_bytes(const char *text, const char *secret)
 
 void llmc_secret_mask(const llmc_secret *secret, char *text)
 {
-    if (!text || secret->bytes < TELLING_BYTES)
+    if (!text || secret->bytes < TELLING_BYTES || !memmem(text, strlen(text), secret->hidden, TELLING_BYTES))
         return;
     char *to = text;
     for (const char *from = text; *from;) {

@@ -82,15 +82,18 @@ size_t llmc_utf8_cut(const char *text, size_t bytes, size_t maximum)
 
 void llmc_utf8_sanitize(char *text)
 {
-    size_t bytes = strlen(text);
-    for (size_t at = 0; at < bytes;) {
-        unsigned char first = (unsigned char)text[at];
-        size_t length = first < 0x80 ? 1 : character_bytes((const unsigned char *)text + at, bytes - at);
-        if (!length || first < 0x20 || first == 0x7F) {
-            text[at] = first == '\n' || first == '\t' ? ' ' : '?';
+    for (;;) {
+        while ((unsigned char)(*text - 0x20) < 0x7F - 0x20) /* all there is, as a rule */
+            text++;
+        unsigned char first = (unsigned char)*text;
+        if (!first)
+            return;
+        size_t length = first < 0x80 ? 0 : character_bytes((const unsigned char *)text, strnlen(text, 4));
+        if (!length) {
+            *text = first == '\n' || first == '\t' ? ' ' : '?';
             length = 1;
         }
-        at += length;
+        text += length;
     }
 }
 
@@ -101,7 +104,7 @@ static unsigned char lower(char byte)
 
 bool llmc_text_equal_ignoring_case(const char *a, const char *b)
 {
-    while (*a && lower(*a) == lower(*b)) {
+    while (*a && (*a == *b || lower(*a) == lower(*b))) {
         a++;
         b++;
     }

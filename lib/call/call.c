@@ -12,7 +12,8 @@ llmc_call *llmc_call_new(llmcost_client *client, llmcost_response *response, con
     llmc_call *call = llmc_arena_calloc(&response->arena, 1, sizeof *call);
     if (!call)
         return NULL;
-    atomic_store_explicit(&client->sealed, true, memory_order_relaxed);
+    if (!atomic_load_explicit(&client->sealed, memory_order_relaxed)) /* all threads read its cache line: written once */
+        atomic_store_explicit(&client->sealed, true, memory_order_relaxed);
     call->client = client;
     call->response = response;
     call->last_ready = &call->ready;
@@ -113,7 +114,7 @@ void llmc_call_pump(llmc_call *call)
 {
     if (call->pumping || call->complete || (!call->ready && call->root->stage != LLMC_LEG_COMPLETE))
         return;
-    llmcost_response *response = llmc_response_ref(call->response); /* done() may free the owner's */
+    llmcost_response *response = call->done ? llmc_response_ref(call->response) : NULL; /* done() may free the owner's */
     call->pumping = true;
     while (call->ready) {
         llmcost_leg *leg = call->ready;
@@ -256,7 +257,9 @@ llmc_line *llmc_leg_line(llmcost_leg *leg)
     while (above && !above->line)
         above = above->parent;
     llmc_line *line = llmc_receipt_add(llmc_leg_receipt(leg), llmc_leg_arena(leg), leg->purpose, above ? (int32_t)above->line->index : -1);
-    if (line)
+    if (line && leg->call->slot) /* without a driver it has not waited: it began just now */
         line->started_ms = (llmc_leg_now(leg) - leg->call->started_ns) / LLMC_MS;
+    else if (line)
+        line->started_ms = 0;
     return leg->line = line;
 }

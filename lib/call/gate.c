@@ -6,10 +6,11 @@
  */
 #include "call/call.h"
 
+#include "base/thread.h"
+
 static llmc_gate *my_gate(llmcost_client *client)
 {
-    uintptr_t self = (uintptr_t)pthread_self();
-    return &client->gates[(self >> 12 ^ self >> 20) % LLMC_GATES];
+    return &client->gates[llmc_thread_number() % LLMC_GATES];
 }
 
 bool llmc_client_is_ours(const llmcost_client *client)
@@ -60,6 +61,17 @@ void llmc_client_leave(llmc_visit *visit)
 {
     llmc_visit_end(visit);
     atomic_fetch_sub(&my_gate(visit->client)->inside, 1);
+}
+
+uint64_t llmc_client_next_id(llmcost_client *client)
+{
+    enum { RUN = 64 };
+    _Atomic uint64_t *next = &my_gate(client)->next_id;
+    uint64_t before = atomic_load_explicit(next, memory_order_relaxed), taken;
+    do
+        taken = before % RUN ? before : atomic_fetch_add_explicit(&client->id_runs, 1, memory_order_relaxed) * RUN;
+    while (!atomic_compare_exchange_strong_explicit(next, &before, taken + 1, memory_order_relaxed, memory_order_relaxed));
+    return llmc_random_nth(client->id_seed, taken);
 }
 
 bool llmc_client_is_empty(llmcost_client *client)

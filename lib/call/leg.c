@@ -31,17 +31,15 @@ uint16_t llmc_leg_policy_index(const llmcost_leg *leg, llmcost_phase phase)
 
 llmcost_leg *llmc_leg_new(llmc_call *call, llmcost_leg *parent, const llmc_operation *operation, uint16_t first)
 {
-    llmc_arena *arena = &call->response->arena;
-    llmcost_leg *leg = llmc_arena_calloc(arena, 1, sizeof *leg);
-    void **states = llmc_arena_calloc(arena, call->client->policy_count, sizeof *states);
-    const llmcost_request **requests = llmc_arena_calloc(arena, call->client->policy_count, sizeof *requests);
-    if (!leg || !states || !requests)
+    size_t policies = call->client->policy_count;
+    llmcost_leg *leg = llmc_arena_calloc(&call->response->arena, 1, sizeof *leg + policies * (sizeof *leg->states + sizeof *leg->requests));
+    if (!leg)
         return NULL;
     leg->call = call;
     leg->services = &call->client->services;
     leg->operation = operation;
-    leg->states = states;
-    leg->requests = requests;
+    leg->states = (void **)(leg + 1);
+    leg->requests = (const llmcost_request **)(leg->states + policies);
     leg->first = leg->at = first;
     leg->serial = ++call->serial;
     leg->deadline_ns = parent ? parent->deadline_ns : call->deadline_ns;
@@ -93,7 +91,8 @@ static void move_on(llmcost_leg *leg)
     leg->waiting = 0;
     leg->wakes = NULL;
     leg->last_wake = &leg->wakes;
-    llmc_leg_timer_stop(leg);
+    if (leg->timer_set)
+        llmc_leg_timer_stop(leg);
 }
 
 /* ---- outcomes ---- */
@@ -189,20 +188,25 @@ static void show_answer(llmcost_leg *leg)
         llmc_leg_replay(leg);
 }
 
+/* Inward to the next policy that has something to say. */
 static llmcost_verdict enter_next(llmcost_leg *leg)
 {
     static char nothing[16]; /* the state of policies without one: marks "entered" */
-    while (leg->at < leg->call->client->policy_count && !applies(leg, policy_at(leg, leg->at)))
-        leg->at++;
-    if (leg->at == leg->call->client->policy_count) {
-        leg->at--;
-        return llmc_leg_fail(leg, LLMCOST_E_MISUSE, "no policy answered the leg");
+    const uint16_t count = leg->call->client->policy_count;
+    for (; leg->at < count; leg->at++) {
+        const llmcost_policy *policy = policy_at(leg, leg->at);
+        if (!applies(leg, policy))
+            continue;
+        void *state = policy->state_bytes ? llmc_arena_calloc(&leg->call->response->arena, 1, policy->state_bytes) : nothing;
+        if (!state)
+            return llmc_leg_out_of_memory(leg);
+        leg->states[leg->at] = state;
+        if (policy->enter)
+            return policy->enter(leg, state, policy->user);
+        leg->requests[leg->at] = leg->request;
     }
-    const llmcost_policy *policy = policy_at(leg, leg->at);
-    leg->states[leg->at] = policy->state_bytes ? llmc_arena_calloc(&leg->call->response->arena, 1, policy->state_bytes) : nothing;
-    if (!leg->states[leg->at])
-        return llmc_leg_out_of_memory(leg);
-    return policy->enter ? policy->enter(leg, leg->states[leg->at], policy->user) : LLMCOST_CONTINUE;
+    leg->at--;
+    return llmc_leg_fail(leg, LLMCOST_E_MISUSE, "no policy answered the leg");
 }
 
 /* One step of an entering leg; false: it waits. */
@@ -252,6 +256,19 @@ static bool spawn_another(llmcost_leg *leg)
     return true;
 }
 
+/* To the next policy that has a say in a leg that leaves; false: there is none, the leg is complete. */
+static bool go_outward(llmcost_leg *leg)
+{
+    while (leg->at > leg->first) {
+        const llmcost_policy *policy = policy_at(leg, --leg->at);
+        if (leg->states[leg->at] && (policy->leave || policy->event || policy->destroy))
+            return true;
+        leg->states[leg->at] = NULL;
+    }
+    complete(leg);
+    return false;
+}
+
 /* One step of a leaving leg; false: it waits. */
 static bool left(llmcost_leg *leg, llmcost_verdict verdict)
 {
@@ -271,12 +288,7 @@ static bool left(llmcost_leg *leg, llmcost_verdict verdict)
         llmc_leg_stopped(leg);
     move_on(leg);
     destroy_state(leg, leg->at);
-    if (leg->at == leg->first) {
-        complete(leg);
-        return false;
-    }
-    leg->at--;
-    return true;
+    return go_outward(leg);
 }
 
 static llmcost_verdict leave_here(llmcost_leg *leg)
@@ -320,7 +332,7 @@ static void keep_partial_answer(llmcost_leg *leg)
     const llmcost_leg *child = leg->children; /* the latest */
     while (child && !child->forwards)
         child = child->next_sibling;
-    if (!leg->cancelled || leg->answer || leg->status == LLMCOST_OK || !child || !child->answer || (llmc_leg_streams(leg) && !leg->delivered))
+    if (leg->answer || leg->status == LLMCOST_OK || !child || !child->answer || (llmc_leg_streams(leg) && !leg->delivered))
         return;
     leg->answer = llmc_answer_ref(child->answer);
     leg->source = child->source ? child->source : child;
@@ -328,29 +340,27 @@ static void keep_partial_answer(llmcost_leg *leg)
     leg->altered |= child->altered;
 }
 
+/* One step; false: the leg waits, or is complete. */
+static bool step(llmcost_leg *leg)
+{
+    if (leg->waiting)
+        return step_waiting(leg);
+    if (leg->stage == LLMC_LEG_ENTERING)
+        return entered(leg, enter_next(leg));
+    if (leg->children && children_running(leg))
+        return false; /* the receipt needs their lines: the last of them schedules this leg again */
+    if (leg->cancelled)
+        keep_partial_answer(leg);
+    return left(leg, leave_here(leg));
+}
+
 void llmc_leg_run(llmcost_leg *leg)
 {
-    for (;;) {
-        if (leg->stage == LLMC_LEG_COMPLETE)
-            return;
-        if (leg->stage == LLMC_LEG_NEW)
-            leg->stage = LLMC_LEG_ENTERING;
-        if (leg->waiting) {
-            if (!step_waiting(leg))
-                return;
-            continue;
-        }
-        if (leg->stage == LLMC_LEG_ENTERING) {
-            if (!entered(leg, enter_next(leg)))
-                return;
-            continue;
-        }
-        if (leg->children && children_running(leg))
-            return; /* the receipt needs their lines: the last of them schedules this leg again */
-        keep_partial_answer(leg);
-        if (!left(leg, leave_here(leg)))
-            return;
-    }
+    if (leg->stage == LLMC_LEG_NEW)
+        leg->stage = LLMC_LEG_ENTERING;
+    bool goes_on = leg->stage != LLMC_LEG_COMPLETE;
+    while (goes_on)
+        goes_on = step(leg);
 }
 
 __attribute__((cold)) void llmc_leg_cancel(llmcost_leg *leg, llmcost_status status)
@@ -381,10 +391,12 @@ void llmc_leg_destroy(llmcost_leg *leg)
 {
     for (llmcost_leg *child = leg->children; child; child = child->next_sibling)
         llmc_leg_destroy(child);
-    for (uint16_t i = leg->first; i < leg->call->client->policy_count; i++)
-        destroy_state(leg, i);
-    llmc_leg_timer_end(leg);
-    llmc_events_free(leg);
+    if (leg->stage != LLMC_LEG_COMPLETE) { /* else they went one by one as it left */
+        for (uint16_t i = leg->first; i < leg->call->client->policy_count; i++)
+            destroy_state(leg, i);
+        llmc_leg_timer_end(leg);
+        llmc_events_free(leg);
+    }
     llmc_answer_unref(leg->answer);
     leg->answer = NULL;
     llmc_error_clear(&leg->error);

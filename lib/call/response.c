@@ -8,7 +8,7 @@
 enum { MAX_SUMMARY_BYTES = 1 << 16 };
 static const size_t max_json_bytes = (size_t)1 << 31;
 
-llmcost_response *llmc_response_new(const llmc_allocator *allocator, llmc_services *services)
+llmcost_response *llmc_response_new(const llmc_allocator *allocator, llmc_services *services, uint64_t id)
 {
     _Static_assert(sizeof(llmcost_response) < LLMC_RESPONSE_BYTES / 2, "most of the allocation is the arena's");
     llmcost_response *response = llmc_alloc(allocator, LLMC_RESPONSE_BYTES);
@@ -18,7 +18,7 @@ llmcost_response *llmc_response_new(const llmc_allocator *allocator, llmc_servic
     atomic_init(&response->references, 1);
     llmc_arena_init(&response->arena, &response->allocator, response + 1, LLMC_RESPONSE_BYTES - sizeof *response);
     llmc_error_init(&response->error, allocator);
-    llmc_receipt_init(&response->receipt, llmc_random_next(&services->random), services->settings->currency, llmc_clock_wall_ms(&services->clock));
+    llmc_receipt_init(&response->receipt, id, services->settings->currency, llmc_clock_wall_ms(&services->clock));
     return response;
 }
 
@@ -31,7 +31,9 @@ llmcost_response *llmc_response_ref(llmcost_response *response)
 
 void llmc_response_unref(llmcost_response *response)
 {
-    if (!response || atomic_fetch_sub_explicit(&response->references, 1, memory_order_acq_rel) != 1)
+    if (!response) /* the only reference nobody else can take: most responses have never had another */
+        return;
+    if (atomic_load_explicit(&response->references, memory_order_acquire) != 1 && atomic_fetch_sub_explicit(&response->references, 1, memory_order_acq_rel) != 1)
         return;
     llmc_answer_unref(response->answer);
     llmc_error_clear(&response->error);

@@ -51,6 +51,8 @@ static void write_cache(llmcost_client *client, llmc_json_writer *writer)
 {
     llmc_services *services = &client->services;
     llmc_memory_cache_stats stats = { 0 };
+    int64_t saved_nano, saved_ns;
+    llmc_totals_cached(services->totals, &saved_nano, &saved_ns);
     if (services->cache)
         llmc_memory_cache_stats_read(services->cache, &stats);
     llmc_json_write_key(writer, "cache");
@@ -62,8 +64,8 @@ static void write_cache(llmcost_client *client, llmc_json_writer *writer)
     member(writer, "expirations", stats.expirations);
     member(writer, "entries", stats.entries);
     member(writer, "bytes", stats.bytes);
-    member(writer, "saved_nano", atomic_load(&services->cache_saved_nano));
-    member(writer, "saved_ms", atomic_load(&services->cache_saved_ns) / 1000000);
+    member(writer, "saved_nano", (uint64_t)saved_nano);
+    member(writer, "saved_ms", (uint64_t)saved_ns / 1000000);
     llmc_json_write_end_object(writer);
 }
 

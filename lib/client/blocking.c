@@ -61,7 +61,7 @@ static llmcost_status chat_json(llmcost_client *client, const char *body, size_t
 
 static llmcost_status list_models(llmcost_client *client, const char *provider, llmcost_response **out)
 {
-    llmc_front front = { .response = llmc_response_new(&client->services.allocator, &client->services) };
+    llmc_front front = { .response = llmc_response_new(&client->services.allocator, &client->services, llmc_client_next_id(client)) };
     if (!front.response)
         return LLMCOST_E_MEMORY;
     llmc_call_start start = { .operation = &llmc_operations[LLMC_OP_LIST_MODELS], .provider_name = provider, .mode = LLMC_CALL_BLOCKING };

@@ -128,6 +128,7 @@ static llmcost_status open_client(llmcost_client *client, const char *config, co
     services->log_user = options->log_user;
     services->log_level = options->log_level ? options->log_level : LLMCOST_LOG_WARNING;
     llmc_random_init(&services->random, options->random_seed);
+    client->id_seed = llmc_random_next(&services->random);
     llmcost_status status = llmc_settings_read(&client->settings, config, &services->allocator, environment, options->environment_user, error);
     if (!status)
         status = open_services(client);

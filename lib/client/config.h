@@ -100,6 +100,7 @@ llmcost_status llmc_config_leaf(const llmc_settings *settings, const char *name,
 const llmc_provider *llmc_config_provider(const llmc_settings *settings, const char *name, size_t bytes); /* NULL: not configured */
 /* The same, remembering: for names of requests (config_leaves.c). *out is NULL after a failure. */
 llmcost_status llmc_leaf_memo_resolve(const llmc_settings *settings, const char *name, llmc_arena *arena, const llmc_route **out, char reason[LLMC_REASON_BYTES]);
+const llmc_route *llmc_leaf_memo_find(struct llmc_leaf_memo *memo, const char *name); /* NULL: not named so far */
 struct llmc_leaf_memo *llmc_leaf_memo_new(llmc_arena *arena);
 void llmc_leaf_memo_free(struct llmc_leaf_memo *memo, const llmc_allocator *allocator); /* what it remembers; NULL is fine */
 void llmc_route_fingerprint(llmc_route *route); /* of a node whose children have theirs */

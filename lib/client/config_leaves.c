@@ -5,6 +5,8 @@
  */
 #include "client/config.h"
 
+#include "base/hash.h"
+
 #include <stdatomic.h>
 #include <string.h>
 
@@ -23,10 +25,7 @@ struct llmc_leaf_memo {
 
 static size_t first_slot(const char *name)
 {
-    uint32_t hash = 2166136261u; /* FNV-1a */
-    for (; *name; name++)
-        hash = (hash ^ (unsigned char)*name) * 16777619u;
-    return (hash ^ hash >> 16) % SLOTS;
+    return llmc_hash64(name, strlen(name), 0) % SLOTS;
 }
 
 struct llmc_leaf_memo *llmc_leaf_memo_new(llmc_arena *arena)
@@ -47,7 +46,7 @@ void llmc_leaf_memo_free(struct llmc_leaf_memo *memo, const llmc_allocator *allo
         free_entry(atomic_load_explicit(&memo->slots[i], memory_order_relaxed), allocator);
 }
 
-static const llmc_route *find(struct llmc_leaf_memo *memo, const char *name)
+const llmc_route *llmc_leaf_memo_find(struct llmc_leaf_memo *memo, const char *name)
 {
     size_t at = first_slot(name);
     for (size_t i = 0; i < PROBES; i++) {
@@ -107,9 +106,6 @@ static bool has_place(struct llmc_leaf_memo *memo, const char *name)
 llmcost_status llmc_leaf_memo_resolve(const llmc_settings *settings, const char *name, llmc_arena *arena, const llmc_route **out, char reason[LLMC_REASON_BYTES])
 {
     llmcost_status status;
-    *out = find(settings->leaves, name);
-    if (*out)
-        return LLMCOST_OK;
     if (has_place(settings->leaves, name)) {
         leaf_entry *entry = make_entry(settings, name, &status, reason);
         *out = entry ? insert(settings->leaves, entry, settings->arena.allocator) : NULL;

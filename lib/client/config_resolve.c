@@ -112,6 +112,7 @@ static llmcost_status make_leaf(const llmc_settings *settings, const llmc_provid
     leaf->provider = provider;
     leaf->model = name + prefix + 1;
     leaf->prices = provider->catalog ? llmc_catalog_find(settings->catalog, provider->catalog, leaf->model) : NULL;
+    leaf->has_fixed_rates = leaf->prices && llmc_model_rates_fixed(leaf->prices, &leaf->fixed_rates);
     llmc_route_fingerprint(leaf);
     *out = leaf;
     return LLMCOST_OK;
@@ -235,6 +236,8 @@ llmcost_status llmc_settings_resolve(const llmc_settings *settings, const char *
 {
     char reason[LLMC_REASON_BYTES];
     *out = name ? llmc_config_known_name(settings, name) : NULL;
+    if (!*out && name)
+        *out = llmc_leaf_memo_find(settings->leaves, name);
     if (*out)
         return LLMCOST_OK;
     const char *flaw = flaw_of_name(name);

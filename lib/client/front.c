@@ -7,7 +7,7 @@
 static llmcost_status new_response(llmcost_client *client, llmc_front *front)
 {
     *front = (llmc_front){ 0 };
-    front->response = llmc_response_new(&client->services.allocator, &client->services);
+    front->response = llmc_response_new(&client->services.allocator, &client->services, llmc_client_next_id(client));
     return front->response ? LLMCOST_OK : LLMCOST_E_MEMORY;
 }
 

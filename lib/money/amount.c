@@ -33,16 +33,12 @@ int64_t llmc_usage_output(const llmc_usage *usage)
     return plus(plus(plus(0, quantity[LLMCOST_OUTPUT]), quantity[LLMCOST_REASONING]), quantity[LLMCOST_AUDIO_OUT]);
 }
 
-void llmc_sum_add(llmc_sum *sum, int64_t quantity, llmc_rate rate)
-{
-    if (quantity <= 0) /* -1: not reported */
-        return;
-    if (__builtin_add_overflow(sum->pico, (__int128)quantity * rate.pico, &sum->pico))
-        sum->overflow = true;
-}
-
 bool llmc_sum_amount(const llmc_sum *sum, int64_t exchange_nano, int64_t *nano)
 {
+    if (!sum->overflow && exchange_nano == 1000000000 && sum->pico >= 0 && sum->pico <= INT64_MAX / 2) { /* as nearly always: without 128-bit divisions */
+        *nano = ((int64_t)sum->pico + 500) / 1000;
+        return true;
+    }
     const __int128 unit = (__int128)1000 * 1000000000; /* pico per nano, times the exchange rate's decimals */
     __int128 product;
     if (sum->overflow || exchange_nano < 0 || __builtin_mul_overflow(sum->pico, (__int128)exchange_nano, &product) ||

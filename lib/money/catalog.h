@@ -55,6 +55,8 @@ int64_t llmc_model_context(const llmc_model *model);    /* 0: unknown */
 const char *llmc_model_status(const llmc_model *model); /* "current", "legacy" (still served, or likely), "historical" (retired) */
 /* The rates that hold for one request. false: this row has no token price (unknown). */
 bool llmc_model_rates(const llmc_model *model, const llmc_price_query *query, llmc_rates *out);
+/* The standard rates of a row whose every request has the same, also at worst; false: they depend on day, hour, length, reasoning or fees. */
+bool llmc_model_rates_fixed(const llmc_model *model, llmc_rates *out);
 /*
  * The dearest rates that any request with at most these prompt and output tokens can be charged on this day, class by
  * class and over hours and tiers of length, for an upper bound. service tier as in the query.

@@ -47,7 +47,13 @@ typedef struct llmc_sum {
     __int128 pico;
     bool overflow;
 } llmc_sum;
-void llmc_sum_add(llmc_sum *sum, int64_t quantity, llmc_rate rate);
+static inline void llmc_sum_add(llmc_sum *sum, int64_t quantity, llmc_rate rate)
+{
+    if (quantity <= 0) /* -1: not reported */
+        return;
+    if (__builtin_add_overflow(sum->pico, (__int128)quantity * rate.pico, &sum->pico))
+        sum->overflow = true;
+}
 /* Half up to nano-units, after multiplying by exchange (a rate with 9 decimals: ledger units per unit, 1e9 = 1:1). false: overflow. */
 bool llmc_sum_amount(const llmc_sum *sum, int64_t exchange_nano, int64_t *nano);
 

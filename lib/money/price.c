@@ -199,6 +199,18 @@ bool llmc_model_rates(const llmc_model *model, const llmc_price_query *query, ll
     return true;
 }
 
+bool llmc_model_rates_fixed(const llmc_model *model, llmc_rates *out)
+{
+    const llmc_price_query any = { 0 };
+    if (model->thinking_reprices || !model->price_count || !is_base(&model->prices[0]))
+        return false;
+    for (size_t i = 1; i < model->price_count; i++) {
+        if (model->prices[i].level == LLMC_STANDARD)
+            return false;
+    }
+    return llmc_model_rates(model, &any, out) && out->rate[LLMCOST_REQUEST].pico >= model->request_most;
+}
+
 static bool has_hours(const llmc_model *model)
 {
     for (size_t i = 0; i < model->price_count; i++) {

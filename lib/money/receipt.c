@@ -7,18 +7,31 @@
  */
 #include "money/receipt_lines.h"
 
+#include <endian.h>
 #include <stddef.h>
 
 enum { ONE_TO_ONE = 1000000000 };
 
+/* Eight hex digits at once: each half byte to a byte of its own, then 'a' - 10 instead of '0' for those above nine. */
+static void write_hex(char *out, uint32_t number)
+{
+    const uint64_t each = UINT64_C(0x0101010101010101);
+    uint64_t digits = number;
+    digits = (digits | digits << 16) & UINT64_C(0x0000FFFF0000FFFF);
+    digits = (digits | digits << 8) & UINT64_C(0x00FF00FF00FF00FF);
+    digits = (digits | digits << 4) & UINT64_C(0x0F0F0F0F0F0F0F0F);
+    digits += '0' * each + ((digits + 6 * each) >> 4 & each) * ('a' - '9' - 1);
+    digits = htobe64(digits);
+    memcpy(out, &digits, sizeof digits);
+}
+
 void llmc_receipt_init(llmc_receipt *receipt, uint64_t id, const char *currency, int64_t wall_ms)
 {
-    static const char hex[] = "0123456789abcdef";
     memset(receipt, 0, sizeof *receipt);
     receipt->id[0] = 'r';
     receipt->id[1] = '-';
-    for (int i = 0; i < 16; i++)
-        receipt->id[2 + i] = hex[id >> (60 - 4 * i) & 15];
+    write_hex(receipt->id + 2, (uint32_t)(id >> 32));
+    write_hex(receipt->id + 10, (uint32_t)id);
     memcpy(receipt->currency, currency, strnlen(currency, sizeof receipt->currency - 1));
     receipt->last = &receipt->lines;
     receipt->started_wall_ms = wall_ms;

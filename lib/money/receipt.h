@@ -53,6 +53,7 @@ typedef struct llmc_receipt {
     uint32_t line_count;
     llmc_currency currency;
     int64_t started_wall_ms, duration_ns;
+    int64_t cached_ns;                 /* what the answers out of the cache took when they were fetched */
     int64_t cost_nano, baseline_nano, saved_nano[LLMC_SAVING_COUNT];
     const char *baseline;              /* "openai/gpt-4o", by the call; NULL after closing: none could be priced */
     int64_t delivered_in, delivered_out; /* tokens of the answer that was delivered, a cached one's too; -1: not known */

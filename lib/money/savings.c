@@ -66,7 +66,7 @@ static llmc_usage without_cache(const llmc_usage *usage, int64_t extra_tokens)
 
 static bool price_baseline(const llmc_saving_inputs *inputs, int64_t *out)
 {
-    if (!inputs->baseline || !inputs->delivered || !has_figures(inputs->delivered))
+    if (!inputs->baseline || !inputs->delivered)
         return false;
     llmc_usage plain = without_cache(inputs->delivered, inputs->extra_prompt_tokens);
     return llmc_price_usage(inputs->baseline, &plain, inputs->baseline_exchange_nano, out);
@@ -119,7 +119,9 @@ void llmc_receipt_close(llmc_receipt *receipt, const llmc_saving_inputs *inputs)
     llmc_saving_inputs known = *inputs;
     if (!known.delivered && known.answered)
         known.delivered = &known.answered->usage;
-    if (known.delivered && has_figures(known.delivered)) {
+    if (known.delivered && !has_figures(known.delivered))
+        known.delivered = NULL;
+    if (known.delivered) {
         receipt->delivered_in = llmc_usage_prompt(known.delivered);
         receipt->delivered_out = llmc_usage_output(known.delivered);
     }

@@ -4,8 +4,10 @@
  *
  * Values are never forgotten, so the table of a dimension only grows, up to max_values: its chains are read without a
  * lock, and a value is either in it for all shards or counts under "other" in all of them. Each value has one row per
- * shard that met it. The shard comes from the thread's id, not from thread-local storage, which would outlive an
- * unloaded library.
+ * shard that met it.
+ *
+ * Calls come in runs of the same tags, model and day: those are gathered in one row and counted in all their rows when
+ * one comes that differs.
  *
  * A report sees each call wholly or not at all, because it reads a shard under its lock. Sums are capped, not wrapped.
  */
@@ -13,8 +15,8 @@
 #include "money/totals_rows.h"
 
 #include "base/hash.h"
+#include "base/thread.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -50,10 +52,14 @@ typedef struct day_row {
 
 typedef struct totals_shard {
     pthread_mutex_t lock;
+    llmc_row gathered;  /* the latest calls, alike in all dimensions: they are not in their rows and in the total yet */
+    value_node **alike; /* what they have in common, one of each dimension */
+    int64_t day;
+    llmc_row *day_row;  /* of that day; NULL: no call so far */
     llmc_grand_total total;
     llmc_row earlier;
-    day_row *days; /* in no order */
-    size_t day_count, day_capacity, day_at; /* day_at: the one that was counted in last */
+    day_row *days;      /* in no order */
+    size_t day_count, day_capacity;
 } totals_shard;
 
 typedef union padded_totals_shard {
@@ -162,6 +168,10 @@ static bool init_dimensions(llmc_totals *totals)
     if (!totals->dimensions)
         return false;
     totals->dimension_count = tags + 2;
+    for (size_t i = 0; i < SHARDS; i++) {
+        if (!(totals->shards[i].shard.alike = llmc_calloc(&totals->allocator, tags + 2, sizeof(value_node *))))
+            return false;
+    }
     for (size_t i = 0; i < tags; i++) {
         if (!init_dimension(totals, &totals->dimensions[i], totals->settings.tags[i], true))
             return false;
@@ -200,6 +210,7 @@ void llmc_totals_free(llmc_totals *totals)
     for (size_t i = 0; i < SHARDS; i++) {
         pthread_mutex_destroy(&totals->shards[i].shard.lock);
         llmc_free(&totals->allocator, totals->shards[i].shard.days);
+        llmc_free(&totals->allocator, totals->shards[i].shard.alike);
     }
     pthread_mutex_destroy(&totals->adding);
     pthread_mutex_destroy(&totals->reporting);
@@ -234,21 +245,21 @@ static value_node *add_value(llmc_totals *totals, dimension *of, const char *tex
     return node;
 }
 
-/* The row of a value in a locked shard; "other" where there is no room or no memory for it. */
-static llmc_row *find_row(llmc_totals *totals, dimension *of, const char *text, size_t shard)
+/* A value with a row in a locked shard; "other" where there is no room or no memory for it. */
+static value_node *find_node(llmc_totals *totals, dimension *of, const char *text, size_t shard)
 {
     if (!text || !*text)
-        return of->none->rows[shard];
+        return of->none;
     size_t bytes = strlen(text);
     if (bytes > MAX_VALUE_BYTES)
-        return of->other->rows[shard];
+        return of->other;
     uint64_t hash = llmc_hash64(text, bytes, totals->seed);
     value_node *node = find_value(of, text, bytes, hash);
     if (!node)
         node = add_value(totals, of, text, bytes, hash);
     if (node && !node->rows[shard])
         node->rows[shard] = llmc_calloc(&totals->allocator, 1, sizeof *node->rows[shard]);
-    return node && node->rows[shard] ? node->rows[shard] : of->other->rows[shard];
+    return node && node->rows[shard] ? node : of->other;
 }
 
 static int64_t day_of(int64_t wall_ms)
@@ -272,13 +283,9 @@ static day_row *replace_oldest(totals_shard *shard, int64_t day)
 
 static llmc_row *find_day(llmc_totals *totals, totals_shard *shard, int64_t day)
 {
-    if (shard->day_at < shard->day_count && shard->days[shard->day_at].day == day)
-        return &shard->days[shard->day_at].row;
     for (size_t i = 0; i < shard->day_count; i++) {
-        if (shard->days[i].day != day)
-            continue;
-        shard->day_at = i;
-        return &shard->days[i].row;
+        if (shard->days[i].day == day)
+            return &shard->days[i].row;
     }
     day_row *fresh;
     if (shard->day_count < totals->settings.max_days && llmc_grow(&totals->allocator, (void **)&shard->days, &shard->day_capacity, shard->day_count + 1, sizeof *shard->days))
@@ -288,17 +295,13 @@ static llmc_row *find_day(llmc_totals *totals, totals_shard *shard, int64_t day)
     if (!fresh)
         return &shard->earlier;
     *fresh = (day_row){ .day = day };
-    shard->day_at = (size_t)(fresh - shard->days);
     return &fresh->row;
 }
 
 /* The thread's own shard, or the next one that is free just now. Returns it locked. */
 static size_t lock_shard(llmc_totals *totals)
 {
-    pthread_t self = pthread_self();
-    uint64_t id = 0;
-    memcpy(&id, &self, sizeof self < sizeof id ? sizeof self : sizeof id);
-    size_t home = (size_t)(id * UINT64_C(0x9E3779B97F4A7C15) >> 32);
+    size_t home = llmc_thread_number();
     for (size_t i = 0; i < 4; i++) {
         size_t at = (home + i) % SHARDS;
         if (pthread_mutex_trylock(&totals->shards[at].shard.lock) == 0)
@@ -314,26 +317,81 @@ static void add_total(llmc_grand_total *to, const llmc_grand_total *from)
     for (size_t i = 0; i < LLMC_SAVING_COUNT; i++)
         add_capped(&to->saved_nano[i], from->saved_nano[i]);
     add_capped(&to->duration_ns, from->duration_ns);
+    add_capped(&to->cached_ns, from->cached_ns);
     add_capped(&to->escalations, from->escalations);
+}
+
+/* What is gathered goes where it belongs. */
+static void spread(llmc_totals *totals, size_t at)
+{
+    totals_shard *shard = &totals->shards[at].shard;
+    if (!shard->day_row)
+        return;
+    row_add(&shard->total.row, &shard->gathered);
+    row_add(shard->day_row, &shard->gathered);
+    for (size_t i = 0; i < totals->dimension_count; i++)
+        row_add(shard->alike[i]->rows[at], &shard->gathered);
+    shard->gathered = (llmc_row){ 0 };
+}
+
+static bool is_value(const value_node *node, const char *text)
+{
+    if (node->kind == LLMC_ROW_VALUE)
+        return text && strcmp(node->text, text) == 0;
+    return node->kind == LLMC_ROW_NONE && (!text || !*text); /* what is "other" now may find room later */
+}
+
+static const char *value_of(const llmc_totals *totals, size_t index, const llmc_call_facts *facts)
+{
+    size_t tags = totals->settings.tag_count;
+    if (index < tags)
+        return llmc_tag_value(facts->tags, facts->tag_count, totals->dimensions[index].name);
+    return index == tags ? facts->model : facts->provider;
+}
+
+/* Makes what a locked shard gathers that to which this call belongs. */
+static void gather_alike(llmc_totals *totals, size_t at, const llmc_call_facts *facts)
+{
+    totals_shard *shard = &totals->shards[at].shard;
+    int64_t day = day_of(facts->wall_ms);
+    bool alike = shard->day_row && shard->day == day;
+    for (size_t i = 0; alike && i < totals->dimension_count; i++)
+        alike = is_value(shard->alike[i], value_of(totals, i, facts));
+    if (alike)
+        return;
+    spread(totals, at);
+    for (size_t i = 0; i < totals->dimension_count; i++)
+        shard->alike[i] = find_node(totals, &totals->dimensions[i], value_of(totals, i, facts), at);
+    shard->day_row = find_day(totals, shard, day);
+    shard->day = day;
 }
 
 void llmc_totals_add(llmc_totals *totals, const llmc_call_facts *facts)
 {
-    llmc_grand_total call = { .row.figure = { !facts->late, facts->failed, facts->refused, facts->cached, facts->cost_nano, facts->baseline_nano,
-                                              facts->tokens_in, facts->tokens_out },
-                              .duration_ns = facts->duration_ns, .escalations = facts->escalations };
-    memcpy(call.saved_nano, facts->saved_nano, sizeof call.saved_nano);
-    size_t tags = totals->settings.tag_count, at = lock_shard(totals);
+    const llmc_row row = { .figure = { !facts->late, facts->failed, facts->refused, facts->cached, facts->cost_nano, facts->baseline_nano,
+                                       facts->tokens_in, facts->tokens_out } };
+    size_t at = lock_shard(totals);
     totals_shard *shard = &totals->shards[at].shard;
-    add_total(&shard->total, &call);
-    for (size_t i = 0; i < tags; i++) {
-        const char *value = llmc_tag_value(facts->tags, facts->tag_count, totals->dimensions[i].name);
-        row_add(find_row(totals, &totals->dimensions[i], value, at), &call.row);
-    }
-    row_add(find_row(totals, &totals->dimensions[tags], facts->model, at), &call.row);
-    row_add(find_row(totals, &totals->dimensions[tags + 1], facts->provider, at), &call.row);
-    row_add(find_day(totals, shard, day_of(facts->wall_ms)), &call.row);
+    gather_alike(totals, at, facts);
+    row_add(&shard->gathered, &row);
+    for (size_t i = 0; i < LLMC_SAVING_COUNT; i++)
+        add_capped(&shard->total.saved_nano[i], facts->saved_nano[i]);
+    add_capped(&shard->total.duration_ns, facts->duration_ns);
+    add_capped(&shard->total.cached_ns, facts->cached_ns);
+    add_capped(&shard->total.escalations, facts->escalations);
     pthread_mutex_unlock(&shard->lock);
+}
+
+void llmc_totals_cached(llmc_totals *totals, int64_t *saved_nano, int64_t *saved_ns)
+{
+    *saved_nano = *saved_ns = 0;
+    for (size_t i = 0; i < SHARDS; i++) {
+        totals_shard *shard = &totals->shards[i].shard;
+        pthread_mutex_lock(&shard->lock);
+        add_capped(saved_nano, shard->total.saved_nano[LLMC_SAVING_CACHE]);
+        add_capped(saved_ns, shard->total.cached_ns);
+        pthread_mutex_unlock(&shard->lock);
+    }
 }
 
 /* ---- merging ---- */
@@ -359,6 +417,7 @@ static bool merge_shard(llmc_totals *totals, size_t at, llmc_report *report, llm
 {
     totals_shard *shard = &totals->shards[at].shard;
     pthread_mutex_lock(&shard->lock);
+    spread(totals, at);
     bool room = llmc_grow(&totals->allocator, (void **)&days->days, &days->day_capacity, days->day_count + shard->day_count, sizeof *days->days);
     if (room) {
         add_total(&report->total, &shard->total);

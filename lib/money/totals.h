@@ -29,6 +29,7 @@ typedef struct llmc_call_facts {
     int64_t saved_nano[LLMC_SAVING_COUNT];
     int64_t tokens_in, tokens_out; /* over all legs; 0 where unknown */
     int64_t duration_ns;
+    int64_t cached_ns;             /* what answers out of the cache took when they were fetched */
     uint32_t escalations;
 } llmc_call_facts;
 
@@ -44,6 +45,8 @@ llmcost_status llmc_totals_new(llmc_totals **out, const llmc_allocator *allocato
 void llmc_totals_free(llmc_totals *totals);
 /* Any thread. Cannot fail: without memory for a new value it counts under "other". */
 void llmc_totals_add(llmc_totals *totals, const llmc_call_facts *facts);
+/* What the cache has saved so far: money, and time of waiting. */
+void llmc_totals_cached(llmc_totals *totals, int64_t *saved_nano, int64_t *saved_ns);
 /* format: 't' text, 'j' JSON. */
 llmcost_status llmc_totals_report(llmc_totals *totals, char format, llmc_buffer *out);
 

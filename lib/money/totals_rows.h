@@ -17,7 +17,7 @@ typedef struct llmc_row {
 typedef struct llmc_grand_total {
     llmc_row row;
     int64_t saved_nano[LLMC_SAVING_COUNT];
-    int64_t duration_ns, escalations;
+    int64_t duration_ns, cached_ns, escalations;
 } llmc_grand_total;
 
 typedef enum llmc_row_kind { LLMC_ROW_VALUE = 0, LLMC_ROW_NONE, LLMC_ROW_OTHER } llmc_row_kind;

@@ -116,6 +116,14 @@ static int64_t wanted_output(llmcost_leg *leg, budget_state *state)
     return most > 0 ? most : OUTPUT_WHERE_UNKNOWN;
 }
 
+static bool standard_rates(llmcost_leg *leg, const llmc_price_query *query, llmc_rates *out)
+{
+    if (!leg->route->has_fixed_rates)
+        return llmc_target_rates(leg->services, leg->route, query, true, out);
+    *out = leg->route->fixed_rates;
+    return true;
+}
+
 /* The dearest of the standard rates and those of the tier that is asked for; false: the catalog has no figure for the tier. */
 static bool raise_to_tier(llmcost_leg *leg, budget_state *state, llmc_price_query query, const char *tier)
 {
@@ -138,7 +146,7 @@ static llmcost_verdict find_rates(llmcost_leg *leg, budget_state *state, const c
     const llmc_settings *settings = leg->services->settings;
     llmc_price_query query = { .wall_ms = leg->requested_wall_ms, .prompt_tokens = state->input_bound, .output_tokens = state->output_bound, .reasoned = true };
     bool known = llmc_settings_exchange(settings, leg->route->provider->currency, &state->exchange_nano) &&
-                 llmc_target_rates(leg->services, leg->route, &query, true, &state->rates);
+                 standard_rates(leg, &query, &state->rates);
     if (known && *tier && !raise_to_tier(leg, state, query, tier))
         return llmc_leg_fail(leg, LLMCOST_E_BUDGET, "%s: its cost has no upper bound: the catalog has no price for the service tier \"%s\"; add it under \"prices\"",
                              leg->route->name, tier);

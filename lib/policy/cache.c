@@ -99,7 +99,7 @@ static llmcost_verdict answer_from(llmcost_leg *leg, cache_state *state, llmc_an
         return llmc_leg_out_of_memory(leg);
     if (stored_wall_ms >= 0) /* from the start of the call: a clock that is not asked again is a clock that costs nothing */
         line->age_ms = receipt->started_wall_ms > stored_wall_ms ? receipt->started_wall_ms - stored_wall_ms : 0;
-    atomic_fetch_add_explicit(&leg->services->cache_saved_ns, (uint64_t)(answer->duration_ns > 0 ? answer->duration_ns : 0), memory_order_relaxed);
+    receipt->cached_ns += answer->duration_ns > 0 ? answer->duration_ns : 0;
     return llmc_leg_streams(leg) ? llmc_leg_replay(leg) : LLMCOST_ANSWER;
 }
 
@@ -283,16 +283,16 @@ static llmcost_verdict cache_enter(llmcost_leg *leg, void *memory, void *user)
     const llmc_settings *settings = leg->services->settings;
     const char *own_space = leg->request->cache_namespace;
     const llmc_canonical_context context = { own_space ? own_space : settings->cache_namespace, leg->route, settings->default_max_tokens };
-    state->key_bytes = llmc_canonical_bytes(leg->request, &context);
+    char on_stack[KEY_ON_STACK], *key = on_stack;
+    state->key_bytes = llmc_canonical_write(leg->request, &context, key, sizeof on_stack);
     if (!state->key_bytes)
         return missed(leg, "not cacheable: too large");
-    char on_stack[KEY_ON_STACK], *key = on_stack;
     if (state->key_bytes > sizeof on_stack) {
         key = state->key = llmc_arena_alloc(llmc_leg_arena(leg), state->key_bytes);
         if (!key)
             return llmc_leg_out_of_memory(leg);
+        llmc_canonical_write(leg->request, &context, key, state->key_bytes);
     }
-    llmc_canonical_write(leg->request, &context, key);
     return look_up(leg, state, key);
 }
 

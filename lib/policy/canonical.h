@@ -18,8 +18,7 @@ typedef struct llmc_canonical_context {
     int64_t default_max_tokens; /* of the config: what a request without max_tokens gets. Clients may share a store */
 } llmc_canonical_context;
 
-/* Bytes that llmc_canonical_write() needs. 0: larger than a key may be. */
-size_t llmc_canonical_bytes(const llmcost_request *request, const llmc_canonical_context *context);
-size_t llmc_canonical_write(const llmcost_request *request, const llmc_canonical_context *context, char *out);
+/* The bytes it takes; it is complete in out only if it has room for them. 0: larger than a key may be. */
+size_t llmc_canonical_write(const llmcost_request *request, const llmc_canonical_context *context, char *out, size_t room);
 
 #endif

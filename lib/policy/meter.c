@@ -11,15 +11,21 @@
 
 typedef struct baseline {
     const llmc_route *leaf;
-    llmc_rates rates;
+    const llmc_rates *rates;
     int64_t exchange_nano, cost_nano;
 } baseline;
 
-static bool standard_rates(llmcost_leg *leg, const llmc_route *leaf, const llmc_usage *usage, int64_t wall_ms, llmc_rates *rates, int64_t *exchange_nano)
+/* A leaf's own rates where it has fixed ones, else in *room those of this usage. NULL: not known. */
+static const llmc_rates *standard_rates(llmcost_leg *leg, const llmc_route *leaf, int64_t *exchange_nano, llmc_rates *room)
 {
-    llmc_price_query query = { .wall_ms = wall_ms, .prompt_tokens = llmc_usage_prompt(usage), .output_tokens = llmc_usage_output(usage),
-                               .reasoned = usage->quantity[LLMCOST_REASONING] > 0 };
-    return llmc_settings_exchange(leg->services->settings, leaf->provider->currency, exchange_nano) && llmc_target_rates(leg->services, leaf, &query, false, rates);
+    if (!llmc_settings_exchange(leg->services->settings, leaf->provider->currency, exchange_nano))
+        return NULL;
+    if (leaf->has_fixed_rates)
+        return &leaf->fixed_rates;
+    const llmc_usage *usage = &leg->usage;
+    llmc_price_query query = { .wall_ms = llmc_leg_receipt(leg)->started_wall_ms, .prompt_tokens = llmc_usage_prompt(usage),
+                               .output_tokens = llmc_usage_output(usage), .reasoned = usage->quantity[LLMCOST_REASONING] > 0 };
+    return llmc_target_rates(leg->services, leaf, &query, false, room) ? room : NULL;
 }
 
 /* All input at the uncached rate: the figure that the dearest leaf is chosen by. */
@@ -33,20 +39,27 @@ static int64_t plain_cost(const llmc_rates *rates, const llmc_usage *usage, int6
     return llmc_price_usage(rates, &plain, exchange_nano, &cost) ? cost : -1;
 }
 
-static void consider(llmcost_leg *leg, const llmc_route *compared, const llmc_route *route, const llmc_usage *usage, int64_t wall_ms, baseline *best)
+/* room: two places for rates; the best so far may be in the first. */
+static void consider(llmcost_leg *leg, const llmc_route *compared, const llmc_route *route, llmc_rates room[2], baseline *best)
 {
     if (route->kind != LLMC_ROUTE_LEAF) {
         for (size_t i = 0; i < route->step_count; i++)
-            consider(leg, compared, route->steps[i], usage, wall_ms, best);
+            consider(leg, compared, route->steps[i], room, best);
         return;
     }
     baseline candidate = { .leaf = route };
-    if (!standard_rates(leg, route, usage, wall_ms, &candidate.rates, &candidate.exchange_nano))
+    candidate.rates = standard_rates(leg, route, &candidate.exchange_nano, &room[1]);
+    if (!candidate.rates)
         return;
     if (route != compared) /* a single leaf needs no figure to be the dearest */
-        candidate.cost_nano = plain_cost(&candidate.rates, usage, candidate.exchange_nano);
-    if (candidate.cost_nano >= 0 && (!best->leaf || candidate.cost_nano > best->cost_nano))
-        *best = candidate;
+        candidate.cost_nano = plain_cost(candidate.rates, &leg->usage, candidate.exchange_nano);
+    if (candidate.cost_nano < 0 || (best->leaf && candidate.cost_nano <= best->cost_nano))
+        return;
+    if (candidate.rates == &room[1]) {
+        room[0] = room[1];
+        candidate.rates = &room[0];
+    }
+    *best = candidate;
 }
 
 static void close_receipt(llmcost_leg *leg)
@@ -55,22 +68,21 @@ static void close_receipt(llmcost_leg *leg)
     const llmcost_leg *source = leg->status == LLMCOST_OK ? leg->source : NULL;
     llmc_saving_inputs inputs = { .extra_prompt_tokens = leg->extra_prompt_tokens };
     baseline best = { 0 };
-    llmc_rates standard;
+    llmc_rates room[3];
     int64_t exchange_nano;
     if (source && source->line && leg->route) {
         const llmc_route *compared = leg->services->settings->baseline ? leg->services->settings->baseline : leg->route;
-        int64_t wall_ms = receipt->started_wall_ms;
         source->line->flags |= LLMC_LINE_ANSWERED;
         inputs.answered = source->line;
         inputs.delivered = &leg->usage;
-        consider(leg, compared, compared, &leg->usage, wall_ms, &best);
+        consider(leg, compared, compared, room, &best);
         if (best.leaf) {
-            inputs.baseline = &best.rates;
+            inputs.baseline = best.rates;
             inputs.baseline_exchange_nano = best.exchange_nano;
             receipt->baseline = llmc_arena_strdup(llmc_leg_arena(leg), best.leaf->name); /* the receipt outlives the config */
         }
-        if (!receipt->cached && source->route && source->route->kind == LLMC_ROUTE_LEAF && standard_rates(leg, source->route, &leg->usage, wall_ms, &standard, &exchange_nano))
-            inputs.standard = &standard;
+        if (!receipt->cached && source->route && source->route->kind == LLMC_ROUTE_LEAF)
+            inputs.standard = standard_rates(leg, source->route, &exchange_nano, &room[2]);
     }
     receipt->duration_ns = llmc_leg_now(leg) - llmc_leg_call_started(leg);
     receipt->altered |= leg->altered;
@@ -82,15 +94,22 @@ static void keep_tags(llmcost_leg *leg)
 {
     llmc_receipt *receipt = llmc_leg_receipt(leg);
     llmc_arena *arena = llmc_leg_arena(leg);
-    size_t count = leg->request ? leg->request->tag_count : 0;
-    llmcost_tag *tags = count ? llmc_arena_calloc(arena, count, sizeof *tags) : NULL;
-    for (size_t i = 0; tags && i < count; i++) {
-        tags[i] = (llmcost_tag){ llmc_arena_strdup(arena, leg->request->tags[i].name), llmc_arena_strdup(arena, leg->request->tags[i].value) };
-        if (!tags[i].name || !tags[i].value)
-            return;
+    size_t count = leg->request ? leg->request->tag_count : 0, bytes = count * sizeof(llmcost_tag);
+    const llmcost_tag *given = count ? leg->request->tags : NULL;
+    for (size_t i = 0; i < count; i++)
+        bytes += strlen(given[i].name) + 1 + strlen(given[i].value) + 1;
+    llmcost_tag *tags = count ? llmc_arena_alloc(arena, bytes) : NULL;
+    if (!tags)
+        return;
+    char *at = (char *)(tags + count);
+    for (size_t i = 0; i < count; i++) {
+        tags[i].name = at;
+        at = stpcpy(at, given[i].name) + 1;
+        tags[i].value = at;
+        at = stpcpy(at, given[i].value) + 1;
     }
     receipt->tags = tags;
-    receipt->tag_count = tags ? count : 0;
+    receipt->tag_count = count;
 }
 
 /* ---- the totals ---- */
@@ -105,7 +124,7 @@ static void count(llmcost_leg *leg)
         .model = answered ? (answered->flags & LLMC_LINE_CACHED ? answered->served_model : answered->model) : leg->route ? leg->route->model : NULL,
         .wall_ms = receipt->started_wall_ms, .failed = leg->status != LLMCOST_OK, .cached = receipt->cached,
         .refused = llmcost_status_is_budget(leg->status) != 0, .cost_nano = receipt->cost_nano, .baseline_nano = receipt->baseline_nano,
-        .duration_ns = receipt->duration_ns, .escalations = receipt->escalations,
+        .duration_ns = receipt->duration_ns, .cached_ns = receipt->cached_ns, .escalations = receipt->escalations,
     };
     memcpy(facts.saved_nano, receipt->saved_nano, sizeof facts.saved_nano);
     for (const llmc_line *line = receipt->lines; line; line = line->next) {
@@ -114,8 +133,6 @@ static void count(llmcost_leg *leg)
         facts.tokens_out += out > 0 ? out : 0;
     }
     llmc_totals_add(leg->services->totals, &facts);
-    if (receipt->cached && receipt->saved_nano[LLMC_SAVING_CACHE] > 0)
-        atomic_fetch_add_explicit(&leg->services->cache_saved_nano, (uint64_t)receipt->saved_nano[LLMC_SAVING_CACHE], memory_order_relaxed);
 }
 
 static llmcost_verdict meter_leave(llmcost_leg *leg, void *state, void *user)

@@ -32,7 +32,7 @@ typedef struct llmc_services {
     llmcost_receipt_fn on_receipt;
     void *on_receipt_user;
     struct llmc_judge *judges;
-    atomic_uint_fast64_t policy_failures, cache_saved_nano, cache_saved_ns, dropped_detached, detached, bound_exceeded, refused;
+    atomic_uint_fast64_t policy_failures, dropped_detached, detached, bound_exceeded, refused;
     llmcost_log_fn log;
     void *log_user;
     int32_t log_level;

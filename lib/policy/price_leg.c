@@ -5,6 +5,11 @@
 bool llmc_target_rates(const llmc_services *services, const llmc_route *target, const llmc_price_query *query, bool worst, llmc_rates *out)
 {
     (void)services;
+    bool standard = !query->tier || !*query->tier || !strcmp(query->tier, "default");
+    if (target->has_fixed_rates && standard && !worst) {
+        *out = target->fixed_rates;
+        return true;
+    }
     if (target->prices && (worst ? llmc_model_rates_worst(target->prices, query, out) : llmc_model_rates(target->prices, query, out)))
         return true;
     if (!target->provider->free_of_charge)

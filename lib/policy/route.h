@@ -32,6 +32,8 @@ typedef struct llmc_route {
     const llmc_provider *provider;
     const char *model;
     const llmc_model *prices;      /* NULL: not in the catalog */
+    bool has_fixed_rates;          /* its standard rates are the same for every request: */
+    llmc_rates fixed_rates;
     /* CASCADE */
     const struct llmc_route *const *steps;
     size_t step_count;

@@ -1,7 +1,8 @@
 /*
  * wire.c: encodes a leg for its target, sends it, decodes what comes back, and prices it. The innermost policy.
  *
- * Everything an exchange needs is one struct in the leg's arena; the buffers are given back when the leg is destroyed.
+ * Everything an exchange needs is one struct in the leg's arena; its buffers come from the driver's workspace, if no other
+ * exchange has it, and are given back when the leg is destroyed.
  * Each of connecting, the first byte and the gaps between bytes has its own deadline and its own error, on one timer.
  * Left out on purpose: tries after a failure (retry.c) and anything about money beyond this leg's own bill (budget.c).
  */
@@ -21,6 +22,7 @@ typedef struct wire_state {
     const llmcost_transport *transport;
     void *transfer;              /* NULL: none under way */
     llmc_driver *driver;
+    const llmc_allocator *allocator; /* of the buffers */
     llmc_encoded encoded;
     llmc_buffer head;            /* url and header lines, each ended by a zero byte; holds the key: wiped */
     const char *headers[32];
@@ -44,36 +46,48 @@ typedef struct wire_state {
 
 /* ---- the request's head ---- */
 
-static const char *add_head(wire_state *state, size_t *at, const char *name, const char *value)
+/* Returns where it begins. */
+static size_t add_head(wire_state *state, const char *name, const char *value)
 {
-    *at = state->head.length;
-    llmc_buffer_add_text(&state->head, name);
-    llmc_buffer_add_text(&state->head, value);
-    llmc_buffer_add_byte(&state->head, '\0');
-    return NULL;
+    llmc_buffer *head = &state->head;
+    size_t at = head->length, name_bytes = strlen(name), value_bytes = strlen(value);
+    if (!llmc_buffer_reserve(head, name_bytes + value_bytes + 1))
+        return 0;
+    llmc_put_text(llmc_put_text(head->data + at, name, name_bytes) - 1, value, value_bytes);
+    head->length = at + name_bytes + value_bytes + 1;
+    return at;
+}
+
+/* Room for it all: what grows leaves the key behind in memory that nobody wipes. */
+static bool reserve_head(wire_state *state)
+{
+    const llmc_provider *provider = state->provider;
+    size_t bytes = 500 + strlen(provider->base_url) + state->encoded.path.length + (provider->key_count ? provider->keys[0].bytes : 0);
+    for (size_t i = 0; i < provider->header_count; i++)
+        bytes += strlen(provider->headers[i]) + 1;
+    return llmc_buffer_reserve(&state->head, bytes);
 }
 
 /* Offsets first, pointers when the buffer has stopped moving. */
 static bool make_head(wire_state *state)
 {
     const llmc_provider *provider = state->provider;
-    size_t offsets[32], count = 0, at;
+    size_t offsets[32], count = 0;
     const char *path = llmc_buffer_text(&state->encoded.path);
-    if (!path)
+    if (!path || !reserve_head(state))
         return false;
-    llmc_buffer_reserve(&state->head, 500); /* the usual head, in one allocation */
-    add_head(state, &at, provider->base_url, path);
+    add_head(state, provider->base_url, path);
     if (provider->key_count > 0) {
         bool x_api_key = provider->preset->auth == LLMC_AUTH_X_API_KEY;
-        add_head(state, &offsets[count++], x_api_key ? "x-api-key: " : "Authorization: Bearer ", llmc_secret_reveal(&provider->keys[0]));
+        offsets[count++] = add_head(state, x_api_key ? "x-api-key: " : "Authorization: Bearer ", llmc_secret_reveal(&provider->keys[0]));
     }
     if (state->encoded.body.length)
-        add_head(state, &offsets[count++], "Content-Type: ", "application/json");
-    add_head(state, &offsets[count++], "Accept: ", state->decoder.stream ? "text/event-stream" : "application/json");
+        offsets[count++] = add_head(state, "Content-Type: ", "application/json");
+    offsets[count++] = add_head(state, "Accept: ", state->decoder.stream ? "text/event-stream" : "application/json");
     for (size_t i = 0; i < sizeof state->encoded.headers / sizeof state->encoded.headers[0] && state->encoded.headers[i]; i++)
-        add_head(state, &offsets[count++], state->encoded.headers[i], "");
+        offsets[count++] = add_head(state, state->encoded.headers[i], "");
     for (size_t i = 0; i < provider->header_count && count < sizeof offsets / sizeof offsets[0]; i++)
-        add_head(state, &offsets[count++], provider->headers[i], "");
+        offsets[count++] = add_head(state, provider->headers[i], "");
     if (state->head.failure)
         return false;
     for (size_t i = 0; i < count; i++)
@@ -193,15 +207,14 @@ static bool take_frame(const llmc_frame *frame, void *user)
 static bool begin_decoding(wire_state *state)
 {
     const llmc_codec *codec = state->provider->codec;
-    const llmc_allocator *allocator = &state->leg->services->allocator;
     bool stream = state->decoder.stream && state->http_status < 300 && state->event_stream;
     state->framing = stream ? codec->stream_framing : &llmc_framing_whole;
     state->framing_state = llmc_arena_calloc(llmc_leg_arena(state->leg), 1, state->framing->state_bytes);
-    state->decoder_state = llmc_arena_calloc(llmc_leg_arena(state->leg), 1, codec->decoder_bytes);
+    state->decoder_state = llmc_arena_alloc(llmc_leg_arena(state->leg), codec->decoder_bytes);
     if (!state->framing_state || !state->decoder_state)
         return false;
-    state->framing->init(state->framing_state, allocator, (size_t)state->provider->max_response_bytes);
-    llmc_decoder_begin(&state->decoder, codec, state->leg->operation->id, allocator, state->provider->quirks, stream, state->http_status, take_event,
+    state->framing->init(state->framing_state, state->allocator, (size_t)state->provider->max_response_bytes);
+    llmc_decoder_begin(&state->decoder, codec, state->leg->operation->id, state->allocator, state->provider->quirks, stream, state->http_status, take_event,
                        state, &state->answer_error, state->decoder_state);
     state->decoding = true;
     return true;
@@ -235,7 +248,7 @@ static void on_status(void *context, int32_t http_status)
 static void on_header(void *context, const char *name, const char *value)
 {
     wire_state *state = context;
-    if (strcasecmp(name, "content-type") == 0)
+    if ((*name | 0x20) == 'c' && strcasecmp(name, "content-type") == 0)
         state->event_stream = strncasecmp(value, "text/event-stream", 17) == 0;
     else
         llmc_decode_error_header(&state->answer_error, &state->wait_rank, name, value, state->answered_wall_ms);
@@ -243,9 +256,9 @@ static void on_header(void *context, const char *name, const char *value)
 
 static int take_body(wire_state *state, const char *bytes, size_t length)
 {
-    if (state->received == 0 && state->leg->line)
-        state->leg->line->first_byte_ms = (llmc_leg_now(state->leg) - llmc_leg_call_started(state->leg)) / LLMC_MS;
     enter_stage(state, RECEIVING);
+    if (state->received == 0 && state->leg->line)
+        state->leg->line->first_byte_ms = (state->stage_ns - llmc_leg_call_started(state->leg)) / LLMC_MS;
     state->received += (int64_t)length;
     if (!state->decoding && !begin_decoding(state))
         state->failure = LLMCOST_E_MEMORY;
@@ -380,26 +393,25 @@ static void charge(wire_state *state)
 }
 
 /* What a cached answer saves one day is the caller's prompt, without what we added to it. */
-static llmc_usage usage_of_callers_prompt(const llmcost_leg *leg)
+static void leave_out_added(const llmcost_leg *leg, llmc_usage *usage)
 {
-    llmc_usage usage = leg->usage;
-    int64_t *input = &usage.quantity[LLMCOST_INPUT];
+    int64_t *input = &usage->quantity[LLMCOST_INPUT];
     if (leg->extra_prompt_tokens > 0 && *input > 0)
         *input -= leg->extra_prompt_tokens < *input ? leg->extra_prompt_tokens : *input;
-    return usage;
 }
 
-static void keep_answer(wire_state *state)
+static void keep_answer(wire_state *state, int64_t now)
 {
     llmcost_leg *leg = state->leg;
     if (llmc_answer_builder_is_empty(&state->builder) && leg->status != LLMCOST_OK)
         return;
-    llmc_usage usage = usage_of_callers_prompt(leg);
-    llmc_answer *answer = llmc_answer_build(&state->builder, state->provider->name, llmc_leg_receipt(leg)->id, &usage, llmc_leg_now(leg) - state->began_ns);
-    if (answer)
+    llmc_answer *answer = llmc_answer_build(&state->builder, state->provider->name, llmc_leg_receipt(leg)->id, &leg->usage, now - state->began_ns);
+    if (answer) {
+        leave_out_added(leg, &answer->usage);
         llmc_leg_set_answer(leg, answer);
-    else if (leg->status == LLMCOST_OK)
+    } else if (leg->status == LLMCOST_OK) {
         llmc_leg_out_of_memory(leg);
+    }
 }
 
 /* Responses outlive their client: what its config says is copied for them. */
@@ -409,7 +421,7 @@ static const char *kept(llmcost_leg *leg, const char *text)
     return copy ? copy : "";
 }
 
-static void settle_line(wire_state *state)
+static void settle_line(wire_state *state, int64_t now)
 {
     llmcost_leg *leg = state->leg;
     llmc_line *line = llmc_leg_line(leg);
@@ -417,7 +429,6 @@ static void settle_line(wire_state *state)
         llmc_leg_out_of_memory(leg);
         return;
     }
-    int64_t now = llmc_leg_now(leg);
     line->provider = kept(leg, state->provider->name);
     line->model = kept(leg, leg->route->model);
     line->status = leg->status;
@@ -450,12 +461,13 @@ static void conclude(wire_state *state, llmcost_status status, const char *detai
     leg->status = status;
     estimate_usage(state);
     charge(state); /* before the answer is kept: a fee per call belongs to its usage */
-    keep_answer(state);
-    settle_line(state);
+    int64_t now = llmc_leg_now(leg);
+    keep_answer(state, now);
+    settle_line(state, now);
     if (leg->status)
         set_error(state, leg->status, detail);
     llmc_services_log(leg->services, LLMCOST_LOG_TRACE, "wire", "%s: HTTP %d, %s, %lld bytes in %lld ms", leg->route->name, (int)state->http_status,
-                      status ? llmcost_status_name(status) : "OK", (long long)state->received, (long long)((llmc_leg_now(leg) - state->began_ns) / LLMC_MS));
+                      status ? llmcost_status_name(status) : "OK", (long long)state->received, (long long)((now - state->began_ns) / LLMC_MS));
 }
 
 static void finish_exchange(wire_state *state, llmcost_status status, const char *detail)
@@ -485,7 +497,6 @@ static llmcost_verdict start_transfer(llmcost_leg *leg, wire_state *state)
         .headers = state->headers, .header_count = state->header_count, .accept_any_certificate = provider->insecure_tls,
         .body = state->encoded.body.data, .body_bytes = state->encoded.body.length, .proxy = provider->proxy, .ca_file = provider->ca_file,
     };
-    state->driver = llmc_leg_driver(leg);
     if (!state->driver)
         return llmc_leg_no_driver(leg);
     if (!llmc_driver_reserve_timer(state->driver))
@@ -502,11 +513,22 @@ static llmcost_verdict start_transfer(llmcost_leg *leg, wire_state *state)
     return LLMCOST_WAIT;
 }
 
+static void make_buffers(wire_state *state)
+{
+    const llmc_allocator *lasting = &state->leg->services->allocator;
+    const llmc_allocator *passing = state->driver ? llmc_workspace_borrow(&state->driver->workspace) : NULL;
+    state->allocator = passing ? passing : lasting;
+    llmc_encoded_init(&state->encoded, state->allocator);
+    llmc_buffer_init(&state->head, state->allocator, 1 << 20);
+    llmc_error_init(&state->answer_error, lasting);
+    llmc_answer_builder_init(&state->builder, state->allocator, (size_t)state->provider->max_response_bytes);
+    state->builder.answers = lasting;
+}
+
 static llmcost_verdict wire_enter(llmcost_leg *leg, void *memory, void *user)
 {
     (void)user;
     wire_state *state = memory;
-    const llmc_allocator *allocator = &leg->services->allocator;
     const llmc_provider *provider = leg->route->provider;
     state->leg = leg;
     state->provider = provider;
@@ -514,10 +536,8 @@ static llmcost_verdict wire_enter(llmcost_leg *leg, void *memory, void *user)
     state->began_ns = llmc_leg_now(leg);
     if (!leg->requested_wall_ms)
         leg->requested_wall_ms = llmc_clock_wall_ms(&leg->services->clock);
-    llmc_encoded_init(&state->encoded, allocator);
-    llmc_buffer_init(&state->head, allocator, 1 << 20);
-    llmc_error_init(&state->answer_error, allocator);
-    llmc_answer_builder_init(&state->builder, allocator, (size_t)provider->max_response_bytes);
+    state->driver = llmc_leg_driver(leg);
+    make_buffers(state);
     state->decoder.stream = leg->operation->streams && llmc_leg_streams(leg);
     if (!llmc_leg_line(leg))
         return llmc_leg_out_of_memory(leg);
@@ -562,8 +582,9 @@ static void wire_cancel(llmcost_leg *leg, void *memory, void *user)
             state->prompt_estimate = llmc_prompt_estimate(leg->services, leg->request, leg->route);
             estimate_usage(state);
             charge(state);
-            keep_answer(state);
-            settle_line(state);
+            int64_t now = llmc_leg_now(leg);
+            keep_answer(state, now);
+            settle_line(state, now);
             if (leg->line)
                 leg->line->flags |= LLMC_LINE_DRAINING;
             detached->counted_nano = leg->line ? leg->line->cost_nano : 0;
@@ -578,6 +599,27 @@ static void wire_cancel(llmcost_leg *leg, void *memory, void *user)
     conclude(state, why, llmcost_status_text(why));
 }
 
+static void free_buffers(wire_state *state)
+{
+    if (state->decoding) {
+        llmc_decoder_free(&state->decoder);
+        state->framing->free(state->framing_state);
+    }
+    llmc_buffer_free(&state->head);
+    llmc_encoded_free(&state->encoded);
+    llmc_answer_builder_free(&state->builder);
+}
+
+static void give_back_buffers(wire_state *state)
+{
+    llmc_workspace *workspace = state->driver ? &state->driver->workspace : NULL;
+    bool borrowed = workspace && state->allocator == &workspace->pieces;
+    if (!borrowed || workspace->outside)
+        free_buffers(state);
+    if (borrowed)
+        llmc_workspace_return(workspace);
+}
+
 static void wire_destroy(llmcost_leg *leg, void *memory, void *user)
 {
     (void)user;
@@ -589,16 +631,10 @@ static void wire_destroy(llmcost_leg *leg, void *memory, void *user)
         llmc_driver_timer_stop(state->driver, &state->timer);
         llmc_driver_unreserve_timer(state->driver);
     }
-    if (state->decoding) {
-        llmc_decoder_free(&state->decoder);
-        state->framing->free(state->framing_state);
-    }
     if (state->head.data)
         llmc_wipe(state->head.data, state->head.length);
-    llmc_buffer_free(&state->head);
-    llmc_encoded_free(&state->encoded);
-    llmc_answer_builder_free(&state->builder);
     llmc_error_clear(&state->answer_error);
+    give_back_buffers(state);
     (void)leg;
 }
 

@@ -1,7 +1,7 @@
 /*
  * Packing an answer into one allocation, from a builder or from another answer.
  *
- * Packing runs twice over the same code: once to measure, once to copy. That spares a second description of the layout.
+ * The room is reckoned beforehand, with what alignment may cost at most: measuring it exactly takes as long as packing.
  */
 #include "provider/answer.h"
 
@@ -9,16 +9,23 @@
 
 /* ---- packing ---- */
 
+enum { ALIGNMENT = 16, TEXTS_OF_ANSWER = 6, TEXTS_OF_CHOICE = 7, TEXTS_OF_TOOL = 3, ARRAYS_OF_ANSWER = 3, ARRAYS_OF_CHOICE = 3, PARTS_OF_CHOICE = 3 };
+
+/* Where the next piece goes. */
 typedef struct packer {
-    char *at;     /* NULL while measuring */
-    size_t bytes;
+    char *at;
 } packer;
+
+static void align(packer *p)
+{
+    p->at += (0 - (uintptr_t)p->at) & (ALIGNMENT - 1);
+}
 
 static void *pack_room(packer *p, size_t bytes)
 {
-    size_t aligned = (bytes + 15) & ~(size_t)15;
-    void *place = p->at ? p->at + p->bytes : NULL;
-    p->bytes += aligned;
+    align(p);
+    void *place = p->at;
+    p->at += bytes;
     return place;
 }
 
@@ -26,23 +33,14 @@ static llmc_text pack_text(packer *p, const char *text, size_t bytes)
 {
     if (!bytes)
         return (llmc_text){ "", 0 };
-    char *place = p->at ? p->at + p->bytes : NULL;
-    p->bytes += bytes + 1;
-    if (!place)
-        return (llmc_text){ "", 0 };
-    memcpy(place, text, bytes);
-    place[bytes] = '\0';
+    char *place = p->at;
+    p->at = llmc_put_text(place, text, bytes);
     return (llmc_text){ place, bytes };
 }
 
 static const char *pack_string(packer *p, const char *text)
 {
-    return pack_text(p, text, text ? strlen(text) : 0).text;
-}
-
-static void align(packer *p)
-{
-    p->bytes = (p->bytes + 15) & ~(size_t)15;
+    return pack_text(p, text, strlen(text)).text;
 }
 
 /* What an answer is packed from: a builder's buffers, or another answer. */
@@ -58,8 +56,9 @@ typedef struct answer_source {
     choice_source (*choice)(const void *from, uint32_t index);
     void (*tool)(const void *from, uint32_t choice, uint32_t index, llmc_text *id, llmc_text *name, llmc_text *arguments);
     llmc_text id, model, extra, models;
+    size_t bytes; /* room for it all */
     const char *provider, *receipt_id;
-    llmc_usage usage;
+    const llmc_usage *usage;
     int64_t duration_ns;
 } answer_source;
 
@@ -68,9 +67,7 @@ static void pack_message(packer *p, llmc_choice *choice)
     bool shown = choice->reasoning.bytes || choice->signature.bytes, reasoned = shown || choice->hidden_reasoning.bytes;
     uint32_t count = (shown ? 1 : 0) + (choice->hidden_reasoning.bytes ? 1 : 0) + (choice->text.bytes ? 1 : 0);
     llmcost_message *message = pack_room(p, sizeof *message);
-    llmcost_part *parts = reasoned ? pack_room(p, 3 * sizeof *parts) : NULL;
-    if (!message)
-        return;
+    llmcost_part *parts = reasoned ? pack_room(p, PARTS_OF_CHOICE * sizeof *parts) : NULL;
     *message = (llmcost_message){ .role = LLMCOST_ASSISTANT, .tool_calls = choice->tool_calls, .tool_call_count = choice->tool_call_count,
                                   .part_stride = sizeof(llmcost_part), .tool_call_stride = sizeof(llmcost_tool_call) };
     choice->message = message;
@@ -90,10 +87,10 @@ static void pack_message(packer *p, llmc_choice *choice)
         *parts = (llmcost_part){ .type = LLMCOST_PART_TEXT, .text = choice->text.text, .text_bytes = choice->text.bytes };
 }
 
-static void pack_choice(packer *p, const answer_source *source, uint32_t index, llmc_choice *out)
+static void pack_choice(packer *p, const answer_source *source, uint32_t index, llmc_choice *choice)
 {
     choice_source from = source->choice(source->from, index);
-    llmc_choice choice = {
+    *choice = (llmc_choice){
         .text = pack_text(p, from.text.text, from.text.bytes),
         .reasoning = pack_text(p, from.reasoning.text, from.reasoning.bytes),
         .refusal = pack_text(p, from.refusal.text, from.refusal.bytes),
@@ -104,34 +101,21 @@ static void pack_choice(packer *p, const answer_source *source, uint32_t index, 
         .finish = from.finish,
         .tool_call_count = from.tool_call_count,
     };
-    align(p);
     llmcost_tool_call *calls = pack_room(p, from.tool_call_count * sizeof *calls);
     for (uint32_t i = 0; i < from.tool_call_count; i++) {
         llmc_text id, name, arguments;
         source->tool(source->from, index, i, &id, &name, &arguments);
-        llmcost_tool_call call = { pack_text(p, id.text, id.bytes).text, pack_text(p, name.text, name.bytes).text,
-                                   pack_text(p, arguments.bytes ? arguments.text : "{}", arguments.bytes ? arguments.bytes : 2).text };
-        if (calls)
-            calls[i] = call;
+        calls[i] = (llmcost_tool_call){ pack_text(p, id.text, id.bytes).text, pack_text(p, name.text, name.bytes).text,
+                                        pack_text(p, arguments.bytes ? arguments.text : "{}", arguments.bytes ? arguments.bytes : 2).text };
     }
-    choice.tool_calls = calls;
-    align(p);
-    /* The sizes decide the layout of the message, so they must be the true ones while measuring too. */
-    choice.text.bytes = from.text.bytes;
-    choice.reasoning.bytes = from.reasoning.bytes;
-    choice.signature.bytes = from.signature.bytes;
-    choice.hidden_reasoning.bytes = from.hidden_reasoning.bytes;
-    pack_message(p, &choice);
-    if (out)
-        *out = choice;
+    choice->tool_calls = calls;
+    pack_message(p, choice);
 }
 
 static void pack_models(packer *p, const answer_source *source, llmc_answer *answer)
 {
     const char **models = pack_room(p, source->model_count * sizeof *models);
     llmc_text all = pack_text(p, source->models.text, source->models.bytes);
-    if (!models)
-        return;
     const char *at = all.text;
     for (uint32_t i = 0; i < source->model_count; i++, at += strlen(at) + 1)
         models[i] = at;
@@ -139,13 +123,10 @@ static void pack_models(packer *p, const answer_source *source, llmc_answer *ans
     answer->models = models;
 }
 
-static void pack_answer(packer *p, const answer_source *source)
+static void pack_answer(packer *p, const answer_source *source, llmc_answer *answer)
 {
-    llmc_answer scratch, *answer = pack_room(p, sizeof *answer);
     llmc_choice *choices = pack_room(p, source->choice_count * sizeof *choices);
-    if (!answer)
-        answer = &scratch;
-    answer->usage = source->usage;
+    answer->usage = *source->usage;
     answer->duration_ns = source->duration_ns;
     answer->choice_count = source->choice_count;
     answer->choices = choices;
@@ -155,25 +136,20 @@ static void pack_answer(packer *p, const answer_source *source)
     answer->receipt_id = pack_string(p, source->receipt_id);
     llmc_text extra = pack_text(p, source->extra.text, source->extra.bytes);
     answer->extra = extra.bytes ? extra.text : "{}";
-    align(p);
     for (uint32_t i = 0; i < source->choice_count; i++)
-        pack_choice(p, source, i, choices ? &choices[i] : NULL);
-    align(p);
+        pack_choice(p, source, i, &choices[i]);
     pack_models(p, source, answer);
 }
 
 static llmc_answer *make_answer(const llmc_allocator *allocator, const answer_source *source)
 {
-    packer p = { 0 };
-    pack_answer(&p, source);
-    char *memory = llmc_calloc(allocator, 1, p.bytes);
-    if (!memory)
+    llmc_answer *answer = llmc_alloc(allocator, source->bytes);
+    if (!answer)
         return NULL;
-    packer copying = { .at = memory };
-    pack_answer(&copying, source);
-    llmc_answer *answer = (llmc_answer *)memory;
+    packer packing = { (char *)(answer + 1) };
+    pack_answer(&packing, source, answer);
     answer->allocator = *allocator;
-    answer->bytes = p.bytes;
+    answer->bytes = source->bytes;
     atomic_init(&answer->references, 1);
     return answer;
 }
@@ -219,6 +195,24 @@ static void builder_tool(const void *from, uint32_t choice, uint32_t index, llmc
     *arguments = buffer_text(&tool->arguments);
 }
 
+/* All but the extras. A zero byte behind every text, a bracket behind log-probabilities, "{}" for arguments that never came. */
+static size_t room_for(const llmc_answer_builder *builder, const char *provider, const char *receipt_id)
+{
+    size_t bytes = sizeof(llmc_answer) + TEXTS_OF_ANSWER + ARRAYS_OF_ANSWER * ALIGNMENT + builder->model_count * sizeof(char *);
+    bytes += builder->used + strlen(provider) + strlen(receipt_id);
+    for (size_t i = 0; i < builder->choice_count; i++) {
+        const llmc_choice_builder *choice = &builder->choices[i];
+        bool reasoned = choice->reasoning.length || choice->signature.length || choice->hidden_reasoning.length;
+        bytes += sizeof(llmc_choice) + sizeof(llmcost_message) + TEXTS_OF_CHOICE + 1 + ARRAYS_OF_CHOICE * ALIGNMENT;
+        bytes += reasoned ? PARTS_OF_CHOICE * sizeof(llmcost_part) : 0;
+        for (size_t t = 0; t < choice->tool_count; t++)
+            bytes += sizeof(llmcost_tool_call) + TEXTS_OF_TOOL + (choice->tools[t].arguments.length ? 0 : 2);
+    }
+    for (size_t i = 0; i < builder->extra_count; i++)
+        bytes -= builder->extras[i].name.length + builder->extras[i].value.length;
+    return bytes;
+}
+
 /* Puts the closing bracket on the arrays that were gathered piece by piece. */
 static bool close_logprobs(llmc_answer_builder *builder)
 {
@@ -258,15 +252,15 @@ static bool write_extras(const llmc_answer_builder *builder, llmc_buffer *out)
     return !out->failure;
 }
 
-static llmc_answer *pack_builder(const llmc_answer_builder *builder, const answer_source *given)
+static llmc_answer *pack_builder(const llmc_answer_builder *builder, answer_source *source)
 {
     llmc_answer *answer = NULL;
     llmc_buffer extra;
     llmc_buffer_init(&extra, builder->allocator, SIZE_MAX / 4);
     if (write_extras(builder, &extra)) {
-        answer_source source = *given;
-        source.extra = buffer_text(&extra);
-        answer = make_answer(builder->allocator, &source);
+        source->extra = buffer_text(&extra);
+        source->bytes += extra.length;
+        answer = make_answer(builder->answers, source);
     }
     llmc_buffer_free(&extra);
     return answer;
@@ -282,9 +276,9 @@ llmc_answer *llmc_answer_build(llmc_answer_builder *builder, const char *provide
     }
     answer_source source = {
         .from = builder, .choice_count = (uint32_t)builder->choice_count, .model_count = builder->model_count,
-        .choice = builder_choice, .tool = builder_tool,
+        .choice = builder_choice, .tool = builder_tool, .bytes = room_for(builder, provider, receipt_id),
         .id = buffer_text(&builder->id), .model = buffer_text(&builder->model), .models = buffer_text(&builder->models),
-        .provider = provider, .receipt_id = receipt_id, .usage = *usage, .duration_ns = duration_ns,
+        .provider = provider, .receipt_id = receipt_id, .usage = usage, .duration_ns = duration_ns,
     };
     llmc_answer *answer = pack_builder(builder, &source);
     reopen_logprobs(builder);
@@ -334,11 +328,12 @@ static llmc_text models_text(const llmc_answer *answer)
 llmc_answer *llmc_answer_with_text(const llmc_answer *answer, const char *text, size_t bytes)
 {
     changed_answer changed = { answer, { text, bytes } };
+    size_t replaced = answer->choice_count ? answer->choices[0].text.bytes : bytes;
     answer_source source = {
         .from = &changed, .choice_count = answer->choice_count, .model_count = answer->model_count,
-        .choice = changed_choice, .tool = changed_tool,
+        .choice = changed_choice, .tool = changed_tool, .bytes = answer->bytes - replaced + bytes,
         .id = string_text(answer->id), .model = string_text(answer->model), .extra = string_text(answer->extra), .models = models_text(answer),
-        .provider = answer->provider, .receipt_id = answer->receipt_id, .usage = answer->usage, .duration_ns = answer->duration_ns,
+        .provider = answer->provider, .receipt_id = answer->receipt_id, .usage = &answer->usage, .duration_ns = answer->duration_ns,
     };
     return make_answer(&answer->allocator, &source);
 }

@@ -64,6 +64,7 @@ enum { LLMC_ANSWER_MAX_CHOICES = 128, LLMC_ANSWER_MAX_TOOL_CALLS = 1024, LLMC_AN
 
 typedef struct llmc_answer_builder {
     const llmc_allocator *allocator;
+    const llmc_allocator *answers; /* what an answer is made from, which outlives the builder: at first the same */
     size_t maximum, used;         /* of all texts together */
     llmc_choice_builder *choices;
     size_t choice_count, choice_capacity;

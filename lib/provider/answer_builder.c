@@ -31,7 +31,7 @@ static void free_buffers(llmc_buffer *const *buffers, size_t count)
 
 void llmc_answer_builder_init(llmc_answer_builder *builder, const llmc_allocator *allocator, size_t maximum)
 {
-    *builder = (llmc_answer_builder){ .allocator = allocator, .maximum = maximum };
+    *builder = (llmc_answer_builder){ .allocator = allocator, .answers = allocator, .maximum = maximum };
     llmc_buffer *buffers[] = BUFFERS_OF_BUILDER(builder);
     init_buffers(buffers, COUNT(buffers), allocator);
 }

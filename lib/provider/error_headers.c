@@ -170,23 +170,24 @@ static bool reset_time(const char *value, int64_t wall_ms, int64_t *out)
     return true;
 }
 
+/* The prefix is in small letters. */
 static bool begins_ignoring_case(const char *text, const char *prefix)
 {
-    char head[32];
-    size_t bytes = strlen(prefix);
-    if (strlen(text) < bytes || bytes >= sizeof head)
-        return false;
-    memcpy(head, text, bytes);
-    head[bytes] = '\0';
-    return llmc_text_equal_ignoring_case(head, prefix);
+    while (*prefix && (*text >= 'A' && *text <= 'Z' ? *text + 'a' - 'A' : *text) == *prefix) {
+        text++;
+        prefix++;
+    }
+    return !*prefix;
 }
 
 static bool is_reset(const char *name)
 {
-    size_t bytes = strlen(name);
     if (begins_ignoring_case(name, "x-ratelimit-reset"))
         return true;
-    return begins_ignoring_case(name, "anthropic-ratelimit-") && bytes > 6 && llmc_text_equal_ignoring_case(name + bytes - 6, "-reset");
+    if (!begins_ignoring_case(name, "anthropic-ratelimit-"))
+        return false;
+    size_t bytes = strlen(name);
+    return llmc_text_equal_ignoring_case(name + bytes - 6, "-reset");
 }
 
 /* Of several reset times the nearest counts: which limit was hit is not told. */

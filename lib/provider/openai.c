@@ -542,6 +542,7 @@ static bool read_x_groq(llmc_json *json, openai_state *state)
 typedef struct openai_chunk {
     llmc_json_span choices; /* only while the model is not known */
     llmc_json_span citations, search_results;
+    bool in_place; /* the document is all there: its choices need not wait for its end */
     bool has_choices, failed;
 } openai_chunk;
 
@@ -558,6 +559,11 @@ static llmcost_status decode_member(llmc_decoder *decoder, llmc_json *json, cons
     openai_state *state = state_of(decoder);
     if (llmc_json_key_is(key, "choices")) {
         chunk->has_choices = chunk->has_choices || llmc_json_peek(json) == LLMC_JSON_ARRAY;
+        if (chunk->in_place && state->id.length && state->model.length) {
+            llmcost_status status = introduce(decoder, true);
+            if (status)
+                return status;
+        }
         if (state->introduced)
             return decode_choices(decoder, json);
         read_array(json, &chunk->choices);
@@ -606,11 +612,20 @@ static llmcost_status decode_rest(llmc_decoder *decoder, const openai_chunk *chu
     return llmc_decoder_emit_usage(decoder, &state->counts);
 }
 
+/* A whole answer that was not cut short. What it says is believed before its end was read. */
+static bool is_complete(const llmc_decoder *decoder, const llmc_frame *frame)
+{
+    size_t bytes = frame->bytes;
+    while (bytes && (frame->data[bytes - 1] == '\n' || frame->data[bytes - 1] == '\r' || frame->data[bytes - 1] == ' '))
+        bytes--;
+    return !decoder->stream && bytes && frame->data[bytes - 1] == '}';
+}
+
 static llmcost_status decode_chunk(llmc_decoder *decoder, const llmc_frame *frame)
 {
     llmc_json json;
     llmc_json_key key;
-    openai_chunk chunk = { 0 };
+    openai_chunk chunk = { .in_place = is_complete(decoder, frame) };
     llmcost_status status = LLMCOST_OK;
     llmc_json_begin(&json, frame->data, frame->bytes);
     if (llmc_json_peek(&json) != LLMC_JSON_OBJECT) {

@@ -55,10 +55,11 @@ static const struct effort_rule {
 
 static bool asks_refused_effort(const llmcost_request *request, const llmc_codec_target *target)
 {
-    for (size_t i = 0; i < sizeof effort_rules / sizeof effort_rules[0]; i++) {
+    bool asked = request->effort > 0 && request->effort <= LLMCOST_EFFORT_MAX;
+    for (size_t i = 0; asked && i < sizeof effort_rules / sizeof effort_rules[0]; i++) {
         const struct effort_rule *rule = &effort_rules[i];
         if (!strcmp(rule->preset, target->preset->name) && !strncmp(rule->model_prefix, target->model, strlen(rule->model_prefix)))
-            return request->effort > 0 && request->effort <= LLMCOST_EFFORT_MAX && (rule->refused >> request->effort & 1);
+            return rule->refused >> request->effort & 1;
     }
     return false;
 }
@@ -113,15 +114,16 @@ static bool asks_stop(const llmcost_request *request, const llmc_codec_target *t
 
 static bool asks_many_stops(const llmcost_request *request, const llmc_codec_target *target)
 {
-    return at_openai(target) && request->stop_count > 4;
+    return request->stop_count > 4 && at_openai(target);
 }
 
 /* o1 and o3-mini still took it. */
 static bool asks_stop_of_reasoning_model(const llmcost_request *request, const llmc_codec_target *target)
 {
     const char *model = target->model;
-    bool early = !strncmp(model, "o1", 2) || !strncmp(model, "o3-mini", 7);
-    return at_openai(target) && request->stop_count > 0 && is_reasoning_model(model) && !early;
+    if (request->stop_count == 0 || !at_openai(target))
+        return false;
+    return is_reasoning_model(model) && strncmp(model, "o1", 2) != 0 && strncmp(model, "o3-mini", 7) != 0;
 }
 
 static bool asks_images(const llmcost_request *request, const llmc_codec_target *target)
@@ -150,12 +152,12 @@ static bool reasons(const llmcost_request *request, const llmc_codec_target *tar
 /* 1 is these models' default, which they accept. */
 static bool asks_temperature_while_reasoning(const llmcost_request *request, const llmc_codec_target *target)
 {
-    return reasons(request, target) && request->has_temperature && request->temperature != 1.0;
+    return request->has_temperature && request->temperature != 1.0 && reasons(request, target);
 }
 
 static bool asks_top_p_while_reasoning(const llmcost_request *request, const llmc_codec_target *target)
 {
-    return reasons(request, target) && request->has_top_p && request->top_p != 1.0;
+    return request->has_top_p && request->top_p != 1.0 && reasons(request, target);
 }
 
 static bool asks_temperature_above(const llmcost_request *request, const llmc_codec_target *target)

@@ -14,9 +14,9 @@ typedef struct count_member {
 static bool read_member(llmc_json *json, const llmc_json_key *key, llmc_usage_counts *counts, const count_member *members, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (!key->escaped && key->bytes != members[i].bytes)
-            continue; /* most differ in length */
-        if (!llmc_json_key_is(key, members[i].name))
+        bool same = key->escaped ? llmc_json_key_is_escaped(key, members[i].name)
+                                 : key->bytes == members[i].bytes && memcmp(key->text, members[i].name, members[i].bytes) == 0;
+        if (!same)
             continue;
         llmc_usage_read_count(json, (int64_t *)(void *)((char *)counts + members[i].offset));
         return true;

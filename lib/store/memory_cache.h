@@ -31,7 +31,7 @@ llmcost_status llmc_memory_cache_new(llmc_memory_cache **out, const llmc_allocat
                                      uint64_t seed, void (*release_value)(void *value));
 void llmc_memory_cache_free(llmc_memory_cache *cache); /* entries still referenced live on until they are released */
 
-llmc_cache_hash llmc_memory_cache_hash(const llmc_memory_cache *cache, const void *key, size_t key_bytes); /* XXH3-128, seeded, inlined */
+llmc_cache_hash llmc_memory_cache_hash(const llmc_memory_cache *cache, const void *key, size_t key_bytes); /* XXH3-128, seeded */
 /* A live entry with exactly this key, referenced, now the most recently used; NULL: none. now_ns: monotonic. */
 llmc_cache_entry *llmc_memory_cache_get(llmc_memory_cache *cache, llmc_cache_hash hash, const void *key, size_t key_bytes, int64_t now_ns);
 /*

@@ -24,6 +24,7 @@ llmcost_status llmc_driver_open(llmc_driver *driver, const llmc_allocator *alloc
 {
     *driver = (llmc_driver){ .allocator = allocator, .clock = clock, .epoll = -1, .event = -1, .transport_due_ns = LLMC_NEVER };
     driver->mailbox_tail = &driver->mailbox;
+    llmc_workspace_init(&driver->workspace, allocator);
     if (pthread_mutex_init(&driver->mailbox_lock, NULL))
         return LLMCOST_E_MEMORY;
     driver->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -42,12 +43,15 @@ static llmc_message *take_mail(llmc_driver *driver)
     llmc_message *first = driver->mailbox;
     driver->mailbox = NULL;
     driver->mailbox_tail = &driver->mailbox;
+    atomic_store(&driver->has_mail, false);
     pthread_mutex_unlock(&driver->mailbox_lock);
     return first;
 }
 
 void llmc_driver_run_mail(llmc_driver *driver)
 {
+    if (!atomic_load(&driver->has_mail))
+        return;
     llmc_message *message = take_mail(driver);
     while (message) {
         llmc_message *next = message->next;
@@ -67,6 +71,7 @@ void llmc_driver_close(llmc_driver *driver)
     pthread_mutex_destroy(&driver->mailbox_lock);
     llmc_free(driver->allocator, driver->timers);
     driver->timers = NULL;
+    llmc_workspace_free(&driver->workspace);
 }
 
 /* ---- timers: a binary heap; every timer knows its place, so that stopping one is cheap ---- */
@@ -186,6 +191,7 @@ void llmc_driver_post(llmc_driver *driver, llmc_message *message)
     pthread_mutex_lock(&driver->mailbox_lock);
     *driver->mailbox_tail = message;
     driver->mailbox_tail = &message->next;
+    atomic_store(&driver->has_mail, true);
     /* Under the lock: once the message is taken its owner may close the driver. */
     llmc_driver_wake(driver);
     pthread_mutex_unlock(&driver->mailbox_lock);

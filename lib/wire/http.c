@@ -6,6 +6,7 @@
  */
 #include "wire/http_exchange.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -149,11 +150,11 @@ static size_t origin_bytes(const char *url)
 
 static host_entry *find_host(llmc_http *http, const char *url)
 {
-    size_t bytes = origin_bytes(url);
     for (host_entry *host = http->hosts; host; host = host->next) {
-        if (strlen(host->origin) == bytes && memcmp(host->origin, url, bytes) == 0)
+        if (strncmp(host->origin, url, host->origin_bytes) == 0 && strchr("/?#", url[host->origin_bytes]))
             return host;
     }
+    size_t bytes = origin_bytes(url);
     host_entry *host = llmc_calloc(http->allocator, 1, sizeof *host);
     char *origin = llmc_strndup(http->allocator, url, bytes);
     if (!host || !origin) {
@@ -162,6 +163,7 @@ static host_entry *find_host(llmc_http *http, const char *url)
         return NULL;
     }
     host->origin = origin;
+    host->origin_bytes = bytes;
     host->plain = strncmp(origin, "http:", 5) == 0;
     host->last = &host->first;
     host->next = http->hosts;
@@ -189,7 +191,9 @@ static void skip_vain_search(exchange *x)
 {
     host_entry *host = x->host;
     bool busy = host->plain && host->active >= host->most_active;
-    curl_easy_setopt(x->easy, CURLOPT_FRESH_CONNECT, busy ? 1L : 0L);
+    if (busy != x->fresh)
+        curl_easy_setopt(x->easy, CURLOPT_FRESH_CONNECT, busy ? 1L : 0L);
+    x->fresh = busy;
     if (host->active >= host->most_active)
         host->most_active = host->active + 1;
 }
@@ -268,15 +272,17 @@ static void finish(exchange *x, CURLcode code)
     void *context = x->context;
     host_entry *host = x->host;
     char detail[CURL_ERROR_SIZE];
+    detail[0] = '\0';
     bool doomed = x->doomed;
     llmcost_status status = llmc_exchange_status(x, code);
-    memcpy(detail, x->detail[0] ? x->detail : curl_easy_strerror(code), x->detail[0] ? sizeof detail : strlen(curl_easy_strerror(code)) + 1);
+    if (code != CURLE_OK)
+        snprintf(detail, sizeof detail, "%s", x->detail[0] ? x->detail : curl_easy_strerror(code));
     stop(x);
     if (doomed)
         return; /* the doomed list recycles it */
     recycle(x);
     run_next(host);
-    events->done(context, status, code == CURLE_OK ? "" : detail);
+    events->done(context, status, detail);
 }
 
 /* Takes out what was aborted. Inside libcurl this waits until libcurl has returned. */

@@ -31,7 +31,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
         return 0;
     while (end > 0 && (line[end - 1] == '\r' || line[end - 1] == '\n' || line[end - 1] == ' '))
         end--;
-    if (end > 9 && strncmp(line, "HTTP/", 5) == 0) {
+    if (end > 9 && memcmp(line, "HTTP/", 5) == 0) {
         long status = 0;
         curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &status);
         x->answering = true;
@@ -43,8 +43,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
     char text[2048];
     if (!colon || end >= sizeof text)
         return bytes; /* over-long headers concern nobody here */
-    memcpy(text, line, end);
-    text[end] = '\0';
+    llmc_put_text(text, line, end);
     char *value = text + (colon - line);
     *value++ = '\0';
     while (*value == ' ' || *value == '\t')
@@ -231,7 +230,9 @@ bool llmc_exchange_prepare(exchange *x, const llmcost_http_request *request)
     if (!set_text(x, CURLOPT_URL, &x->url, request->url) || !set_text(x, CURLOPT_PROXY, &x->proxy, request->proxy) || !set_headers(x, request))
         return false;
     /* Wait for a connection that may carry many streams; where ALPN cannot tell that, it would be a wait for a whole answer. */
-    curl_easy_setopt(x->easy, CURLOPT_PIPEWAIT, x->host->plain ? 0L : 1L);
+    if (!x->prepared || x->alone != x->host->plain)
+        curl_easy_setopt(x->easy, CURLOPT_PIPEWAIT, x->host->plain ? 0L : 1L);
+    x->alone = x->host->plain;
     if (!set_text(x, CURLOPT_CAINFO, &x->ca_file, request->ca_file ? request->ca_file : x->system_ca_file))
         return false;
     if (!x->prepared || x->accept_any != (request->accept_any_certificate != 0)) {

@@ -19,6 +19,7 @@ typedef struct socket_entry {
 typedef struct host_entry {
     struct host_entry *next;
     char *origin; /* scheme and authority */
+    size_t origin_bytes;
     int32_t active, most_active;
     bool plain;   /* http: a connection carries one exchange at a time */
     struct exchange *first, **last; /* waiting for a place */
@@ -35,7 +36,7 @@ typedef struct exchange {
     struct curl_slist *headers;
     char *url, *proxy, *ca_file;    /* what the handle is set to */
     const char *system_ca_file;     /* asked once per handle: libcurl writes its whole version text each time */
-    bool get, accept_any, prepared;
+    bool get, accept_any, alone, fresh, prepared;
     bool running, doomed;
     bool answering; /* a status line came */
     size_t head_bytes;

@@ -356,9 +356,24 @@ static inline bool next_item(llmc_json *json)
     return at != NULL;
 }
 
-bool llmc_json_next_key(llmc_json *json, llmc_json_key *key)
+static __attribute__((noinline)) bool any_next_key(llmc_json *json, llmc_json_key *key)
 {
     return next_key(json, key);
+}
+
+/* As servers write it: a comma, a plain name, a colon, and no white space. */
+bool llmc_json_next_key(llmc_json *json, llmc_json_key *key)
+{
+    const char *quote = json->at, *end = json->end;
+    if (end - quote < 4 || (!json->first && *quote++ != ',') || *quote != '"')
+        return any_next_key(json, key);
+    const char *name = quote + 1, *close = llmc_scan_string(name, end);
+    if (end - close < 2 || close[0] != '"' || close[1] != ':')
+        return any_next_key(json, key);
+    *key = (llmc_json_key){ name, (size_t)(close - name), false };
+    json->first = false;
+    json->at = close + 2;
+    return true;
 }
 
 bool llmc_json_next_item(llmc_json *json)
@@ -464,10 +479,27 @@ bool llmc_json_string(llmc_json *json, llmc_buffer *out)
     return llmc_json_span_string(json, &span) && llmc_json_decode(&span, out);
 }
 
+/* A count, which most numbers here are: a few digits and nothing else. false: not one, and nothing was passed. */
+static inline bool pass_count(llmc_json *json, int64_t *out)
+{
+    const char *begin = json->at, *at = begin, *end = json->end - begin > 18 ? begin + 18 : json->end;
+    int64_t value = 0;
+    while (at < end && (unsigned char)(*at - '0') < 10)
+        value = value * 10 + (*at++ - '0');
+    bool more = at == end || *at == '.' || (*at | 0x20) == 'e';
+    if (more || at == begin || (*begin == '0' && at - begin > 1))
+        return false;
+    json->at = at;
+    *out = value;
+    return true;
+}
+
 bool llmc_json_integer(llmc_json *json, int64_t *out)
 {
     llmc_json_span span;
-    return wants(json, LLMC_JSON_NUMBER) && pass_number(json, &span) && llmc_number_to_integer(span.text, span.bytes, out);
+    if (!wants(json, LLMC_JSON_NUMBER))
+        return false;
+    return pass_count(json, out) || (pass_number(json, &span) && llmc_number_to_integer(span.text, span.bytes, out));
 }
 
 bool llmc_json_double(llmc_json *json, double *out)

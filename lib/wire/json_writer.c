@@ -63,34 +63,54 @@ static void add_escape(llmc_buffer *out, char byte)
     llmc_buffer_add(out, escape, 6);
 }
 
-static void add_escaped(llmc_buffer *out, const char *text, size_t bytes)
+/* special: the first byte of text that needs an escape, or end. */
+static void add_escaped(llmc_buffer *out, const char *text, const char *special, const char *end)
 {
-    if (!bytes)
-        return;
-    const char *end = text + bytes;
     for (;;) {
-        const char *special = llmc_scan_escape(text, end);
         llmc_buffer_add(out, text, (size_t)(special - text));
         if (special == end)
             return;
         add_escape(out, *special);
         text = special + 1;
+        special = llmc_scan_escape(text, end);
     }
+}
+
+/* A quoted text with what stands around it: by one look at the room where it is plain, as nearly all are. */
+static inline void add_quoted(llmc_json_writer *writer, const char *text, size_t bytes, bool is_key)
+{
+    enum { AROUND = 4 }; /* comma, quotes, colon */
+    llmc_buffer *out = writer->out;
+    const char *end = bytes ? text + bytes : text, *special = bytes ? llmc_scan_escape(text, end) : end;
+    size_t length = out->length, needed = bytes + AROUND;
+    if (special == end && needed < out->capacity - length && length + needed <= out->maximum && !out->failure) {
+        char *at = out->data + length;
+        *at = ',';
+        at += writer->comma;
+        *at++ = '"';
+        if (bytes)
+            memcpy(at, text, bytes);
+        at += bytes;
+        *at++ = '"';
+        *at = ':';
+        out->length = (size_t)(at - out->data) + is_key;
+    } else {
+        separate(writer);
+        llmc_buffer_add_byte(out, '"');
+        add_escaped(out, text, special, end);
+        llmc_buffer_add(out, "\":", is_key ? 2 : 1);
+    }
+    writer->comma = !is_key;
 }
 
 void llmc_json_write_string(llmc_json_writer *writer, const char *text, size_t bytes)
 {
-    separate(writer);
-    llmc_buffer_add_byte(writer->out, '"');
-    add_escaped(writer->out, text, bytes);
-    llmc_buffer_add_byte(writer->out, '"');
+    add_quoted(writer, text, bytes, false);
 }
 
 void llmc_json_write_key(llmc_json_writer *writer, const char *name)
 {
-    llmc_json_write_string(writer, name, strlen(name));
-    llmc_buffer_add_byte(writer->out, ':');
-    writer->comma = false;
+    add_quoted(writer, name, strlen(name), true);
 }
 
 void llmc_json_write_text(llmc_json_writer *writer, const char *text)
@@ -170,7 +190,7 @@ void llmc_json_write_base64(llmc_json_writer *writer, const char *prefix, const 
     separate(writer);
     llmc_buffer_add_byte(writer->out, '"');
     if (prefix)
-        add_escaped(writer->out, prefix, strlen(prefix));
+        add_escaped(writer->out, prefix, llmc_scan_escape(prefix, prefix + strlen(prefix)), prefix + strlen(prefix));
     add_base64(writer->out, data, bytes);
     llmc_buffer_add_byte(writer->out, '"');
 }

@@ -434,6 +434,38 @@ static void test_worst_case_is_a_bound(void **state)
     }
 }
 
+/* What is called fixed is what every request of the standard tier is charged, and its bound. */
+static void test_fixed_rates_hold_for_every_request(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        { "openai", "gpt-4o" },          { "openai", "gpt-4o-mini" },      { "openai", "gpt-5.4" },   { "deepseek", "deepseek-flash" }, { "zhipu", "glm-4.7" },
+        { "anthropic", "claude-sonnet-4-5" }, { "dashscope", "qwen3-max" }, { "perplexity", "sonar" }, { "google", "gemini-4-argon" },
+    };
+    int fixed_count = 0, others = 0;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const llmc_model *model = llmc_catalog_find(catalog, rows[i][0], rows[i][1]);
+        llmc_rates fixed, actual, worst;
+        if (!llmc_model_rates_fixed(model, &fixed)) {
+            others++;
+            continue;
+        }
+        fixed_count++;
+        for (int round = 0; round < 500; round++) {
+            llmc_price_query query = { .wall_ms = (int64_t)random_number(4000000000000u), .prompt_tokens = (int64_t)random_number(2000000),
+                                       .output_tokens = (int64_t)random_number(200000), .reasoned = random_number(2) };
+            assert_true(llmc_model_rates(model, &query, &actual));
+            assert_true(llmc_model_rates_worst(model, &query, &worst));
+            assert_memory_equal(fixed.rate, actual.rate, sizeof fixed.rate);
+            assert_memory_equal(fixed.rate, worst.rate, sizeof fixed.rate);
+            assert_string_equal(fixed.currency, actual.currency);
+            assert_ptr_equal(fixed.source, actual.source);
+            assert_int_equal(fixed.uncertain, actual.uncertain);
+        }
+    }
+    assert_true(fixed_count > 0 && others > 0);
+}
+
 /* ---------------------------------------------------------------- against the reference prices */
 
 static int64_t figure(const json_t *rates, const char *name, int64_t otherwise)
@@ -672,6 +704,7 @@ int main(void)
         cmocka_unit_test(test_worst_case),
         cmocka_unit_test(test_bound_covers_the_tier),
         cmocka_unit_test(test_worst_case_is_a_bound),
+        cmocka_unit_test(test_fixed_rates_hold_for_every_request),
         cmocka_unit_test(test_every_reference_price),
         cmocka_unit_test(test_every_allocation_may_fail),
     };

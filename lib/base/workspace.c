@@ -1,0 +1,99 @@
+#include "base/workspace.h"
+
+#include <string.h>
+
+/* Before every piece of the block: its size, which reallocating must know. */
+enum { HEAD_BYTES = 16 };
+
+static size_t rounded(size_t bytes)
+{
+    return (bytes + HEAD_BYTES - 1) & ~(size_t)(HEAD_BYTES - 1);
+}
+
+static bool is_ours(const llmc_workspace *workspace, const void *memory)
+{
+    return (uintptr_t)memory - (uintptr_t)workspace->block < LLMC_WORKSPACE_BYTES;
+}
+
+static size_t *size_of(void *memory)
+{
+    return (size_t *)(void *)((char *)memory - HEAD_BYTES);
+}
+
+static void *take_outside(llmc_workspace *workspace, size_t bytes)
+{
+    void *memory = llmc_alloc(workspace->under, bytes);
+    workspace->outside += memory != NULL;
+    return memory;
+}
+
+static void *take(size_t bytes, void *user)
+{
+    llmc_workspace *workspace = user;
+    size_t room = LLMC_WORKSPACE_BYTES - workspace->used;
+    if (bytes > room || rounded(bytes) + HEAD_BYTES > room)
+        return take_outside(workspace, bytes);
+    workspace->last = workspace->used + HEAD_BYTES;
+    workspace->used = workspace->last + rounded(bytes);
+    char *memory = workspace->block + workspace->last;
+    *size_of(memory) = bytes;
+    return memory;
+}
+
+static void release(void *memory, void *user)
+{
+    llmc_workspace *workspace = user;
+    if (!is_ours(workspace, memory)) {
+        llmc_free(workspace->under, memory);
+        workspace->outside--;
+        return;
+    }
+    if (memory == workspace->block + workspace->last)
+        workspace->used = workspace->last = workspace->last - HEAD_BYTES;
+}
+
+/* The last piece grows where it is. */
+static void *resize(void *memory, size_t bytes, void *user)
+{
+    llmc_workspace *workspace = user;
+    if (!is_ours(workspace, memory))
+        return llmc_realloc(workspace->under, memory, bytes);
+    size_t *size = size_of(memory);
+    size_t room = LLMC_WORKSPACE_BYTES - workspace->last;
+    if (memory == workspace->block + workspace->last && bytes <= room && rounded(bytes) <= room) {
+        workspace->used = workspace->last + rounded(bytes);
+        *size = bytes;
+        return memory;
+    }
+    void *moved = take(bytes, workspace);
+    if (moved)
+        memcpy(moved, memory, *size < bytes ? *size : bytes);
+    return moved;
+}
+
+void llmc_workspace_init(llmc_workspace *workspace, const llmc_allocator *under)
+{
+    *workspace = (llmc_workspace){ .pieces = { take, resize, release, workspace }, .under = under };
+}
+
+void llmc_workspace_free(llmc_workspace *workspace)
+{
+    llmc_free(workspace->under, workspace->block);
+    workspace->block = NULL;
+}
+
+const llmc_allocator *llmc_workspace_borrow(llmc_workspace *workspace)
+{
+    if (workspace->lent)
+        return NULL;
+    if (!workspace->block)
+        workspace->block = llmc_alloc(workspace->under, LLMC_WORKSPACE_BYTES);
+    workspace->lent = workspace->block != NULL;
+    workspace->used = workspace->last = 0;
+    return workspace->lent ? &workspace->pieces : NULL;
+}
+
+void llmc_workspace_return(llmc_workspace *workspace)
+{
+    workspace->lent = false;
+}
