@@ -61,52 +61,16 @@ static bool is(const llmc_json_span *span, const char *word)
     return llmc_json_key_is(span, word);
 }
 
-/* A string member keeps its content, any other its raw text; null stays empty. */
-static void note(llmc_json *json, llmc_json_span *out)
-{
-    llmc_json_type type = llmc_json_peek(json);
-    if (type == LLMC_JSON_STRING)
-        llmc_json_span_string(json, out);
-    else if (type == LLMC_JSON_NULL)
-        llmc_json_skip(json);
-    else
-        llmc_json_raw(json, out);
-}
-
-/* A member to note, and where: lengths and places are known when this is compiled, for it is read for every piece of text. */
-typedef struct wanted_member {
-    const char *name;
-    size_t bytes, offset;
-} wanted_member;
-
-#define WANTED(type, name, field) { name, sizeof(name) - 1, offsetof(type, field) }
-
-static void read_wanted(llmc_json *json, const wanted_member *wanted, size_t count, void *out)
-{
-    llmc_json_key key;
-    if (!llmc_json_object(json))
-        return;
-    while (llmc_json_next_key(json, &key)) {
-        size_t i = 0;
-        while (i < count && (key.bytes != wanted[i].bytes || memcmp(key.text, wanted[i].name, key.bytes) != 0))
-            i++;
-        if (i < count)
-            note(json, (llmc_json_span *)(void *)((char *)out + wanted[i].offset));
-        else
-            llmc_json_skip(json);
-    }
-}
-
 static void read_members(llmc_json *json, anthropic_members *members)
 {
-    static const wanted_member wanted[] = {
-        WANTED(anthropic_members, "type", type), WANTED(anthropic_members, "index", index), WANTED(anthropic_members, "delta", delta),
-        WANTED(anthropic_members, "message", message), WANTED(anthropic_members, "content_block", block), WANTED(anthropic_members, "usage", usage),
-        WANTED(anthropic_members, "error", error), WANTED(anthropic_members, "id", id), WANTED(anthropic_members, "model", model),
-        WANTED(anthropic_members, "content", content), WANTED(anthropic_members, "stop_reason", stop_reason),
-        WANTED(anthropic_members, "stop_details", stop_details),
+    static const llmc_wanted_member wanted[] = {
+        LLMC_WANTED(anthropic_members, "type", type), LLMC_WANTED(anthropic_members, "index", index), LLMC_WANTED(anthropic_members, "delta", delta),
+        LLMC_WANTED(anthropic_members, "message", message), LLMC_WANTED(anthropic_members, "content_block", block), LLMC_WANTED(anthropic_members, "usage", usage),
+        LLMC_WANTED(anthropic_members, "error", error), LLMC_WANTED(anthropic_members, "id", id), LLMC_WANTED(anthropic_members, "model", model),
+        LLMC_WANTED(anthropic_members, "content", content), LLMC_WANTED(anthropic_members, "stop_reason", stop_reason),
+        LLMC_WANTED(anthropic_members, "stop_details", stop_details),
     };
-    read_wanted(json, wanted, sizeof wanted / sizeof wanted[0], members);
+    llmc_read_wanted(json, wanted, sizeof wanted / sizeof wanted[0], members);
 }
 
 static void members_of(const llmc_json_span *span, anthropic_members *members)
@@ -268,16 +232,16 @@ typedef struct block_members {
 
 static void read_block(const llmc_json_span *span, block_members *members)
 {
-    static const wanted_member wanted[] = {
-        WANTED(block_members, "type", type), WANTED(block_members, "text", text), WANTED(block_members, "partial_json", partial_json),
-        WANTED(block_members, "thinking", thinking), WANTED(block_members, "signature", signature), WANTED(block_members, "data", data),
-        WANTED(block_members, "id", id), WANTED(block_members, "name", name), WANTED(block_members, "input", input),
-        WANTED(block_members, "citations", citations), WANTED(block_members, "citation", citation),
+    static const llmc_wanted_member wanted[] = {
+        LLMC_WANTED(block_members, "type", type), LLMC_WANTED(block_members, "text", text), LLMC_WANTED(block_members, "partial_json", partial_json),
+        LLMC_WANTED(block_members, "thinking", thinking), LLMC_WANTED(block_members, "signature", signature), LLMC_WANTED(block_members, "data", data),
+        LLMC_WANTED(block_members, "id", id), LLMC_WANTED(block_members, "name", name), LLMC_WANTED(block_members, "input", input),
+        LLMC_WANTED(block_members, "citations", citations), LLMC_WANTED(block_members, "citation", citation),
     };
     llmc_json json;
     *members = (block_members){ 0 };
     llmc_json_begin(&json, span->text, span->bytes);
-    read_wanted(&json, wanted, sizeof wanted / sizeof wanted[0], members);
+    llmc_read_wanted(&json, wanted, sizeof wanted / sizeof wanted[0], members);
 }
 
 static llmcost_status begin_tool(llmc_decoder *decoder, anthropic_block *block, const block_members *members)

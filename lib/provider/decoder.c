@@ -92,6 +92,33 @@ llmcost_status llmc_decoder_emit_text(llmc_decoder *decoder, int kind, uint32_t 
     return llmc_decoder_emit(decoder, &(llmcost_event){ .kind = kind, .choice = choice, .tool_index = tool_index, .text = text, .bytes = bytes });
 }
 
+void llmc_json_note(llmc_json *json, llmc_json_span *out)
+{
+    llmc_json_type type = llmc_json_peek(json);
+    if (type == LLMC_JSON_STRING)
+        llmc_json_span_string(json, out);
+    else if (type == LLMC_JSON_NULL)
+        llmc_json_skip(json);
+    else
+        llmc_json_raw(json, out);
+}
+
+void llmc_read_wanted(llmc_json *json, const llmc_wanted_member *wanted, size_t count, void *out)
+{
+    llmc_json_key key;
+    if (!llmc_json_object(json))
+        return;
+    while (llmc_json_next_key(json, &key)) {
+        size_t i = 0;
+        while (i < count && (key.bytes != wanted[i].bytes || memcmp(key.text, wanted[i].name, key.bytes) != 0))
+            i++;
+        if (i < count)
+            llmc_json_note(json, (llmc_json_span *)(void *)((char *)out + wanted[i].offset));
+        else
+            llmc_json_skip(json);
+    }
+}
+
 llmcost_status llmc_decoder_flush_text(llmc_decoder *decoder, int kind, uint32_t choice, uint32_t tool_index, llmc_utf8_joiner *joiner)
 {
     char text[5] = "";

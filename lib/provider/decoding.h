@@ -14,6 +14,19 @@ static inline bool llmc_decode_member(const llmc_json_span *span, llmc_buffer *o
     return span->bytes ? llmc_json_decode(span, out) : !out->failure;
 }
 
+/* A member to note, and where: lengths and places are known when this is compiled, for it is read for every piece of text. */
+typedef struct llmc_wanted_member {
+    const char *name;
+    size_t bytes, offset;
+} llmc_wanted_member;
+
+#define LLMC_WANTED(type, name, field) { name, sizeof(name) - 1, offsetof(type, field) }
+
+/* A string member keeps its content, any other its raw text; null stays empty. */
+void llmc_json_note(llmc_json *json, llmc_json_span *out);
+/* Notes these members of the object that is next; the others are skipped. */
+void llmc_read_wanted(llmc_json *json, const llmc_wanted_member *wanted, size_t count, void *out);
+
 /* What a joiner still holds, as an event of this kind. */
 llmcost_status llmc_decoder_flush_text(llmc_decoder *decoder, int kind, uint32_t choice, uint32_t tool_index, llmc_utf8_joiner *joiner);
 /* JSON as it stands; name goes into tool_name. */
