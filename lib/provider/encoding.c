@@ -1,6 +1,8 @@
 /* What the encoders share. JSON of the caller (schemas, arguments, extra) is checked by skipping over it and copied as it stands. */
 #include "provider/encoding.h"
 
+#include "base/sha256.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -68,6 +70,25 @@ static bool is_written(const llmc_encoding *encoding, const char *const *reserve
     return false;
 }
 
+static bool is_merged(const llmc_encoding *encoding, const llmc_json_key *key)
+{
+    for (size_t i = 0; i < encoding->merged_count; i++)
+        if (llmc_json_key_is(key, encoding->merged[i]))
+            return true;
+    return false;
+}
+
+void llmc_encoding_copy_member(llmc_json_writer *json, const llmc_json_key *key, const llmc_json_span *value)
+{
+    if (json->comma)
+        llmc_buffer_add_byte(json->out, ',');
+    llmc_buffer_add_byte(json->out, '"');
+    llmc_buffer_add(json->out, key->text, key->bytes); /* still escaped as it came */
+    llmc_buffer_add(json->out, "\":", 2);
+    llmc_buffer_add(json->out, value->text, value->bytes);
+    json->comma = true;
+}
+
 void llmc_encoding_extra(llmc_encoding *encoding, const char *const *reserved)
 {
     const char *extra = encoding->request->extra;
@@ -83,16 +104,78 @@ void llmc_encoding_extra(llmc_encoding *encoding, const char *const *reserved)
     llmc_json_begin(&json, extra, strlen(extra));
     llmc_json_object(&json);
     while (llmc_json_next_key(&json, &key)) {
+        if (is_merged(encoding, &key)) {
+            llmc_json_skip(&json);
+            continue;
+        }
         if (is_written(encoding, reserved, &key))
             llmc_encoding_invalid(encoding, "extra repeats the member \"%.*s\": set the request's own field instead", (int)(key.bytes < 60 ? key.bytes : 60), key.text);
         llmc_json_raw(&json, &value);
-        if (encoding->json.comma)
-            llmc_buffer_add_byte(encoding->json.out, ',');
-        llmc_buffer_add_byte(encoding->json.out, '"');
-        llmc_buffer_add(encoding->json.out, key.text, key.bytes); /* still escaped as it came */
-        llmc_buffer_add(encoding->json.out, "\":", 2);
-        llmc_buffer_add(encoding->json.out, value.text, value.bytes);
-        encoding->json.comma = true;
+        llmc_encoding_copy_member(&encoding->json, &key, &value);
+    }
+}
+
+bool llmc_encoding_extra_member(const llmc_encoding *encoding, const char *name, llmc_json_span *value)
+{
+    const char *extra = encoding->request->extra;
+    bool found = false;
+    llmc_json json;
+    llmc_json_key key;
+    if (!extra || llmc_json_text_type(extra) != LLMC_JSON_OBJECT)
+        return false;
+    llmc_json_begin(&json, extra, strlen(extra));
+    llmc_json_object(&json);
+    while (llmc_json_next_key(&json, &key)) {
+        if (!found && llmc_json_key_is(&key, name))
+            found = llmc_json_raw(&json, value);
+        else
+            llmc_json_skip(&json);
+    }
+    return found;
+}
+
+void llmc_encoding_merge_object(llmc_encoding *encoding, const char *name, const char *own)
+{
+    llmc_json json;
+    llmc_json_key key;
+    llmc_json_span value;
+    if (!llmc_encoding_extra_member(encoding, name, &value) || *value.text != '{')
+        return;
+    encoding->merged[encoding->merged_count++] = name;
+    llmc_json_begin(&json, value.text, value.bytes);
+    llmc_json_object(&json);
+    while (llmc_json_next_key(&json, &key)) {
+        if (llmc_json_key_is(&key, own))
+            llmc_encoding_invalid(encoding, "extra repeats the member \"%s.%s\": set the request's own field instead", name, own);
+        llmc_json_raw(&json, &value);
+        llmc_encoding_copy_member(&encoding->json, &key, &value);
+    }
+}
+
+static bool is_listed(const llmc_json_span *text, const char *const *list)
+{
+    for (; *list; list++)
+        if (llmc_json_key_is(text, *list))
+            return true;
+    return false;
+}
+
+void llmc_encoding_merge_list(llmc_encoding *encoding, const char *name, const char *const *written)
+{
+    llmc_json json;
+    llmc_json_span value;
+    if (!llmc_encoding_extra_member(encoding, name, &value) || *value.text != '[')
+        return;
+    encoding->merged[encoding->merged_count++] = name;
+    llmc_json_begin(&json, value.text, value.bytes);
+    llmc_json_array(&json);
+    while (llmc_json_next_item(&json)) {
+        llmc_json item = json;
+        llmc_json_span text = { 0 };
+        llmc_json_span_string(&item, &text);
+        llmc_json_raw(&json, &value);
+        if (!is_listed(&text, written))
+            llmc_json_write_raw(&encoding->json, value.text, value.bytes);
     }
 }
 
@@ -144,6 +227,100 @@ bool llmc_data_url(const char *url, char media_type[64], const char **base64)
     media_type[mark - type] = '\0';
     *base64 = mark + strlen(";base64,");
     return llmc_media_type_is_sane(media_type) && all_of(*base64, strlen(*base64), "+/=");
+}
+
+void llmc_json_write_call_id(llmc_json_writer *json, const char *id, const llmc_call_ids *rule)
+{
+    static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    enum { MADE_UP = 20 };
+    char made_up[MADE_UP + 1];
+    size_t bytes = strlen(id);
+    if (bytes >= rule->minimum && bytes <= rule->maximum && all_of(id, bytes, rule->alphanumeric ? "" : "_-")) {
+        llmc_json_write_string(json, id, bytes);
+        return;
+    }
+    uint8_t hash[32];
+    llmc_sha256_of(id, bytes, hash);
+    bytes = rule->maximum < MADE_UP ? rule->maximum : MADE_UP;
+    for (size_t i = 0; i < bytes; i++)
+        made_up[i] = digits[hash[i] % (sizeof digits - 1)];
+    llmc_json_write_string(json, made_up, bytes);
+}
+
+void llmc_join_texts(const llmcost_message *message, int32_t type, llmc_buffer *out)
+{
+    if (!message->part_count && type == LLMCOST_PART_TEXT)
+        llmc_buffer_add(out, message->text, llmc_text_bytes(message->text, message->text_bytes));
+    for (uint32_t i = 0; i < message->part_count; i++) {
+        const llmcost_part *part = &message->parts[i];
+        if (part->type == type)
+            llmc_buffer_add(out, part->text, llmc_text_bytes(part->text, part->text_bytes));
+    }
+}
+
+void llmc_encoding_write_joined(llmc_encoding *encoding, const llmcost_message *message, int32_t type, const char *before)
+{
+    llmc_buffer joined;
+    llmc_buffer_init(&joined, encoding->json.out->allocator, encoding->json.out->maximum);
+    llmc_buffer_add_text(&joined, before);
+    llmc_join_texts(message, type, &joined);
+    if (joined.failure)
+        encoding->json.out->failure = joined.failure;
+    else
+        llmc_json_write_string(&encoding->json, joined.length ? joined.data : "", joined.length);
+    llmc_buffer_free(&joined);
+}
+
+void llmc_encoding_write_data_url(llmc_encoding *encoding, const llmcost_part *part, uint32_t message, uint32_t index)
+{
+    char prefix[96];
+    if (!llmc_media_type_is_sane(part->media_type) || !part->data) {
+        llmc_encoding_invalid(encoding, "messages[%u].parts[%u] needs data and a media_type such as image/png", message, index);
+        llmc_json_write_null(&encoding->json);
+        return;
+    }
+    snprintf(prefix, sizeof prefix, "data:%s;base64,", part->media_type);
+    llmc_json_write_base64(&encoding->json, prefix, part->data, part->data_bytes);
+}
+
+void llmc_encoding_write_audio(llmc_encoding *encoding, const llmcost_part *part, uint32_t message, uint32_t index)
+{
+    llmc_json_writer *json = &encoding->json;
+    if (!llmc_media_type_is_sane(part->media_type) || !part->data) {
+        llmc_encoding_invalid(encoding, "messages[%u].parts[%u] needs data and a media_type such as audio/wav", message, index);
+        llmc_json_write_null(json);
+        return;
+    }
+    llmc_json_write_begin_object(json);
+    llmc_json_write_key(json, "data");
+    llmc_json_write_base64(json, "", part->data, part->data_bytes);
+    llmc_json_write_key(json, "format");
+    llmc_json_write_text(json, llmc_audio_format(part->media_type));
+    llmc_json_write_end_object(json);
+}
+
+const char *llmc_audio_format(const char *media_type)
+{
+    static const char *const formats[][2] = { { "audio/wave", "wav" }, { "audio/x-wav", "wav" }, { "audio/vnd.wave", "wav" }, { "audio/mpeg", "mp3" } };
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++)
+        if (!strcmp(media_type, formats[i][0]))
+            return formats[i][1];
+    const char *slash = strchr(media_type, '/');
+    return slash ? slash + 1 : media_type;
+}
+
+const char *llmc_document_name(const llmcost_part *part)
+{
+    if (part->detail && *part->detail)
+        return part->detail;
+    if (part->media_type && !strcmp(part->media_type, "application/pdf"))
+        return "document.pdf";
+    return part->media_type && !strncmp(part->media_type, "text/", 5) ? "document.txt" : "document";
+}
+
+bool llmc_reasoning_is_json(const llmcost_part *part)
+{
+    return part->text && (*part->text == '{' || *part->text == '[');
 }
 
 const char *llmc_effort_name(int32_t effort)

@@ -4,7 +4,7 @@
 
 #include "provider/presets.h"
 
-enum { LLMC_MEMBERS_MAXIMUM = 40 };
+enum { LLMC_MEMBERS_MAXIMUM = 40, LLMC_MERGED_MAXIMUM = 4 };
 
 typedef struct llmc_encoding {
     llmc_json_writer json;
@@ -14,6 +14,8 @@ typedef struct llmc_encoding {
     llmcost_status status;                      /* the first failure sticks */
     const char *written[LLMC_MEMBERS_MAXIMUM];  /* top-level members so far */
     size_t written_count;
+    const char *merged[LLMC_MERGED_MAXIMUM];    /* members of extra that went into ours of the same name */
+    size_t merged_count;
 } llmc_encoding;
 
 /* One thing that a format or a host cannot do. */
@@ -33,6 +35,14 @@ void llmc_encoding_member(llmc_encoding *encoding, const char *name); /* a top-l
 void llmc_encoding_invalid(llmc_encoding *encoding, const char *format, ...) __attribute__((format(printf, 2, 3), cold));
 /* request.extra, member by member. reserved: members that have a field of their own and count money or shape the answer; NULL-ended. */
 void llmc_encoding_extra(llmc_encoding *encoding, const char *const *reserved);
+/* A member as it stood in other JSON. */
+void llmc_encoding_copy_member(llmc_json_writer *json, const llmc_json_key *key, const llmc_json_span *value);
+/* A member of extra. false: it has none of this name. */
+bool llmc_encoding_extra_member(const llmc_encoding *encoding, const char *name, llmc_json_span *value);
+/* Copies the members of extra's object `name` into the object that is being written; own: the member that is ours alone. */
+void llmc_encoding_merge_object(llmc_encoding *encoding, const char *name, const char *own);
+/* The same for a list of texts; what was written already (NULL-ended) is not written twice. */
+void llmc_encoding_merge_list(llmc_encoding *encoding, const char *name, const char *const *written);
 llmcost_status llmc_encoding_end(llmc_encoding *encoding);
 
 /* The type of a JSON text, LLMC_JSON_NONE when it is none. */
@@ -45,6 +55,28 @@ static inline size_t llmc_text_bytes(const char *text, size_t bytes)
 {
     return bytes || !text ? bytes : strlen(text);
 }
+
+/* What an id of a tool call may be: ids made by another provider are replaced by one that depends on them alone. */
+typedef struct llmc_call_ids {
+    size_t minimum, maximum;
+    bool alphanumeric; /* letters and digits only; else also '_' and '-' */
+} llmc_call_ids;
+void llmc_json_write_call_id(llmc_json_writer *json, const char *id, const llmc_call_ids *rule);
+
+/* The texts of a message's parts of this type, one behind the other; of a message without parts, its text. */
+void llmc_join_texts(const llmcost_message *message, int32_t type, llmc_buffer *out);
+/* That, as the value that is next. before: text that goes in front. */
+void llmc_encoding_write_joined(llmc_encoding *encoding, const llmcost_message *message, int32_t type, const char *before);
+/* "data:image/png;base64,...", as the value that is next. */
+void llmc_encoding_write_data_url(llmc_encoding *encoding, const llmcost_part *part, uint32_t message, uint32_t index);
+/* {"data": ..., "format": "wav"}, as the value that is next. */
+void llmc_encoding_write_audio(llmc_encoding *encoding, const llmcost_part *part, uint32_t message, uint32_t index);
+/* "wav", "mp3", or else what stands behind the slash. */
+const char *llmc_audio_format(const char *media_type);
+/* A document's file name: its own, or one that fits its type. */
+const char *llmc_document_name(const llmcost_part *part);
+/* Hidden reasoning of the formats that keep it as JSON; of the others it is one opaque word. */
+bool llmc_reasoning_is_json(const llmcost_part *part);
 
 /* "low" ...; NULL for the default. */
 const char *llmc_effort_name(int32_t effort);

@@ -66,7 +66,10 @@ static const code_rule strong_codes[] = {
 
 /* Kinds that are told apart by the HTTP status where there is one, and speak for themselves behind a 2xx. */
 static const code_rule weak_codes[] = {
-    { "invalid_request", LLMCOST_E_INVALID_REQUEST, PREFIX }, { "InvalidParameter", LLMCOST_E_INVALID_REQUEST, PREFIX },
+    { "invalid_request", LLMCOST_E_INVALID_REQUEST, PREFIX }, { "invalid_prompt", LLMCOST_E_INVALID_REQUEST, WHOLE },
+    { "invalid_image", LLMCOST_E_INVALID_REQUEST, PREFIX }, { "invalid_base64_image", LLMCOST_E_INVALID_REQUEST, WHOLE },
+    { "image_content_policy_violation", LLMCOST_E_CONTENT_FILTER, WHOLE }, { "image_", LLMCOST_E_INVALID_REQUEST, PREFIX },
+    { "InvalidParameter", LLMCOST_E_INVALID_REQUEST, PREFIX },
     { "BadRequest", LLMCOST_E_INVALID_REQUEST, PREFIX }, { "tool_use_failed", LLMCOST_E_INVALID_REQUEST, WHOLE },
     { "INVALID_ARGUMENT", LLMCOST_E_INVALID_REQUEST, WHOLE }, { "request_too_large", LLMCOST_E_INVALID_REQUEST, WHOLE },
     { "authentication_error", LLMCOST_E_AUTH, WHOLE }, { "UNAUTHENTICATED", LLMCOST_E_AUTH, WHOLE },

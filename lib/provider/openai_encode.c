@@ -12,57 +12,6 @@
 
 #include <stdio.h>
 
-/* The N of "gpt-N..." or, for the o-series, 1; 0 for others. A vendor's prefix ("openai/") does not count. */
-static int generation_of(const char *model)
-{
-    const char *slash = strrchr(model, '/');
-    const char *name = slash ? slash + 1 : model;
-    if (name[0] == 'o' && name[1] >= '1' && name[1] <= '9')
-        return 1;
-    if (strncmp(name, "gpt-", 4) != 0 || strstr(name, "chat"))
-        return 0;
-    return name[4] >= '5' && name[4] <= '9' ? name[4] - '0' : 0;
-}
-
-static bool is_reasoning_model(const char *model)
-{
-    return generation_of(model) != 0;
-}
-
-static bool at_openai(const llmc_codec_target *target)
-{
-    return !strcmp(target->preset->name, "openai");
-}
-
-/* Efforts that a host, or a family of OpenAI's models, does not take. First match counts. */
-enum { NONE = 1 << LLMCOST_EFFORT_NONE, MINIMAL = 1 << LLMCOST_EFFORT_MINIMAL, LOW = 1 << LLMCOST_EFFORT_LOW, MEDIUM = 1 << LLMCOST_EFFORT_MEDIUM,
-       HIGH = 1 << LLMCOST_EFFORT_HIGH, XHIGH = 1 << LLMCOST_EFFORT_XHIGH, MAX = 1 << LLMCOST_EFFORT_MAX };
-
-static const struct effort_rule {
-    const char *preset, *model_prefix;
-    int refused;
-} effort_rules[] = {
-    { "openai", "gpt-6-astra", NONE },
-    { "openai", "gpt-6.1-sol", NONE },
-    { "openai", "gpt-6.2", NONE | MINIMAL },
-    { "deepseek", "", NONE | XHIGH },
-    { "moonshot", "", NONE | MINIMAL | MEDIUM | XHIGH },
-    { "moonshot-cn", "", NONE | MINIMAL | MEDIUM | XHIGH },
-    { "zhipu", "", NONE | MINIMAL | MEDIUM | XHIGH },
-    { "zai", "", NONE | MINIMAL | MEDIUM | XHIGH },
-    { "xai", "", NONE | MINIMAL | MAX },
-};
-
-static bool asks_refused_effort(const llmcost_request *request, const llmc_codec_target *target)
-{
-    for (size_t i = 0; i < sizeof effort_rules / sizeof effort_rules[0]; i++) {
-        const struct effort_rule *rule = &effort_rules[i];
-        if (!strcmp(rule->preset, target->preset->name) && !strncmp(rule->model_prefix, target->model, strlen(rule->model_prefix)))
-            return request->effort > 0 && request->effort <= LLMCOST_EFFORT_MAX && (rule->refused >> request->effort & 1);
-    }
-    return false;
-}
-
 static bool asks_effort(const llmcost_request *request, const llmc_codec_target *target)
 {
     (void)target;
@@ -113,7 +62,7 @@ static bool asks_stop(const llmcost_request *request, const llmc_codec_target *t
 
 static bool asks_many_stops(const llmcost_request *request, const llmc_codec_target *target)
 {
-    return at_openai(target) && request->stop_count > 4;
+    return llmc_openai_is_own(target) && request->stop_count > 4;
 }
 
 /* o1 and o3-mini still took it. */
@@ -121,7 +70,7 @@ static bool asks_stop_of_reasoning_model(const llmcost_request *request, const l
 {
     const char *model = target->model;
     bool early = !strncmp(model, "o1", 2) || !strncmp(model, "o3-mini", 7);
-    return at_openai(target) && request->stop_count > 0 && is_reasoning_model(model) && !early;
+    return llmc_openai_is_own(target) && request->stop_count > 0 && llmc_openai_model_reasons(model) && !early;
 }
 
 static bool asks_images(const llmcost_request *request, const llmc_codec_target *target)
@@ -140,22 +89,6 @@ static bool asks_schema(const llmcost_request *request, const llmc_codec_target 
 {
     (void)target;
     return request->format == LLMCOST_FORMAT_JSON_SCHEMA;
-}
-
-static bool reasons(const llmcost_request *request, const llmc_codec_target *target)
-{
-    return at_openai(target) && is_reasoning_model(target->model) && request->effort != LLMCOST_EFFORT_NONE;
-}
-
-/* 1 is these models' default, which they accept. */
-static bool asks_temperature_while_reasoning(const llmcost_request *request, const llmc_codec_target *target)
-{
-    return reasons(request, target) && request->has_temperature && request->temperature != 1.0;
-}
-
-static bool asks_top_p_while_reasoning(const llmcost_request *request, const llmc_codec_target *target)
-{
-    return reasons(request, target) && request->has_top_p && request->top_p != 1.0;
 }
 
 static bool asks_temperature_above(const llmcost_request *request, const llmc_codec_target *target)
@@ -177,10 +110,10 @@ static const llmc_incapability incapabilities[] = {
     { LLMC_QUIRK(NO_TOOLS), asks_tools, "tools", "leave tools out, or use a provider that has them" },
     { LLMC_QUIRK(NO_JSON_SCHEMA), asks_schema, "format_schema", "use LLMCOST_FORMAT_JSON and describe the schema in the prompt" },
     { LLMC_QUIRK(NO_EFFORT), asks_effort, "effort", "leave it at the default, or pass the host's own member in extra" },
-    { 0, asks_refused_effort, "effort", "this value is not taken; choose another, or pass the host's own member in extra" },
+    { 0, llmc_openai_asks_refused_effort, "effort", "this value is not taken; choose another, or pass the host's own member in extra" },
     { 0, asks_budget_only, "thinking_budget_tokens", "set effort, or pass the host's own member in extra" },
-    { 0, asks_temperature_while_reasoning, "temperature", "leave it out while the model reasons, or set effort to none where the model takes that" },
-    { 0, asks_top_p_while_reasoning, "top_p", "leave it out while the model reasons, or set effort to none where the model takes that" },
+    { 0, llmc_openai_asks_temperature_while_reasoning, "temperature", "leave it out while the model reasons, or set effort to none where the model takes that" },
+    { 0, llmc_openai_asks_top_p_while_reasoning, "top_p", "leave it out while the model reasons, or set effort to none where the model takes that" },
     { 0, asks_temperature_above, "temperature", "lower it (at most 2, at some hosts 1)" },
 };
 
@@ -358,7 +291,7 @@ static void write_message(llmc_encoding *encoding, const llmcost_message *messag
         llmc_encoding_invalid(encoding, "messages[%u].role %d is unknown", index, (int)message->role);
         return;
     }
-    bool developer = message->role == LLMCOST_SYSTEM && (encoding->target->quirks & LLMC_QUIRK(DEVELOPER_ROLE)) && is_reasoning_model(encoding->target->model);
+    bool developer = message->role == LLMCOST_SYSTEM && (encoding->target->quirks & LLMC_QUIRK(DEVELOPER_ROLE)) && llmc_openai_model_reasons(encoding->target->model);
     llmc_json_write_begin_object(json);
     llmc_json_write_key(json, "role");
     llmc_json_write_text(json, developer ? "developer" : roles[message->role]);

@@ -65,31 +65,25 @@ static void read_ticks(llmc_json *json, llmc_usage_counts *counts)
         counts->stated_cost_pico = ticks * 100; /* 1e10 ticks to the dollar */
 }
 
-bool llmc_openai_read_usage(llmc_json *json, llmc_usage_counts *counts, bool *byok)
+/* How a format names its figures and the objects that part them. */
+typedef struct usage_names {
+    const count_member *totals, *prompt_details, *completion_details;
+    size_t total_count, prompt_count, completion_count;
+    const char *prompt[2], *completion;
+} usage_names;
+
+static bool read_usage(llmc_json *json, llmc_usage_counts *counts, bool *byok, const usage_names *names)
 {
-    static const count_member totals[] = {
-        COUNT("prompt_tokens", prompt), COUNT("completion_tokens", completion), COUNT("total_tokens", total),
-        COUNT("prompt_cache_hit_tokens", cached), COUNT("prompt_cache_miss_tokens", missed), /* DeepSeek */
-        COUNT("cached_tokens", cached),      /* Moonshot */
-        COUNT("num_cached_tokens", cached),  /* Mistral */
-        COUNT("reasoning_tokens", reasoning) /* Perplexity */
-    };
-    static const count_member prompt_details[] = {
-        COUNT("cached_tokens", cached), COUNT("audio_tokens", audio_in),
-        COUNT("cache_write_tokens", written_30m),      /* OpenAI, OpenRouter */
-        COUNT("cache_creation_input_tokens", written), /* Qwen */
-    };
-    static const count_member completion_details[] = { COUNT("reasoning_tokens", reasoning), COUNT("audio_tokens", audio_out) };
     llmc_json_key key;
     if (!llmc_json_object(json))
         return false;
     while (llmc_json_next_key(json, &key)) {
-        if (read_member(json, &key, counts, totals, sizeof totals / sizeof totals[0]))
+        if (read_member(json, &key, counts, names->totals, names->total_count))
             continue;
-        if (llmc_json_key_is(&key, "prompt_tokens_details") || llmc_json_key_is(&key, "prompt_token_details"))
-            read_details(json, counts, prompt_details, sizeof prompt_details / sizeof prompt_details[0]);
-        else if (llmc_json_key_is(&key, "completion_tokens_details"))
-            read_details(json, counts, completion_details, sizeof completion_details / sizeof completion_details[0]);
+        if (llmc_json_key_is(&key, names->prompt[0]) || llmc_json_key_is(&key, names->prompt[1]))
+            read_details(json, counts, names->prompt_details, names->prompt_count);
+        else if (llmc_json_key_is(&key, names->completion))
+            read_details(json, counts, names->completion_details, names->completion_count);
         else if (llmc_json_key_is(&key, "cost") || llmc_json_key_is(&key, "estimated_cost"))
             read_cost(json, counts);
         else if (llmc_json_key_is(&key, "cost_in_usd_ticks"))
@@ -104,4 +98,38 @@ bool llmc_openai_read_usage(llmc_json *json, llmc_usage_counts *counts, bool *by
     if (*byok)
         counts->stated_cost_pico = -1;
     return true;
+}
+
+static const count_member prompt_details[] = {
+    COUNT("cached_tokens", cached), COUNT("audio_tokens", audio_in),
+    COUNT("cache_write_tokens", written_30m),      /* OpenAI, OpenRouter */
+    COUNT("cache_creation_input_tokens", written), /* Qwen */
+};
+static const count_member completion_details[] = { COUNT("reasoning_tokens", reasoning), COUNT("audio_tokens", audio_out) };
+
+#define DETAILS                                                                                                            \
+    .prompt_details = prompt_details, .prompt_count = sizeof prompt_details / sizeof prompt_details[0],                     \
+    .completion_details = completion_details, .completion_count = sizeof completion_details / sizeof completion_details[0]
+
+bool llmc_openai_read_usage(llmc_json *json, llmc_usage_counts *counts, bool *byok)
+{
+    static const count_member totals[] = {
+        COUNT("prompt_tokens", prompt), COUNT("completion_tokens", completion), COUNT("total_tokens", total),
+        COUNT("prompt_cache_hit_tokens", cached), COUNT("prompt_cache_miss_tokens", missed), /* DeepSeek */
+        COUNT("cached_tokens", cached),      /* Moonshot */
+        COUNT("num_cached_tokens", cached),  /* Mistral */
+        COUNT("reasoning_tokens", reasoning) /* Perplexity */
+    };
+    static const usage_names names = { .totals = totals, .total_count = sizeof totals / sizeof totals[0], DETAILS,
+                                       .prompt = { "prompt_tokens_details", "prompt_token_details" }, .completion = "completion_tokens_details" };
+    return read_usage(json, counts, byok, &names);
+}
+
+/* Names of its own, not more names of the same: some hosts of the chat format send these too, with zeroes. */
+bool llmc_responses_read_usage(llmc_json *json, llmc_usage_counts *counts, bool *byok)
+{
+    static const count_member totals[] = { COUNT("input_tokens", prompt), COUNT("output_tokens", completion), COUNT("total_tokens", total) };
+    static const usage_names names = { .totals = totals, .total_count = sizeof totals / sizeof totals[0], DETAILS,
+                                       .prompt = { "input_tokens_details", "input_tokens_details" }, .completion = "output_tokens_details" };
+    return read_usage(json, counts, byok, &names);
 }

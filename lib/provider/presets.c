@@ -12,9 +12,21 @@
     { .name = name_, .base_url = url, .codec = &llmc_codec_openai, .auth = LLMC_AUTH_NONE_OR_BEARER, .quirks = IMITATOR,    \
       .currency = "USD", .catalog = name_, .free_of_charge = true }
 
+#define AZURE_URL "https://{resource}.openai.azure.com/openai/v1"
+#define AZURE                                                                                                              \
+    .key_variables = { "AZURE_OPENAI_API_KEY" }, .base_url_variable = "AZURE_OPENAI_ENDPOINT", .auth = LLMC_AUTH_API_KEY,    \
+    .quirks = Q(DEVELOPER_ROLE), .currency = "USD", .catalog = "azure", .settings = azure_settings
+
+static const llmc_preset_setting azure_settings[] = { { "resource", { "AZURE_OPENAI_RESOURCE" }, NULL }, { 0 } };
+
 static const llmc_preset presets[] = {
     { .name = "openai", .base_url = "https://api.openai.com/v1", .codec = &llmc_codec_openai, .key_variables = { "OPENAI_API_KEY" },
       .base_url_variable = "OPENAI_BASE_URL", .auth = LLMC_AUTH_BEARER, .quirks = Q(DEVELOPER_ROLE), .currency = "USD", .catalog = "openai" },
+    { .name = "openai-responses", .base_url = "https://api.openai.com/v1", .codec = &llmc_codec_responses, .key_variables = { "OPENAI_API_KEY" },
+      .base_url_variable = "OPENAI_BASE_URL", .auth = LLMC_AUTH_BEARER, .quirks = Q(DEVELOPER_ROLE), .currency = "USD", .catalog = "openai",
+      .second_door = true },
+    { .name = "azure", .base_url = AZURE_URL, .codec = &llmc_codec_openai, AZURE },
+    { .name = "azure-responses", .base_url = AZURE_URL, .codec = &llmc_codec_responses, AZURE, .second_door = true },
     { .name = "anthropic", .base_url = "https://api.anthropic.com", .codec = &llmc_codec_anthropic, .key_variables = { "ANTHROPIC_API_KEY" },
       .base_url_variable = "ANTHROPIC_BASE_URL", .auth = LLMC_AUTH_X_API_KEY, .currency = "USD", .catalog = "anthropic" },
     OPENAI("deepseek", "https://api.deepseek.com", "DEEPSEEK_API_KEY",
@@ -39,6 +51,8 @@ static const llmc_preset presets[] = {
     OPENAI("stepfun", "https://api.stepfun.com/v1", "STEPFUN_API_KEY", IMITATOR, "CNY", "stepfun"),
     OPENAI("mistral", "https://api.mistral.ai/v1", "MISTRAL_API_KEY", IMITATOR | Q(RANDOM_SEED) | Q(TOOL_ANY) | Q(NO_STREAM_OPTIONS) | Q(NO_LOGPROBS), "USD", "mistral"),
     OPENAI("xai", "https://api.x.ai/v1", "XAI_API_KEY", Q(USER_FIELD) | Q(REASONING_BESIDE_COMPLETION), "USD", "xai"),
+    { .name = "xai-responses", .base_url = "https://api.x.ai/v1", .codec = &llmc_codec_responses, .key_variables = { "XAI_API_KEY" },
+      .auth = LLMC_AUTH_BEARER, .quirks = Q(USER_FIELD), .currency = "USD", .catalog = "xai", .second_door = true },
     OPENAI("groq", "https://api.groq.com/openai/v1", "GROQ_API_KEY", Q(USER_FIELD) | Q(NO_N) | Q(NO_LOGPROBS), "USD", "groq"),
     OPENAI("openrouter", "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY", IMITATOR, "USD", "openrouter"),
     OPENAI("siliconflow", "https://api.siliconflow.cn/v1", "SILICONFLOW_API_KEY", IMITATOR, "CNY", "siliconflow"),

@@ -60,6 +60,7 @@ typedef struct llmc_preset {
     const char *catalog;           /* provider name in the price catalog */
     const llmc_preset_setting *settings; /* of the base URL; ended by one without a name; NULL: none */
     bool free_of_charge;           /* a local server */
+    bool second_door;              /* another format of a host that has a preset already: a bare model name means that one */
 } llmc_preset;
 
 const llmc_preset *llmc_preset_find(const char *name);
