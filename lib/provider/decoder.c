@@ -232,7 +232,7 @@ llmcost_status llmc_decode_models(llmc_decoder *decoder, const llmc_frame *frame
 
 llmcost_status llmc_decode_error_in_success(llmc_decoder *decoder, const llmc_frame *frame, const char *otherwise)
 {
-    llmcost_status status = llmc_decode_error_body(decoder->error, decoder->http_status, frame->data, frame->bytes);
+    llmcost_status status = llmc_decode_error_of_host(decoder->error, decoder->quirks, decoder->http_status, frame->data, frame->bytes);
     bool recognised = decoder->error->code || decoder->error->provider_message;
     return recognised ? status : llmc_decoder_malformed(decoder, NULL, otherwise);
 }

@@ -8,6 +8,7 @@
 #include "provider/decoding.h"
 
 #include "base/text.h"
+#include "provider/presets.h"
 
 enum { DEPTH_MAXIMUM = 6 };
 
@@ -20,6 +21,7 @@ typedef struct error_facts {
     int64_t own_number;      /* base_resp.status_code, error_code */
     bool has_reasons;        /* OpenRouter: metadata.reasons of a moderation */
     enum { SPACE_NONE = 0, SPACE_MINIMAX, SPACE_QIANFAN } space;
+    uint64_t quirks;         /* whose numbers these may be */
 } error_facts;
 
 /* ---- tables ---- */
@@ -342,7 +344,7 @@ static llmcost_status by_numbers(const error_facts *facts)
         return by_number(facts->own_number, minimax_numbers, ELEMENTS(minimax_numbers));
     if (facts->space == SPACE_QIANFAN)
         status = by_number(facts->own_number, qianfan_numbers, ELEMENTS(qianfan_numbers));
-    if (!status)
+    if (!status && (facts->quirks & LLMC_QUIRK(ZHIPU_CODES)))
         status = by_number(number, zhipu_numbers, ELEMENTS(zhipu_numbers));
     return status ? status : by_number(number, siliconflow_numbers, ELEMENTS(siliconflow_numbers));
 }
@@ -375,6 +377,9 @@ static llmcost_status judge(const error_facts *facts, int32_t http_status)
 }
 
 /* ---- telling ---- */
+
+/* OpenAI's refusal of what only /responses takes, such as tools of some models. */
+static const char other_door[] = "use this model through a provider of the preset openai-responses";
 
 static const char *advice_for(llmcost_status status)
 {
@@ -475,7 +480,12 @@ static llmc_json_span words_of_page(const char *body, size_t bytes)
 
 llmcost_status llmc_decode_error_body(llmcost_error *error, int32_t http_status, const char *body, size_t bytes)
 {
-    error_facts facts = { 0 };
+    return llmc_decode_error_of_host(error, 0, http_status, body, bytes);
+}
+
+llmcost_status llmc_decode_error_of_host(llmcost_error *error, uint64_t quirks, int32_t http_status, const char *body, size_t bytes)
+{
+    error_facts facts = { .quirks = quirks };
     llmc_json json;
     llmc_json_begin(&json, body, bytes);
     llmc_json_type type = llmc_json_peek(&json);
@@ -496,5 +506,6 @@ llmcost_status llmc_decode_error_body(llmcost_error *error, int32_t http_status,
     error->http_status = http_status;
     const char *words = error->provider_message ? error->provider_message : "it gave no reason";
     return llmc_error_set(error, status, "%s (HTTP %d%s%s): \"%.400s\"; %s", llmcost_status_text(status), (int)http_status,
-                          error->code ? ", " : "", error->code ? error->code : "", words, advice_for(status));
+                          error->code ? ", " : "", error->code ? error->code : "", words,
+                          status == LLMCOST_E_INVALID_REQUEST && contains(&facts.message, "/v1/responses") ? other_door : advice_for(status));
 }

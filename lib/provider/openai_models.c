@@ -31,11 +31,13 @@ static const struct effort_rule {
     { "openai", "gpt-6-astra", NONE },
     { "openai", "gpt-6.1-sol", NONE },
     { "openai", "gpt-6.2", NONE | MINIMAL },
-    { "deepseek", "", NONE | XHIGH },
-    { "moonshot", "", NONE | MINIMAL | MEDIUM | XHIGH },
-    { "moonshot-cn", "", NONE | MINIMAL | MEDIUM | XHIGH },
-    { "zhipu", "", NONE | MINIMAL | MEDIUM | XHIGH },
-    { "zai", "", NONE | MINIMAL | MEDIUM | XHIGH },
+    { "deepseek", "", XHIGH },
+    { "moonshot", "", MINIMAL | MEDIUM | XHIGH },
+    { "moonshot-cn", "", MINIMAL | MEDIUM | XHIGH },
+    { "zhipu", "glm-5.3", NONE | MINIMAL | MEDIUM | XHIGH },
+    { "zai", "glm-5.3", NONE | MINIMAL | MEDIUM | XHIGH },
+    { "zhipu", "", MINIMAL | MEDIUM | XHIGH },
+    { "zai", "", MINIMAL | MEDIUM | XHIGH },
     { "xai", "", NONE | MINIMAL | MAX },
 };
 

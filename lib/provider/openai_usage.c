@@ -42,7 +42,7 @@ static void read_details(llmc_json *json, llmc_usage_counts *counts, const count
 }
 
 /* The amount itself, or an object with the amount in it. */
-static void read_cost(llmc_json *json, llmc_usage_counts *counts)
+void llmc_openai_read_cost(llmc_json *json, llmc_usage_counts *counts)
 {
     llmc_json_key key;
     if (llmc_json_peek(json) != LLMC_JSON_OBJECT) {
@@ -51,10 +51,28 @@ static void read_cost(llmc_json *json, llmc_usage_counts *counts)
     }
     llmc_json_object(json);
     while (llmc_json_next_key(json, &key)) {
-        if (llmc_json_key_is(&key, "total_cost"))
+        if (llmc_json_key_is(&key, "total_cost") || llmc_json_key_is(&key, "usd")) /* Perplexity; Venice */
             llmc_usage_read_cost(json, &counts->stated_cost_pico);
         else
             llmc_json_skip(json);
+    }
+}
+
+void llmc_openai_read_gateway_cost(llmc_json *json, llmc_usage_counts *counts)
+{
+    llmc_json_key key;
+    for (bool more = llmc_json_object(json); more && llmc_json_next_key(json, &key);) {
+        if (!llmc_json_key_is(&key, "gateway") || !llmc_json_object(json)) {
+            if (!llmc_json_key_is(&key, "gateway"))
+                llmc_json_skip(json);
+            continue;
+        }
+        while (llmc_json_next_key(json, &key)) {
+            if (llmc_json_key_is(&key, "cost"))
+                llmc_usage_read_cost(json, &counts->stated_cost_pico);
+            else
+                llmc_json_skip(json);
+        }
     }
 }
 
@@ -85,7 +103,7 @@ static bool read_usage(llmc_json *json, llmc_usage_counts *counts, bool *byok, c
         else if (llmc_json_key_is(&key, names->completion))
             read_details(json, counts, names->completion_details, names->completion_count);
         else if (llmc_json_key_is(&key, "cost") || llmc_json_key_is(&key, "estimated_cost"))
-            read_cost(json, counts);
+            llmc_openai_read_cost(json, counts);
         else if (llmc_json_key_is(&key, "cost_in_usd_ticks"))
             read_ticks(json, counts);
         else if (llmc_json_key_is(&key, "service_tier"))
