@@ -14,6 +14,8 @@
 
 #include <stdio.h>
 
+enum { FILTERS_MAXIMUM = 1 << 16 };
+
 typedef struct openai_call {
     int64_t wire_index;
     uint64_t id_hash;        /* 0: no id came yet */
@@ -31,6 +33,7 @@ typedef struct openai_choice {
 
 typedef struct openai_state {
     llmc_buffer id, model;
+    llmc_buffer filters;     /* what Azure found in the prompt: told when the answer has been introduced */
     bool introduced;
     bool finish_came;
     bool byok;               /* the stated cost is a fee only */
@@ -557,6 +560,24 @@ static llmcost_status tell_sources(llmc_decoder *decoder, const llmc_json_span *
     return llmc_decoder_emit_raw(decoder, LLMC_EVENT_EXTRA, 0, 0, name, raw);
 }
 
+/* They come before the model's name does, in a chunk of their own. */
+static llmcost_status tell_prompt_filters(llmc_decoder *decoder, const llmc_json_span *raw)
+{
+    openai_state *state = state_of(decoder);
+    if (state->introduced && !state->filters.length)
+        return tell_sources(decoder, raw, "prompt_filter_results", &state->extra_hash[2]);
+    if (raw->bytes > 2 && raw->bytes <= FILTERS_MAXIMUM && !state->filters.length)
+        llmc_buffer_add(&state->filters, raw->text, raw->bytes);
+    if (state->filters.failure)
+        return no_memory(decoder);
+    if (!state->introduced || !state->filters.length)
+        return LLMCOST_OK;
+    const llmc_json_span kept = { state->filters.data, state->filters.length, false };
+    llmcost_status status = tell_sources(decoder, &kept, "prompt_filter_results", &state->extra_hash[2]);
+    llmc_buffer_free(&state->filters);
+    return status;
+}
+
 static bool is_failure(llmc_json *json)
 {
     llmc_json ahead = *json;
@@ -677,7 +698,7 @@ static llmcost_status decode_rest(llmc_decoder *decoder, const openai_chunk *chu
     if (!status)
         status = tell_sources(decoder, &chunk->search_results, "search_results", &state->extra_hash[1]);
     if (!status)
-        status = tell_sources(decoder, &chunk->filters, "prompt_filter_results", &state->extra_hash[2]);
+        status = tell_prompt_filters(decoder, &chunk->filters);
     if (status || !state->counted)
         return status;
     state->counted = false;
@@ -781,6 +802,7 @@ static void decode_begin(llmc_decoder *decoder)
     openai_state *state = state_of(decoder);
     llmc_buffer_init(&state->id, decoder->allocator, 1 << 12);
     llmc_buffer_init(&state->model, decoder->allocator, 1 << 12);
+    llmc_buffer_init(&state->filters, decoder->allocator, FILTERS_MAXIMUM);
     llmc_usage_counts_init(&state->counts);
     state->counts.reasoning_beside = decoder->quirks & LLMC_QUIRK(REASONING_BESIDE_COMPLETION);
 }
@@ -796,6 +818,7 @@ static void decode_free(llmc_decoder *decoder)
     llmc_free(decoder->allocator, state->choices);
     llmc_buffer_free(&state->id);
     llmc_buffer_free(&state->model);
+    llmc_buffer_free(&state->filters);
 }
 
 /* Which host has which is the check's to say. */

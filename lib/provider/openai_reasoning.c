@@ -60,6 +60,8 @@ static void end_group(details_writer *writer)
     llmc_json_writer *json = &writer->encoding->json;
     if (!writer->first.raw.bytes)
         return;
+    if (writer->text.failure)
+        json->out->failure = writer->text.failure;
     if (!writer->begun) {
         llmc_json_write_key(json, "reasoning_details");
         llmc_json_write_begin_array(json);
@@ -146,7 +148,5 @@ void llmc_openai_write_reasoning_details(llmc_encoding *encoding, const llmcost_
     end_group(&writer);
     if (writer.begun)
         llmc_json_write_end_array(&encoding->json);
-    if (writer.text.failure)
-        encoding->json.out->failure = writer.text.failure;
     llmc_buffer_free(&writer.text);
 }

@@ -590,9 +590,10 @@ static llmcost_status decode_frame(llmc_decoder *decoder, const llmc_frame *fram
     if (decoder->stream && (frame->bytes == 0 || is_done(frame)))
         return LLMCOST_OK;
     llmc_json_begin(&json, frame->data, frame->bytes);
+    bool is_object = llmc_json_peek(&json) == LLMC_JSON_OBJECT;
     read_event(&json, &event);
-    if (!llmc_json_end(&json))
-        return llmc_decoder_malformed(decoder, &json, NULL);
+    if (!llmc_json_end(&json) || !is_object)
+        return llmc_decoder_malformed(decoder, &json, "no JSON object");
     if (decoder->stream)
         return decode_event(decoder, &event, frame);
     if (!event.output.bytes && !event.status.bytes)

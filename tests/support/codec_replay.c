@@ -35,6 +35,8 @@ static const char *name_of(int kind)
     case LLMC_EVENT_REASONING_HIDDEN: return "REASONING_HIDDEN";
     case LLMC_EVENT_MODEL: return "MODEL";
     case LLMC_EVENT_EXTRA: return "EXTRA";
+    case LLMC_EVENT_EMBEDDING: return "EMBEDDING";
+    case LLMC_EVENT_BALANCE: return "BALANCE";
     default: return "?";
     }
 }
@@ -51,6 +53,17 @@ static void log_usage(char **log, const llmc_usage *usage)
     snprintf(line, sizeof line, " p=%lld c=%lld t=%lld cost=%lld flags=%u tier=%s", (long long)usage->reported_prompt, (long long)usage->reported_completion,
              (long long)usage->reported_total, (long long)usage->stated_cost_pico, usage->flags, usage->tier);
     append_text(log, line);
+}
+
+static void log_vector(char **log, const llmcost_event *event)
+{
+    char number[40];
+    for (size_t at = 0; at + sizeof(float) <= event->bytes; at += sizeof(float)) {
+        float single;
+        memcpy(&single, event->text + at, sizeof single);
+        snprintf(number, sizeof number, at ? " %.9g" : "%.9g", (double)single);
+        append_text(log, number);
+    }
 }
 
 static void log_event(char **log, const llmcost_event *event)
@@ -72,7 +85,10 @@ static void log_event(char **log, const llmcost_event *event)
     if (event->kind == LLMCOST_EVENT_USAGE)
         log_usage(log, event->usage);
     append_text(log, " |");
-    append(log, event->text, event->bytes);
+    if (event->kind == LLMC_EVENT_EMBEDDING)
+        log_vector(log, event);
+    else
+        append(log, event->text, event->bytes);
     append_text(log, "|\n");
 }
 
