@@ -54,6 +54,17 @@ static bool asks_many_stops(const llmcost_request *request, const llmc_codec_tar
     return llmc_openai_is_own(target) && request->stop_count > 4;
 }
 
+static bool asks_second_stop(const llmcost_request *request, const llmc_codec_target *target)
+{
+    return (target->quirks & LLMC_QUIRK(ZHIPU_CODES)) && request->stop_count > 1;
+}
+
+static bool asks_stop_of_grok(const llmcost_request *request, const llmc_codec_target *target)
+{
+    bool reasons = !strncmp(target->model, "grok-4", 6) && !strstr(target->model, "non-reasoning");
+    return !strcmp(target->preset->catalog, "xai") && reasons && request->stop_count > 0;
+}
+
 /* o1 and o3-mini still took it. */
 static bool asks_stop_of_reasoning_model(const llmcost_request *request, const llmc_codec_target *target)
 {
@@ -129,6 +140,8 @@ static const llmc_incapability incapabilities[] = {
     { 0, asks_many_logprobs, "top_logprobs", "ask for at most 20" },
     { LLMC_QUIRK(NO_STOP), asks_stop, "stop", "cut the answer yourself" },
     { 0, asks_stop_of_reasoning_model, "stop", "this model takes no stop texts; cut the answer yourself" },
+    { 0, asks_stop_of_grok, "stop", "this model takes no stop texts; cut the answer yourself" },
+    { 0, asks_second_stop, "stop", "give one stop text" },
     { 0, asks_many_stops, "stop", "give at most 4 stop texts" },
     { LLMC_QUIRK(NO_IMAGES), asks_images, "images", "send text only, or use a provider that sees" },
     { 0, asks_audio, "audio", "send a transcript, or use a provider that hears" },

@@ -234,6 +234,16 @@ void recorded_check_failure(const recorded *e, llmcost_status status)
 
 /* ---- the list ---- */
 
+static bool is_case(const recorded *e, const char *prefix)
+{
+    return strncmp(e->cells[RECORDED_CASE], prefix, strlen(prefix)) == 0;
+}
+
+static llmc_operation_id operation_of(const recorded *e)
+{
+    return is_case(e, "embeddings") ? LLMC_OP_EMBED : is_case(e, "count-tokens") ? LLMC_OP_COUNT_TOKENS : LLMC_OP_CHAT;
+}
+
 static const llmc_codec *codec_for(const recorded *e)
 {
     static const char *const others[] = { "gemini", "vertexai", "bedrock", "cohere", "ollama_cloud" };
@@ -242,9 +252,10 @@ static const llmc_codec *codec_for(const recorded *e)
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         if (!strcmp(e->cells[RECORDED_PROVIDER], others[i]) && strncmp(e->cells[RECORDED_CASE], "chat", 4) != 0)
             return NULL;
-    if (strncmp(e->cells[RECORDED_CASE], "responses", 9) == 0)
+    bool anthropic = !strcmp(e->cells[RECORDED_PROVIDER], "anthropic"), ollama = !strcmp(e->cells[RECORDED_PROVIDER], "ollama");
+    if (is_case(e, "responses") || (is_case(e, "count-tokens") && !anthropic))
         return &llmc_codec_responses;
-    return strncmp(e->cells[RECORDED_CASE], "chat", 4) == 0 ? &llmc_codec_openai : NULL;
+    return is_case(e, "chat") || (is_case(e, "embeddings") && !ollama) ? &llmc_codec_openai : NULL;
 }
 
 static char *read_part(const recorded *e, const char *part, size_t *bytes)
@@ -263,6 +274,7 @@ static void add_exchange(recordings *all, char *line)
             return;
     }
     e.codec = codec_for(&e);
+    e.operation = operation_of(&e);
     snprintf(e.name, sizeof e.name, "%s/%s", e.cells[RECORDED_PROVIDER], e.cells[RECORDED_CASE]);
     e.body = e.codec ? read_part(&e, "response.body", &e.bytes) : NULL;
     if (!e.body)

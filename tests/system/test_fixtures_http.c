@@ -310,8 +310,8 @@ static void check_exchange(void **state)
 {
     static const int pieces[] = { 0, 1, 7, 100, 4096 };
     const recorded *e = *state;
-    if (e->codec == &llmc_codec_responses) {
-        print_message("%s: the loopback provider has no /responses\n", e->name);
+    if (e->codec == &llmc_codec_responses || e->operation != LLMC_OP_CHAT) {
+        print_message("%s: the loopback provider has no such door yet\n", e->name);
         skip();
     }
     json_t *meta = json_loads(e->meta ? e->meta : "{}", 0, NULL);

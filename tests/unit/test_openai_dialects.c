@@ -242,6 +242,21 @@ static void what_a_model_speaks_is_kept(void **state)
                   META "EXTRA 0 0 id= name=audio |[{\"id\":\"a\"}]|\nEXTRA 0 0 id= name=audio |[{\"data\":\"AQ\"}]|\nFINISH 0 0 finish=1 stop ||\n");
 }
 
+static void stop_texts_have_limits(void **state)
+{
+    (void)state;
+    static const char *const stops[] = { "a", "b" };
+    llmcost_request request = request_of(hello, 1);
+    llmc_codec_target zhipu = target_of("zhipu", "m", false), grok = target_of("xai", "grok-4.3", false), plain = target_of("xai", "grok-4-1-fast-non-reasoning", false);
+    request.stop = stops;
+    request.stop_count = 1;
+    expect_body(&zhipu, &request, "{\"model\":\"m\"," HELLO ",\"stop\":[\"a\"]}");
+    expect_body(&plain, &request, "{\"model\":\"grok-4-1-fast-non-reasoning\"," HELLO ",\"stop\":[\"a\"]}");
+    expect_unsupported(&grok, &request, "stop");
+    request.stop_count = 2;
+    expect_unsupported(&zhipu, &request, "stop");
+}
+
 static void expect_call_id(const char *preset, const char *id, size_t bytes, bool kept)
 {
     const llmcost_tool_call calls[] = { { id, "f", NULL } };
@@ -430,7 +445,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(azure_names_the_deployment_in_the_path), cmocka_unit_test(azure_tells_what_filters_found),
         cmocka_unit_test(thinking_is_switched_in_many_ways), cmocka_unit_test(reasoning_details_are_kept), cmocka_unit_test(reasoning_details_go_back_whole),
-        cmocka_unit_test(audio_and_documents), cmocka_unit_test(what_a_model_speaks_is_kept), cmocka_unit_test(call_ids_fit_the_host),
+        cmocka_unit_test(audio_and_documents), cmocka_unit_test(what_a_model_speaks_is_kept), cmocka_unit_test(stop_texts_have_limits), cmocka_unit_test(call_ids_fit_the_host),
         cmocka_unit_test(costs_of_gateways), cmocka_unit_test(failures_with_status_200), cmocka_unit_test(embeddings_are_asked_for),
         cmocka_unit_test(embeddings_are_read), cmocka_unit_test(tokens_are_counted_where_a_host_counts), cmocka_unit_test(balances_are_asked_for),
         cmocka_unit_test(balances_are_read),
