@@ -90,9 +90,18 @@ typedef struct usage_names {
     const char *prompt[2], *completion;
 } usage_names;
 
+/* Mistral may tell audio in seconds only; its tokens are then what the total has beyond the rest. */
+static void infer_audio(llmc_usage_counts *counts)
+{
+    int64_t rest = counts->total - counts->prompt - counts->completion;
+    if (counts->audio_in < 0 && counts->prompt >= 0 && counts->completion >= 0 && counts->total >= 0 && rest > 0)
+        counts->audio_in = rest;
+}
+
 static bool read_usage(llmc_json *json, llmc_usage_counts *counts, bool *byok, const usage_names *names)
 {
     llmc_json_key key;
+    int64_t audio_seconds = 0;
     if (!llmc_json_object(json))
         return false;
     while (llmc_json_next_key(json, &key)) {
@@ -110,9 +119,13 @@ static bool read_usage(llmc_json *json, llmc_usage_counts *counts, bool *byok, c
             llmc_usage_read_tier(json, counts);
         else if (llmc_json_key_is(&key, "is_byok"))
             llmc_json_bool(json, byok);
+        else if (llmc_json_key_is(&key, "prompt_audio_seconds"))
+            llmc_usage_read_count(json, &audio_seconds);
         else
             llmc_json_skip(json);
     }
+    if (audio_seconds)
+        infer_audio(counts);
     if (*byok)
         counts->stated_cost_pico = -1;
     return true;

@@ -1,7 +1,7 @@
 /*
  * What other programs sent to hosts of the OpenAI dialect, read as a request of ours and written again for the same host:
  * the body must mean the same, member by member. Ways to say the same thing are made alike first; what is left and
- * intended is listed by name.
+ * intended is listed by name. The few of the Responses format are read by hand.
  */
 #include "call/call.h"
 #include "client/chat_json.h"
@@ -233,6 +233,145 @@ static void check_request(const recorded *e)
     free(body);
 }
 
+/* ---- the Responses format ---- */
+
+enum { TURNS_MAXIMUM = 8 };
+
+typedef struct asked {
+    llmcost_request request;
+    llmcost_message messages[TURNS_MAXIMUM];
+    llmcost_part parts[TURNS_MAXIMUM][TURNS_MAXIMUM];
+    llmcost_tool tools[TURNS_MAXIMUM];
+    char *schemas[TURNS_MAXIMUM + 1];
+} asked;
+
+static void read_turn(asked *a, json_t *turn, uint32_t index)
+{
+    size_t i;
+    json_t *part, *content = json_object_get(turn, "content");
+    llmcost_message *message = &a->messages[index];
+    message->role = !strcmp(json_string_value(json_object_get(turn, "role")), "system") ? LLMCOST_SYSTEM : LLMCOST_USER;
+    message->text = json_string_value(content);
+    message->parts = json_is_array(content) ? a->parts[index] : NULL;
+    message->part_count = (uint32_t)json_array_size(content);
+    json_array_foreach(content, i, part) {
+        const char *url = json_string_value(json_object_get(part, "image_url"));
+        a->parts[index][i] = (llmcost_part){ .type = url ? LLMCOST_PART_IMAGE_URL : LLMCOST_PART_TEXT, .url = url, .text = json_string_value(json_object_get(part, "text")) };
+    }
+}
+
+/* false: tools of the server's, which go through extra. */
+static bool read_tools(asked *a, json_t *sent)
+{
+    size_t i;
+    json_t *tool;
+    json_array_foreach(json_object_get(sent, "tools"), i, tool) {
+        if (strcmp(json_string_value(json_object_get(tool, "type")), "function") != 0)
+            return false;
+        json_t *parameters = json_object_get(tool, "parameters");
+        a->schemas[i] = parameters ? json_dumps(parameters, 0) : NULL;
+        a->tools[i] = (llmcost_tool){ .name = json_string_value(json_object_get(tool, "name")), .description = json_string_value(json_object_get(tool, "description")),
+                                      .parameters = a->schemas[i], .strict = json_is_true(json_object_get(tool, "strict")) };
+    }
+    a->request.tools = a->tools;
+    a->request.tool_count = (uint32_t)json_array_size(json_object_get(sent, "tools"));
+    const char *chosen = json_string_value(json_object_get(json_object_get(sent, "tool_choice"), "name"));
+    a->request.tool_choice = chosen ? LLMCOST_TOOLS_ONE : LLMCOST_TOOLS_AUTO;
+    a->request.tool_choice_name = chosen;
+    return true;
+}
+
+static bool read_asked(asked *a, json_t *sent)
+{
+    size_t i;
+    json_t *turn, *format = json_object_get(json_object_get(sent, "text"), "format");
+    *a = (asked){ .request = LLMCOST_REQUEST_INIT };
+    json_array_foreach(json_object_get(sent, "input"), i, turn)
+        read_turn(a, turn, (uint32_t)i);
+    a->request.messages = a->messages;
+    a->request.message_count = (uint32_t)i;
+    a->request.max_tokens = json_integer_value(json_object_get(sent, "max_output_tokens"));
+    if (format) {
+        a->request.format = LLMCOST_FORMAT_JSON_SCHEMA;
+        a->request.format_name = json_string_value(json_object_get(format, "name"));
+        a->request.format_strict = json_is_true(json_object_get(format, "strict"));
+        a->request.format_schema = a->schemas[TURNS_MAXIMUM] = json_dumps(json_object_get(format, "schema"), 0);
+    }
+    return read_tools(a, sent);
+}
+
+/* What is said of keeping, and defaults. A tool without parameters was sent with its definition in the older place. */
+static void plain_response(json_t *body)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach(json_object_get(body, "input"), i, item) {
+        plain_content(item);
+        json_object_del(item, "type");
+        const char *role = json_string_value(json_object_get(item, "role"));
+        if (role && !strcmp(role, "developer"))
+            json_object_set_new(item, "role", json_string("system"));
+    }
+    json_array_foreach(json_object_get(body, "tools"), i, item) {
+        drop_nothings(item);
+        json_object_del(item, "function");
+        if (!json_object_size(json_object_get(json_object_get(item, "parameters"), "properties")))
+            json_object_del(item, "parameters");
+    }
+    json_object_del(body, "store");
+    json_object_del(body, "include");
+    plain_tools(body);
+    if (json_is_false(json_object_get(body, "stream")))
+        json_object_del(body, "stream");
+}
+
+static void check_response_request(const recorded *e)
+{
+    char path[1200];
+    size_t bytes;
+    asked a;
+    snprintf(path, sizeof path, "%s/fixtures/%s/request.json", shared_folder(), e->name);
+    char *body = read_file(path, &bytes);
+    json_t *sent = body ? json_loadb(body, bytes, 0, NULL) : NULL;
+    const llmc_preset *preset = llmc_preset_find(!strcmp(e->cells[RECORDED_PROVIDER], "xai") ? "xai-responses" : "openai-responses");
+    if (sent && read_asked(&a, sent)) {
+        llmc_encoded out;
+        llmcost_error error;
+        llmc_error_init(&error, &llmc_allocator_system);
+        llmc_encoded_init(&out, &llmc_allocator_system);
+        llmc_codec_target target = { .preset = preset, .provider = preset->name, .model = json_string_value(json_object_get(sent, "model")), .quirks = preset->quirks,
+                                     .stream = json_is_true(json_object_get(sent, "stream")) };
+        assert_int_equal(preset->codec->check(e->operation, &a.request, &target, &error), LLMCOST_OK);
+        assert_int_equal(preset->codec->encode(e->operation, &a.request, &target, &out, &error), LLMCOST_OK);
+        json_t *ours = json_loadb(out.body.data, out.body.length, JSON_REJECT_DUPLICATES, NULL);
+        plain_response(sent);
+        plain_response(ours);
+        if (!json_equal(sent, ours))
+            report(e->name, "the whole body", sent, ours);
+        compared++;
+        json_decref(ours);
+        llmc_encoded_free(&out);
+        for (size_t i = 0; i <= TURNS_MAXIMUM; i++)
+            free(a.schemas[i]);
+    }
+    json_decref(sent);
+    free(body);
+}
+
+static void responses_mean_the_same(void **state)
+{
+    const recordings *all = *state;
+    compared = differing = 0;
+    if (!all->count)
+        skip();
+    for (size_t i = 0; i < all->count; i++)
+        if (all->list[i].codec == &llmc_codec_responses)
+            check_response_request(&all->list[i]);
+    print_message("%zu requests of the Responses format compared\n", compared);
+    assert_int_equal(differing, 0);
+    assert_true(compared > 5);
+}
+
 static void requests_mean_the_same(void **state)
 {
     const recordings *all = *state;
@@ -251,7 +390,8 @@ static void requests_mean_the_same(void **state)
 int main(void)
 {
     recordings all = recordings_read();
-    const struct CMUnitTest tests[] = { { "requests_mean_the_same", requests_mean_the_same, NULL, NULL, &all } };
+    const struct CMUnitTest tests[] = { { "requests_mean_the_same", requests_mean_the_same, NULL, NULL, &all },
+                                         { "responses_mean_the_same", responses_mean_the_same, NULL, NULL, &all } };
     int failures = cmocka_run_group_tests_name("recorded requests", tests, NULL, NULL);
     recordings_free(&all);
     return failures;

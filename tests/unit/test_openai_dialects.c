@@ -298,6 +298,17 @@ static void costs_of_gateways(void **state)
     expect_status(&stream, DELTA("\"provider_metadata\":7") DELTA("\"provider_metadata\":{\"gateway\":[]}") FINISHED("stop") DONE, LLMCOST_OK);
 }
 
+#define USED(usage) "{\"id\":\"i\",\"model\":\"m\",\"choices\":[{\"message\":{\"content\":\"x\"},\"finish_reason\":\"stop\"}],\"usage\":{" usage "}}"
+
+static void audio_told_in_seconds(void **state)
+{
+    (void)state;
+    static const char log[] = META "TEXT 0 0 |x|\nFINISH 0 0 finish=1 stop ||\nUSAGE 0 0 0=11 5=15 7=375 p=11 c=15 t=401 cost=-1 flags=1 tier= ||\n";
+    expect_events(&whole, USED("\"prompt_audio_seconds\":5,\"prompt_tokens\":11,\"completion_tokens\":15,\"total_tokens\":401"), LLMCOST_OK, log);
+    expect_events(&whole, USED("\"prompt_tokens\":11,\"completion_tokens\":15,\"total_tokens\":401,\"prompt_audio_seconds\":5,"
+                               "\"prompt_tokens_details\":{\"audio_tokens\":375}"), LLMCOST_OK, log);
+}
+
 static void failures_with_status_200(void **state)
 {
     (void)state;
@@ -446,7 +457,7 @@ int main(void)
         cmocka_unit_test(azure_names_the_deployment_in_the_path), cmocka_unit_test(azure_tells_what_filters_found),
         cmocka_unit_test(thinking_is_switched_in_many_ways), cmocka_unit_test(reasoning_details_are_kept), cmocka_unit_test(reasoning_details_go_back_whole),
         cmocka_unit_test(audio_and_documents), cmocka_unit_test(what_a_model_speaks_is_kept), cmocka_unit_test(stop_texts_have_limits), cmocka_unit_test(call_ids_fit_the_host),
-        cmocka_unit_test(costs_of_gateways), cmocka_unit_test(failures_with_status_200), cmocka_unit_test(embeddings_are_asked_for),
+        cmocka_unit_test(costs_of_gateways), cmocka_unit_test(audio_told_in_seconds), cmocka_unit_test(failures_with_status_200), cmocka_unit_test(embeddings_are_asked_for),
         cmocka_unit_test(embeddings_are_read), cmocka_unit_test(tokens_are_counted_where_a_host_counts), cmocka_unit_test(balances_are_asked_for),
         cmocka_unit_test(balances_are_read),
     };
