@@ -86,8 +86,9 @@ static void add_response(char **text, char **reasoning, json_t *body)
         bool thinks = !strcmp(json_string_value(json_object_get(item, "type")), "reasoning");
         json_t *summary = json_object_get(item, "summary");
         json_array_foreach(thinks && json_array_size(summary) ? summary : json_object_get(item, "content"), j, part) {
-            if (thinks && **reasoning)
-                add_string(reasoning, json_string("\n\n"));
+            json_t *between = thinks && **reasoning ? json_string("\n\n") : NULL;
+            add_string(reasoning, between);
+            json_decref(between);
             add_string(thinks ? reasoning : text, json_object_get(part, "text"));
         }
     }

@@ -94,6 +94,8 @@ static void plain_messages(json_t *messages)
         plain_content(message);
         drop_nothings(message);
         const char *role = json_string_value(json_object_get(message, "role"));
+        if (role && !strcmp(role, "tool"))
+            json_object_del(message, "name");
         if (role && !strcmp(role, "developer"))
             json_object_set_new(message, "role", json_string("system"));
         json_object_del(message, "reasoning_content"); /* goes back to some hosts only */
@@ -103,8 +105,6 @@ static void plain_messages(json_t *messages)
             json_object_del(call, "index");
             json_object_set_new(call, "type", json_string("function"));
         }
-        if (role && !strcmp(role, "tool"))
-            json_object_del(message, "name");
     }
 }
 
@@ -115,9 +115,10 @@ static void plain_tools(json_t *body)
     json_array_foreach(json_object_get(body, "tools"), i, tool)
         drop_nothings(json_object_get(tool, "function"));
     const char *choice = json_string_value(json_object_get(body, "tool_choice"));
+    bool any = choice && !strcmp(choice, "any");
     if (choice && !strcmp(choice, "auto"))
         json_object_del(body, "tool_choice");
-    if (choice && !strcmp(choice, "any"))
+    if (any)
         json_object_set_new(body, "tool_choice", json_string("required"));
 }
 
