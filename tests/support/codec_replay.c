@@ -36,6 +36,7 @@ static const char *name_of(int kind)
     case LLMC_EVENT_MODEL: return "MODEL";
     case LLMC_EVENT_EXTRA: return "EXTRA";
     case LLMC_EVENT_EMBEDDING: return "EMBEDDING";
+    case LLMC_EVENT_BALANCE: return "BALANCE";
     default: return "?";
     }
 }
@@ -58,9 +59,9 @@ static void log_vector(char **log, const llmcost_event *event)
 {
     char number[40];
     for (size_t at = 0; at + sizeof(float) <= event->bytes; at += sizeof(float)) {
-        float value;
-        memcpy(&value, event->text + at, sizeof value);
-        snprintf(number, sizeof number, "%s%g", at ? " " : "", (double)value);
+        float single;
+        memcpy(&single, event->text + at, sizeof single);
+        snprintf(number, sizeof number, at ? " %.9g" : "%.9g", (double)single);
         append_text(log, number);
     }
 }
