@@ -40,9 +40,10 @@ HOT := lib/base/buffer.c lib/base/error.c lib/base/hash.c lib/base/memory.c lib/
        lib/policy/canonical.c lib/policy/meter.c lib/policy/price_leg.c lib/provider/usage.c \
        lib/provider/answer_builder.c lib/provider/decoder.c lib/provider/openai.c lib/provider/openai_usage.c lib/store/memory_accounts.c lib/store/memory_cache.c \
        lib/wire/json_reader.c lib/wire/json_writer.c lib/wire/sse.c
+compiler_takes = $(shell echo 'int x;' | $(CC) -Werror $(1) -c -x c - -o /dev/null 2>/dev/null && echo $(1))
 # Relative relocations packed, where the linker can (binutils 2.38, glibc 2.36): a tenth of their size.
 linker_takes = $(shell echo 'int x;' | $(CC) -shared -fPIC -Wl,$(1) -x c - -o /dev/null 2>/dev/null && echo -Wl,$(1))
-SHARED_LDFLAGS := -Wl,--gc-sections -Wl,-z,defs -Wl,-O1 -Wl,--hash-style=gnu -Wl,-z,noseparate-code $(call linker_takes,-z$(comma)pack-relative-relocs)
+SHARED_LDFLAGS := -Wl,--gc-sections -Wl,-Bsymbolic-functions -Wl,-z,defs -Wl,-O1 -Wl,--hash-style=gnu -Wl,-z,noseparate-code $(call linker_takes,-z$(comma)pack-relative-relocs)
 LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -pthread
 TEST_LIBS = $(shell $(PKG_CONFIG) --libs cmocka)
 
@@ -76,7 +77,10 @@ $(BUILD)/%.o: %.c
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
 ifneq ($(filter -O2,$(CFLAGS)),)
-$(patsubst %.c,$(BUILD)/%.o,$(filter-out $(HOT),$(SOURCES))): CFLAGS += -Os
+FOR_SIZE := -Os
+UNALIGNED := $(call compiler_takes,-fno-align-functions -fno-align-loops -fno-align-jumps -fno-align-labels)
+$(patsubst %.c,$(BUILD)/%.o,$(filter-out $(HOT),$(SOURCES))): CFLAGS += $(FOR_SIZE)
+$(HOT:%.c=$(BUILD)/%.o): CFLAGS += $(UNALIGNED)
 endif
 
 $(STATIC): $(OBJECTS)

@@ -581,6 +581,8 @@ public:
         }
         return piece ? std::optional<event>(event(piece)) : std::nullopt;
     }
+    /* Waits for at most timeout_ms, for ever below 0; whether next() now need not wait. */
+    bool poll(std::int32_t timeout_ms) { return llmcost_stream_poll(own_.get(), timeout_ms) != 0; }
     /* The response, once; pieces not pulled yet are skipped. */
     response finish()
     {

@@ -111,7 +111,7 @@ static void take_preset(llmc_provider *provider)
     const llmc_preset *preset = provider->preset;
     provider->codec = preset->codec;
     provider->auth = preset->auth;
-    provider->catalog = preset->catalog;
+    provider->catalog = llmc_preset_catalog(preset);
     provider->currency = preset->currency;
     provider->quirks = preset->quirks;
     provider->free_of_charge = preset->free_of_charge;

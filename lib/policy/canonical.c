@@ -37,6 +37,20 @@ static inline void put_text(canon *c, const char *text, size_t bytes)
     put(c, text, length);
 }
 
+static __attribute__((noinline)) void put_given(canon *c, const char *text)
+{
+    put_text(c, text, 0);
+}
+
+/* A text that most requests have not: only its absence is inline. */
+static inline void put_rare_text(canon *c, const char *text)
+{
+    if (text)
+        put_given(c, text);
+    else
+        put_number(c, 0);
+}
+
 static void put_double(canon *c, double value)
 {
     if (value == 0)
@@ -48,11 +62,11 @@ static void put_part(canon *c, const llmcost_part *part)
 {
     put_number(c, part->type);
     put_text(c, part->text, part->text_bytes);
-    put_text(c, part->url, 0);
-    put_text(c, part->detail, 0);
-    put_text(c, part->media_type, 0);
+    put_rare_text(c, part->url);
+    put_rare_text(c, part->detail);
+    put_rare_text(c, part->media_type);
     put_text(c, part->data_bytes ? part->data : NULL, part->data_bytes);
-    put_text(c, part->signature, 0);
+    put_rare_text(c, part->signature);
 }
 
 static void put_message(canon *c, const llmcost_message *message)
@@ -63,21 +77,21 @@ static void put_message(canon *c, const llmcost_message *message)
     for (uint32_t i = 0; i < message->part_count; i++)
         put_part(c, &message->parts[i]);
     for (uint32_t i = 0; i < message->tool_call_count; i++) {
-        put_text(c, message->tool_calls[i].id, 0);
-        put_text(c, message->tool_calls[i].name, 0);
-        put_text(c, message->tool_calls[i].arguments, 0);
+        put_rare_text(c, message->tool_calls[i].id);
+        put_rare_text(c, message->tool_calls[i].name);
+        put_rare_text(c, message->tool_calls[i].arguments);
     }
     if (message->tool_call_id)
-        put_text(c, message->tool_call_id, 0);
+        put_rare_text(c, message->tool_call_id);
     if (message->name)
-        put_text(c, message->name, 0);
+        put_rare_text(c, message->name);
 }
 
 static void put_tool(canon *c, const llmcost_tool *tool)
 {
-    put_text(c, tool->name, 0);
-    put_text(c, tool->description, 0);
-    put_text(c, tool->parameters, 0);
+    put_rare_text(c, tool->name);
+    put_rare_text(c, tool->description);
+    put_rare_text(c, tool->parameters);
     put_number(c, tool->strict);
 }
 

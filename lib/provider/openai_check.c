@@ -61,7 +61,7 @@ static bool asks_second_stop(const llmcost_request *request, const llmc_codec_ta
 
 static bool asks_stop_of_grok(const llmcost_request *request, const llmc_codec_target *target)
 {
-    if (request->stop_count == 0 || strcmp(target->preset->catalog, "xai") != 0)
+    if (request->stop_count == 0 || strcmp(llmc_preset_catalog(target->preset), "xai") != 0)
         return false;
     return !strncmp(target->model, "grok-4", 6) && !strstr(target->model, "non-reasoning");
 }

@@ -17,7 +17,7 @@ bool llmc_openai_model_reasons(const char *model)
 
 bool llmc_openai_is_own(const llmc_codec_target *target)
 {
-    return !strcmp(target->preset->catalog, "openai");
+    return !strcmp(llmc_preset_catalog(target->preset), "openai");
 }
 
 /* Efforts that a host, or a family of OpenAI's models, does not take. First match counts. */
@@ -46,7 +46,7 @@ bool llmc_openai_asks_refused_effort(const llmcost_request *request, const llmc_
     bool asked = request->effort > 0 && request->effort <= LLMCOST_EFFORT_MAX;
     for (size_t i = 0; asked && i < sizeof effort_rules / sizeof effort_rules[0]; i++) {
         const struct effort_rule *rule = &effort_rules[i];
-        if (!strcmp(rule->catalog, target->preset->catalog) && !strncmp(rule->model_prefix, target->model, strlen(rule->model_prefix)))
+        if (!strcmp(rule->catalog, llmc_preset_catalog(target->preset)) && !strncmp(rule->model_prefix, target->model, strlen(rule->model_prefix)))
             return rule->refused >> request->effort & 1;
     }
     return false;

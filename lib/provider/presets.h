@@ -63,26 +63,30 @@ enum llmc_quirk_bit {
 #undef LLMC_QUIRK_BIT
     LLMC_QUIRK_BIT_COUNT
 };
+_Static_assert(LLMC_QUIRK_BIT_COUNT <= 64, "quirks are bits of one number");
 #define LLMC_QUIRK(name) (UINT64_C(1) << LLMC_QUIRK_BIT_##name)
+
+enum { LLMC_PRESET_KEY_VARIABLES = 2 };
 
 typedef struct llmc_preset {
     const char *name;              /* "moonshot" */
     const char *base_url;          /* NULL: must be configured. "{region}" and the like stand for settings */
     const llmc_codec *codec;
-    const char *key_variables[3];  /* environment variables in order; NULL-ended */
+    const char *key_variables[LLMC_PRESET_KEY_VARIABLES]; /* environment variables in order; NULL: no further one */
     const char *base_url_variable; /* or NULL */
-    llmc_auth auth;
-    uint64_t quirks;
-    const char *currency;          /* what the host bills in */
-    const char *catalog;           /* provider name in the price catalog */
+    const char *catalog;           /* its name in the price catalog; NULL: its own */
     const llmc_preset_setting *settings; /* of the base URL; ended by one without a name; NULL: none */
     const llmc_preset_place *places;     /* ended by one without a setting; NULL: none */
     const llmc_preset_pair *pairs;       /* looked for after the keys; ended by one without an id; NULL: none */
+    uint64_t quirks;
+    char currency[4];              /* what the host bills in */
+    uint8_t auth;                  /* llmc_auth */
     bool free_of_charge;           /* a local server */
     bool second_door;              /* another format of a host that has a preset already: a bare model name means that one */
 } llmc_preset;
 
 const llmc_preset *llmc_preset_find(const char *name);
+const char *llmc_preset_catalog(const llmc_preset *preset);
 size_t llmc_preset_count(void);
 const llmc_preset *llmc_preset_at(size_t index);
 uint64_t llmc_quirk_find(const char *name); /* the bit; 0: no such quirk */

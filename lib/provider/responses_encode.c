@@ -223,9 +223,9 @@ static bool reads_reasoning(const llmc_codec_target *target, const llmc_json_spa
 {
     static const char mark[] = "gAAAA";
     bool from_openai = encrypted->bytes > sizeof mark && !memcmp(encrypted->text, mark, sizeof mark - 1);
-    if (llmc_openai_is_own(target) || !strcmp(target->preset->catalog, "azure"))
+    if (llmc_openai_is_own(target) || !strcmp(llmc_preset_catalog(target->preset), "azure"))
         return from_openai;
-    return strcmp(target->preset->catalog, "xai") != 0 || (encrypted->bytes && !from_openai);
+    return strcmp(llmc_preset_catalog(target->preset), "xai") != 0 || (encrypted->bytes && !from_openai);
 }
 
 /* A reasoning item as it came, but for what only describes an answer. */
@@ -482,7 +482,7 @@ static void write_effort(llmc_encoding *encoding)
 /* OpenAI's models that do not reason refuse to be asked for what they would have encrypted. */
 static bool wants_reasoning(const llmc_codec_target *target)
 {
-    bool by_name = llmc_openai_is_own(target) || !strcmp(target->preset->catalog, "azure");
+    bool by_name = llmc_openai_is_own(target) || !strcmp(llmc_preset_catalog(target->preset), "azure");
     return by_name ? llmc_openai_model_reasons(target->model) : true;
 }
 

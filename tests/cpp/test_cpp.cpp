@@ -199,6 +199,7 @@ static void a_stream_may_be_left_and_outlives_the_client()
         llmcost::client client(with.config());
         stream.emplace(client.stream(llmcost::request(mini).user("Hi")));
     }
+    EXPECT(stream->poll(-1));
     for (const llmcost::event &event : *stream) {
         EXPECT(event.text() == "on");
         break;

@@ -185,7 +185,7 @@ static void classes_of(const recorded *e, const llmcost_response *response, bool
 static bool compute_bill(const recorded *e, const char *tier, const int64_t quantity[LLMCOST_CLASS_COUNT], int64_t *nano)
 {
     const llmc_preset *preset = llmc_preset_find(preset_of(e));
-    const llmc_model *model = llmc_catalog_find(catalog, preset->catalog, e->cells[RECORDED_MODEL]);
+    const llmc_model *model = llmc_catalog_find(catalog, preset->name, e->cells[RECORDED_MODEL]);
     llmc_price_query query = { .wall_ms = price_day, .reasoned = quantity[LLMCOST_REASONING] > 0, .tier = tier };
     llmc_rates rates;
     for (int i = 0; i < LLMCOST_CLASS_COUNT; i++)
