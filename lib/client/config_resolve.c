@@ -215,9 +215,9 @@ llmcost_status llmc_config_leaf(const llmc_settings *settings, const char *name,
     }
     for (size_t i = 0; i < settings->provider_count; i++) {
         const llmc_provider *provider = &settings->providers[i];
-        if (!provider_has(settings, provider, name))
+        if (!provider_has(settings, provider, name) || (found && provider->preset->second_door))
             continue;
-        if (found)
+        if (found && !found->preset->second_door)
             return ambiguous(settings, name, found->name, reason);
         found = provider;
     }

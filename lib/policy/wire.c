@@ -250,7 +250,7 @@ static bool tell_usage(wire_state *state)
 
 static llmcost_status decode_failure(wire_state *state, const char *body, size_t bytes)
 {
-    llmcost_status status = llmc_decode_error_body(&state->answer_error, state->http_status, body, bytes);
+    llmcost_status status = llmc_decode_error_of_host(&state->answer_error, state->provider->quirks, state->http_status, body, bytes);
     if (state->http_status >= 400)
         return status;
     static const char redirect[] = "the host redirects elsewhere, and redirects are never followed: set base_url to the final address";

@@ -199,6 +199,8 @@ static bool is_written(const llmcost_part *part)
 {
     if (part->type == LLMCOST_PART_REASONING)
         return part->signature && *part->signature;
+    if (part->type == LLMCOST_PART_REASONING_HIDDEN && llmc_reasoning_is_json(part))
+        return false; /* another format's: this one's is one opaque word */
     if (part->type == LLMCOST_PART_REASONING_HIDDEN || part->type == LLMCOST_PART_TEXT)
         return llmc_text_bytes(part->text, part->text_bytes) > 0;
     return true;

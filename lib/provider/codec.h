@@ -43,7 +43,7 @@ enum {
     LLMC_EVENT_EXTRA = 37,         /* a member that is kept as it is (citations): tool_name its name, text raw JSON */
     LLMC_EVENT_TEXT_JSON = 38,     /* reserved */
     LLMC_EVENT_EMBEDDING = 39,     /* embed: choice is the index of the input; text is its vector as native floats, bytes of them */
-    LLMC_EVENT_BALANCE = 40,       /* balance: text is the amount as a decimal number, tool_name its currency */
+    LLMC_EVENT_BALANCE = 40,       /* balance: text is the amount as a decimal number, tool_name its currency ("": the host's) */
     LLMC_EVENT_TOKEN = 41          /* token: text is the token, tool_index the seconds that it is good for; secret, and no part of an answer */
 };
 
@@ -154,6 +154,8 @@ llmcost_status llmc_status_from_http(int32_t http_status);
  * by code where one is known, else by HTTP status; llmc_status_from_http() semantics for 2xx: E_SERVER.
  */
 llmcost_status llmc_decode_error_body(llmcost_error *error, int32_t http_status, const char *body, size_t bytes) __attribute__((cold));
+/* The same at a host of these quirks: numbers that mean something only there are read too. */
+llmcost_status llmc_decode_error_of_host(llmcost_error *error, uint64_t quirks, int32_t http_status, const char *body, size_t bytes) __attribute__((cold));
 /*
  * One response header that matters for errors and receipts: retry-after(-ms), x-ratelimit-reset*, request ids. wall_ms: now.
  * rank: 0 before the first header of an answer; it remembers how exact the wait so far is, so that the order of headers

@@ -54,6 +54,7 @@ static const char *name_of(int kind)
     case LLMC_EVENT_MODEL: return "MODEL";
     case LLMC_EVENT_EXTRA: return "EXTRA";
     case LLMC_EVENT_EMBEDDING: return "EMBEDDING";
+    case LLMC_EVENT_BALANCE: return "BALANCE";
     default: return "?";
     }
 }
@@ -78,7 +79,7 @@ static void log_vector(replay *out, const llmcost_event *event)
     for (size_t at = 0; at + sizeof(float) <= event->bytes; at += sizeof(float)) {
         float value;
         memcpy(&value, event->text + at, sizeof value);
-        snprintf(number, sizeof number, "%s%g", at ? " " : "", (double)value);
+        snprintf(number, sizeof number, "%s%.9g", at ? " " : "", (double)value);
         log_text(out, number);
     }
 }

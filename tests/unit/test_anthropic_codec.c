@@ -75,13 +75,14 @@ static void a_conversation_with_tools(void **state)
     const llmcost_part thought[] = {
         { .type = LLMCOST_PART_REASONING, .text = "hm", .signature = "c2ln" }, { .type = LLMCOST_PART_REASONING, .text = "of another" },
         { .type = LLMCOST_PART_REASONING_HIDDEN, .text = "b64" }, { .type = LLMCOST_PART_TEXT, .text = "Looking" },
+        { .type = LLMCOST_PART_REASONING_HIDDEN, .text = "{\"type\":\"reasoning\"}" }, { .type = LLMCOST_PART_REASONING_HIDDEN, .text = "[{}]" }, /* of others */
     };
     const llmcost_part result[] = { { .type = LLMCOST_PART_TEXT, .text = "map" }, { .type = LLMCOST_PART_IMAGE_URL, .url = "https://example.org/m.png" } };
     const llmcost_tool_call calls[] = { { "t1", "weather", "{\"city\":\"Oslo\"}" }, { "t2", "map", "" } };
     const llmcost_message messages[] = {
         { .role = LLMCOST_SYSTEM, .text = "Be brief.", .cache_mark = 1 }, { .role = LLMCOST_SYSTEM, .text = "Be kind." },
         { .role = LLMCOST_USER, .parts = parts, .part_count = 5 },
-        { .role = LLMCOST_ASSISTANT, .parts = thought, .part_count = 4, .tool_calls = calls, .tool_call_count = 2 },
+        { .role = LLMCOST_ASSISTANT, .parts = thought, .part_count = 6, .tool_calls = calls, .tool_call_count = 2 },
         { .role = LLMCOST_TOOL, .tool_call_id = "t1", .text = "no", .is_error = 1 }, { .role = LLMCOST_TOOL, .tool_call_id = "t2", .parts = result, .part_count = 2, .cache_mark = 1 },
         { .role = LLMCOST_USER, .text = "And now?" },
         { .role = LLMCOST_ASSISTANT, .text = "4 degrees." },

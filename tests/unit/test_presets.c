@@ -13,8 +13,8 @@ static void every_host_is_there(void **state)
     static const char *const names[] = { "openai", "anthropic", "google", "vertex", "deepseek", "moonshot", "moonshot-cn", "zhipu", "zai", "dashscope", "dashscope-intl", "doubao",
                                          "qianfan", "hunyuan", "minimax", "stepfun", "mistral", "xai", "groq", "openrouter", "siliconflow", "perplexity",
                                          "together", "fireworks", "cerebras", "deepinfra", "baichuan", "01ai", "spark", "mimo", "huggingface", "qiniu",
-                                         "holysheep", "vllm", "llamacpp", "lmstudio", "ollama", "ollama-openai", "ollama-cloud", "cohere",
-                                         "openai-compatible", "bedrock" };
+                                         "holysheep", "openai-responses", "xai-responses", "azure", "azure-responses", "vllm", "llamacpp", "lmstudio",
+                                         "ollama", "ollama-openai", "ollama-cloud", "cohere", "openai-compatible", "bedrock" };
     assert_int_equal(llmc_preset_count(), sizeof names / sizeof names[0]);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         assert_non_null(llmc_preset_find(names[i]));
@@ -96,6 +96,7 @@ static void codecs_have_names(void **state)
     assert_ptr_equal(llmc_codec_find("gemini"), &llmc_codec_gemini);
     assert_ptr_equal(llmc_codec_find("ollama"), &llmc_codec_ollama);
     assert_ptr_equal(llmc_codec_find("cohere"), &llmc_codec_cohere);
+    assert_ptr_equal(llmc_codec_find("responses"), &llmc_codec_responses);
     assert_null(llmc_codec_find("gopher"));
     for (int i = 0; i <= LLMC_OP_LIST_MODELS; i++) {
         assert_int_equal(llmc_operations[i].id, i);
