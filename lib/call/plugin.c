@@ -133,7 +133,7 @@ void llmcost_leg_note(llmcost_leg *leg, const char *text)
 static const llmc_operation *find_operation(const char *name)
 {
     for (int i = 0; i < LLMC_OP_COUNT; i++) {
-        if (strcmp(llmc_operations[i].name, name) == 0)
+        if (i != LLMC_OP_TOKEN && strcmp(llmc_operations[i].name, name) == 0)
             return &llmc_operations[i];
     }
     return NULL;

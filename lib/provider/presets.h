@@ -69,6 +69,7 @@ typedef struct llmc_preset {
 } llmc_preset;
 
 const llmc_preset *llmc_preset_find(const char *name);
+const llmc_preset *llmc_preset_of_exchange(llmc_auth auth); /* where such a pair becomes a token: a host that nobody asks a question; NULL: nowhere */
 size_t llmc_preset_count(void);
 const llmc_preset *llmc_preset_at(size_t index);
 uint64_t llmc_quirk_find(const char *name); /* the bit; 0: no such quirk */
