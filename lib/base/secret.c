@@ -97,7 +97,7 @@ void llmc_secret_mask(const llmc_secret *secret, char *text)
 {
     if (!text || secret->bytes < TELLING_BYTES || !memmem(text, strlen(text), secret->hidden, TELLING_BYTES))
         return;
-    char *to = text;
+    char *to = text, *end = text + strlen(text);
     for (const char *from = text; *from;) {
         size_t common = common_bytes(from, secret->hidden);
         if (common < TELLING_BYTES || (common < secret->bytes && from[common])) {
@@ -108,5 +108,5 @@ void llmc_secret_mask(const llmc_secret *secret, char *text)
         to += 3;
         from += common;
     }
-    *to = '\0';
+    llmc_wipe(to, (size_t)(end - to)); /* a shorter text, and nothing behind its end */
 }

@@ -536,7 +536,7 @@ static void mask_bearer(const char *line, char *text)
 static void mask_keys(const wire_state *state, llmcost_error *error)
 {
     const llmc_provider *provider = state->provider;
-    char *const texts[] = { error->provider_message, error->code, error->request_id };
+    char *const texts[] = { error->message, error->provider_message, error->code, error->request_id };
     for (size_t t = 0; t < sizeof texts / sizeof texts[0]; t++) {
         for (size_t i = 0; i < provider->credential_count; i++)
             llmc_credential_mask(&provider->credentials[i], texts[t]);

@@ -99,8 +99,9 @@ static llmcost_status decode_frame(llmc_decoder *decoder, const llmc_frame *fram
     llmc_json_begin(&json, frame->data, frame->bytes);
     bool object = llmc_json_object(&json);
     while (object && llmc_json_next_key(&json, &key)) {
-        if (llmc_json_key_is(&key, "token") || llmc_json_key_is(&key, "access_token"))
-            llmc_json_span_string(&json, &members.token); /* a text, nothing else */
+        bool text = llmc_json_peek(&json) == LLMC_JSON_STRING;
+        if (text && (llmc_json_key_is(&key, "token") || llmc_json_key_is(&key, "access_token")))
+            llmc_json_span_string(&json, &members.token);
         else if (llmc_json_key_is(&key, "createTime"))
             llmc_json_note(&json, &members.created);
         else if (llmc_json_key_is(&key, "expireTime"))
@@ -110,7 +111,9 @@ static llmcost_status decode_frame(llmc_decoder *decoder, const llmc_frame *fram
         else
             llmc_json_skip(&json);
     }
-    if (json.failure || !members.token.bytes)
+    if (json.failure)
+        return llmc_decoder_malformed(decoder, &json, "an answer without a token");
+    if (!members.token.bytes)
         return llmc_decode_error_in_success(decoder, frame, "an answer without a token");
     return emit_token(decoder, &members);
 }
