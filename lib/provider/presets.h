@@ -87,6 +87,7 @@ typedef struct llmc_preset {
 
 const llmc_preset *llmc_preset_find(const char *name);
 const char *llmc_preset_catalog(const llmc_preset *preset);
+const llmc_preset *llmc_preset_of_exchange(llmc_auth auth); /* where such a pair becomes a token: a host that nobody asks a question; NULL: nowhere */
 size_t llmc_preset_count(void);
 const llmc_preset *llmc_preset_at(size_t index);
 /* What one request to embed may hold (embed_limits.c). */
