@@ -503,6 +503,13 @@ bool llmc_reasoning_is_json(const llmcost_part *part)
     return part->text && (*part->text == '{' || *part->text == '[');
 }
 
+bool llmc_reasoning_is_word(const llmcost_part *part)
+{
+    const size_t mark = sizeof LLMC_GEMINI_MARK - 1;
+    size_t bytes = llmc_text_bytes(part->text, part->text_bytes);
+    return bytes && !llmc_reasoning_is_json(part) && (bytes < mark || memcmp(part->text, LLMC_GEMINI_MARK, mark) != 0);
+}
+
 const char *llmc_effort_name(int32_t effort)
 {
     static const char *const names[] = { NULL, "none", "minimal", "low", "medium", "high", "xhigh", "max" };
