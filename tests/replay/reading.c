@@ -68,7 +68,10 @@ static const llmc_preset *preset_of(const exchange *e, const llmc_codec *codec)
 static bool take_event(void *user, const llmcost_event *event)
 {
     reading *r = user;
-    r->vectors += event->kind == LLMC_EVENT_EMBEDDING;
+    if (event->kind == LLMC_EVENT_EMBEDDING) { /* how many texts were sent is not recorded everywhere: vectors are counted */
+        r->vectors++;
+        return true;
+    }
     if (event->kind == LLMCOST_EVENT_USAGE) {
         r->usage = *event->usage;
         r->counted = true;
