@@ -96,6 +96,7 @@ llmcost_status llmc_config_providers(llmc_config *config, const llmc_config_node
 llmcost_status llmc_config_providers_of_environment(llmc_config *config);
 llmcost_status llmc_config_base_url(llmc_config *config, const llmc_config_node *object, llmc_provider *provider); /* config_url.c */
 llmcost_status llmc_config_credentials(llmc_config *config, const llmc_config_node *object, llmc_provider *provider); /* config_credentials.c */
+void llmc_config_keep_loopback_local(llmc_provider *provider); /* no proxy of the environment for it */
 llmcost_status llmc_config_check_plain_http(llmc_config *config, const llmc_config_node *node, const llmc_provider *provider); /* config_providers.c */
 bool llmc_config_has_usual_key(const llmc_config *config, const llmc_preset *preset);
 bool llmc_config_has_base_url(const llmc_config *config, const llmc_preset *preset); /* without anything of the config */

@@ -190,7 +190,7 @@ static llmcost_status read_models(llmc_config *config, const llmc_config_node *m
  * The way to this machine leads through no proxy unless the config names one: an http_proxy of the environment would be
  * handed the key, and would look for the server on its own machine.
  */
-static void keep_loopback_local(llmc_provider *provider)
+void llmc_config_keep_loopback_local(llmc_provider *provider)
 {
     if (provider->loopback && !provider->proxy)
         provider->proxy = "";
@@ -240,7 +240,7 @@ static llmcost_status read_provider(llmc_config *config, const llmc_config_node 
     if (!status)
         status = llmc_config_credentials(config, object, provider);
     if (!status)
-        keep_loopback_local(provider);
+        llmc_config_keep_loopback_local(provider);
     return status ? status : llmc_config_check_plain_http(config, object, provider);
 }
 
@@ -281,7 +281,7 @@ llmcost_status llmc_config_providers_of_environment(llmc_config *config)
             status = llmc_config_base_url(config, NULL, provider);
         if (!status)
             status = llmc_config_credentials(config, NULL, provider);
-        keep_loopback_local(provider);
+        llmc_config_keep_loopback_local(provider);
         if (!status)
             status = llmc_config_check_plain_http(config, NULL, provider);
     }

@@ -60,29 +60,36 @@ static const char *missing_path(const llmc_preset *preset, const char *text)
     return path && host && !strchr(path, '{') && !strchr(host + 3, '/') ? path : "";
 }
 
-static llmcost_status check_parts(llmc_config *config, const llmc_config_node *node, const char *name, CURLU *url)
+/* A host of exchanges has its own key. */
+static const char *key_of(const llmc_provider *provider)
 {
+    return provider->preset == llmc_preset_of_exchange(provider->auth) ? "token_url" : "base_url";
+}
+
+static llmcost_status check_parts(llmc_config *config, const llmc_config_node *node, const llmc_provider *provider, CURLU *url)
+{
+    const char *key = key_of(provider), *name = provider->name;
     if (has_part(url, CURLUPART_USER) || has_part(url, CURLUPART_PASSWORD))
-        return llmc_config_fail(config, node, "the base_url of provider \"%s\" must not hold a user name or password; use \"key\"", name);
+        return llmc_config_fail(config, node, "the %s of provider \"%s\" must not hold a user name or password; use \"key\"", key, name);
     if (has_part(url, CURLUPART_QUERY) || has_part(url, CURLUPART_FRAGMENT))
-        return llmc_config_fail(config, node, "the base_url of provider \"%s\" must not hold a query or a fragment", name);
+        return llmc_config_fail(config, node, "the %s of provider \"%s\" must not hold a query or a fragment", key, name);
     char *scheme = NULL;
     bool accepted = curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
                     (llmc_text_equal_ignoring_case(scheme, "http") || llmc_text_equal_ignoring_case(scheme, "https"));
     curl_free(scheme);
-    return accepted ? LLMCOST_OK : llmc_config_fail(config, node, "the base_url of provider \"%s\" must begin with http:// or https://", name);
+    return accepted ? LLMCOST_OK : llmc_config_fail(config, node, "the %s of provider \"%s\" must begin with http:// or https://", key, name);
 }
 
 static llmcost_status take_url(llmc_config *config, const llmc_config_node *node, llmc_provider *provider, CURLU *url, const char *text)
 {
     if (!llmc_text_is_header_safe(text))
-        return llmc_config_fail(config, node, "the base_url of provider \"%s\" holds a control character", provider->name);
+        return llmc_config_fail(config, node, "the %s of provider \"%s\" holds a control character", key_of(provider), provider->name);
     CURLUcode code = curl_url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME);
     if (code == CURLUE_OUT_OF_MEMORY)
         return llmc_config_no_memory(config);
     if (code != CURLUE_OK)
-        return llmc_config_fail(config, node, "the base_url of provider \"%s\" is no URL such as https://host/v1", provider->name);
-    llmcost_status status = check_parts(config, node, provider->name, url);
+        return llmc_config_fail(config, node, "the %s of provider \"%s\" is no URL such as https://host/v1", key_of(provider), provider->name);
+    llmcost_status status = check_parts(config, node, provider, url);
     if (status)
         return status;
     char *whole = NULL, *host = NULL, *copy = NULL;

@@ -37,20 +37,6 @@ static inline void put_text(canon *c, const char *text, size_t bytes)
     put(c, text, length);
 }
 
-static __attribute__((noinline)) void put_given(canon *c, const char *text)
-{
-    put_text(c, text, 0);
-}
-
-/* A text that most requests have not: only its absence is inline. */
-static inline void put_rare_text(canon *c, const char *text)
-{
-    if (text)
-        put_given(c, text);
-    else
-        put_number(c, 0);
-}
-
 static void put_double(canon *c, double value)
 {
     if (value == 0)
@@ -62,11 +48,11 @@ static void put_part(canon *c, const llmcost_part *part)
 {
     put_number(c, part->type);
     put_text(c, part->text, part->text_bytes);
-    put_rare_text(c, part->url);
-    put_rare_text(c, part->detail);
-    put_rare_text(c, part->media_type);
+    put_text(c, part->url, 0);
+    put_text(c, part->detail, 0);
+    put_text(c, part->media_type, 0);
     put_text(c, part->data_bytes ? part->data : NULL, part->data_bytes);
-    put_rare_text(c, part->signature);
+    put_text(c, part->signature, 0);
 }
 
 static void put_message(canon *c, const llmcost_message *message)
@@ -77,21 +63,21 @@ static void put_message(canon *c, const llmcost_message *message)
     for (uint32_t i = 0; i < message->part_count; i++)
         put_part(c, &message->parts[i]);
     for (uint32_t i = 0; i < message->tool_call_count; i++) {
-        put_rare_text(c, message->tool_calls[i].id);
-        put_rare_text(c, message->tool_calls[i].name);
-        put_rare_text(c, message->tool_calls[i].arguments);
+        put_text(c, message->tool_calls[i].id, 0);
+        put_text(c, message->tool_calls[i].name, 0);
+        put_text(c, message->tool_calls[i].arguments, 0);
     }
     if (message->tool_call_id)
-        put_rare_text(c, message->tool_call_id);
+        put_text(c, message->tool_call_id, 0);
     if (message->name)
-        put_rare_text(c, message->name);
+        put_text(c, message->name, 0);
 }
 
 static void put_tool(canon *c, const llmcost_tool *tool)
 {
-    put_rare_text(c, tool->name);
-    put_rare_text(c, tool->description);
-    put_rare_text(c, tool->parameters);
+    put_text(c, tool->name, 0);
+    put_text(c, tool->description, 0);
+    put_text(c, tool->parameters, 0);
     put_number(c, tool->strict);
 }
 
@@ -103,7 +89,7 @@ static void put_head(canon *c, const llmcost_request *request, const llmc_canoni
         request->max_tokens > 0 ? request->max_tokens : context->default_max_tokens,
         request->has_temperature | request->has_top_p << 1 | request->has_seed << 2 | (request->logprobs != 0) << 3 | request->parallel_tool_calls << 4 |
             request->format_strict << 8 | request->tool_choice << 12 | request->format << 16 | request->effort << 20 | (request->tool_choice_name ? 1 << 24 : 0) |
-            (request->format_name ? 1 << 25 : 0) | (request->format_schema ? 1 << 26 : 0) | (request->extra ? 1 << 27 : 0),
+            (request->format_name ? 1 << 25 : 0) | (request->format_schema ? 1 << 26 : 0) | (request->extra ? 1 << 27 : 0) | (int64_t)context->operation << 32,
         (int64_t)request->top_logprobs << 32 | (request->n > 1 ? request->n : 1),
         request->thinking_budget_tokens,
         (int64_t)request->message_count << 32 | request->tool_count,
@@ -129,6 +115,15 @@ static void put_options(canon *c, const llmcost_request *request)
     }
 }
 
+static void put_inputs(canon *c, const llmcost_request *request)
+{
+    put_number(c, request->dimensions);
+    put_number(c, request->input_purpose);
+    put_number(c, request->input_count);
+    for (uint32_t i = 0; i < request->input_count; i++)
+        put_text(c, request->inputs[i], request->input_bytes ? request->input_bytes[i] : 0);
+}
+
 size_t llmc_canonical_write(const llmcost_request *request, const llmc_canonical_context *context, char *out, size_t room)
 {
     canon c = { out, 0, room };
@@ -140,5 +135,7 @@ size_t llmc_canonical_write(const llmcost_request *request, const llmc_canonical
         put_tool(&c, &request->tools[i]);
     for (uint32_t i = 0; i < request->stop_count; i++)
         put_text(&c, request->stop[i], 0);
+    if (context->operation == LLMC_OP_EMBED)
+        put_inputs(&c, request);
     return c.bytes <= LARGEST_KEY ? c.bytes : 0;
 }

@@ -13,6 +13,7 @@
 #include "provider/authorize.h"
 #include "provider/token.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -25,6 +26,7 @@ typedef struct wire_state {
     void *transfer;              /* NULL: none under way */
     llmc_driver *driver;
     const llmc_allocator *allocator; /* of the buffers */
+    llmc_wiping_memory wiping;   /* for what signs or is a secret as a whole */
     llmc_encoded encoded;
     llmc_buffer head;            /* url and header lines, each ended by a zero byte; holds the key: wiped */
     const char *headers[32];
@@ -36,6 +38,7 @@ typedef struct wire_state {
     llmc_answer_builder builder;
     llmcost_error answer_error;  /* from headers and bodies */
     llmc_timer timer;
+    llmc_rate_limits *limits;    /* NULL: none told */
     exchange_stage stage;
     int32_t http_status;
     uint32_t wait_rank;          /* how exact the wait is that the headers ask for */
@@ -99,8 +102,8 @@ static const char *plain_header(const llmc_provider *provider)
 static llmcost_status sign_head(wire_state *state, const llmc_credential *credential, head_lines *lines, const char *path)
 {
     llmc_buffer signed_lines, query;
-    llmc_buffer_init(&signed_lines, state->allocator, 1 << 20);
-    llmc_buffer_init(&query, state->allocator, 1 << 20);
+    llmc_buffer_init(&signed_lines, &state->wiping.pieces, 1 << 20);
+    llmc_buffer_init(&query, &state->wiping.pieces, 1 << 20);
     llmc_unauthorized request = { state->encoded.method, state->head.data, state->encoded.body.data, state->encoded.body.length,
                                   llmc_clock_wall_ms(&state->leg->services->clock) };
     llmcost_status status = llmc_authorize(state->provider, credential, state->leg->token, &request, &signed_lines, &query);
@@ -114,8 +117,6 @@ static llmcost_status sign_head(wire_state *state, const llmc_credential *creden
     }
     for (size_t at = 0; !status && at < signed_lines.length; at += strlen(signed_lines.data + at) + 1)
         add_line(state, lines, signed_lines.data + at, "");
-    llmc_wipe(signed_lines.data, signed_lines.length);
-    llmc_wipe(query.data, query.length);
     llmc_buffer_free(&query);
     llmc_buffer_free(&signed_lines);
     return status;
@@ -208,14 +209,37 @@ static void deadline_fired(void *user)
 
 /* ---- decoding ---- */
 
-/* No part of an answer: answers are kept and shown. */
+/* No part of an answer: answers are kept and shown. Its time began when it was asked for, or later. */
 static bool take_token(wire_state *state, const llmcost_event *event)
 {
     llmcost_leg *leg = state->leg;
-    if (leg->credential->token && llmc_token_set(leg->credential->token, event->text, event->bytes, llmc_leg_now(leg), (int64_t)event->tool_index * 1000))
+    if (llmc_secret_set(leg->received, &leg->services->allocator, event->text, event->bytes) &&
+        llmc_token_set(leg->credential->token, event->text, event->bytes, state->began_ns, (int64_t)event->tool_index * 1000))
         return true;
     state->failure = LLMCOST_E_MEMORY;
     return false;
+}
+
+static bool keep_event(wire_state *state, const llmcost_event *event)
+{
+    if (llmc_answer_builder_add(&state->builder, event))
+        return true;
+    const char *malformed = state->builder.malformed;
+    state->failure = malformed ? LLMCOST_E_MALFORMED : state->builder.too_large ? LLMCOST_E_TOO_LARGE : LLMCOST_E_MEMORY;
+    if (malformed)
+        llmc_error_set_text(&state->answer_error, &state->answer_error.provider_message, malformed, strlen(malformed));
+    return false;
+}
+
+/* What is told of the account, to nobody as it comes. */
+static bool take_account(wire_state *state, const llmcost_event *event)
+{
+    if (event->kind == LLMC_EVENT_TOKEN)
+        return take_token(state, event);
+    llmcost_event balance = *event;
+    if (!*balance.tool_name)
+        balance.tool_name = state->provider->currency;
+    return keep_event(state, &balance);
 }
 
 static bool take_event(void *user, const llmcost_event *event)
@@ -223,17 +247,15 @@ static bool take_event(void *user, const llmcost_event *event)
     wire_state *state = user;
     if (state->concluded) /* this very piece's way out cancelled the leg */
         return false;
-    if (event->kind == LLMC_EVENT_TOKEN)
-        return take_token(state, event);
+    if (event->kind >= LLMC_EVENT_BALANCE)
+        return take_account(state, event);
     if (event->kind == LLMCOST_EVENT_USAGE) { /* counts so far: those of the end are told on, once */
         state->leg->usage = *event->usage;
         state->counted = true;
         return true;
     }
-    if (!llmc_answer_builder_add(&state->builder, event)) {
-        state->failure = state->builder.too_large ? LLMCOST_E_TOO_LARGE : LLMCOST_E_MEMORY;
+    if (!keep_event(state, event))
         return false;
-    }
     if (llmc_leg_is_detached(state->leg) || state->left || llmc_leg_emit(state->leg, event))
         return true;
     /* A drain begins when the transport has returned: until then what comes is read as one reads it. */
@@ -318,6 +340,15 @@ static bool is_type(const char *value, const char *type)
     return strncasecmp(value, type, strlen(type)) == 0;
 }
 
+/* Without memory they are not told. */
+static void take_limit(wire_state *state, const char *name, const char *value)
+{
+    if (!state->limits && (state->limits = llmc_arena_alloc(llmc_leg_arena(state->leg), sizeof *state->limits)))
+        llmc_rate_limits_init(state->limits);
+    if (state->limits)
+        llmc_decode_limit_header(state->limits, name, value, state->answered_wall_ms);
+}
+
 static void on_header(void *context, const char *name, const char *value)
 {
     wire_state *state = context;
@@ -325,6 +356,8 @@ static void on_header(void *context, const char *name, const char *value)
         state->event_stream = is_type(value, state->provider->codec->stream_type);
     else
         llmc_decode_error_header(&state->answer_error, &state->wait_rank, name, value, state->answered_wall_ms);
+    if (llmc_is_limit_header(name))
+        take_limit(state, name, value);
 }
 
 static int take_body(wire_state *state, const char *bytes, size_t length)
@@ -367,6 +400,14 @@ static const llmcost_http_events http_events = { on_opening, on_connected, on_st
 
 /* ---- outcomes ---- */
 
+__attribute__((cold)) static llmcost_status missing_vectors(wire_state *state)
+{
+    char words[80];
+    int bytes = snprintf(words, sizeof words, "vectors of %u inputs came for %u", state->builder.embedding_count, state->builder.inputs);
+    llmc_error_set_text(&state->answer_error, &state->answer_error.provider_message, words, (size_t)bytes);
+    return LLMCOST_E_MALFORMED;
+}
+
 static llmcost_status finish_decoding(wire_state *state)
 {
     if (!state->decoding && !begin_decoding(state)) /* an empty body */
@@ -380,6 +421,8 @@ static llmcost_status finish_decoding(wire_state *state)
         return decode_failure(state, "", 0);
     if (!status)
         status = state->decoder.codec->decode_end(&state->decoder);
+    if (!status && state->builder.embedding_count < state->builder.inputs)
+        return missing_vectors(state);
     return status || tell_usage(state) ? status : LLMCOST_E_CANCELLED;
 }
 
@@ -437,13 +480,14 @@ static void estimate_usage(wire_state *state)
         return;
     bool reported = usage->flags & LLMC_USAGE_REPORTED, served = reported && leg->status == LLMCOST_OK;
     int64_t input = usage->quantity[LLMCOST_INPUT], output = usage->quantity[LLMCOST_OUTPUT];
-    if (served && input >= 0 && output >= 0)
+    bool writes = leg->operation->generates;
+    if (served && input >= 0 && (output >= 0 || !writes))
         return;
     if (input < 0 || (!served && llmc_usage_prompt(usage) <= 0))
         estimate_input(state);
     size_t written = llmc_answer_builder_output_bytes(&state->builder);
     int64_t estimate = written ? (int64_t)(written + 3) / 4 : 0;
-    bool final = reported && output >= 0 && (served || llmc_usage_output(usage) >= estimate);
+    bool final = !writes || (reported && output >= 0 && (served || llmc_usage_output(usage) >= estimate));
     if (!final) {
         if (output < estimate)
             usage->quantity[LLMCOST_OUTPUT] = estimate;
@@ -494,6 +538,15 @@ static const char *kept(llmcost_leg *leg, const char *text)
     return copy ? copy : "";
 }
 
+/* What the host hands out is named by itself; what a pair became, by the pair. */
+static const char *fingerprint(const wire_state *state)
+{
+    const llmc_credential *credential = credential_of(state);
+    if (credential && credential->host)
+        return state->leg->token ? state->leg->token->fingerprint : "";
+    return credential ? llmc_credential_fingerprint(credential) : "";
+}
+
 static void settle_line(wire_state *state, int64_t now)
 {
     llmcost_leg *leg = state->leg;
@@ -506,24 +559,36 @@ static void settle_line(wire_state *state, int64_t now)
     line->model = kept(leg, leg->route->model);
     line->status = leg->status;
     line->http_status = state->http_status;
+    line->limits = state->limits;
     line->served_model = leg->answer ? kept(leg, leg->answer->model) : "";
-    line->key = credential_of(state) ? kept(leg, llmc_credential_fingerprint(credential_of(state))) : "";
+    if (*fingerprint(state)) /* when a drain ends the host's key is gone, and the line has it */
+        line->key = kept(leg, fingerprint(state));
     line->duration_ms = (now - state->began_ns) / LLMC_MS;
     const char *request_id = state->answer_error.request_id ? state->answer_error.request_id : leg->error.request_id;
     line->request_id = request_id ? kept(leg, request_id) : "";
     line->flags |= leg->sent ? LLMC_LINE_SENT : 0;
 }
 
+/* A token that was made for this request alone. */
+static void mask_bearer(const char *line, char *text)
+{
+    static const char before[] = "Authorization: Bearer ";
+    if (strncmp(line, before, sizeof before - 1) == 0)
+        llmc_secret_mask(&(llmc_secret){ .hidden = (char *)line + sizeof before - 1, .bytes = strlen(line) - (sizeof before - 1) }, text);
+}
+
 /* Some hosts repeat the key that they do not accept. */
 static void mask_keys(const wire_state *state, llmcost_error *error)
 {
     const llmc_provider *provider = state->provider;
-    char *const texts[] = { error->provider_message, error->code, error->request_id };
+    char *const texts[] = { error->message, error->provider_message, error->code, error->request_id };
     for (size_t t = 0; t < sizeof texts / sizeof texts[0]; t++) {
         for (size_t i = 0; i < provider->credential_count; i++)
             llmc_credential_mask(&provider->credentials[i], texts[t]);
         if (state->leg->token)
             llmc_secret_mask(state->leg->token, texts[t]);
+        if (provider->auth == LLMC_AUTH_JWT && state->header_count)
+            mask_bearer(state->headers[0], texts[t]);
     }
 }
 
@@ -592,13 +657,22 @@ static llmcost_verdict start_transfer(llmcost_leg *leg, wire_state *state)
 static void make_buffers(wire_state *state)
 {
     const llmc_allocator *lasting = &state->leg->services->allocator;
-    const llmc_allocator *passing = state->driver ? llmc_workspace_borrow(&state->driver->workspace) : NULL;
-    state->allocator = passing ? passing : lasting;
+    bool secret = state->leg->operation->id == LLMC_OP_TOKEN; /* the whole of it: question, answer, and all that is copied on the way */
+    const llmc_allocator *passing = state->driver && !secret ? llmc_workspace_borrow(&state->driver->workspace) : NULL;
+    llmc_wiping_memory_init(&state->wiping, lasting);
+    state->allocator = secret ? &state->wiping.pieces : passing ? passing : lasting;
     llmc_encoded_init(&state->encoded, state->allocator);
     llmc_buffer_init(&state->head, state->allocator, 1 << 20);
     llmc_error_init(&state->answer_error, lasting);
     llmc_answer_builder_init(&state->builder, state->allocator, (size_t)state->provider->max_response_bytes);
     state->builder.answers = lasting;
+}
+
+/* A leg that a policy further in made for another provider has met nobody who would have asked for its key. */
+static bool has_credential(const wire_state *state)
+{
+    const llmc_credential *credential = credential_of(state);
+    return !credential || !credential->token || state->leg->token || state->leg->received;
 }
 
 static llmcost_verdict wire_enter(llmcost_leg *leg, void *memory, void *user)
@@ -615,16 +689,19 @@ static llmcost_verdict wire_enter(llmcost_leg *leg, void *memory, void *user)
     state->driver = llmc_leg_driver(leg);
     make_buffers(state);
     state->decoder.stream = leg->operation->streams && llmc_leg_streams(leg);
+    state->builder.inputs = leg->operation->id == LLMC_OP_EMBED ? leg->request->input_count : 0;
     if (!llmc_leg_line(leg))
         return llmc_leg_out_of_memory(leg);
     llmc_codec_target target = { .preset = provider->preset, .provider = provider->name, .model = leg->route->model, .quirks = provider->quirks, .stream = state->decoder.stream, .api_version = provider->api_version };
-    llmcost_status status = leg->unchecked && leg->operation->id == LLMC_OP_CHAT ? provider->codec->check(leg->operation->id, leg->request, &target, &leg->error) : LLMCOST_OK;
+    llmcost_status status = leg->unchecked && leg->operation->has_request ? provider->codec->check(leg->operation->id, leg->request, &target, &leg->error) : LLMCOST_OK;
     if (!status)
         status = provider->codec->encode(leg->operation->id, leg->request, &target, &state->encoded, &leg->error);
     if (status) {
         leg->status = status;
         return LLMCOST_FAIL;
     }
+    if (!has_credential(state))
+        return llmc_leg_fail(leg, LLMCOST_E_AUTH, "%s: its key must be asked for, which a leg that begins inside the phase of keys does not do", leg->route->name);
     status = make_head(state);
     if (status == LLMCOST_E_MEMORY)
         return llmc_leg_out_of_memory(leg);

@@ -26,7 +26,7 @@ static void free_buffers(llmc_buffer *const *buffers, size_t count)
 #define BUFFERS_OF_CHOICE(c) { &(c)->text, &(c)->reasoning, &(c)->refusal, &(c)->signature, &(c)->hidden_reasoning, &(c)->logprobs, &(c)->finish_raw }
 #define BUFFERS_OF_TOOL(t) { &(t)->id, &(t)->name, &(t)->arguments }
 #define BUFFERS_OF_EXTRA(e) { &(e)->name, &(e)->value }
-#define BUFFERS_OF_BUILDER(b) { &(b)->id, &(b)->model, &(b)->models }
+#define BUFFERS_OF_BUILDER(b) { &(b)->id, &(b)->model, &(b)->models, &(b)->embeddings, &(b)->known, &(b)->balances }
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 void llmc_answer_builder_init(llmc_answer_builder *builder, const llmc_allocator *allocator, size_t maximum)
@@ -226,6 +226,59 @@ static bool add_model(llmc_answer_builder *builder, const llmcost_event *event)
     return true;
 }
 
+static bool refuse(llmc_answer_builder *builder, const char *why)
+{
+    builder->malformed = why;
+    return fail(builder, false);
+}
+
+/* Room for all vectors at once: the first one tells how large they are. */
+static bool make_room(llmc_answer_builder *builder, size_t bytes)
+{
+    if (builder->embedding_bytes)
+        return true;
+    if (bytes > (builder->maximum - builder->used) / builder->inputs)
+        return fail(builder, true);
+    size_t all = bytes * builder->inputs;
+    if (!llmc_buffer_reserve(&builder->embeddings, all) || !llmc_buffer_reserve(&builder->known, builder->inputs))
+        return fail(builder, false);
+    memset(builder->known.data, 0, builder->inputs);
+    builder->embeddings.length = all;
+    builder->embedding_bytes = bytes;
+    builder->used += all;
+    return true;
+}
+
+/* Vectors may come in any order, each exactly once. */
+static bool add_embedding(llmc_answer_builder *builder, const llmcost_event *event)
+{
+    if (event->choice >= builder->inputs)
+        return refuse(builder, "a vector of an input that was not sent");
+    if (!event->bytes || event->bytes % sizeof(float) || (builder->embedding_bytes && builder->embedding_bytes != event->bytes))
+        return refuse(builder, event->bytes ? "vectors of different lengths" : "an empty vector");
+    if (!make_room(builder, event->bytes))
+        return false;
+    if (builder->known.data[event->choice])
+        return refuse(builder, "two vectors of one input");
+    builder->known.data[event->choice] = 1;
+    memcpy(builder->embeddings.data + event->choice * builder->embedding_bytes, event->text, event->bytes);
+    builder->embedding_count++;
+    return true;
+}
+
+static bool add_balance(llmc_answer_builder *builder, const llmcost_event *event)
+{
+    const char *const texts[] = { event->text, event->tool_name };
+    if (builder->balance_count == LLMC_ANSWER_MAX_BALANCES)
+        return fail(builder, true);
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        if (!append(builder, &builder->balances, texts[i], strlen(texts[i])) || !append(builder, &builder->balances, "", 1))
+            return false;
+    }
+    builder->balance_count++;
+    return true;
+}
+
 static bool add_meta(llmc_answer_builder *builder, const llmcost_event *event)
 {
     return (!event->bytes || replace(builder, &builder->id, event->text, event->bytes)) && replace_if_any(builder, &builder->model, event->tool_name);
@@ -272,6 +325,10 @@ bool llmc_answer_builder_add(llmc_answer_builder *builder, const llmcost_event *
         return add_model(builder, event);
     case LLMC_EVENT_EXTRA:
         return add_extra(builder, event);
+    case LLMC_EVENT_EMBEDDING:
+        return add_embedding(builder, event);
+    case LLMC_EVENT_BALANCE:
+        return add_balance(builder, event);
     case LLMCOST_EVENT_TEXT:
     case LLMCOST_EVENT_REASONING:
     case LLMCOST_EVENT_REFUSAL:
@@ -290,7 +347,8 @@ bool llmc_answer_builder_add(llmc_answer_builder *builder, const llmcost_event *
 
 bool llmc_answer_builder_is_empty(const llmc_answer_builder *builder)
 {
-    return builder->choice_count == 0 && builder->model_count == 0;
+    bool vectors = builder->inputs && builder->embedding_count == builder->inputs; /* some of them are none */
+    return builder->choice_count == 0 && builder->model_count == 0 && builder->balance_count == 0 && !vectors;
 }
 
 size_t llmc_answer_builder_output_bytes(const llmc_answer_builder *builder)

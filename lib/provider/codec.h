@@ -28,6 +28,8 @@ typedef struct llmc_operation {
     bool streams;   /* its answer can come in pieces */
     bool cacheable;
     bool priced;    /* a provider bills it */
+    bool generates; /* a model writes the answer: it is sampled, and what is written is billed */
+    bool has_request; /* beside a target */
 } llmc_operation;
 extern const llmc_operation llmc_operations[LLMC_OP_COUNT];
 
@@ -163,6 +165,17 @@ llmcost_status llmc_decode_error_of_host(llmcost_error *error, uint64_t quirks, 
  * does not matter.
  */
 void llmc_decode_error_header(llmcost_error *error, uint32_t *rank, const char *name, const char *value, int64_t wall_ms);
+
+/* What a provider tells of its limits in the headers of an answer; -1: not told. reset_ms: from when the answer came. */
+typedef struct llmc_rate_limit {
+    int64_t limit, remaining, reset_ms;
+} llmc_rate_limit;
+typedef struct llmc_rate_limits {
+    llmc_rate_limit of[LLMCOST_LIMIT_COUNT]; /* by llmcost_limit */
+} llmc_rate_limits;
+void llmc_rate_limits_init(llmc_rate_limits *limits);
+bool llmc_is_limit_header(const char *name); /* by how it begins */
+void llmc_decode_limit_header(llmc_rate_limits *limits, const char *name, const char *value, int64_t wall_ms);
 
 /* Token estimate of a text where the provider sent none: never 0 for a text that is not empty. */
 int64_t llmc_estimate_tokens(const char *text, size_t bytes);

@@ -21,6 +21,7 @@
 static const llmc_preset_pair qianfan_pairs[] = {
     { "QIANFAN_ACCESS_KEY", "QIANFAN_SECRET_KEY", NULL, LLMC_AUTH_BCE },
     { "BAIDU_QIANFAN_AK", "BAIDU_QIANFAN_SK", NULL, LLMC_AUTH_BCE },
+    { "QIANFAN_AK", "QIANFAN_SK", NULL, LLMC_AUTH_OAUTH },
     { NULL, NULL, NULL, LLMC_AUTH_BEARER },
 };
 static const llmc_preset_pair aws_pairs[] = {
@@ -135,9 +136,6 @@ static const char *entry_of(const char *name)
 const llmc_preset *llmc_preset_find(const char *name)
 {
     name = entry_of(name);
-    for (size_t i = 0; i < sizeof exchanges / sizeof exchanges[0]; i++)
-        if (!strcmp(exchanges[i].name, name))
-            return &exchanges[i];
     for (size_t i = 0; i < sizeof presets / sizeof presets[0]; i++)
         if (!strcmp(presets[i].name, name))
             return &presets[i];
@@ -147,6 +145,14 @@ const llmc_preset *llmc_preset_find(const char *name)
 const char *llmc_preset_catalog(const llmc_preset *preset)
 {
     return preset->catalog ? preset->catalog : preset->name;
+}
+
+const llmc_preset *llmc_preset_of_exchange(llmc_auth auth)
+{
+    for (size_t i = 0; i < sizeof exchanges / sizeof exchanges[0]; i++)
+        if (exchanges[i].auth == auth)
+            return &exchanges[i];
+    return NULL;
 }
 
 size_t llmc_preset_count(void)

@@ -87,8 +87,15 @@ typedef struct llmc_preset {
 
 const llmc_preset *llmc_preset_find(const char *name);
 const char *llmc_preset_catalog(const llmc_preset *preset);
+const llmc_preset *llmc_preset_of_exchange(llmc_auth auth); /* where such a pair becomes a token: a host that nobody asks a question; NULL: nowhere */
 size_t llmc_preset_count(void);
 const llmc_preset *llmc_preset_at(size_t index);
+/* What one request to embed may hold (embed_limits.c). */
+typedef struct llmc_embed_limits {
+    uint32_t inputs;
+    int64_t tokens; /* of all of them; 0: no limit */
+} llmc_embed_limits;
+llmc_embed_limits llmc_preset_embed_limits(const llmc_preset *preset);
 uint64_t llmc_quirk_find(const char *name); /* the bit; 0: no such quirk */
 
 #endif

@@ -55,7 +55,7 @@ static const llmcost_request *read_good(fixture *f, const char *body)
     begin(f);
     llmcost_status status = parse(f, body);
     if (!status)
-        status = llmc_request_import(f->request, false, &f->arena, &imported, &f->error);
+        status = llmc_request_import(f->request, LLMC_OP_CHAT, false, &f->arena, &imported, &f->error);
     if (status)
         fail_msg("%s: %s", body, f->error.message);
     assert_ptr_equal(imported, f->request);

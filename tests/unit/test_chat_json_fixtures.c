@@ -61,7 +61,7 @@ static bool read_request(const char *path)
     llmcost_status status = llmc_request_from_json(body, bytes, &arena, &request, &wish, &error);
     free(body);
     if (!status)
-        status = llmc_request_import(request, false, &arena, &imported, &error);
+        status = llmc_request_import(request, LLMC_OP_CHAT, false, &arena, &imported, &error);
     const char *exception = exception_of(path);
     bool as_wanted = exception ? status == LLMCOST_E_INVALID && strstr(error.message, exception) : status == LLMCOST_OK;
     if (!as_wanted)

@@ -195,7 +195,7 @@ static llmcost_status write_again(const recorded *e, const char *body, size_t by
         preset = llmc_preset_find("openai-compatible");
     llmcost_status status = llmc_request_from_json(body, bytes, &arena, &request, &wish, error);
     if (!status)
-        status = llmc_request_import(request, false, &arena, &imported, error);
+        status = llmc_request_import(request, LLMC_OP_CHAT, false, &arena, &imported, error);
     if (!status) {
         llmc_codec_target target = { .preset = preset, .provider = preset->name, .model = imported->model, .quirks = preset->quirks, .stream = wish.stream };
         status = llmc_codec_openai.check(LLMC_OP_CHAT, imported, &target, error);

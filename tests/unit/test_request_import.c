@@ -39,7 +39,7 @@ static void end(fixture *f)
 
 static llmcost_status import(fixture *f, const llmcost_request *request, bool copy)
 {
-    return llmc_request_import(request, copy, &f->arena, &f->out, &f->error);
+    return llmc_request_import(request, LLMC_OP_CHAT, copy, &f->arena, &f->out, &f->error);
 }
 
 /* ---- every kind of field, all of it right ---- */
