@@ -517,7 +517,7 @@ static void counts_of_tokens(void **state)
     llmcost_tool tool = { .name = "add" };
     llmcost_request request = request_of(&message, 1);
     llmc_codec_target target = target_of("anthropic", "claude-sonnet-4-5", false);
-    request.max_tokens = 2000;
+    request.max_tokens = 4096;
     request.effort = LLMCOST_EFFORT_LOW;
     request.tools = &tool;
     request.tool_count = 1;
