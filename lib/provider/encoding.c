@@ -214,7 +214,7 @@ void llmc_encoding_texts(llmc_encoding *encoding, const char *const *texts, cons
 {
     llmc_json_write_begin_array(&encoding->json);
     for (uint32_t i = 0; i < count; i++)
-        if (bytes && texts[i])
+        if (bytes && texts[i] && bytes[i])
             llmc_json_write_string(&encoding->json, texts[i], bytes[i]);
         else
             llmc_json_write_text(&encoding->json, texts[i]);
