@@ -25,7 +25,8 @@ typedef enum llmc_line_flag {
     LLMC_LINE_FREE = 1 << 10,          /* a provider at no cost */
     LLMC_LINE_BOUND_EXCEEDED = 1 << 11,
     LLMC_LINE_POLICY_FAILED = 1 << 12, /* a cache, a hook or a store failed; the call went on */
-    LLMC_LINE_FORMAT_INSTRUCTED = 1 << 13 /* the target has no such output format: it was told in words, and its answer checked */
+    LLMC_LINE_FORMAT_INSTRUCTED = 1 << 13, /* the target has no such output format: it was told in words, and its answer checked */
+    LLMC_LINE_CUT = 1 << 14            /* the call ended before the answer did: cancelled, and what came is estimated */
 } llmc_line_flag;
 
 typedef struct llmc_line {
