@@ -547,6 +547,13 @@ static const char *fingerprint(const wire_state *state)
     return credential ? llmc_credential_fingerprint(credential) : "";
 }
 
+/* By "on_abort": "cancel", by a deadline, or where a drain could not begin: it sets its own flag. */
+static bool was_cut(const wire_state *state)
+{
+    const llmcost_leg *leg = state->leg;
+    return state->concluded && leg->sent && leg->operation->priced && state->http_status < 300 && (leg->status == LLMCOST_E_CANCELLED || leg->status == LLMCOST_E_DEADLINE);
+}
+
 static void settle_line(wire_state *state, int64_t now)
 {
     llmcost_leg *leg = state->leg;
@@ -567,6 +574,7 @@ static void settle_line(wire_state *state, int64_t now)
     const char *request_id = state->answer_error.request_id ? state->answer_error.request_id : leg->error.request_id;
     line->request_id = request_id ? kept(leg, request_id) : "";
     line->flags |= leg->sent ? LLMC_LINE_SENT : 0;
+    line->flags |= was_cut(state) ? LLMC_LINE_CUT : 0;
 }
 
 /* A token that was made for this request alone. */

@@ -92,6 +92,43 @@ static void pairs(void **state)
     config_reading_end(&reading);
 }
 
+/* The usual variables: a key goes before a pair, unless the config wants the pair; official names before older ones. */
+static void pairs_of_the_environment(void **state)
+{
+    (void)state;
+    static const struct { const char *config, *environment[7]; llmc_auth auth; const char *id, *key; } cases[] = {
+        { "{}", { "QIANFAN_API_KEY=K", "QIANFAN_ACCESS_KEY=A1", "QIANFAN_SECRET_KEY=S1" }, LLMC_AUTH_BEARER, "", "K" },
+        { "{}", { "QIANFAN_ACCESS_KEY=A1", "QIANFAN_SECRET_KEY=S1", "BAIDU_QIANFAN_AK=A2", "BAIDU_QIANFAN_SK=S2" }, LLMC_AUTH_BCE, "A1", "S1" },
+        { "{}", { "QIANFAN_ACCESS_KEY=A1", "BAIDU_QIANFAN_AK=A2", "BAIDU_QIANFAN_SK=S2" }, LLMC_AUTH_BCE, "A2", "S2" }, /* half a pair is none */
+        { "{}", { "QIANFAN_AK=A3", "QIANFAN_SK=S3" }, LLMC_AUTH_OAUTH, "A3", "S3" },
+        { "{\"auth\": \"oauth\"}", { "QIANFAN_API_KEY=K", "BAIDU_QIANFAN_AK=A2", "BAIDU_QIANFAN_SK=S2" }, LLMC_AUTH_OAUTH, "A2", "S2" },
+        { "{\"auth\": \"oauth\"}", { "QIANFAN_ACCESS_KEY=A1", "QIANFAN_SECRET_KEY=S1", "QIANFAN_AK=A3", "QIANFAN_SK=S3" }, LLMC_AUTH_OAUTH, "A3", "S3" },
+        { "{\"auth\": \"bce\"}", { "QIANFAN_API_KEY=K", "QIANFAN_ACCESS_KEY=A1", "QIANFAN_SECRET_KEY=S1" }, LLMC_AUTH_BCE, "A1", "S1" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char config[200];
+        snprintf(config, sizeof config, "{\"providers\": {\"qianfan\": %s}}", cases[i].config);
+        config_reading reading = config_reading_good(config, cases[i].environment);
+        const llmc_provider *provider = reading.settings->providers;
+        assert_int_equal(provider->auth, cases[i].auth);
+        assert_string_equal(llmc_secret_reveal(&provider->credentials->id), cases[i].id);
+        assert_string_equal(key_of(provider, 0), cases[i].key);
+        bool exchanges = cases[i].auth != LLMC_AUTH_BEARER;
+        assert_int_equal(provider->exchange != NULL, exchanges);
+        assert_int_equal(provider->credentials->token != NULL, exchanges);
+        if (exchanges)
+            assert_string_equal(provider->exchange->provider->base_url, cases[i].auth == LLMC_AUTH_BCE ? "https://iam.bj.baidubce.com" : "https://aip.baidubce.com");
+        config_reading_end(&reading);
+    }
+    config_reading_bad_has("{\"providers\": {\"qianfan\": {\"auth\": \"bce\"}}}", (const char *const[]){ "QIANFAN_API_KEY=K", NULL }, "set QIANFAN_ACCESS_KEY and QIANFAN_SECRET_KEY");
+    config_reading_bad_has("{\"providers\": {\"x\": {\"preset\": \"baidu-iam\"}}}", nothing, "unknown preset"); /* nobody asks it a question */
+    config_reading_bad_has("{\"providers\": {\"x\": {\"base_url\": \"https://h\", \"codec\": \"baidu_token\"}}}", nothing, "\"codec\" must be one of");
+    config_reading_bad_has("{\"providers\": {\"bedrock\": {\"base_url\": \"https://h\", \"key\": {\"access_key\": \"a\", \"secret_key\": \"b\"}}}}", nothing, "needs a \"region\"");
+    config_reading_bad_has("{\"providers\": {\"qianfan\": {\"token_url\": \"https://h/x?y\", \"key\": {\"access_key\": \"a\", \"secret_key\": \"b\"}}}}", nothing, "the token_url of provider \"qianfan\" must not hold a query");
+    config_reading_bad_has("{\"providers\": {\"qianfan\": {\"keys\": [{\"access_key\": \"a\", \"secret_key\": \"b\"}, \"plain\"]}}}", nothing, "needs a pair");
+    config_reading_sweep("{\"providers\": {\"qianfan\": {\"token_url\": \"http://127.0.0.1:1\", \"keys\": [{\"access_key\": \"a\", \"secret_key\": \"b\"}, {\"access_key\": \"c\", \"secret_key\": \"d\"}]}}}", nothing);
+}
+
 static void environment_files(void **state)
 {
     (void)state;
@@ -282,7 +319,7 @@ static void azure_of_the_environment(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(several_keys), cmocka_unit_test(pairs), cmocka_unit_test(environment_files), cmocka_unit_test(deployments), cmocka_unit_test(urls_of_the_environment),
+        cmocka_unit_test(several_keys), cmocka_unit_test(pairs), cmocka_unit_test(pairs_of_the_environment), cmocka_unit_test(environment_files), cmocka_unit_test(deployments), cmocka_unit_test(urls_of_the_environment),
         cmocka_unit_test(addresses_of_ollama), cmocka_unit_test(doors_of_ollama), cmocka_unit_test(azure), cmocka_unit_test(azure_of_the_environment),
     };
     if (!mkdtemp(folder))
