@@ -536,6 +536,12 @@ LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_stream_open_json(llmcost_cli
  */
 LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_stream_next(llmcost_stream *stream, const llmcost_event **out);
 /**
+ * Wait for at most timeout_ms until llmcost_stream_next() need not wait (0: do what is ready; below 0: until then): for
+ * programs that look at something else now and then, such as a signal. What next handed out is not borrowed any longer.
+ * Returns 1 when there is a piece, the end or a failure for next to tell, 0 when there is nothing yet.
+ */
+LLMCOST_API int llmcost_stream_poll(llmcost_stream *stream, int32_t timeout_ms);
+/**
  * Wait for the end of the stream and take its response (as from llmcost_chat, also on failure): yours. Pieces not pulled yet are skipped.
  * Returns the status of the call; E_MISUSE when the response was taken before.
  */

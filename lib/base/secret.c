@@ -10,6 +10,52 @@ void llmc_wipe(void *memory, size_t bytes)
         explicit_bzero(memory, bytes);
 }
 
+/* ---- memory that is wiped ---- */
+
+/* In front of each piece; keeps what follows aligned. */
+typedef union piece_head {
+    size_t bytes;
+    char aligned[16];
+} piece_head;
+
+static void *allocate_piece(size_t bytes, void *user)
+{
+    const llmc_wiping_memory *memory = user;
+    piece_head *head = bytes <= SIZE_MAX - sizeof *head ? llmc_alloc(memory->under, sizeof *head + bytes) : NULL;
+    if (!head)
+        return NULL;
+    head->bytes = bytes;
+    return head + 1;
+}
+
+static void release_piece(void *piece, void *user)
+{
+    const llmc_wiping_memory *memory = user;
+    piece_head *head = piece;
+    if (!head--)
+        return;
+    llmc_wipe(piece, head->bytes);
+    llmc_free(memory->under, head);
+}
+
+static void *reallocate_piece(void *piece, size_t bytes, void *user)
+{
+    void *moved = allocate_piece(bytes, user);
+    if (!moved || !piece)
+        return moved;
+    size_t before = ((const piece_head *)piece - 1)->bytes;
+    memcpy(moved, piece, before < bytes ? before : bytes);
+    release_piece(piece, user);
+    return moved;
+}
+
+void llmc_wiping_memory_init(llmc_wiping_memory *memory, const llmc_allocator *under)
+{
+    *memory = (llmc_wiping_memory){ .pieces = { allocate_piece, reallocate_piece, release_piece, memory }, .under = under };
+}
+
+/* ---- secrets ---- */
+
 bool llmc_secret_set(llmc_secret *secret, const llmc_allocator *allocator, const char *text, size_t bytes)
 {
     char *copy = llmc_strndup(allocator, text, bytes);
@@ -51,7 +97,7 @@ void llmc_secret_mask(const llmc_secret *secret, char *text)
 {
     if (!text || secret->bytes < TELLING_BYTES || !memmem(text, strlen(text), secret->hidden, TELLING_BYTES))
         return;
-    char *to = text;
+    char *to = text, *end = text + strlen(text);
     for (const char *from = text; *from;) {
         size_t common = common_bytes(from, secret->hidden);
         if (common < TELLING_BYTES || (common < secret->bytes && from[common])) {
@@ -62,5 +108,5 @@ void llmc_secret_mask(const llmc_secret *secret, char *text)
         to += 3;
         from += common;
     }
-    *to = '\0';
+    llmc_wipe(to, (size_t)(end - to)); /* a shorter text, and nothing behind its end */
 }

@@ -16,4 +16,14 @@ const char *llmc_secret_reveal(const llmc_secret *secret);
 void llmc_secret_mask(const llmc_secret *secret, char *text); /* *** where it stands in a text, also where the text ends within it; NULL is fine */
 void llmc_wipe(void *memory, size_t bytes); /* not optimised away */
 
+/*
+ * An allocator whose pieces are wiped when they are given back or moved: for buffers that hold secrets, grow as they
+ * please and end in many ways.
+ */
+typedef struct llmc_wiping_memory {
+    llmc_allocator pieces; /* what to allocate from */
+    const llmc_allocator *under;
+} llmc_wiping_memory;
+void llmc_wiping_memory_init(llmc_wiping_memory *memory, const llmc_allocator *under); /* must not move afterwards */
+
 #endif

@@ -167,6 +167,15 @@ static bool release(llmcost_leg *leg, uint16_t policy, size_t keep_bytes)
     return more;
 }
 
+bool llmc_leg_was_delivered(const llmcost_leg *leg)
+{
+    for (; leg; leg = leg->parent) {
+        if (leg->delivered)
+            return true;
+    }
+    return false;
+}
+
 bool llmc_leg_release(llmcost_leg *leg, size_t keep_bytes)
 {
     return release(leg, leg->at, keep_bytes);

@@ -57,8 +57,10 @@ llmcost_leg *llmc_leg_spawn(llmcost_leg *parent, const llmc_spawn *spawn)
         return NULL;
     }
     child->provider_name = parent->provider_name;
-    child->credential = parent->credential;
-    child->token = parent->token;
+    if (child->route && parent->route && child->route->provider == parent->route->provider) { /* no other host is shown it */
+        child->credential = parent->credential;
+        child->token = parent->token;
+    }
     child->purpose = spawn->purpose;
     child->forwards = spawn->forwards;
     child->attempt = spawn->attempt;

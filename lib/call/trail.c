@@ -8,7 +8,7 @@
 static void write_step(llmc_json_writer *writer, const llmc_line *line)
 {
     char target[600];
-    snprintf(target, sizeof target, "%s/%s", line->provider, line->model);
+    snprintf(target, sizeof target, "%s%s%s", line->provider, *line->model ? "/" : "", line->model); /* an exchange asks no model */
     llmc_json_write_begin_object(writer);
     llmc_json_write_key(writer, "target");
     llmc_json_write_text(writer, target);
@@ -31,7 +31,7 @@ void llmc_response_set_trail(llmcost_response *response)
     llmc_json_writer writer = { &text, false };
     llmc_json_write_begin_array(&writer);
     for (const llmc_line *line = response->receipt.lines; line; line = line->next) {
-        if (*line->provider && *line->model)
+        if (*line->provider)
             write_step(&writer, line);
     }
     llmc_json_write_end_array(&writer);

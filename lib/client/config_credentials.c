@@ -118,12 +118,23 @@ static llmcost_status make_room(llmc_config *config, llmc_provider *provider, si
     return provider->credentials ? LLMCOST_OK : llmc_config_no_memory(config);
 }
 
-static const llmc_preset_pair *usual_pair(const llmc_config *config, const llmc_preset *preset)
+static bool wants_pair(const llmc_provider *provider)
 {
-    for (const llmc_preset_pair *pair = preset->pairs; pair && pair->id; pair++)
-        if (llmc_config_variable(config, pair->id) && llmc_config_variable(config, pair->secret))
+    return provider->auth == LLMC_AUTH_BCE || provider->auth == LLMC_AUTH_OAUTH;
+}
+
+/* A pair for this way in goes before one that is for another. */
+static const llmc_preset_pair *usual_pair(const llmc_config *config, const llmc_preset *preset, llmc_auth auth)
+{
+    const llmc_preset_pair *found = NULL;
+    for (const llmc_preset_pair *pair = preset->pairs; pair && pair->id; pair++) {
+        if (!llmc_config_variable(config, pair->id) || !llmc_config_variable(config, pair->secret))
+            continue;
+        if (pair->auth == auth)
             return pair;
-    return NULL;
+        found = found ? found : pair;
+    }
+    return found;
 }
 
 static llmcost_status add_usual_pair(llmc_config *config, const llmc_config_node *node, llmc_provider *provider, const llmc_preset_pair *pair)
@@ -132,7 +143,8 @@ static llmcost_status add_usual_pair(llmc_config *config, const llmc_config_node
     if (status)
         return status;
     provider->credential_count = 1;
-    provider->auth = pair->auth;
+    if (!wants_pair(provider)) /* the config's word for it counts */
+        provider->auth = pair->auth;
     const char *session = pair->session ? llmc_config_variable(config, pair->session) : NULL;
     struct { const char *what, *value; llmc_secret *secret; } halves[] = {
         { pair->id, llmc_config_variable(config, pair->id), &provider->credentials->id },
@@ -150,7 +162,7 @@ static llmcost_status add_usual_key(llmc_config *config, const llmc_config_node 
 {
     const llmc_preset *preset = provider->preset;
     const char *const *variables = preset->key_variables;
-    for (size_t i = 0; i < 3 && variables[i]; i++) {
+    for (size_t i = 0; i < LLMC_PRESET_KEY_VARIABLES && variables[i] && !wants_pair(provider); i++) {
         const char *value = llmc_config_variable(config, variables[i]);
         if (!value)
             continue;
@@ -159,12 +171,12 @@ static llmcost_status add_usual_key(llmc_config *config, const llmc_config_node 
         provider->credential_count = !status;
         return status ? status : set(&in, &provider->credentials->key, " in its usual environment variable", value, strlen(value));
     }
-    const llmc_preset_pair *pair = usual_pair(config, preset);
+    const llmc_preset_pair *pair = usual_pair(config, preset, provider->auth);
     if (pair)
         return add_usual_pair(config, node, provider, pair);
     if (provider->auth == LLMC_AUTH_NONE_OR_BEARER || provider->loopback)
         return LLMCOST_OK;
-    if (preset->pairs && !variables[0])
+    if (preset->pairs && (!variables[0] || wants_pair(provider)))
         return llmc_config_fail(config, node, "provider \"%s\" has no key: set %s and %s, or give it a \"key\"", provider->name, preset->pairs->id, preset->pairs->secret);
     return llmc_config_fail(config, node, "provider \"%s\" has no key: set the environment variable %s, or give it a \"key\"", provider->name,
                             variables[0] ? variables[0] : "that you name in \"key\"");
@@ -172,10 +184,10 @@ static llmcost_status add_usual_key(llmc_config *config, const llmc_config_node 
 
 bool llmc_config_has_usual_key(const llmc_config *config, const llmc_preset *preset)
 {
-    for (size_t i = 0; i < 3 && preset->key_variables[i]; i++)
+    for (size_t i = 0; i < LLMC_PRESET_KEY_VARIABLES && preset->key_variables[i]; i++)
         if (llmc_config_variable(config, preset->key_variables[i]))
             return true;
-    return usual_pair(config, preset) != NULL;
+    return usual_pair(config, preset, preset->auth) != NULL;
 }
 
 /* ---- the lot ---- */
@@ -186,8 +198,10 @@ static llmcost_status check_credential(llmc_config *config, const llmc_config_no
     bool pair = credential->id.bytes > 0, signs = provider->auth == LLMC_AUTH_AWS || provider->auth == LLMC_AUTH_BCE || provider->auth == LLMC_AUTH_OAUTH;
     if (pair && !signs)
         return llmc_config_fail(config, node, "provider \"%s\" takes one key, not a pair; or say \"auth\": \"aws\", \"bce\" or \"oauth\"", provider->name);
-    if (!pair && (provider->auth == LLMC_AUTH_BCE || provider->auth == LLMC_AUTH_OAUTH))
+    if (!pair && wants_pair(provider))
         return llmc_config_fail(config, node, "provider \"%s\": this \"auth\" needs a pair: {\"access_key\": ..., \"secret_key\": ...}", provider->name);
+    if (pair && provider->auth == LLMC_AUTH_AWS && !provider->region)
+        return llmc_config_fail(config, node, "provider \"%s\" signs with its pair, and for that needs a \"region\"", provider->name);
     const char *dot = strchr(llmc_secret_reveal(&credential->key), '.');
     if (provider->auth == LLMC_AUTH_JWT && !credential->host && (!dot || dot == credential->key.hidden || !dot[1]))
         return llmc_config_fail(config, node, "provider \"%s\": \"auth\": \"jwt\" needs a key of the form id.secret", provider->name);
@@ -197,7 +211,7 @@ static llmcost_status check_credential(llmc_config *config, const llmc_config_no
 /* What is exchanged or handed out is kept beside the credential. */
 static llmcost_status keep_tokens(llmc_config *config, const llmc_provider *provider, llmc_credential *credential)
 {
-    if (!credential->host && provider->auth != LLMC_AUTH_BCE && provider->auth != LLMC_AUTH_OAUTH)
+    if (!credential->host && !wants_pair(provider))
         return LLMCOST_OK;
     llmc_token *token = llmc_arena_calloc(&config->settings->arena, 1, sizeof *token);
     if (!token || !llmc_token_open(token, config->allocator))
@@ -209,7 +223,7 @@ static llmcost_status keep_tokens(llmc_config *config, const llmc_provider *prov
 /* The exchange is a provider of its own: another host, another format, the same limits and the same credentials. */
 static llmcost_status make_exchange(llmc_config *config, const llmc_config_node *object, llmc_provider *provider)
 {
-    const llmc_preset *preset = llmc_preset_find(provider->auth == LLMC_AUTH_BCE ? "baidu-iam" : "baidu-oauth");
+    const llmc_preset *preset = llmc_preset_of_exchange(provider->auth);
     llmc_provider *exchange = llmc_arena_calloc(&config->settings->arena, 1, sizeof *exchange);
     llmc_route *route = llmc_arena_calloc(&config->settings->arena, 1, sizeof *route);
     if (!exchange || !route)
@@ -218,9 +232,10 @@ static llmcost_status make_exchange(llmc_config *config, const llmc_config_node 
     exchange->preset = preset;
     exchange->codec = preset->codec;
     exchange->base_url = provider->token_url;
+    exchange->api_version = NULL;
     exchange->header_count = 0;
-    exchange->retries = 0;
     llmcost_status status = llmc_config_base_url(config, object ? llmc_config_member(object, "token_url") : NULL, exchange);
+    llmc_config_keep_loopback_local(exchange);
     *route = (llmc_route){ .kind = LLMC_ROUTE_LEAF, .name = provider->name, .leaf_count = 1, .provider = exchange, .model = "" };
     provider->exchange = route;
     return status ? status : llmc_config_check_plain_http(config, object, exchange);
@@ -246,7 +261,7 @@ llmcost_status llmc_config_credentials(llmc_config *config, const llmc_config_no
         if (!status)
             status = keep_tokens(config, provider, &provider->credentials[i]);
     }
-    if (!status && (provider->auth == LLMC_AUTH_BCE || provider->auth == LLMC_AUTH_OAUTH))
+    if (!status && wants_pair(provider))
         status = make_exchange(config, object, provider);
     if (!status && provider->credential_count > 1)
         provider->turn = llmc_arena_calloc(&config->settings->arena, 1, sizeof *provider->turn);

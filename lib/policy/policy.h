@@ -71,6 +71,7 @@ struct llmcost_leg {
     const char *provider_name;          /* operations without a route (list models): where to */
     const llmc_credential *credential;  /* what it shows there; NULL: nothing, or the first */
     const llmc_secret *token;           /* what that was exchanged for; NULL: it is shown itself */
+    llmc_secret *received;              /* where an exchange puts what it got; NULL: it is none */
     const char *purpose;
     uint64_t serial;
 
@@ -145,6 +146,7 @@ void llmc_leg_pump(llmcost_leg *leg);
 /* The same, when the transport has returned: within a callback of its own it may neither start nor let go of anything. */
 void llmc_leg_pump_later(llmcost_leg *leg);
 bool llmc_leg_caller_left(const llmcost_leg *leg); /* he said so on being shown a piece */
+bool llmc_leg_was_delivered(const llmcost_leg *leg); /* content of it has reached him, perhaps from a policy further out */
 
 /* An event on its way out, from the policy that the leg is at. false: stop, the leg was cut. */
 bool llmc_leg_emit(llmcost_leg *leg, const llmcost_event *event);

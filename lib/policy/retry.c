@@ -23,19 +23,9 @@ static int64_t delay_ms(llmcost_leg *leg, uint32_t tried)
     return (int64_t)llmc_random_below(&leg->services->random, (uint64_t)ceiling + 1);
 }
 
-/* Also what a policy further out let go: it was this leg's. */
-static bool was_delivered(const llmcost_leg *leg)
-{
-    for (; leg; leg = leg->parent) {
-        if (leg->delivered)
-            return true;
-    }
-    return false;
-}
-
 static bool may_retry(const llmcost_leg *leg, const retry_state *state)
 {
-    if (!llmcost_status_is_retriable(leg->status) || was_delivered(leg) || leg->cancelled || llmc_leg_is_detached(leg))
+    if (!llmcost_status_is_retriable(leg->status) || llmc_leg_was_delivered(leg) || leg->cancelled || llmc_leg_is_detached(leg))
         return false;
     return leg->route && leg->route->provider && state->tried < (uint32_t)leg->route->provider->retries;
 }

@@ -26,6 +26,7 @@ typedef struct wire_state {
     void *transfer;              /* NULL: none under way */
     llmc_driver *driver;
     const llmc_allocator *allocator; /* of the buffers */
+    llmc_wiping_memory wiping;   /* for what signs or is a secret as a whole */
     llmc_encoded encoded;
     llmc_buffer head;            /* url and header lines, each ended by a zero byte; holds the key: wiped */
     const char *headers[32];
@@ -101,8 +102,8 @@ static const char *plain_header(const llmc_provider *provider)
 static llmcost_status sign_head(wire_state *state, const llmc_credential *credential, head_lines *lines, const char *path)
 {
     llmc_buffer signed_lines, query;
-    llmc_buffer_init(&signed_lines, state->allocator, 1 << 20);
-    llmc_buffer_init(&query, state->allocator, 1 << 20);
+    llmc_buffer_init(&signed_lines, &state->wiping.pieces, 1 << 20);
+    llmc_buffer_init(&query, &state->wiping.pieces, 1 << 20);
     llmc_unauthorized request = { state->encoded.method, state->head.data, state->encoded.body.data, state->encoded.body.length,
                                   llmc_clock_wall_ms(&state->leg->services->clock) };
     llmcost_status status = llmc_authorize(state->provider, credential, state->leg->token, &request, &signed_lines, &query);
@@ -116,8 +117,6 @@ static llmcost_status sign_head(wire_state *state, const llmc_credential *creden
     }
     for (size_t at = 0; !status && at < signed_lines.length; at += strlen(signed_lines.data + at) + 1)
         add_line(state, lines, signed_lines.data + at, "");
-    llmc_wipe(signed_lines.data, signed_lines.length);
-    llmc_wipe(query.data, query.length);
     llmc_buffer_free(&query);
     llmc_buffer_free(&signed_lines);
     return status;
@@ -210,11 +209,12 @@ static void deadline_fired(void *user)
 
 /* ---- decoding ---- */
 
-/* No part of an answer: answers are kept and shown. */
+/* No part of an answer: answers are kept and shown. Its time began when it was asked for, or later. */
 static bool take_token(wire_state *state, const llmcost_event *event)
 {
     llmcost_leg *leg = state->leg;
-    if (leg->credential->token && llmc_token_set(leg->credential->token, event->text, event->bytes, llmc_leg_now(leg), (int64_t)event->tool_index * 1000))
+    if (llmc_secret_set(leg->received, &leg->services->allocator, event->text, event->bytes) &&
+        llmc_token_set(leg->credential->token, event->text, event->bytes, state->began_ns, (int64_t)event->tool_index * 1000))
         return true;
     state->failure = LLMCOST_E_MEMORY;
     return false;
@@ -272,7 +272,7 @@ static bool tell_usage(wire_state *state)
 
 static llmcost_status decode_failure(wire_state *state, const char *body, size_t bytes)
 {
-    llmcost_status status = llmc_decode_error_body(&state->answer_error, state->http_status, body, bytes);
+    llmcost_status status = llmc_decode_error_of_host(&state->answer_error, state->provider->quirks, state->http_status, body, bytes);
     if (state->http_status >= 400)
         return status;
     static const char redirect[] = "the host redirects elsewhere, and redirects are never followed: set base_url to the final address";
@@ -538,6 +538,22 @@ static const char *kept(llmcost_leg *leg, const char *text)
     return copy ? copy : "";
 }
 
+/* What the host hands out is named by itself; what a pair became, by the pair. */
+static const char *fingerprint(const wire_state *state)
+{
+    const llmc_credential *credential = credential_of(state);
+    if (credential && credential->host)
+        return state->leg->token ? state->leg->token->fingerprint : "";
+    return credential ? llmc_credential_fingerprint(credential) : "";
+}
+
+/* By "on_abort": "cancel", by a deadline, or where a drain could not begin: it sets its own flag. */
+static bool was_cut(const wire_state *state)
+{
+    const llmcost_leg *leg = state->leg;
+    return state->concluded && leg->sent && leg->operation->priced && state->http_status < 300 && (leg->status == LLMCOST_E_CANCELLED || leg->status == LLMCOST_E_DEADLINE);
+}
+
 static void settle_line(wire_state *state, int64_t now)
 {
     llmcost_leg *leg = state->leg;
@@ -552,23 +568,35 @@ static void settle_line(wire_state *state, int64_t now)
     line->http_status = state->http_status;
     line->limits = state->limits;
     line->served_model = leg->answer ? kept(leg, leg->answer->model) : "";
-    line->key = credential_of(state) ? kept(leg, llmc_credential_fingerprint(credential_of(state))) : "";
+    if (*fingerprint(state)) /* when a drain ends the host's key is gone, and the line has it */
+        line->key = kept(leg, fingerprint(state));
     line->duration_ms = (now - state->began_ns) / LLMC_MS;
     const char *request_id = state->answer_error.request_id ? state->answer_error.request_id : leg->error.request_id;
     line->request_id = request_id ? kept(leg, request_id) : "";
     line->flags |= leg->sent ? LLMC_LINE_SENT : 0;
+    line->flags |= was_cut(state) ? LLMC_LINE_CUT : 0;
+}
+
+/* A token that was made for this request alone. */
+static void mask_bearer(const char *line, char *text)
+{
+    static const char before[] = "Authorization: Bearer ";
+    if (strncmp(line, before, sizeof before - 1) == 0)
+        llmc_secret_mask(&(llmc_secret){ .hidden = (char *)line + sizeof before - 1, .bytes = strlen(line) - (sizeof before - 1) }, text);
 }
 
 /* Some hosts repeat the key that they do not accept. */
 static void mask_keys(const wire_state *state, llmcost_error *error)
 {
     const llmc_provider *provider = state->provider;
-    char *const texts[] = { error->provider_message, error->code, error->request_id };
+    char *const texts[] = { error->message, error->provider_message, error->code, error->request_id };
     for (size_t t = 0; t < sizeof texts / sizeof texts[0]; t++) {
         for (size_t i = 0; i < provider->credential_count; i++)
             llmc_credential_mask(&provider->credentials[i], texts[t]);
         if (state->leg->token)
             llmc_secret_mask(state->leg->token, texts[t]);
+        if (provider->auth == LLMC_AUTH_JWT && state->header_count)
+            mask_bearer(state->headers[0], texts[t]);
     }
 }
 
@@ -637,8 +665,10 @@ static llmcost_verdict start_transfer(llmcost_leg *leg, wire_state *state)
 static void make_buffers(wire_state *state)
 {
     const llmc_allocator *lasting = &state->leg->services->allocator;
-    const llmc_allocator *passing = state->driver ? llmc_workspace_borrow(&state->driver->workspace) : NULL;
-    state->allocator = passing ? passing : lasting;
+    bool secret = state->leg->operation->id == LLMC_OP_TOKEN; /* the whole of it: question, answer, and all that is copied on the way */
+    const llmc_allocator *passing = state->driver && !secret ? llmc_workspace_borrow(&state->driver->workspace) : NULL;
+    llmc_wiping_memory_init(&state->wiping, lasting);
+    state->allocator = secret ? &state->wiping.pieces : passing ? passing : lasting;
     llmc_encoded_init(&state->encoded, state->allocator);
     llmc_buffer_init(&state->head, state->allocator, 1 << 20);
     llmc_error_init(&state->answer_error, lasting);
@@ -653,6 +683,13 @@ __attribute__((cold)) static llmcost_status check_now(llmcost_leg *leg, const ll
     if (!codec->has_operation(leg->operation->id))
         return llmc_error_set(&leg->error, LLMCOST_E_UNSUPPORTED, "provider \"%s\" has no operation %s", target->provider, leg->operation->name);
     return codec->check(leg->operation->id, leg->request, target, &leg->error);
+}
+
+/* A leg that a policy further in made for another provider has met nobody who would have asked for its key. */
+static bool has_credential(const wire_state *state)
+{
+    const llmc_credential *credential = credential_of(state);
+    return !credential || !credential->token || state->leg->token || state->leg->received;
 }
 
 static llmcost_verdict wire_enter(llmcost_leg *leg, void *memory, void *user)
@@ -680,6 +717,8 @@ static llmcost_verdict wire_enter(llmcost_leg *leg, void *memory, void *user)
         leg->status = status;
         return LLMCOST_FAIL;
     }
+    if (!has_credential(state))
+        return llmc_leg_fail(leg, LLMCOST_E_AUTH, "%s: its key must be asked for, which a leg that begins inside the phase of keys does not do", leg->route->name);
     status = make_head(state);
     if (status == LLMCOST_E_MEMORY)
         return llmc_leg_out_of_memory(leg);

@@ -3,17 +3,16 @@
  * of iam.bj.baidubce.com (bce-auth-v1; token, createTime, expireTime), or the older one of aip.baidubce.com (the pair in
  * the query, which authorize.c adds; access_token, expires_in). The signature, too, is authorize.c's.
  */
-#include "base/text.h"
 #include "provider/decoding.h"
 #include "provider/presets.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { WANTED_SECONDS = 86400, LONGEST_SECONDS = 40 * 86400 };
+enum { WANTED_SECONDS = 86400, LONGEST_SECONDS = 40 * 86400, LONGEST_TOKEN = 16 << 10 };
 
 typedef struct token_members {
-    llmc_json_span token, created, expires, access_token, expires_in;
+    llmc_json_span token, created, expires, expires_in;
 } token_members;
 
 static bool has_operation(llmc_operation_id operation)
@@ -31,7 +30,7 @@ static llmcost_status encode(llmc_operation_id operation, const llmcost_request 
 {
     (void)operation;
     (void)request;
-    bool older = strcmp(target->preset->name, "baidu-oauth") == 0;
+    bool older = target->preset->auth == LLMC_AUTH_OAUTH;
     char path[80];
     snprintf(path, sizeof path, "/v1/BCE-BEARER/token?expireInSeconds=%d", WANTED_SECONDS);
     out->method = older ? "POST" : "GET";
@@ -49,15 +48,47 @@ static int64_t seconds_of(const llmc_json_span *time)
 {
     static const int days_before[] = { 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334 };
     int year, month, day, hour, minute, second;
-    char text[24];
-    if (time->bytes < 19 || time->bytes >= sizeof text)
+    char text[20] = "";
+    if (time->bytes < sizeof text - 1)
         return -1;
-    memcpy(text, time->text, time->bytes);
-    text[time->bytes] = '\0';
+    memcpy(text, time->text, sizeof text - 1); /* fractions and the zone are the same in both */
     if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d", &year, &month, &day, &hour, &minute, &second) != 6 || year < 1970 || month < 1 || month > 12)
         return -1;
     int leaps = (year - 1968 - (month < 3)) / 4;
     return ((((int64_t)(year - 1970) * 365 + days_before[month - 1] + day + leaps) * 24 + hour) * 60 + minute) * 60 + second;
+}
+
+/* What it is good for, in seconds; 0: nobody says so, or it is over. */
+static int64_t seconds_good(const token_members *members)
+{
+    int64_t from = seconds_of(&members->created), to = seconds_of(&members->expires), seconds = 0;
+    if (members->expires_in.bytes)
+        llmc_decimal(members->expires_in.text, members->expires_in.bytes, 0, &seconds);
+    else if (from >= 0 && to > from)
+        seconds = to - from;
+    return seconds < 0 ? 0 : seconds > LONGEST_SECONDS ? LONGEST_SECONDS : seconds;
+}
+
+/* It will stand in a header. */
+static bool is_usable(const llmc_buffer *token)
+{
+    for (size_t i = 0; i < token->length; i++)
+        if (token->data[i] <= ' ' || token->data[i] > '~')
+            return false;
+    return token->length > 0 && token->length <= LONGEST_TOKEN;
+}
+
+static llmcost_status emit_token(llmc_decoder *decoder, const token_members *members)
+{
+    llmc_buffer *token = &decoder->scratch;
+    llmc_buffer_clear(token);
+    if (!llmc_json_decode(&members->token, token) || !llmc_buffer_text(token))
+        return llmc_error_set(decoder->error, LLMCOST_E_MEMORY, "no memory for the token");
+    if (!is_usable(token))
+        return llmc_decoder_malformed(decoder, NULL, "a token that no header can hold");
+    decoder->finished = true;
+    return llmc_decoder_emit(decoder, &(llmcost_event){ .kind = LLMC_EVENT_TOKEN, .text = token->data, .bytes = token->length, .tool_index = (uint32_t)seconds_good(members),
+                                                        .tool_id = "", .tool_name = "" });
 }
 
 static llmcost_status decode_frame(llmc_decoder *decoder, const llmc_frame *frame)
@@ -65,38 +96,26 @@ static llmcost_status decode_frame(llmc_decoder *decoder, const llmc_frame *fram
     llmc_json json;
     llmc_json_key key;
     token_members members = { 0 };
-    int64_t seconds = 0;
     llmc_json_begin(&json, frame->data, frame->bytes);
-    if (!llmc_json_object(&json))
-        return llmc_decode_error_in_success(decoder, frame, "an answer without a token");
-    while (llmc_json_next_key(&json, &key)) {
-        if (llmc_json_key_is(&key, "token") || llmc_json_key_is(&key, "access_token"))
+    bool object = llmc_json_object(&json);
+    while (object && llmc_json_next_key(&json, &key)) {
+        bool text = llmc_json_peek(&json) == LLMC_JSON_STRING;
+        if (text && (llmc_json_key_is(&key, "token") || llmc_json_key_is(&key, "access_token")))
             llmc_json_span_string(&json, &members.token);
         else if (llmc_json_key_is(&key, "createTime"))
-            llmc_json_span_string(&json, &members.created);
+            llmc_json_note(&json, &members.created);
         else if (llmc_json_key_is(&key, "expireTime"))
-            llmc_json_span_string(&json, &members.expires);
+            llmc_json_note(&json, &members.expires);
         else if (llmc_json_key_is(&key, "expires_in"))
-            llmc_json_integer(&json, &seconds);
+            llmc_json_note(&json, &members.expires_in);
         else
             llmc_json_skip(&json);
     }
-    if (json.failure || !members.token.bytes)
+    if (json.failure)
+        return llmc_decoder_malformed(decoder, &json, "an answer without a token");
+    if (!members.token.bytes)
         return llmc_decode_error_in_success(decoder, frame, "an answer without a token");
-    int64_t from = seconds_of(&members.created), to = seconds_of(&members.expires);
-    if (!seconds && from >= 0 && to > from)
-        seconds = to - from;
-    seconds = seconds < 0 ? 0 : seconds > LONGEST_SECONDS ? LONGEST_SECONDS : seconds;
-    llmc_buffer_clear(&decoder->scratch);
-    if (!llmc_json_decode(&members.token, &decoder->scratch) || !llmc_buffer_text(&decoder->scratch))
-        return llmc_error_set(decoder->error, LLMCOST_E_MEMORY, "no memory for the token");
-    if (!llmc_text_is_header_safe(decoder->scratch.data))
-        return llmc_decoder_malformed(decoder, NULL, "a token that no header can hold");
-    llmcost_status status = llmc_decoder_emit(decoder, &(llmcost_event){ .kind = LLMC_EVENT_TOKEN, .text = decoder->scratch.data, .bytes = decoder->scratch.length,
-                                                                         .tool_index = (uint32_t)seconds, .tool_id = "", .tool_name = "" });
-    llmc_wipe(decoder->scratch.data, decoder->scratch.length);
-    decoder->finished = true;
-    return status;
+    return emit_token(decoder, &members);
 }
 
 static llmcost_status decode_end(llmc_decoder *decoder)

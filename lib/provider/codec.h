@@ -134,6 +134,7 @@ extern const llmc_codec llmc_codec_bedrock;
 extern const llmc_codec llmc_codec_cohere;
 extern const llmc_codec llmc_codec_baidu_token;
 const llmc_codec *llmc_codec_find(const char *name); /* NULL: none */
+const llmc_codec *llmc_codec_at(size_t index);       /* those that a config may name; NULL: no further one */
 
 /* ---- shared by the codecs (decoder.c) ---- */
 
@@ -156,6 +157,8 @@ llmcost_status llmc_status_from_http(int32_t http_status);
  * by code where one is known, else by HTTP status; llmc_status_from_http() semantics for 2xx: E_SERVER.
  */
 llmcost_status llmc_decode_error_body(llmcost_error *error, int32_t http_status, const char *body, size_t bytes) __attribute__((cold));
+/* The same at a host of these quirks: numbers that mean something only there are read too. */
+llmcost_status llmc_decode_error_of_host(llmcost_error *error, uint64_t quirks, int32_t http_status, const char *body, size_t bytes) __attribute__((cold));
 /*
  * One response header that matters for errors and receipts: retry-after(-ms), x-ratelimit-reset*, request ids. wall_ms: now.
  * rank: 0 before the first header of an answer; it remembers how exact the wait so far is, so that the order of headers

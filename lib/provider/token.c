@@ -29,10 +29,12 @@ llmcost_status llmc_token_get(llmc_token *token, int64_t now_ns, llmc_secret *ou
 bool llmc_token_set(llmc_token *token, const char *text, size_t bytes, int64_t now_ns, int64_t valid_ms)
 {
     int64_t margin = valid_ms / 10 < LLMC_TOKEN_MARGIN_MS ? valid_ms / 10 : LLMC_TOKEN_MARGIN_MS;
+    if (valid_ms <= 0)
+        return true;
     pthread_mutex_lock(&token->lock);
     bool set = llmc_secret_set(&token->value, token->allocator, text, bytes);
     if (set)
-        token->expires_ns = valid_ms > 0 ? llmc_clock_after(now_ns, valid_ms - margin) : now_ns;
+        token->expires_ns = llmc_clock_after(now_ns, valid_ms - margin);
     pthread_mutex_unlock(&token->lock);
     return set;
 }
@@ -43,4 +45,32 @@ void llmc_token_reject(llmc_token *token, const llmc_secret *rejected)
     if (token->value.bytes == rejected->bytes && rejected->bytes && memcmp(token->value.hidden, rejected->hidden, rejected->bytes) == 0)
         llmc_secret_free(&token->value, token->allocator);
     pthread_mutex_unlock(&token->lock);
+}
+
+/* ---- whose turn it is ---- */
+
+bool llmc_token_begin_asking(llmc_token *token, uint32_t *round)
+{
+    pthread_mutex_lock(&token->lock);
+    bool ours = !token->asking;
+    token->asking = true;
+    *round = token->round;
+    pthread_mutex_unlock(&token->lock);
+    return ours;
+}
+
+void llmc_token_end_asking(llmc_token *token)
+{
+    pthread_mutex_lock(&token->lock);
+    token->asking = false;
+    token->round++;
+    pthread_mutex_unlock(&token->lock);
+}
+
+bool llmc_token_is_asked_for(llmc_token *token, uint32_t round)
+{
+    pthread_mutex_lock(&token->lock);
+    bool asked_for = token->asking && token->round == round;
+    pthread_mutex_unlock(&token->lock);
+    return asked_for;
 }

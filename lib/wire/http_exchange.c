@@ -5,6 +5,8 @@
  */
 #include "wire/http_exchange.h"
 
+#include "base/secret.h"
+
 #include <string.h>
 
 /* ---- what libcurl reports of an exchange ---- */
@@ -116,13 +118,27 @@ llmcost_status llmc_exchange_status(exchange *x, CURLcode code)
 
 /* ---- life of an exchange ---- */
 
+/* Headers and URLs may hold keys. libcurl's own copies of them are out of reach. */
+static void free_headers(struct curl_slist *list)
+{
+    for (struct curl_slist *item = list; item; item = item->next)
+        llmc_wipe(item->data, strlen(item->data));
+    curl_slist_free_all(list);
+}
+
+static void free_text(const llmc_allocator *allocator, char *text)
+{
+    llmc_wipe(text, text ? strlen(text) : 0);
+    llmc_free(allocator, text);
+}
+
 void llmc_exchange_free(exchange *x)
 {
     const llmc_allocator *allocator = x->http->allocator;
     if (x->easy)
         curl_easy_cleanup(x->easy);
-    curl_slist_free_all(x->headers);
-    llmc_free(allocator, x->url);
+    free_headers(x->headers);
+    free_text(allocator, x->url);
     llmc_free(allocator, x->proxy);
     llmc_free(allocator, x->ca_file);
     llmc_free(allocator, x);
@@ -196,13 +212,13 @@ static bool set_headers(exchange *x, const llmcost_http_request *request)
     for (uint32_t i = 0; i <= request->header_count; i++) {
         longer = curl_slist_append(list, i < request->header_count ? request->headers[i] : "Expect:");
         if (!longer) {
-            curl_slist_free_all(list);
+            free_headers(list);
             return false;
         }
         list = longer;
     }
     curl_easy_setopt(x->easy, CURLOPT_HTTPHEADER, list);
-    curl_slist_free_all(x->headers);
+    free_headers(x->headers);
     x->headers = list;
     return true;
 }
@@ -216,10 +232,10 @@ static bool set_text(exchange *x, CURLoption option, char **current, const char 
     if (wanted && !copy)
         return false;
     if (curl_easy_setopt(x->easy, option, wanted) != CURLE_OK) {
-        llmc_free(x->http->allocator, copy);
+        free_text(x->http->allocator, copy);
         return false;
     }
-    llmc_free(x->http->allocator, *current);
+    free_text(x->http->allocator, *current);
     *current = copy;
     return true;
 }

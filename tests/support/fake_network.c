@@ -42,6 +42,19 @@ static fake_exchange *match(fake_network *network, const llmcost_http_request *r
     return &unmatched_exchange;
 }
 
+static char *joined(const llmcost_http_request *request)
+{
+    size_t bytes = 1;
+    for (uint32_t i = 0; i < request->header_count; i++)
+        bytes += strlen(request->headers[i]) + 1;
+    char *text = calloc(1, bytes), *at = text;
+    for (uint32_t i = 0; i < request->header_count; i++) {
+        at = stpcpy(at, request->headers[i]);
+        *at++ = '\n';
+    }
+    return text;
+}
+
 static llmcost_status start(void *user, const llmcost_http_request *request, const llmcost_http_events *events, void *context, void **transfer)
 {
     fake_network *network = ((driver *)user)->network;
@@ -49,7 +62,9 @@ static llmcost_status start(void *user, const llmcost_http_request *request, con
     fake_exchange *exchange = match(network, request);
     if (network->request_count < FAKE_MAX_REQUESTS) {
         size_t at = network->request_count;
+        network->requests[at].method = strdup(request->method);
         network->requests[at].url = strdup(request->url);
+        network->requests[at].headers = joined(request);
         network->requests[at].body = strndup(request->body ? request->body : "", request->body_bytes);
         network->requests[at].at_ms = fake_clock_ms(network->clock);
     }
@@ -228,7 +243,9 @@ void fake_network_free(fake_network *network)
             free(network->exchanges[i].pieces[j].bytes);
     }
     for (size_t i = 0; i < network->request_count && i < FAKE_MAX_REQUESTS; i++) {
+        free(network->requests[i].method);
         free(network->requests[i].url);
+        free(network->requests[i].headers);
         free(network->requests[i].body);
     }
     pthread_mutex_destroy(&network->lock);

@@ -41,8 +41,8 @@ typedef struct fake_network {
     pthread_mutex_t lock;
     fake_exchange exchanges[FAKE_MAX_EXCHANGES];
     size_t exchange_count;
-    struct { char *url, *body; int64_t at_ms; } requests[FAKE_MAX_REQUESTS];
-    size_t request_count;
+    struct { char *method, *url, *headers, *body; int64_t at_ms; } requests[FAKE_MAX_REQUESTS];
+    size_t request_count;        /* their headers: a line each */
     size_t active, aborted, unmatched;
     size_t drivers;              /* open ones; each steps only what it started */
     fake_transfer *transfers;

@@ -698,7 +698,7 @@ static void test_accepted(void **state)
     end(&f);
 }
 
-/* The usual request: two messages of 1 KB together. The gate is far above the aim, since machines under test are busy. */
+/* The usual request: two messages of 1 KB together. The gate is far above the aim: what others take of the machine does not count. */
 static void test_speed(void **state)
 {
     (void)state;
@@ -716,16 +716,16 @@ static void test_speed(void **state)
     double best = 1e9;
     for (int attempt = 0; attempt < 5; attempt++) {
         struct timespec from, to;
-        clock_gettime(CLOCK_MONOTONIC, &from);
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
         for (int i = 0; i < ROUNDS; i++)
             assert_false(import(&f, &request, false));
-        clock_gettime(CLOCK_MONOTONIC, &to);
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to);
         double ns = ((double)(to.tv_sec - from.tv_sec) * 1e9 + (double)(to.tv_nsec - from.tv_nsec)) / ROUNDS;
         best = ns < best ? ns : best;
     }
     print_message("import of 1 KB in two messages: %.0f ns\n", best);
     assert_int_equal(f.memory.calls, 0);
-    assert_true(best < 20000); /* sanitizers and busy machines included: something that grew out of hand */
+    assert_true(best < 100000); /* sanitizers and valgrind included: something that grew out of hand */
     end(&f);
 }
 
