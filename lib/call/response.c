@@ -193,7 +193,7 @@ const char *llmcost_response_model(const llmcost_response *response, uint32_t in
 
 uint32_t llmcost_response_embedding_count(const llmcost_response *response)
 {
-    return response && response->answer ? response->answer->embedding_count : 0;
+    return response && response->answer && !response->status ? response->answer->embedding_count : 0; /* all or none */
 }
 
 const float *llmcost_response_embedding(const llmcost_response *response, uint32_t index, uint32_t *dimensions)

@@ -676,6 +676,15 @@ static void make_buffers(wire_state *state)
     state->builder.answers = lasting;
 }
 
+/* What check.c and resolve.c did not see: a host's policy has changed it, or made it. */
+__attribute__((cold)) static llmcost_status check_now(llmcost_leg *leg, const llmc_codec_target *target)
+{
+    const llmc_codec *codec = leg->route->provider->codec;
+    if (!codec->has_operation(leg->operation->id))
+        return llmc_error_set(&leg->error, LLMCOST_E_UNSUPPORTED, "provider \"%s\" has no operation %s", target->provider, leg->operation->name);
+    return codec->check(leg->operation->id, leg->request, target, &leg->error);
+}
+
 /* A leg that a policy further in made for another provider has met nobody who would have asked for its key. */
 static bool has_credential(const wire_state *state)
 {
@@ -701,7 +710,7 @@ static llmcost_verdict wire_enter(llmcost_leg *leg, void *memory, void *user)
     if (!llmc_leg_line(leg))
         return llmc_leg_out_of_memory(leg);
     llmc_codec_target target = { .preset = provider->preset, .provider = provider->name, .model = leg->route->model, .quirks = provider->quirks, .stream = state->decoder.stream, .api_version = provider->api_version };
-    llmcost_status status = leg->unchecked && leg->operation->has_request ? provider->codec->check(leg->operation->id, leg->request, &target, &leg->error) : LLMCOST_OK;
+    llmcost_status status = leg->unchecked ? check_now(leg, &target) : LLMCOST_OK;
     if (!status)
         status = provider->codec->encode(leg->operation->id, leg->request, &target, &state->encoded, &leg->error);
     if (status) {

@@ -12,6 +12,7 @@
  */
 #include "provider/anthropic_codec.h"
 
+#include "base/text.h"
 #include "provider/claude.h"
 
 #include <stdio.h>
@@ -77,8 +78,19 @@ static bool is_known_image(const char *media_type)
     return false;
 }
 
+static bool is_known_document(const llmcost_part *part)
+{
+    return part->url || (part->media_type && (!strcmp(part->media_type, "application/pdf") || !strcmp(part->media_type, "text/plain")));
+}
+
 static llmcost_status check_part(const llmcost_message *message, uint32_t index, const llmcost_part *part, const llmc_codec_target *target, llmcost_error *error)
 {
+    if (part->type == LLMCOST_PART_AUDIO)
+        return llmc_unsupported_in(error, target, index, " audio", "send a transcript, or use a provider that hears");
+    if (part->type == LLMCOST_PART_DOCUMENT && message->role != LLMCOST_USER)
+        return llmc_unsupported_in(error, target, index, " document", "put documents into user messages");
+    if (part->type == LLMCOST_PART_DOCUMENT && !is_known_document(part))
+        return llmc_unsupported_in(error, target, index, " document type", "send a PDF or plain text");
     bool image = part->type == LLMCOST_PART_IMAGE || part->type == LLMCOST_PART_IMAGE_URL;
     if (!image)
         return LLMCOST_OK;
@@ -153,7 +165,7 @@ static void write_source(llmc_encoding *encoding, const llmcost_part *part, uint
     llmc_json_writer *json = &encoding->json;
     char media_type[64];
     const char *base64;
-    if (part->type == LLMCOST_PART_IMAGE) {
+    if (part->type == LLMCOST_PART_IMAGE || (part->type == LLMCOST_PART_DOCUMENT && part->data)) {
         if (!llmc_media_type_is_sane(part->media_type) || !part->data) {
             llmc_encoding_invalid(encoding, "messages[%u].parts[%u] needs data and a media_type such as image/png", message, index);
             return;
@@ -179,6 +191,33 @@ static void write_source(llmc_encoding *encoding, const llmcost_part *part, uint
         llmc_json_write_key(json, "url");
         llmc_json_write_text(json, part->url);
     }
+    llmc_json_write_end_object(json);
+}
+
+/* Plain text goes as it is, a PDF as its bytes or as where it is. */
+static void write_document(llmc_encoding *encoding, const llmcost_part *part, uint32_t message, uint32_t index, bool mark)
+{
+    llmc_json_writer *json = &encoding->json;
+    begin_typed(json, "document");
+    llmc_json_write_key(json, "source");
+    if (part->data && !strcmp(part->media_type, "text/plain")) {
+        if (!llmc_utf8_valid(part->data, part->data_bytes))
+            llmc_encoding_invalid(encoding, "messages[%u].parts[%u].data is no UTF-8 text", message, index);
+        begin_typed(json, "text");
+        llmc_json_write_key(json, "media_type");
+        llmc_json_write_text(json, part->media_type);
+        llmc_json_write_key(json, "data");
+        llmc_json_write_string(json, part->data, encoding->status ? 0 : part->data_bytes);
+        llmc_json_write_end_object(json);
+    } else {
+        write_source(encoding, part, message, index);
+    }
+    if (part->detail) {
+        llmc_json_write_key(json, "title");
+        llmc_json_write_text(json, part->detail);
+    }
+    if (mark)
+        write_mark(json);
     llmc_json_write_end_object(json);
 }
 
@@ -241,6 +280,8 @@ static void write_blocks(llmc_encoding *encoding, const llmcost_message *message
             if (i == marked)
                 write_mark(json);
             llmc_json_write_end_object(json);
+        } else if (part->type == LLMCOST_PART_DOCUMENT) {
+            write_document(encoding, part, index, i, i == marked);
         } else {
             llmc_encoding_invalid(encoding, "messages[%u].parts[%u].type %d is unknown", index, i, (int)part->type);
         }

@@ -17,9 +17,7 @@
 static const struct {
     const char *folder, *message;
 } exceptions[] = {
-    { "openai/chat-audio-in-", "input_audio" },
-    { "openrouter/chat-audio-in-", "input_audio" },
-    { "mistral/chat-cached-audio-in-", "input_audio" },
+    { "mistral/chat-cached-audio-in-", "input_audio" }, /* a bare text: Mistral's own way */
     { "ollama/chat-length-stop-image-in-", "images" }, /* Ollama's own member, sent to its OpenAI door */
     { "azure/chat-length-stop-", "model is missing" },         /* there the path names the deployment */
     { "azure/chat-stream-usage-chunk-", "model is missing" },
