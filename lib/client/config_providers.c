@@ -123,7 +123,7 @@ static llmcost_status read_codec(llmc_config *config, const llmc_config_node *no
         return LLMCOST_OK;
     const llmc_codec *codec = node->type == LLMC_JSON_STRING ? llmc_codec_find(node->text) : NULL;
     if (!codec)
-        return llmc_config_fail(config, node, "\"codec\" must be one of openai, anthropic, gemini, responses, bedrock, cohere, ollama");
+        return llmc_config_fail(config, node, "\"codec\" must be one of openai, anthropic, gemini, responses, bedrock, cohere, ollama, qianfan_v1");
     provider->codec = codec;
     return LLMCOST_OK;
 }

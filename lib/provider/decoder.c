@@ -18,7 +18,8 @@ const llmc_operation llmc_operations[LLMC_OP_COUNT] = {
 
 const llmc_codec *llmc_codec_find(const char *name)
 {
-    static const llmc_codec *const codecs[] = { &llmc_codec_openai, &llmc_codec_anthropic, &llmc_codec_gemini, &llmc_codec_ollama, &llmc_codec_bedrock, &llmc_codec_cohere };
+    static const llmc_codec *const codecs[] = { &llmc_codec_openai, &llmc_codec_anthropic, &llmc_codec_gemini, &llmc_codec_ollama, &llmc_codec_bedrock, &llmc_codec_cohere,
+                                               &llmc_codec_qianfan_v1 };
     for (size_t i = 0; i < sizeof codecs / sizeof codecs[0]; i++)
         if (!strcmp(codecs[i]->name, name))
             return codecs[i];

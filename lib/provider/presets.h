@@ -66,6 +66,7 @@ typedef struct llmc_preset {
     const llmc_preset_place *places;     /* ended by one without a setting; NULL: none */
     const llmc_preset_pair *pairs;       /* looked for after the keys; ended by one without an id; NULL: none */
     bool free_of_charge;           /* a local server */
+    bool token_in_query;           /* what a pair was exchanged for goes into the URL */
 } llmc_preset;
 
 const llmc_preset *llmc_preset_find(const char *name);
