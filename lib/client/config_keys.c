@@ -81,7 +81,7 @@ static const config_key provider_keys[] = {
     { "accept_any_certificate", KEY_BOOL, FIELD(llmc_provider, insecure_tls), 0, 0, "false", NULL, "turn TLS verification off: anybody can read the key and the prompts" },
     { "retries", KEY_INTEGER, FIELD(llmc_provider, retries), 0, 20, "2", NULL, "further attempts after one that failed for a passing reason" },
     { "quirks", KEY_STRUCTURE, NO_FIELD, "{NAME: true or false}", "how its dialect differs, over the preset's" },
-    { "codec", KEY_STRUCTURE, NO_FIELD, "NAME", "wire format: openai, anthropic, gemini, responses, bedrock, cohere or ollama; default: the preset's" },
+    { "codec", KEY_STRUCTURE, NO_FIELD, "NAME", "wire format: openai, anthropic, gemini, responses, bedrock, cohere, ollama or qianfan_v1; default: the preset's" },
 };
 
 static const config_key route_keys[] = {

@@ -251,8 +251,10 @@ static llmcost_status encode(llmc_operation_id operation, const llmcost_request 
         return llmc_unsupported(error, target, "this operation", "its first format has chats only");
     llmc_buffer_add_text(&out->path, "/chat/");
     llmc_sign_encode(&out->path, target->model, strlen(target->model), "");
+    if (out->path.failure)
+        return out->path.failure == LLMC_BUFFER_NO_MEMORY ? llmc_error_set(error, LLMCOST_E_MEMORY, "no memory for the request")
+                                                          : llmc_error_set(error, LLMCOST_E_INVALID, "the model's name is too long");
     llmc_encoding_begin(&encoding, request, target, out, error);
-    llmc_json_write_begin_object(&encoding.json);
     llmc_encoding_member(&encoding, "messages");
     llmc_json_write_begin_array(&encoding.json);
     for (uint32_t i = 0; i < request->message_count; i++)
@@ -265,7 +267,6 @@ static llmcost_status encode(llmc_operation_id operation, const llmcost_request 
     write_functions(&encoding);
     write_sampling(&encoding);
     llmc_encoding_extra(&encoding, reserved);
-    llmc_json_write_end_object(&encoding.json);
     return llmc_encoding_end(&encoding);
 }
 
@@ -296,8 +297,14 @@ static llmcost_status introduce(llmc_decoder *decoder, const v1_answer *answer)
 {
     if (state_of(decoder)->introduced)
         return LLMCOST_OK;
+    llmc_buffer_clear(&decoder->scratch);
+    llmc_decode_member(&answer->id, &decoder->scratch);
+    const char *id = llmc_buffer_text(&decoder->scratch);
+    if (!id)
+        return no_memory(decoder);
+    llmc_utf8_sanitize(decoder->scratch.data);
     state_of(decoder)->introduced = true;
-    return llmc_decoder_emit_text(decoder, LLMC_EVENT_META, 0, 0, &answer->id, NULL);
+    return llmc_decoder_emit(decoder, &(llmcost_event){ .kind = LLMC_EVENT_META, .text = id, .bytes = strlen(id), .tool_name = "" });
 }
 
 static llmcost_status announce(llmc_decoder *decoder, const v1_answer *answer)
