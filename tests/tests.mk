@@ -5,7 +5,7 @@ ASAN_FLAGS = -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-o
 TSAN_FLAGS = -fsanitize=thread
 SANITIZED_CFLAGS = -O1 -g
 # Tests in which threads meet: named *_threads or listed here.
-THREADED = test_store_threads test_threads test_loop test_client test_mock_server
+THREADED = test_store_threads test_threads test_loop test_client test_mock_server test_credentials
 THREADED_TESTS = $(foreach name,$(THREADED),$(wildcard tests/unit/$(name).c tests/system/$(name).c))
 export ASAN_OPTIONS ?= detect_leaks=1:allocator_may_return_null=1
 export UBSAN_OPTIONS ?= print_stacktrace=1
