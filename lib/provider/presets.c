@@ -24,6 +24,11 @@ static const llmc_preset_pair qianfan_pairs[] = {
     { "QIANFAN_AK", "QIANFAN_SK", NULL, LLMC_AUTH_OAUTH },
     { NULL, NULL, NULL, LLMC_AUTH_BEARER },
 };
+static const llmc_preset_pair qianfan_v1_pairs[] = {
+    { "QIANFAN_AK", "QIANFAN_SK", NULL, LLMC_AUTH_OAUTH },
+    { "BAIDU_QIANFAN_AK", "BAIDU_QIANFAN_SK", NULL, LLMC_AUTH_OAUTH },
+    { NULL, NULL, NULL, LLMC_AUTH_BEARER },
+};
 static const llmc_preset_pair aws_pairs[] = {
     { "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", LLMC_AUTH_AWS },
     { NULL, NULL, NULL, LLMC_AUTH_BEARER },
@@ -80,6 +85,9 @@ static const llmc_preset presets[] = {
     { .name = "qianfan", .base_url = "https://qianfan.baidubce.com/v2", .codec = &llmc_codec_openai,
       .key_variables = { "QIANFAN_API_KEY", "QIANFAN_BEARER_TOKEN" }, .auth = LLMC_AUTH_BEARER, .quirks = Q(USER_FIELD), .currency = "CNY",
       .pairs = qianfan_pairs },
+    /* Prices must be configured: its models are named after endpoints. */
+    { .name = "qianfan-v1", .base_url = "https://aip.baidubce.com/rpc/2.0/ai_custom/v1/wenxinworkshop", .codec = &llmc_codec_qianfan_v1, .auth = LLMC_AUTH_OAUTH,
+      .currency = "CNY", .catalog = "qianfan-v1", .pairs = qianfan_v1_pairs, .token_in_query = true },
     { .name = "hunyuan", .base_url = "https://tokenhub.tencentmaas.com/v1", .codec = &llmc_codec_openai,
       .key_variables = { "TENCENT_TOKENHUB_API_KEY", "HUNYUAN_API_KEY" }, .auth = LLMC_AUTH_BEARER, .quirks = IMITATOR, .currency = "CNY" },
     OPENAI("minimax", "https://api.minimax.io/v1", "MINIMAX_API_KEY", IMITATOR | Q(REASONING_SPLIT) | Q(REASONING_DETAILS), "USD"),

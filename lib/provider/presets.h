@@ -83,6 +83,7 @@ typedef struct llmc_preset {
     uint8_t auth;                  /* llmc_auth */
     bool free_of_charge;           /* a local server */
     bool second_door;              /* another format of a host that has a preset already: a bare model name means that one */
+    bool token_in_query;           /* what a pair was exchanged for goes into the URL */
 } llmc_preset;
 
 const llmc_preset *llmc_preset_find(const char *name);

@@ -14,12 +14,16 @@ static void every_host_is_there(void **state)
                                          "qianfan", "hunyuan", "minimax", "stepfun", "mistral", "xai", "groq", "openrouter", "siliconflow", "perplexity",
                                          "together", "fireworks", "cerebras", "deepinfra", "baichuan", "01ai", "spark", "mimo", "huggingface", "qiniu",
                                          "holysheep", "openai-responses", "xai-responses", "azure", "azure-responses", "vllm", "llamacpp", "lmstudio",
-                                         "ollama", "ollama-openai", "ollama-cloud", "cohere", "openai-compatible", "bedrock" };
+                                         "ollama", "ollama-openai", "ollama-cloud", "cohere", "openai-compatible", "bedrock", "qianfan-v1" };
     assert_int_equal(llmc_preset_count(), sizeof names / sizeof names[0]);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         assert_non_null(llmc_preset_find(names[i]));
     assert_ptr_equal(llmc_preset_find("gemini"), llmc_preset_find("google")); /* a second name */
     assert_null(llmc_preset_find("nobody"));
+    assert_null(llmc_preset_find("baidu-iam")); /* no host to ask a question */
+    assert_string_equal(llmc_preset_of_exchange(LLMC_AUTH_BCE)->base_url, "https://iam.bj.baidubce.com");
+    assert_string_equal(llmc_preset_of_exchange(LLMC_AUTH_OAUTH)->base_url, "https://aip.baidubce.com");
+    assert_null(llmc_preset_of_exchange(LLMC_AUTH_BEARER));
     assert_null(llmc_preset_find(""));
     assert_null(llmc_preset_at(llmc_preset_count()));
 }
@@ -45,7 +49,7 @@ static void every_entry_is_complete(void **state)
             continue;
         }
         assert_memory_equal(preset->base_url, "https://", 8);
-        assert_non_null(preset->key_variables[0]);
+        assert_true(preset->key_variables[0] || preset->pairs);
     }
     assert_string_equal(llmc_preset_find("google")->key_variables[0], "GOOGLE_API_KEY"); /* wins if both are there */
     assert_string_equal(llmc_preset_find("google")->key_variables[1], "GEMINI_API_KEY");
