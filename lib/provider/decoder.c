@@ -317,3 +317,24 @@ llmcost_status llmc_decode_error_in_success(llmc_decoder *decoder, const llmc_fr
     bool recognised = decoder->error->code || decoder->error->provider_message;
     return recognised ? status : llmc_decoder_malformed(decoder, NULL, otherwise);
 }
+
+llmcost_status llmc_decode_count(llmc_decoder *decoder, const llmc_frame *frame)
+{
+    static const llmc_wanted_member wanted[] = { { "input_tokens", sizeof "input_tokens" - 1, 0 } };
+    llmc_usage_counts counts;
+    llmc_json_span tokens = { 0 };
+    llmc_json json;
+    llmc_usage_counts_init(&counts);
+    llmc_json_begin(&json, frame->data, frame->bytes);
+    llmc_read_wanted(&json, wanted, 1, &tokens);
+    if (!llmc_json_end(&json))
+        return llmc_decoder_malformed(decoder, &json, NULL);
+    llmc_json_begin(&json, tokens.text, tokens.bytes);
+    if (tokens.bytes)
+        llmc_usage_read_count(&json, &counts.prompt);
+    if (counts.prompt < 0)
+        return llmc_decode_error_in_success(decoder, frame, "no count of tokens");
+    llmcost_status status = llmc_decoder_emit_usage(decoder, &counts);
+    decoder->finished = !status;
+    return status;
+}

@@ -56,5 +56,7 @@ llmcost_status llmc_decoder_emit_vector(llmc_decoder *decoder, uint32_t index, l
 llmcost_status llmc_decoder_emit_vectors(llmc_decoder *decoder, const llmc_json_span *list);
 /* {"data": [{"id": ...}]}, {"models": [{"name": ...}]} or the bare array, as MODEL events. */
 llmcost_status llmc_decode_models(llmc_decoder *decoder, const llmc_frame *frame);
+/* {"input_tokens": 13} as a usage. */
+llmcost_status llmc_decode_count(llmc_decoder *decoder, const llmc_frame *frame);
 
 #endif

@@ -390,6 +390,18 @@ static bool all_of(const char *text, size_t bytes, const char *others)
     return bytes > 0;
 }
 
+void llmc_add_escaped(llmc_buffer *out, const char *text, const char *others)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    for (const unsigned char *at = (const unsigned char *)text; *at; at++) {
+        const char escape[] = { '%', digits[*at >> 4], digits[*at & 15] };
+        if (all_of((const char *)at, 1, "-._~") || strchr(others, *at))
+            llmc_buffer_add_byte(out, (char)*at);
+        else
+            llmc_buffer_add(out, escape, sizeof escape);
+    }
+}
+
 bool llmc_media_type_is_sane(const char *media_type)
 {
     return media_type && strlen(media_type) < 64 && strchr(media_type, '/') && all_of(media_type, strlen(media_type), "/+-.");
@@ -507,6 +519,16 @@ const char *llmc_effort_name(int32_t effort)
 {
     static const char *const names[] = { NULL, "none", "minimal", "low", "medium", "high", "xhigh", "max" };
     return effort > 0 && effort < (int32_t)(sizeof names / sizeof names[0]) ? names[effort] : NULL;
+}
+
+uint32_t llmc_request_marks(const llmcost_request *request, bool with_tools)
+{
+    uint32_t marks = 0;
+    for (uint32_t i = 0; i < request->message_count; i++)
+        marks += request->messages[i].cache_mark != 0;
+    for (uint32_t i = 0; with_tools && i < request->tool_count; i++)
+        marks += request->tools[i].cache_mark != 0;
+    return marks;
 }
 
 bool llmc_request_has_part(const llmcost_request *request, int32_t type)

@@ -55,6 +55,8 @@ bool llmc_encoding_joined(llmc_encoding *encoding, const char *key, const llmcos
 /* {type: text, text} and {type: image_url, image_url: {url, detail}}; a data URL where there is data. */
 void llmc_encoding_text_part(llmc_encoding *encoding, const char *text, size_t bytes);
 void llmc_encoding_image_part(llmc_encoding *encoding, const llmcost_part *part, uint32_t message, uint32_t index);
+/* Percent-encoded, but for letters, digits, "-._~" and these others. */
+void llmc_add_escaped(llmc_buffer *out, const char *text, const char *others);
 /* What an id of a tool call may be: ids made by another provider are replaced by one that depends on them alone. */
 typedef struct llmc_call_ids {
     size_t minimum, maximum;
@@ -96,6 +98,7 @@ bool llmc_reasoning_is_json(const llmcost_part *part);
 
 /* "low" ...; NULL for the default. */
 const char *llmc_effort_name(int32_t effort);
+uint32_t llmc_request_marks(const llmcost_request *request, bool with_tools); /* how many cache marks it sets */
 bool llmc_request_has_part(const llmcost_request *request, int32_t type);
 
 #endif

@@ -401,28 +401,17 @@ static bool is_classic(const llmc_codec_target *target)
     return target->api_version && target->api_version[0] >= '0' && target->api_version[0] <= '9';
 }
 
-static void add_escaped(llmc_buffer *out, const char *text)
-{
-    for (; *text; text++) {
-        bool plain = (*text >= 'a' && *text <= 'z') || (*text >= 'A' && *text <= 'Z') || (*text >= '0' && *text <= '9') || strchr("-._~", *text);
-        if (plain)
-            llmc_buffer_add_byte(out, *text);
-        else
-            llmc_buffer_add_format(out, "%%%02X", (unsigned)(unsigned char)*text);
-    }
-}
-
 /* Azure's classic form names the deployment in the path; "model" stays in the body, where it is not read. */
 static void write_path(llmc_encoded *out, const llmc_codec_target *target, const char *path, bool of_model)
 {
     if (of_model && is_classic(target)) {
         llmc_buffer_add_text(&out->path, "/deployments/");
-        add_escaped(&out->path, target->model);
+        llmc_add_escaped(&out->path, target->model, "");
     }
     llmc_buffer_add_text(&out->path, path);
     if (target->api_version) {
         llmc_buffer_add_text(&out->path, "?api-version=");
-        add_escaped(&out->path, target->api_version);
+        llmc_add_escaped(&out->path, target->api_version, "");
     }
 }
 

@@ -549,27 +549,6 @@ static llmcost_status decode_event(llmc_decoder *decoder, const responses_event 
     return LLMCOST_OK; /* the ends of pieces, progress of server tools, and what will be added */
 }
 
-static llmcost_status decode_count(llmc_decoder *decoder, const llmc_frame *frame)
-{
-    static const llmc_wanted_member wanted[] = { { "input_tokens", sizeof "input_tokens" - 1, 0 } };
-    llmc_usage_counts counts;
-    llmc_json_span tokens = { 0 };
-    llmc_json json;
-    llmc_usage_counts_init(&counts);
-    llmc_json_begin(&json, frame->data, frame->bytes);
-    llmc_read_wanted(&json, wanted, 1, &tokens);
-    if (!llmc_json_end(&json))
-        return llmc_decoder_malformed(decoder, &json, NULL);
-    llmc_json_begin(&json, tokens.text, tokens.bytes);
-    if (tokens.bytes)
-        llmc_usage_read_count(&json, &counts.prompt);
-    if (counts.prompt < 0)
-        return llmc_decode_error_in_success(decoder, frame, "no count of tokens");
-    llmcost_status status = llmc_decoder_emit_usage(decoder, &counts);
-    decoder->finished = !status;
-    return status;
-}
-
 static bool is_done(const llmc_frame *frame)
 {
     return frame->bytes >= 6 && !memcmp(frame->data, "[DONE]", 6);
@@ -586,7 +565,7 @@ static llmcost_status decode_frame(llmc_decoder *decoder, const llmc_frame *fram
     if (decoder->operation == LLMC_OP_LIST_MODELS)
         return llmc_decode_models(decoder, frame);
     if (decoder->operation == LLMC_OP_COUNT_TOKENS)
-        return decode_count(decoder, frame);
+        return llmc_decode_count(decoder, frame);
     if (decoder->stream && (frame->bytes == 0 || is_done(frame)))
         return LLMCOST_OK;
     llmc_json_begin(&json, frame->data, frame->bytes);
