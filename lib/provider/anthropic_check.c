@@ -57,9 +57,34 @@ static bool is_known_image(const char *media_type)
     return false;
 }
 
+/* By URL the type is the server's to say: PDF is what the provider then expects. */
+static bool is_known_document(const llmcost_part *part)
+{
+    char media_type[64];
+    const char *base64;
+    if (part->url && llmc_data_url(part->url, media_type, &base64))
+        return !strcmp(media_type, "application/pdf");
+    if (!part->media_type)
+        return part->url != NULL;
+    return !strcmp(part->media_type, "application/pdf") || (!part->url && !strcmp(part->media_type, "text/plain"));
+}
+
+static llmcost_status check_document(const llmcost_message *message, uint32_t index, const llmcost_part *part, const llmc_codec_target *target, llmcost_error *error)
+{
+    if (message->role != LLMCOST_USER)
+        return llmc_unsupported_in(error, target, index, " document", "put it into a user message");
+    if ((part->url || part->media_type) && !is_known_document(part))
+        return llmc_unsupported_in(error, target, index, " document type", "send application/pdf or text/plain, or its text");
+    return LLMCOST_OK;
+}
+
 static llmcost_status check_part(const llmcost_message *message, uint32_t index, const llmcost_part *part, const llmc_codec_target *target, llmcost_error *error)
 {
     bool image = part->type == LLMCOST_PART_IMAGE || part->type == LLMCOST_PART_IMAGE_URL;
+    if (part->type == LLMCOST_PART_AUDIO)
+        return llmc_unsupported_in(error, target, index, " audio", "send a transcript, or use a provider that hears");
+    if (part->type == LLMCOST_PART_DOCUMENT)
+        return check_document(message, index, part, target, error);
     if (!image)
         return LLMCOST_OK;
     if (message->role != LLMCOST_USER && message->role != LLMCOST_TOOL)
@@ -94,7 +119,10 @@ static llmcost_status check_messages(const llmcost_request *request, const llmc_
 
 llmcost_status llmc_anthropic_check(llmc_operation_id operation, const llmcost_request *request, const llmc_codec_target *target, llmcost_error *error)
 {
-    if (operation != LLMC_OP_CHAT)
+    bool at_vertex = target->quirks & LLMC_QUIRK(VERTEX);
+    if (at_vertex && operation != LLMC_OP_CHAT)
+        return llmc_unsupported(error, target, llmc_operations[operation].name, "ask Anthropic itself");
+    if (operation != LLMC_OP_CHAT && operation != LLMC_OP_COUNT_TOKENS)
         return LLMCOST_OK;
     llmcost_status status = llmc_check_capabilities(incapabilities, sizeof incapabilities / sizeof incapabilities[0], request, target, error);
     if (!status)

@@ -42,14 +42,31 @@ static void write_text_block(llmc_json_writer *json, const char *text, size_t by
     llmc_json_write_end_object(json);
 }
 
+static void write_plain_source(llmc_json_writer *json, const llmcost_part *part)
+{
+    begin_typed(json, "text");
+    llmc_json_write_key(json, "media_type");
+    llmc_json_write_text(json, "text/plain");
+    llmc_json_write_key(json, "data");
+    llmc_json_write_string(json, part->data, part->data_bytes);
+    llmc_json_write_end_object(json);
+}
+
+/* An image or a document: its data, or where it is. */
 static void write_source(llmc_encoding *encoding, const llmcost_part *part, uint32_t message, uint32_t index)
 {
     llmc_json_writer *json = &encoding->json;
     char media_type[64];
     const char *base64;
-    if (part->type == LLMCOST_PART_IMAGE) {
+    bool document = part->type == LLMCOST_PART_DOCUMENT;
+    if (part->type == LLMCOST_PART_IMAGE || (document && !part->url)) {
         if (!llmc_media_type_is_sane(part->media_type) || !part->data) {
-            llmc_encoding_invalid(encoding, "messages[%u].parts[%u] needs data and a media_type such as image/png", message, index);
+            llmc_encoding_invalid(encoding, "messages[%u].parts[%u] needs data and a media_type such as %s", message, index, document ? "application/pdf" : "image/png");
+            llmc_json_write_null(json);
+            return;
+        }
+        if (document && !strcmp(part->media_type, "text/plain")) {
+            write_plain_source(json, part);
             return;
         }
         begin_typed(json, "base64");
@@ -59,6 +76,7 @@ static void write_source(llmc_encoding *encoding, const llmcost_part *part, uint
         llmc_json_write_base64(json, "", part->data, part->data_bytes);
     } else if (!part->url || !*part->url) {
         llmc_encoding_invalid(encoding, "messages[%u].parts[%u].url is missing", message, index);
+        llmc_json_write_null(json);
         return;
     } else if (llmc_data_url(part->url, media_type, &base64)) {
         begin_typed(json, "base64");
@@ -73,6 +91,22 @@ static void write_source(llmc_encoding *encoding, const llmcost_part *part, uint
         llmc_json_write_key(json, "url");
         llmc_json_write_text(json, part->url);
     }
+    llmc_json_write_end_object(json);
+}
+
+static void write_sourced_block(llmc_encoding *encoding, const llmcost_part *part, uint32_t message, uint32_t index, bool mark)
+{
+    llmc_json_writer *json = &encoding->json;
+    bool document = part->type == LLMCOST_PART_DOCUMENT;
+    begin_typed(json, document ? "document" : "image");
+    llmc_json_write_key(json, "source");
+    write_source(encoding, part, message, index);
+    if (document && part->detail && *part->detail) {
+        llmc_json_write_key(json, "title");
+        llmc_json_write_text(json, part->detail);
+    }
+    if (mark)
+        write_mark(json);
     llmc_json_write_end_object(json);
 }
 
@@ -128,13 +162,8 @@ static void write_blocks(llmc_encoding *encoding, const llmcost_message *message
         } else if (part->type == LLMCOST_PART_REASONING || part->type == LLMCOST_PART_REASONING_HIDDEN) {
             if (message->role == LLMCOST_ASSISTANT)
                 write_reasoning_block(json, part);
-        } else if (part->type == LLMCOST_PART_IMAGE || part->type == LLMCOST_PART_IMAGE_URL) {
-            begin_typed(json, "image");
-            llmc_json_write_key(json, "source");
-            write_source(encoding, part, index, i);
-            if (i == marked)
-                write_mark(json);
-            llmc_json_write_end_object(json);
+        } else if (part->type == LLMCOST_PART_IMAGE || part->type == LLMCOST_PART_IMAGE_URL || part->type == LLMCOST_PART_DOCUMENT) {
+            write_sourced_block(encoding, part, index, i, i == marked);
         } else {
             llmc_encoding_invalid(encoding, "messages[%u].parts[%u].type %d is unknown", index, i, (int)part->type);
         }
@@ -406,18 +435,35 @@ static void write_sampling(llmc_encoding *encoding)
     }
 }
 
+static int64_t limit_of(const llmcost_request *request)
+{
+    return request->max_tokens > 0 ? request->max_tokens : LLMC_CLAUDE_DEFAULT_MAX_TOKENS;
+}
+
+static bool at_vertex(const llmc_codec_target *target)
+{
+    return target->quirks & LLMC_QUIRK(VERTEX);
+}
+
+/* Vertex has the model in the path, and the version, which elsewhere is a header, in the body. */
+static void write_model(llmc_encoding *encoding)
+{
+    bool vertex = at_vertex(encoding->target);
+    llmc_encoding_member(encoding, vertex ? "anthropic_version" : "model");
+    llmc_json_write_text(&encoding->json, vertex ? "vertex-2023-10-16" : encoding->target->model);
+}
+
 static void write_chat(llmc_encoding *encoding)
 {
+    static const char *const reserved[] = { "model", "max_tokens", "messages", "system", "stream", NULL };
     const llmcost_request *request = encoding->request;
     llmc_json_writer *json = &encoding->json;
-    int64_t max_tokens = request->max_tokens > 0 ? request->max_tokens : LLMC_CLAUDE_DEFAULT_MAX_TOKENS;
-    llmc_encoding_member(encoding, "model");
-    llmc_json_write_text(json, encoding->target->model);
+    write_model(encoding);
     llmc_encoding_member(encoding, "max_tokens");
-    llmc_json_write_integer(json, max_tokens);
+    llmc_json_write_integer(json, limit_of(request));
     write_messages(encoding);
     write_tools(encoding);
-    write_thinking(encoding, max_tokens);
+    write_thinking(encoding, limit_of(request));
     write_output_config(encoding);
     write_sampling(encoding);
     if (request->end_user) {
@@ -431,22 +477,45 @@ static void write_chat(llmc_encoding *encoding)
         llmc_encoding_member(encoding, "stream");
         llmc_json_write_bool(json, true);
     }
+    llmc_encoding_extra(encoding, reserved);
+}
+
+/* What is not counted is not known to this method. */
+static void write_count(llmc_encoding *encoding)
+{
+    write_model(encoding);
+    write_messages(encoding);
+    write_tools(encoding);
+    write_thinking(encoding, limit_of(encoding->request));
+}
+
+static void write_path(llmc_operation_id operation, const llmc_codec_target *target, llmc_buffer *path)
+{
+    if (!at_vertex(target)) {
+        llmc_buffer_add_text(path, operation == LLMC_OP_COUNT_TOKENS ? "/v1/messages/count_tokens" : "/v1/messages");
+        return;
+    }
+    llmc_buffer_add_text(path, "/models/");
+    llmc_add_escaped(path, target->model, "@"); /* in front of a version */
+    llmc_buffer_add_text(path, target->stream ? ":streamRawPredict" : ":rawPredict");
 }
 
 llmcost_status llmc_anthropic_encode(llmc_operation_id operation, const llmcost_request *request, const llmc_codec_target *target, llmc_encoded *out, llmcost_error *error)
 {
-    static const char *const reserved[] = { "model", "max_tokens", "messages", "system", "stream", NULL };
     llmcost_status status = LLMCOST_OK;
-    out->headers[0] = "anthropic-version: 2023-06-01";
+    if (!at_vertex(target))
+        out->headers[0] = "anthropic-version: 2023-06-01";
     if (operation == LLMC_OP_LIST_MODELS) {
         out->method = "GET";
         llmc_buffer_add_text(&out->path, "/v1/models?limit=1000"); /* the default is a page of 20 */
     } else {
         llmc_encoding encoding;
-        llmc_buffer_add_text(&out->path, "/v1/messages");
+        write_path(operation, target, &out->path);
         llmc_encoding_begin(&encoding, request, target, out, error);
-        write_chat(&encoding);
-        llmc_encoding_extra(&encoding, reserved);
+        if (operation == LLMC_OP_COUNT_TOKENS)
+            write_count(&encoding);
+        else
+            write_chat(&encoding);
         status = llmc_encoding_end(&encoding);
     }
     return status || !out->path.failure ? status : llmc_error_set(error, LLMCOST_E_MEMORY, "no memory for the request");

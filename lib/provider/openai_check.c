@@ -186,6 +186,8 @@ llmcost_status llmc_openai_check(llmc_operation_id operation, const llmcost_requ
 {
     if (operation == LLMC_OP_BALANCE && !llmc_openai_balance_path(target))
         return llmc_unsupported(error, target, "balance", "this host tells none; look at its web page");
+    if (operation == LLMC_OP_EMBED && (target->quirks & LLMC_QUIRK(NO_EMBED)))
+        return llmc_unsupported(error, target, "embed", "this host has no models for it; use another provider");
     if (operation == LLMC_OP_COUNT_TOKENS && !counts_tokens(target))
         return llmc_unsupported(error, target, "count_tokens", "this host counts only while it answers; estimate, or use a provider that counts");
     if (operation != LLMC_OP_CHAT && operation != LLMC_OP_COUNT_TOKENS)

@@ -405,6 +405,31 @@ static void tokens_are_counted_where_a_host_counts(void **state)
     expect_status(&count, "{\"data\":{\"total", LLMCOST_E_TRUNCATED);
 }
 
+static void hosts_that_do_not_embed(void **state)
+{
+    (void)state;
+    static const char *const without[] = { "deepseek", "moonshot", "moonshot-cn", "xai", "groq", "perplexity", "cerebras" };
+    static const char *const with[] = { "openai", "azure", "zhipu", "dashscope", "doubao", "mistral", "siliconflow", "openrouter", "openai-compatible" };
+    llmcost_request request = LLMCOST_REQUEST_INIT;
+    llmcost_error error;
+    request.inputs = (const char *const[]){ "a" };
+    request.input_count = 1;
+    llmc_error_init(&error, &llmc_allocator_system);
+    for (size_t i = 0; i < sizeof without / sizeof without[0]; i++) {
+        llmc_codec_target target = target_of(without[i], "m", false);
+        assert_int_equal(llmc_codec_openai.check(LLMC_OP_EMBED, &request, &target, &error), LLMCOST_E_UNSUPPORTED);
+        assert_non_null(strstr(llmcost_error_message(&error), "\"embed\""));
+        assert_non_null(strstr(llmcost_error_message(&error), without[i]));
+        target.quirks &= ~LLMC_QUIRK(NO_EMBED); /* a config may know better */
+        assert_int_equal(llmc_codec_openai.check(LLMC_OP_EMBED, &request, &target, &error), LLMCOST_OK);
+    }
+    for (size_t i = 0; i < sizeof with / sizeof with[0]; i++) {
+        llmc_codec_target target = target_of(with[i], "m", false);
+        assert_int_equal(llmc_codec_openai.check(LLMC_OP_EMBED, &request, &target, &error), LLMCOST_OK);
+    }
+    llmc_error_clear(&error);
+}
+
 static void balances_are_asked_for(void **state)
 {
     (void)state;
@@ -458,7 +483,7 @@ int main(void)
         cmocka_unit_test(thinking_is_switched_in_many_ways), cmocka_unit_test(reasoning_details_are_kept), cmocka_unit_test(reasoning_details_go_back_whole),
         cmocka_unit_test(audio_and_documents), cmocka_unit_test(what_a_model_speaks_is_kept), cmocka_unit_test(stop_texts_have_limits), cmocka_unit_test(call_ids_fit_the_host),
         cmocka_unit_test(costs_of_gateways), cmocka_unit_test(audio_told_in_seconds), cmocka_unit_test(failures_with_status_200), cmocka_unit_test(embeddings_are_asked_for),
-        cmocka_unit_test(embeddings_are_read), cmocka_unit_test(tokens_are_counted_where_a_host_counts), cmocka_unit_test(balances_are_asked_for),
+        cmocka_unit_test(embeddings_are_read), cmocka_unit_test(tokens_are_counted_where_a_host_counts), cmocka_unit_test(hosts_that_do_not_embed), cmocka_unit_test(balances_are_asked_for),
         cmocka_unit_test(balances_are_read),
     };
     return cmocka_run_group_tests_name("openai dialects", tests, NULL, NULL);
