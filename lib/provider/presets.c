@@ -9,6 +9,7 @@
     (Q(MAX_TOKENS) | Q(USER_ID_FIELD) | Q(NO_SEED) | Q(NO_N) | Q(NO_LOGPROBS) | Q(NO_JSON_SCHEMA) | Q(NO_STREAM_OPTIONS) |   \
      Q(OPEN_UNIT_SAMPLING) | Q(ZHIPU_CODES) | Q(THINKING_TYPE))
 
+#define DASHSCOPE (IMITATOR | Q(ENABLE_THINKING) | Q(AUDIO_PARTS) | Q(CACHE_CONTROL))
 #define MOONSHOT (Q(MAX_TOKENS) | Q(REASONING_CONTENT) | Q(THINKING_TYPE) | Q(NO_EMBED))
 
 #define OPENAI(name_, url, variable, quirks_, currency_)                                                                  \
@@ -56,7 +57,7 @@ static const llmc_preset_setting azure_settings[] = { { "resource", { "AZURE_OPE
 static const llmc_preset presets[] = {
     { .name = "openai", .base_url = "https://api.openai.com/v1", .codec = &llmc_codec_openai, .key_variables = { "OPENAI_API_KEY" },
       .base_url_variable = "OPENAI_BASE_URL", .auth = LLMC_AUTH_BEARER,
-      .quirks = Q(DEVELOPER_ROLE) | Q(AUDIO_PARTS) | Q(FILE_PARTS) | Q(BASE64_EMBEDDINGS), .currency = "USD" },
+      .quirks = Q(DEVELOPER_ROLE) | Q(AUDIO_PARTS) | Q(FILE_PARTS) | Q(BASE64_EMBEDDINGS) | Q(CACHE_BREAKPOINT), .currency = "USD" },
     { .name = "openai-responses", .base_url = "https://api.openai.com/v1", .codec = &llmc_codec_responses, .key_variables = { "OPENAI_API_KEY" },
       .base_url_variable = "OPENAI_BASE_URL", .auth = LLMC_AUTH_BEARER, .quirks = Q(DEVELOPER_ROLE), .currency = "USD", .catalog = "openai",
       .second_door = true },
@@ -81,8 +82,8 @@ static const llmc_preset presets[] = {
       .key_variables = { "ZHIPUAI_API_KEY", "ZHIPU_API_KEY" }, .auth = LLMC_AUTH_BEARER,
       .quirks = ZHIPU, .currency = "CNY" },
     OPENAI("zai", "https://api.z.ai/api/paas/v4", "ZAI_API_KEY", ZHIPU, "USD"),
-    OPENAI("dashscope", "https://dashscope.aliyuncs.com/compatible-mode/v1", "DASHSCOPE_API_KEY", IMITATOR | Q(ENABLE_THINKING) | Q(AUDIO_PARTS), "CNY"),
-    OPENAI("dashscope-intl", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", "DASHSCOPE_API_KEY", IMITATOR | Q(ENABLE_THINKING) | Q(AUDIO_PARTS), "USD"),
+    OPENAI("dashscope", "https://dashscope.aliyuncs.com/compatible-mode/v1", "DASHSCOPE_API_KEY", DASHSCOPE, "CNY"),
+    OPENAI("dashscope-intl", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", "DASHSCOPE_API_KEY", DASHSCOPE, "USD"),
     /* Its max_tokens does not bound thinking: the newer name does. */
     OPENAI("doubao", "https://ark.cn-beijing.volces.com/api/v3", "ARK_API_KEY", Q(USER_FIELD) | Q(THINKING_TYPE), "CNY"),
     { .name = "qianfan", .base_url = "https://qianfan.baidubce.com/v2", .codec = &llmc_codec_openai,
@@ -100,7 +101,8 @@ static const llmc_preset presets[] = {
       .auth = LLMC_AUTH_BEARER, .quirks = Q(USER_FIELD), .currency = "USD", .catalog = "xai", .second_door = true },
     OPENAI("groq", "https://api.groq.com/openai/v1", "GROQ_API_KEY", Q(USER_FIELD) | Q(NO_N) | Q(NO_LOGPROBS) | Q(NO_EMBED), "USD"),
     OPENAI("openrouter", "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY",
-           IMITATOR | Q(REASONING_DETAILS) | Q(REASONING_BUDGET) | Q(AUDIO_PARTS) | Q(FILE_PARTS) | Q(FILE_URLS), "USD"),
+           IMITATOR | Q(REASONING_DETAILS) | Q(REASONING_BUDGET) | Q(AUDIO_PARTS) | Q(FILE_PARTS) | Q(FILE_URLS) |
+           Q(CACHE_CONTROL) | Q(CACHE_CONTROL_TOOLS), "USD"),
     OPENAI("siliconflow", "https://api.siliconflow.cn/v1", "SILICONFLOW_API_KEY", IMITATOR | Q(ENABLE_THINKING), "CNY"),
     OPENAI("perplexity", "https://api.perplexity.ai", "PERPLEXITY_API_KEY", IMITATOR | Q(NO_TOOLS) | Q(NO_STREAM_OPTIONS) | Q(DONE_OPTIONAL) | Q(NO_EMBED), "USD"),
     OPENAI("together", "https://api.together.xyz/v1", "TOGETHER_API_KEY", IMITATOR, "USD"),

@@ -56,7 +56,10 @@ typedef struct llmc_preset_place {
     X(SHORT_CALL_IDS, "short_call_ids")          /* ids of tool calls are nine letters and digits */                  \
     X(OUTPUT_DIMENSION, "output_dimension")      /* dimensions of embeddings go by this name */                       \
     X(BASE64_EMBEDDINGS, "base64_embeddings")    /* sends embeddings in base64 when asked to */                       \
-    X(NO_EMBED, "no_embed")                      /* has no models that embed */
+    X(NO_EMBED, "no_embed")                      /* has no models that embed */                                       \
+    X(CACHE_CONTROL, "cache_control")            /* cache marks go onto parts of messages as cache_control */         \
+    X(CACHE_CONTROL_TOOLS, "cache_control_tools") /* and onto tools */                                                \
+    X(CACHE_BREAKPOINT, "cache_breakpoint")      /* GPT-5.6 and later take them as prompt_cache_breakpoint */
 
 enum llmc_quirk_bit {
 #define LLMC_QUIRK_BIT(name, text) LLMC_QUIRK_BIT_##name,
