@@ -547,6 +547,12 @@ private:
     const llmcost_event *raw_;
 };
 
+/* What a key source hands out. valid_ms: how long it is good; 0: for this call only. */
+struct handed_key {
+    std::string key;
+    std::int64_t valid_ms = 0;
+};
+
 namespace detail {
 
 /* A client and the callbacks that it may call; shared by all that need it open. */
@@ -558,6 +564,7 @@ struct client_state {
     std::function<void(const response_view &)> on_receipt;
     std::function<void(std::string_view)> on_alert;
     std::vector<std::unique_ptr<std::pair<client_state *, std::function<int(std::string_view, std::string_view)>>>> judges;
+    std::vector<std::unique_ptr<std::pair<client_state *, std::function<handed_key(std::string_view, bool)>>>> key_sources;
     std::atomic<std::uint64_t> callback_failures{ 0 };
     ~client_state() { llmcost_client_close(raw); }
 };
@@ -659,6 +666,13 @@ public:
         state_->judges.push_back(std::make_unique<judge>(state_.get(), std::move(fn)));
         detail::check(llmcost_client_add_judge(get(), detail::plain(name).c_str(), call_judge, state_->judges.back().get()));
     }
+    /* fn(provider, rejected) hands out the key of a provider whose config says "key": "host:NAME". When it throws, the call ends with E_AUTH. */
+    void add_key_source(std::string_view name, std::function<handed_key(std::string_view, bool)> fn)
+    {
+        using source = std::pair<detail::client_state *, std::function<handed_key(std::string_view, bool)>>;
+        state_->key_sources.push_back(std::make_unique<source>(state_.get(), std::move(fn)));
+        detail::check(llmcost_client_add_key_source(get(), detail::plain(name).c_str(), call_key_source, state_->key_sources.back().get()));
+    }
     std::uint64_t callback_failures() const { return state_->callback_failures; }
 
     response ask(std::string_view model, std::string_view question) { return chat(request(model).user(question)); }
@@ -759,6 +773,21 @@ private:
         } catch (...) {
             judge->first->callback_failures++;
             return -1;
+        }
+    }
+    static llmcost_status call_key_source(const char *provider, int rejected, char *key, std::size_t capacity, std::int64_t *valid_ms, void *user) noexcept
+    {
+        auto *source = static_cast<std::pair<detail::client_state *, std::function<handed_key(std::string_view, bool)>> *>(user);
+        try {
+            const handed_key handed = source->second(provider, rejected != 0);
+            if (handed.key.size() >= capacity)
+                return LLMCOST_E_TOO_LARGE;
+            handed.key.copy(key, handed.key.size());
+            *valid_ms = handed.valid_ms;
+            return LLMCOST_OK;
+        } catch (...) {
+            source->first->callback_failures++;
+            return LLMCOST_E_AUTH;
         }
     }
 

@@ -256,7 +256,7 @@ static void write_embeddings(llmc_json_writer *json, const llmcost_response *res
         llmc_json_write_end_object(json);
     }
     llmc_json_write_end_array(json);
-    write_member(json, "model", answer->model);
+    write_member(json, "model", *answer->model || !response->answered ? answer->model : response->answered->model); /* few hosts repeat it */
     llmc_json_write_key(json, "usage");
     llmc_json_write_begin_object(json);
     write_count(json, "prompt_tokens", tokens);

@@ -306,34 +306,24 @@ static bool copy_texts(llmc_arena *arena, llmcost_request *request)
 }
 
 /* What has come into the request is judged like what was there. */
-static llmcost_status read_files(const import *in, const llmcost_request *request, llmc_operation_id operation, const llmcost_request **out)
+static llmcost_status read_files(const llmcost_request *request, llmc_operation_id operation, llmc_arena *arena, const llmcost_request **out, llmcost_error *error)
 {
     bool names_files;
     const llmcost_request *read = NULL;
-    llmcost_status status = llmc_request_read_files(request, in->arena, &read, in->error);
+    llmcost_status status = llmc_request_read_files(request, arena, &read, error);
     if (!status)
-        status = llmc_request_check(read, operation, &names_files, in->error);
+        status = llmc_request_check(read, operation, &names_files, error);
     if (!status)
         *out = read;
     return status;
 }
 
-llmcost_status llmc_request_import(const llmcost_request *request, llmc_operation_id operation, bool copy, llmc_arena *arena, const llmcost_request **out, llmcost_error *error)
+/* Of another layout, or to be copied. */
+static llmcost_status import_laid_over(const llmcost_request *request, llmc_operation_id operation, bool copy, llmc_arena *arena, const llmcost_request **out, llmcost_error *error)
 {
-    *out = NULL;
-    if (!request)
-        return llmc_error_set(error, LLMCOST_E_MISUSE, "the request is NULL");
     import in = { .arena = arena, .error = error };
-    bool names_files = false;
-    if (!copy && has_our_layout(request)) {
-        llmcost_status status = llmc_request_check(request, operation, &names_files, error);
-        if (!status && names_files)
-            return read_files(&in, request, operation, out);
-        if (!status)
-            *out = request;
-        return status;
-    }
     llmcost_request *ours = NULL;
+    bool names_files = false;
     llmcost_status status = read_layouts(&in, request);
     if (!status)
         status = lay_request(&in, request, &ours);
@@ -342,8 +332,24 @@ llmcost_status llmc_request_import(const llmcost_request *request, llmc_operatio
     if (!status && copy && !copy_texts(arena, ours))
         status = no_memory(&in);
     if (!status && names_files)
-        return read_files(&in, ours, operation, out);
+        return read_files(ours, operation, arena, out, error);
     if (!status)
         *out = ours;
+    return status;
+}
+
+llmcost_status llmc_request_import(const llmcost_request *request, llmc_operation_id operation, bool copy, llmc_arena *arena, const llmcost_request **out, llmcost_error *error)
+{
+    *out = NULL;
+    if (!request)
+        return llmc_error_set(error, LLMCOST_E_MISUSE, "the request is NULL");
+    if (copy || !has_our_layout(request))
+        return import_laid_over(request, operation, copy, arena, out, error);
+    bool names_files = false;
+    llmcost_status status = llmc_request_check(request, operation, &names_files, error);
+    if (!status && names_files)
+        return read_files(request, operation, arena, out, error);
+    if (!status)
+        *out = request;
     return status;
 }

@@ -320,7 +320,8 @@ static llmcost_status check_messages(const llmcost_request *request, bool *names
         check.index = i;
         CHECK(check_message(&check, &request->messages[i]));
     }
-    *names_files |= check.names_files;
+    if (check.names_files)
+        *names_files = true;
     return LLMCOST_OK;
 }
 
@@ -404,9 +405,8 @@ static llmcost_status check_limits(const checker *check, const llmcost_request *
     CHECK(check_range(check, "thinking_budget_tokens", request->thinking_budget_tokens, 0, INT64_MAX));
     CHECK(check_range(check, "cache_ttl_ms", request->cache_ttl_ms, 0, INT64_MAX));
     CHECK(check_range(check, "input_bound_tokens", request->input_bound_tokens, 0, INT64_MAX));
-    CHECK(check_zero(check, &request->reserved0, sizeof request->reserved0));
-    CHECK(check_zero(check, &request->reserved2, sizeof request->reserved2));
-    return check_zero(check, &request->reserved1, sizeof request->reserved1);
+    const uint32_t reserved = request->reserved0 | request->reserved1 | request->reserved2;
+    return check_zero(check, &reserved, sizeof reserved);
 }
 
 static llmcost_status check_choices(checker *check, const llmcost_request *request)
@@ -465,7 +465,8 @@ __attribute__((cold)) static llmcost_status refuse_fields(const checker *check, 
 
 static bool has_inputs(const llmcost_request *request)
 {
-    return request->inputs || request->input_bytes || request->input_count || request->dimensions || request->input_purpose;
+    uint32_t numbers = request->input_count | (uint32_t)request->dimensions | (uint32_t)request->input_purpose;
+    return numbers || (uintptr_t)request->inputs | (uintptr_t)request->input_bytes;
 }
 
 static llmcost_status check_inputs(const llmcost_request *request, llmcost_error *error)

@@ -36,24 +36,23 @@ static llmcost_status run_front(llmcost_client *client, llmc_front *front, const
     return response->status;
 }
 
+static inline __attribute__((always_inline)) llmcost_status ask_request(llmcost_client *client, llmc_operation_id operation, const llmcost_request *request, llmcost_response **out)
+{
+    llmc_front front;
+    llmcost_status status = llmc_front_open(client, request, operation, false, &front);
+    if (status)
+        return status;
+    llmc_call_start start = { .operation = &llmc_operations[operation], .request = front.request, .mode = LLMC_CALL_BLOCKING };
+    return run_front(client, &front, &start, out);
+}
+
 /* What a call is asked with: a request, an OpenAI body, or a provider's name. */
 typedef struct question {
     llmc_operation_id operation;
     const llmcost_request *request;
-    const char *body;
+    const char *body, *provider;
     size_t body_bytes;
-    const char *provider;
 } question;
-
-static llmcost_status ask_request(llmcost_client *client, const question *asked, llmcost_response **out)
-{
-    llmc_front front;
-    llmcost_status status = llmc_front_open(client, asked->request, asked->operation, false, &front);
-    if (status)
-        return status;
-    llmc_call_start start = { .operation = &llmc_operations[asked->operation], .request = front.request, .mode = LLMC_CALL_BLOCKING };
-    return run_front(client, &front, &start, out);
-}
 
 static llmcost_status ask_json(llmcost_client *client, const question *asked, llmcost_response **out)
 {
@@ -77,8 +76,15 @@ static llmcost_status ask_provider(llmcost_client *client, const question *asked
     return run_front(client, &front, &start, out);
 }
 
+static llmcost_status ask(llmcost_client *client, const question *asked, llmcost_response **out)
+{
+    if (asked->provider)
+        return ask_provider(client, asked, out);
+    return asked->body ? ask_json(client, asked, out) : ask_request(client, asked->operation, asked->request, out);
+}
+
 /* A door of the client, held open while the call runs. */
-static llmcost_status through(llmcost_client *client, llmcost_status (*ask)(llmcost_client *, const question *, llmcost_response **), const question *asked, llmcost_response **out)
+static llmcost_status through(llmcost_client *client, const question *asked, llmcost_response **out)
 {
     if (!out)
         return LLMCOST_E_MISUSE;
@@ -94,10 +100,19 @@ static llmcost_status through(llmcost_client *client, llmcost_status (*ask)(llmc
 
 /* ---- the public face ---- */
 
+/* Written out: a hit of the cache takes hardly longer than a door to open and shut. */
 llmcost_status llmcost_chat(llmcost_client *client, const llmcost_request *request, llmcost_response **out)
 {
-    const question asked = { .operation = LLMC_OP_CHAT, .request = request };
-    return through(client, ask_request, &asked, out);
+    if (!out)
+        return LLMCOST_E_MISUSE;
+    *out = NULL;
+    llmc_visit visit;
+    llmcost_status status = llmc_client_enter(client, &visit);
+    if (status)
+        return status;
+    status = ask_request(client, LLMC_OP_CHAT, request, out);
+    llmc_client_leave(&visit);
+    return status;
 }
 
 llmcost_status llmcost_ask(llmcost_client *client, const char *model, const char *text, llmcost_response **out)
@@ -117,19 +132,19 @@ llmcost_status llmcost_ask(llmcost_client *client, const char *model, const char
 llmcost_status llmcost_chat_json(llmcost_client *client, const char *body, size_t body_bytes, llmcost_response **out)
 {
     const question asked = { .operation = LLMC_OP_CHAT, .body = body, .body_bytes = body_bytes };
-    return through(client, ask_json, &asked, out);
+    return through(client, &asked, out);
 }
 
 llmcost_status llmcost_embed(llmcost_client *client, const llmcost_request *request, llmcost_response **out)
 {
     const question asked = { .operation = LLMC_OP_EMBED, .request = request };
-    return through(client, ask_request, &asked, out);
+    return through(client, &asked, out);
 }
 
 llmcost_status llmcost_embed_json(llmcost_client *client, const char *body, size_t body_bytes, llmcost_response **out)
 {
     const question asked = { .operation = LLMC_OP_EMBED, .body = body, .body_bytes = body_bytes };
-    return through(client, ask_json, &asked, out);
+    return through(client, &asked, out);
 }
 
 /* The count of a response whose caller may want only that. */
@@ -144,8 +159,7 @@ static llmcost_status hand_count(llmcost_response *response, llmcost_status stat
     return status;
 }
 
-static llmcost_status count_tokens(llmcost_client *client, llmcost_status (*ask)(llmcost_client *, const question *, llmcost_response **), const question *asked,
-                                   int64_t *tokens, llmcost_response **out)
+static llmcost_status count_tokens(llmcost_client *client, const question *asked, int64_t *tokens, llmcost_response **out)
 {
     llmcost_response *response = NULL;
     if (tokens)
@@ -154,20 +168,20 @@ static llmcost_status count_tokens(llmcost_client *client, llmcost_status (*ask)
         *out = NULL;
     if (!tokens)
         return LLMCOST_E_MISUSE;
-    llmcost_status status = through(client, ask, asked, &response);
+    llmcost_status status = through(client, asked, &response);
     return hand_count(response, status, tokens, out);
 }
 
 llmcost_status llmcost_count_tokens(llmcost_client *client, const llmcost_request *request, int64_t *tokens, llmcost_response **out)
 {
     const question asked = { .operation = LLMC_OP_COUNT_TOKENS, .request = request };
-    return count_tokens(client, ask_request, &asked, tokens, out);
+    return count_tokens(client, &asked, tokens, out);
 }
 
 llmcost_status llmcost_count_tokens_json(llmcost_client *client, const char *body, size_t body_bytes, int64_t *tokens, llmcost_response **out)
 {
     const question asked = { .operation = LLMC_OP_COUNT_TOKENS, .body = body, .body_bytes = body_bytes };
-    return count_tokens(client, ask_json, &asked, tokens, out);
+    return count_tokens(client, &asked, tokens, out);
 }
 
 /* Of an operation that needs nothing but a name. */
@@ -176,7 +190,7 @@ static llmcost_status of_provider(llmcost_client *client, llmc_operation_id oper
     const question asked = { .operation = operation, .provider = provider };
     if (out)
         *out = NULL;
-    return provider ? through(client, ask_provider, &asked, out) : LLMCOST_E_MISUSE;
+    return provider ? through(client, &asked, out) : LLMCOST_E_MISUSE;
 }
 
 llmcost_status llmcost_list_models(llmcost_client *client, const char *provider, llmcost_response **out)

@@ -26,7 +26,8 @@ typedef enum llmc_line_flag {
     LLMC_LINE_BOUND_EXCEEDED = 1 << 11,
     LLMC_LINE_POLICY_FAILED = 1 << 12, /* a cache, a hook or a store failed; the call went on */
     LLMC_LINE_FORMAT_INSTRUCTED = 1 << 13, /* the target has no such output format: it was told in words, and its answer checked */
-    LLMC_LINE_PART = 1 << 14           /* its answer is a part of the one that was delivered */
+    LLMC_LINE_PART = 1 << 14,          /* its answer is a part of the one that was delivered */
+    LLMC_LINE_CUT = 1 << 15            /* the call ended before the answer did: cancelled, and what came is estimated */
 } llmc_line_flag;
 
 typedef struct llmc_line {

@@ -89,8 +89,8 @@ static void put_head(canon *c, const llmcost_request *request, const llmc_canoni
         request->max_tokens > 0 ? request->max_tokens : context->default_max_tokens,
         request->has_temperature | request->has_top_p << 1 | request->has_seed << 2 | (request->logprobs != 0) << 3 | request->parallel_tool_calls << 4 |
             request->format_strict << 8 | request->tool_choice << 12 | request->format << 16 | request->effort << 20 | (request->tool_choice_name ? 1 << 24 : 0) |
-            (request->format_name ? 1 << 25 : 0) | (request->format_schema ? 1 << 26 : 0) | (request->extra ? 1 << 27 : 0) | (int64_t)context->operation << 32,
-        (int64_t)request->top_logprobs << 32 | (request->n > 1 ? request->n : 1),
+            (request->format_name ? 1 << 25 : 0) | (request->format_schema ? 1 << 26 : 0) | (request->extra ? 1 << 27 : 0),
+        (int64_t)((uint32_t)request->top_logprobs | context->operation << 8) << 32 | (request->n > 1 ? request->n : 1),
         request->thinking_budget_tokens,
         (int64_t)request->message_count << 32 | request->tool_count,
         request->stop_count,

@@ -403,7 +403,7 @@ static const llmcost_http_events http_events = { on_opening, on_connected, on_st
 __attribute__((cold)) static llmcost_status missing_vectors(wire_state *state)
 {
     char words[80];
-    int bytes = snprintf(words, sizeof words, "vectors of %u inputs came for %u", state->builder.embedding_count, state->builder.inputs);
+    int bytes = snprintf(words, sizeof words, "%u vectors came for %u texts", state->builder.vectors ? state->builder.vectors->count : 0, state->builder.inputs);
     llmc_error_set_text(&state->answer_error, &state->answer_error.provider_message, words, (size_t)bytes);
     return LLMCOST_E_MALFORMED;
 }
@@ -421,7 +421,7 @@ static llmcost_status finish_decoding(wire_state *state)
         return decode_failure(state, "", 0);
     if (!status)
         status = state->decoder.codec->decode_end(&state->decoder);
-    if (!status && state->builder.embedding_count < state->builder.inputs)
+    if (!status && state->builder.inputs && !llmc_answer_builder_has_vectors(&state->builder))
         return missing_vectors(state);
     return status || tell_usage(state) ? status : LLMCOST_E_CANCELLED;
 }
@@ -547,6 +547,13 @@ static const char *fingerprint(const wire_state *state)
     return credential ? llmc_credential_fingerprint(credential) : "";
 }
 
+/* By "on_abort": "cancel", by a deadline, or where a drain could not begin: it sets its own flag. */
+static bool was_cut(const wire_state *state)
+{
+    const llmcost_leg *leg = state->leg;
+    return state->concluded && leg->sent && leg->operation->priced && state->http_status < 300 && (leg->status == LLMCOST_E_CANCELLED || leg->status == LLMCOST_E_DEADLINE);
+}
+
 static void settle_line(wire_state *state, int64_t now)
 {
     llmcost_leg *leg = state->leg;
@@ -567,6 +574,7 @@ static void settle_line(wire_state *state, int64_t now)
     const char *request_id = state->answer_error.request_id ? state->answer_error.request_id : leg->error.request_id;
     line->request_id = request_id ? kept(leg, request_id) : "";
     line->flags |= leg->sent ? LLMC_LINE_SENT : 0;
+    line->flags |= was_cut(state) ? LLMC_LINE_CUT : 0;
 }
 
 /* A token that was made for this request alone. */

@@ -55,7 +55,7 @@ typedef struct answer_source {
     uint32_t choice_count, model_count;
     choice_source (*choice)(const void *from, uint32_t index);
     void (*tool)(const void *from, uint32_t choice, uint32_t index, llmc_text *id, llmc_text *name, llmc_text *arguments);
-    llmc_text id, model, extra, models, balances;
+    llmc_text id, model, extra, models; /* models: or balances */
     const llmc_text *vectors; /* pieces of them */
     size_t vector_pieces;
     uint32_t embedding_count, dimensions, balance_count;
@@ -142,7 +142,7 @@ static void pack_embeddings(packer *p, const answer_source *source, llmc_answer 
 static void pack_balances(packer *p, const answer_source *source, llmc_answer *answer)
 {
     llmc_balance *balances = pack_room(p, source->balance_count * sizeof *balances);
-    const char *at = pack_text(p, source->balances.text, source->balances.bytes).text;
+    const char *at = pack_text(p, source->models.text, source->models.bytes).text;
     for (uint32_t i = 0; i < source->balance_count; i++) {
         balances[i].amount = at;
         balances[i].currency = at += strlen(at) + 1;
@@ -167,7 +167,10 @@ static void pack_answer(packer *p, const answer_source *source, llmc_answer *ans
     answer->extra = extra.bytes ? extra.text : "{}";
     for (uint32_t i = 0; i < source->choice_count; i++)
         pack_choice(p, source, i, &choices[i]);
-    pack_models(p, source, answer);
+    answer->models = NULL;
+    answer->model_count = 0;
+    if (source->model_count)
+        pack_models(p, source, answer);
     if (source->embedding_count)
         pack_embeddings(p, source, answer);
     if (source->balance_count)
@@ -179,9 +182,13 @@ static llmc_answer *make_answer(const llmc_allocator *allocator, const answer_so
     llmc_answer *answer = llmc_alloc(allocator, source->bytes);
     if (!answer)
         return NULL;
-    *answer = (llmc_answer){ .allocator = *allocator, .bytes = source->bytes };
+    answer->embedding_count = answer->dimensions = answer->balance_count = 0;
+    answer->embeddings = NULL;
+    answer->balances = NULL;
     packer packing = { (char *)(answer + 1) };
     pack_answer(&packing, source, answer);
+    answer->allocator = *allocator;
+    answer->bytes = source->bytes;
     atomic_init(&answer->references, 1);
     return answer;
 }
@@ -308,14 +315,14 @@ llmc_answer *llmc_answer_build(llmc_answer_builder *builder, const char *provide
         builder->failed = true;
         return NULL;
     }
-    const llmc_text vectors = buffer_text(&builder->embeddings);
-    bool complete = builder->inputs && builder->embedding_count == builder->inputs;
+    bool complete = llmc_answer_builder_has_vectors(builder);
+    const llmc_text vectors = { complete ? builder->vectors->floats : "", complete ? builder->vectors->each * builder->inputs : 0 };
     answer_source source = {
         .from = builder, .choice_count = (uint32_t)builder->choice_count, .model_count = builder->model_count,
         .choice = builder_choice, .tool = builder_tool, .bytes = room_for(builder, provider, receipt_id),
         .id = buffer_text(&builder->id), .model = buffer_text(&builder->model), .models = buffer_text(&builder->models),
-        .vectors = &vectors, .vector_pieces = 1, .embedding_count = complete ? builder->embedding_count : 0, .dimensions = (uint32_t)(builder->embedding_bytes / sizeof(float)),
-        .balances = buffer_text(&builder->balances), .balance_count = builder->balance_count,
+        .vectors = &vectors, .vector_pieces = 1, .embedding_count = complete ? builder->inputs : 0, .dimensions = complete ? (uint32_t)(builder->vectors->each / sizeof(float)) : 0,
+        .balance_count = builder->balance_count,
         .provider = provider, .receipt_id = receipt_id, .usage = usage, .duration_ns = duration_ns,
     };
     llmc_answer *answer = pack_builder(builder, &source);
@@ -404,7 +411,7 @@ static llmc_answer *join(const llmc_allocator *allocator, const llmc_answer *con
 {
     const llmc_answer *first = parts[0];
     answer_source source = {
-        .vectors = vectors, .vector_pieces = count, .dimensions = first->dimensions, .models = { "", 0 }, .balances = { "", 0 },
+        .vectors = vectors, .vector_pieces = count, .dimensions = first->dimensions, .models = { "", 0 },
         .id = string_text(first->id), .model = string_text(first->model), .extra = string_text(first->extra),
         .provider = first->provider, .receipt_id = first->receipt_id, .usage = usage, .duration_ns = duration_ns,
         .bytes = first->bytes - vectors_text(first).bytes,

@@ -71,6 +71,14 @@ typedef struct llmc_extra_builder {
 /* Indices come from servers and from shared caches. */
 enum { LLMC_ANSWER_MAX_CHOICES = 128, LLMC_ANSWER_MAX_TOOL_CALLS = 1024, LLMC_ANSWER_MAX_EXTRAS = 64, LLMC_ANSWER_MAX_BALANCES = 64 };
 
+/* Vectors, each at its input's place. */
+typedef struct llmc_vectors_builder {
+    uint32_t count;
+    size_t each;         /* bytes of one */
+    char *known;         /* a byte per input: 1 where its vector has come; behind the vectors, in one allocation */
+    char floats[];
+} llmc_vectors_builder;
+
 typedef struct llmc_answer_builder {
     const llmc_allocator *allocator;
     const llmc_allocator *answers; /* what an answer is made from, which outlives the builder: at first the same */
@@ -81,12 +89,9 @@ typedef struct llmc_answer_builder {
     size_t extra_count, extra_capacity;
     llmc_buffer id, model, models; /* models: each ended by a zero byte */
     uint32_t model_count;
+    uint32_t balance_count;       /* an amount and a currency each, where the models are */
     uint32_t inputs;              /* how many vectors are asked for; set it before the first comes */
-    uint32_t embedding_count;
-    size_t embedding_bytes;       /* of each vector */
-    llmc_buffer embeddings, known; /* each at its input's place; known: a byte per input, 1 where it has come */
-    llmc_buffer balances;         /* amounts and currencies by turns, each ended by a zero byte */
-    uint32_t balance_count;
+    llmc_vectors_builder *vectors; /* NULL: none has come */
     bool failed, too_large;       /* no memory, or more than `maximum` or the limits above allow */
     const char *malformed;        /* or what cannot be an answer; static */
 } llmc_answer_builder;
@@ -94,6 +99,7 @@ typedef struct llmc_answer_builder {
 void llmc_answer_builder_init(llmc_answer_builder *builder, const llmc_allocator *allocator, size_t maximum);
 void llmc_answer_builder_free(llmc_answer_builder *builder);
 bool llmc_answer_builder_add(llmc_answer_builder *builder, const llmcost_event *event); /* false: builder->failed */
+bool llmc_answer_builder_has_vectors(const llmc_answer_builder *builder); /* one for each input; none where there are no inputs */
 bool llmc_answer_builder_is_empty(const llmc_answer_builder *builder); /* nothing of an answer has come */
 size_t llmc_answer_builder_output_bytes(const llmc_answer_builder *builder); /* what the model wrote, for estimates */
 /* The answer so far, with one reference; the builder can go on. NULL without memory, or after a failure. */

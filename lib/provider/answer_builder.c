@@ -26,7 +26,7 @@ static void free_buffers(llmc_buffer *const *buffers, size_t count)
 #define BUFFERS_OF_CHOICE(c) { &(c)->text, &(c)->reasoning, &(c)->refusal, &(c)->signature, &(c)->hidden_reasoning, &(c)->logprobs, &(c)->finish_raw }
 #define BUFFERS_OF_TOOL(t) { &(t)->id, &(t)->name, &(t)->arguments }
 #define BUFFERS_OF_EXTRA(e) { &(e)->name, &(e)->value }
-#define BUFFERS_OF_BUILDER(b) { &(b)->id, &(b)->model, &(b)->models, &(b)->embeddings, &(b)->known, &(b)->balances }
+#define BUFFERS_OF_BUILDER(b) { &(b)->id, &(b)->model, &(b)->models }
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 void llmc_answer_builder_init(llmc_answer_builder *builder, const llmc_allocator *allocator, size_t maximum)
@@ -57,6 +57,7 @@ void llmc_answer_builder_free(llmc_answer_builder *builder)
     }
     llmc_free(builder->allocator, builder->choices);
     llmc_free(builder->allocator, builder->extras);
+    llmc_free(builder->allocator, builder->vectors);
     llmc_buffer *buffers[] = BUFFERS_OF_BUILDER(builder);
     free_buffers(buffers, COUNT(buffers));
     llmc_answer_builder_init(builder, builder->allocator, builder->maximum);
@@ -233,37 +234,44 @@ static bool refuse(llmc_answer_builder *builder, const char *why)
 }
 
 /* Room for all vectors at once: the first one tells how large they are. */
-static bool make_room(llmc_answer_builder *builder, size_t bytes)
+static bool make_room(llmc_answer_builder *builder, size_t each)
 {
-    if (builder->embedding_bytes)
-        return true;
-    if (bytes > (builder->maximum - builder->used) / builder->inputs)
+    if (each > (builder->maximum - builder->used) / builder->inputs)
         return fail(builder, true);
-    size_t all = bytes * builder->inputs;
-    if (!llmc_buffer_reserve(&builder->embeddings, all) || !llmc_buffer_reserve(&builder->known, builder->inputs))
+    size_t all = each * builder->inputs;
+    llmc_vectors_builder *vectors = llmc_alloc(builder->allocator, sizeof *vectors + all + builder->inputs);
+    if (!vectors)
         return fail(builder, false);
-    memset(builder->known.data, 0, builder->inputs);
-    builder->embeddings.length = all;
-    builder->embedding_bytes = bytes;
+    *vectors = (llmc_vectors_builder){ .each = each, .known = vectors->floats + all };
+    memset(vectors->known, 0, builder->inputs);
+    builder->vectors = vectors;
     builder->used += all;
     return true;
 }
 
-/* Vectors may come in any order, each exactly once. */
+/* They may come in any order, each exactly once. */
 static bool add_embedding(llmc_answer_builder *builder, const llmcost_event *event)
 {
     if (event->choice >= builder->inputs)
         return refuse(builder, "a vector of an input that was not sent");
-    if (!event->bytes || event->bytes % sizeof(float) || (builder->embedding_bytes && builder->embedding_bytes != event->bytes))
-        return refuse(builder, event->bytes ? "vectors of different lengths" : "an empty vector");
-    if (!make_room(builder, event->bytes))
+    if (!event->bytes || event->bytes % sizeof(float))
+        return refuse(builder, "an empty vector");
+    if (!builder->vectors && !make_room(builder, event->bytes))
         return false;
-    if (builder->known.data[event->choice])
+    llmc_vectors_builder *vectors = builder->vectors;
+    if (vectors->each != event->bytes)
+        return refuse(builder, "vectors of different lengths");
+    if (vectors->known[event->choice])
         return refuse(builder, "two vectors of one input");
-    builder->known.data[event->choice] = 1;
-    memcpy(builder->embeddings.data + event->choice * builder->embedding_bytes, event->text, event->bytes);
-    builder->embedding_count++;
+    vectors->known[event->choice] = 1;
+    memcpy(vectors->floats + event->choice * vectors->each, event->text, event->bytes);
+    vectors->count++;
     return true;
+}
+
+bool llmc_answer_builder_has_vectors(const llmc_answer_builder *builder)
+{
+    return builder->vectors && builder->vectors->count == builder->inputs;
 }
 
 static bool add_balance(llmc_answer_builder *builder, const llmcost_event *event)
@@ -272,7 +280,7 @@ static bool add_balance(llmc_answer_builder *builder, const llmcost_event *event
     if (builder->balance_count == LLMC_ANSWER_MAX_BALANCES)
         return fail(builder, true);
     for (size_t i = 0; i < COUNT(texts); i++) {
-        if (!append(builder, &builder->balances, texts[i], strlen(texts[i])) || !append(builder, &builder->balances, "", 1))
+        if (!append(builder, &builder->models, texts[i], strlen(texts[i])) || !append(builder, &builder->models, "", 1))
             return false;
     }
     builder->balance_count++;
@@ -347,8 +355,7 @@ bool llmc_answer_builder_add(llmc_answer_builder *builder, const llmcost_event *
 
 bool llmc_answer_builder_is_empty(const llmc_answer_builder *builder)
 {
-    bool vectors = builder->inputs && builder->embedding_count == builder->inputs; /* some of them are none */
-    return builder->choice_count == 0 && builder->model_count == 0 && builder->balance_count == 0 && !vectors;
+    return builder->choice_count == 0 && builder->model_count == 0 && builder->balance_count == 0 && !llmc_answer_builder_has_vectors(builder);
 }
 
 size_t llmc_answer_builder_output_bytes(const llmc_answer_builder *builder)

@@ -127,9 +127,9 @@ static bool is_written(const llmcost_part *part)
 {
     if (part->type == LLMCOST_PART_REASONING)
         return part->signature && *part->signature;
-    if (part->type == LLMCOST_PART_REASONING_HIDDEN && llmc_reasoning_is_json(part))
-        return false; /* another format's: this one's is one opaque word */
-    if (part->type == LLMCOST_PART_REASONING_HIDDEN || part->type == LLMCOST_PART_TEXT)
+    if (part->type == LLMCOST_PART_REASONING_HIDDEN)
+        return llmc_reasoning_is_word(part); /* else it is another format's */
+    if (part->type == LLMCOST_PART_TEXT)
         return llmc_text_bytes(part->text, part->text_bytes) > 0;
     return true;
 }
@@ -170,6 +170,9 @@ static void write_blocks(llmc_encoding *encoding, const llmcost_message *message
     }
 }
 
+/* Ids that another provider made may hold what this format refuses. */
+static const llmc_call_ids call_ids = { .maximum = SIZE_MAX };
+
 static void write_tool_use(llmc_encoding *encoding, const llmcost_message *message, uint32_t index)
 {
     llmc_json_writer *json = &encoding->json;
@@ -182,7 +185,7 @@ static void write_tool_use(llmc_encoding *encoding, const llmcost_message *messa
             llmc_encoding_invalid(encoding, "messages[%u].tool_calls[%u].arguments is no JSON object", index, i);
         begin_typed(json, "tool_use");
         llmc_json_write_key(json, "id");
-        llmc_json_write_text(json, call->id);
+        llmc_encoding_call_id(encoding, call->id, &call_ids);
         llmc_json_write_key(json, "name");
         llmc_json_write_text(json, call->name);
         llmc_json_write_key(json, "input");
@@ -200,7 +203,7 @@ static void write_tool_result(llmc_encoding *encoding, const llmcost_message *me
         llmc_encoding_invalid(encoding, "messages[%u].tool_call_id is missing", index);
     begin_typed(json, "tool_result");
     llmc_json_write_key(json, "tool_use_id");
-    llmc_json_write_text(json, message->tool_call_id);
+    llmc_encoding_call_id(encoding, message->tool_call_id, &call_ids);
     llmc_json_write_key(json, "content");
     if (message->part_count) {
         llmc_json_write_begin_array(json);
@@ -480,13 +483,14 @@ static void write_chat(llmc_encoding *encoding)
     llmc_encoding_extra(encoding, reserved);
 }
 
-/* What is not counted is not known to this method. */
+/* What is only counted has neither a bound nor a way to be answered. */
 static void write_count(llmc_encoding *encoding)
 {
     write_model(encoding);
     write_messages(encoding);
     write_tools(encoding);
     write_thinking(encoding, limit_of(encoding->request));
+    write_output_config(encoding);
 }
 
 static void write_path(llmc_operation_id operation, const llmc_codec_target *target, llmc_buffer *path)

@@ -16,12 +16,19 @@ const llmc_operation llmc_operations[LLMC_OP_COUNT] = {
     [LLMC_OP_TOKEN] = { LLMC_OP_TOKEN, "token" },
 };
 
+const llmc_codec *llmc_codec_at(size_t index)
+{
+    static const llmc_codec *const codecs[] = {
+        &llmc_codec_openai, &llmc_codec_anthropic, &llmc_codec_gemini, &llmc_codec_responses, &llmc_codec_bedrock, &llmc_codec_cohere, &llmc_codec_ollama,
+    };
+    return index < sizeof codecs / sizeof codecs[0] ? codecs[index] : NULL;
+}
+
 const llmc_codec *llmc_codec_find(const char *name)
 {
-    static const llmc_codec *const codecs[] = { &llmc_codec_openai, &llmc_codec_anthropic, &llmc_codec_responses, &llmc_codec_gemini, &llmc_codec_ollama, &llmc_codec_bedrock, &llmc_codec_cohere };
-    for (size_t i = 0; i < sizeof codecs / sizeof codecs[0]; i++)
-        if (!strcmp(codecs[i]->name, name))
-            return codecs[i];
+    for (size_t i = 0; llmc_codec_at(i); i++)
+        if (!strcmp(llmc_codec_at(i)->name, name))
+            return llmc_codec_at(i);
     return NULL;
 }
 
@@ -251,6 +258,27 @@ llmcost_status llmc_decode_models(llmc_decoder *decoder, const llmc_frame *frame
     return LLMCOST_OK;
 }
 
+llmcost_status llmc_decode_input_tokens(llmc_decoder *decoder, const llmc_frame *frame)
+{
+    static const llmc_wanted_member wanted[] = { { "input_tokens", sizeof "input_tokens" - 1, 0 } };
+    llmc_usage_counts counts;
+    llmc_json_span tokens = { 0 };
+    llmc_json json;
+    llmc_usage_counts_init(&counts);
+    llmc_json_begin(&json, frame->data, frame->bytes);
+    llmc_read_wanted(&json, wanted, 1, &tokens);
+    if (!llmc_json_end(&json))
+        return llmc_decoder_malformed(decoder, &json, NULL);
+    llmc_json_begin(&json, tokens.text, tokens.bytes);
+    if (tokens.bytes)
+        llmc_usage_read_count(&json, &counts.prompt);
+    if (counts.prompt < 0)
+        return llmc_decode_error_in_success(decoder, frame, "no count of tokens");
+    llmcost_status status = llmc_decoder_emit_usage(decoder, &counts);
+    decoder->finished = !status;
+    return status;
+}
+
 llmcost_status llmc_decoder_read_vector(llmc_decoder *decoder, llmc_json *json)
 {
     double number;
@@ -316,25 +344,4 @@ llmcost_status llmc_decode_error_in_success(llmc_decoder *decoder, const llmc_fr
     llmcost_status status = llmc_decode_error_of_host(decoder->error, decoder->quirks, decoder->http_status, frame->data, frame->bytes);
     bool recognised = decoder->error->code || decoder->error->provider_message;
     return recognised ? status : llmc_decoder_malformed(decoder, NULL, otherwise);
-}
-
-llmcost_status llmc_decode_count(llmc_decoder *decoder, const llmc_frame *frame)
-{
-    static const llmc_wanted_member wanted[] = { { "input_tokens", sizeof "input_tokens" - 1, 0 } };
-    llmc_usage_counts counts;
-    llmc_json_span tokens = { 0 };
-    llmc_json json;
-    llmc_usage_counts_init(&counts);
-    llmc_json_begin(&json, frame->data, frame->bytes);
-    llmc_read_wanted(&json, wanted, 1, &tokens);
-    if (!llmc_json_end(&json))
-        return llmc_decoder_malformed(decoder, &json, NULL);
-    llmc_json_begin(&json, tokens.text, tokens.bytes);
-    if (tokens.bytes)
-        llmc_usage_read_count(&json, &counts.prompt);
-    if (counts.prompt < 0)
-        return llmc_decode_error_in_success(decoder, frame, "no count of tokens");
-    llmcost_status status = llmc_decoder_emit_usage(decoder, &counts);
-    decoder->finished = !status;
-    return status;
 }

@@ -54,9 +54,9 @@ llmcost_status llmc_decoder_tell_vector(llmc_decoder *decoder, uint32_t index);
 /* Both at once; a list of such lists, by their order. */
 llmcost_status llmc_decoder_emit_vector(llmc_decoder *decoder, uint32_t index, llmc_json *json);
 llmcost_status llmc_decoder_emit_vectors(llmc_decoder *decoder, const llmc_json_span *list);
+/* {"input_tokens": 12}, the answer to a count, as USAGE. */
+llmcost_status llmc_decode_input_tokens(llmc_decoder *decoder, const llmc_frame *frame);
 /* {"data": [{"id": ...}]}, {"models": [{"name": ...}]} or the bare array, as MODEL events. */
 llmcost_status llmc_decode_models(llmc_decoder *decoder, const llmc_frame *frame);
-/* {"input_tokens": 13} as a usage. */
-llmcost_status llmc_decode_count(llmc_decoder *decoder, const llmc_frame *frame);
 
 #endif

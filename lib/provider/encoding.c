@@ -214,7 +214,7 @@ void llmc_encoding_texts(llmc_encoding *encoding, const char *const *texts, cons
 {
     llmc_json_write_begin_array(&encoding->json);
     for (uint32_t i = 0; i < count; i++)
-        if (bytes && texts[i])
+        if (bytes && texts[i] && bytes[i])
             llmc_json_write_string(&encoding->json, texts[i], bytes[i]);
         else
             llmc_json_write_text(&encoding->json, texts[i]);
@@ -528,6 +528,13 @@ const char *llmc_document_name(const llmcost_part *part)
 bool llmc_reasoning_is_json(const llmcost_part *part)
 {
     return part->text && (*part->text == '{' || *part->text == '[');
+}
+
+bool llmc_reasoning_is_word(const llmcost_part *part)
+{
+    const size_t mark = sizeof LLMC_GEMINI_MARK - 1;
+    size_t bytes = llmc_text_bytes(part->text, part->text_bytes);
+    return bytes && !llmc_reasoning_is_json(part) && (bytes < mark || memcmp(part->text, LLMC_GEMINI_MARK, mark) != 0);
 }
 
 const char *llmc_effort_name(int32_t effort)

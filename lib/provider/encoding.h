@@ -101,8 +101,10 @@ void llmc_encoding_write_audio(llmc_encoding *encoding, const llmcost_part *part
 const char *llmc_audio_format(const char *media_type);
 /* A document's file name: its own, or one that fits its type. */
 const char *llmc_document_name(const llmcost_part *part);
-/* Hidden reasoning of the formats that keep it as JSON; of the others it is one opaque word. */
+/* Hidden reasoning: JSON in OpenAI's formats, lines behind this mark in Gemini's (gemini_codec.h), one opaque word in Claude's. */
+#define LLMC_GEMINI_MARK "gemini:"
 bool llmc_reasoning_is_json(const llmcost_part *part);
+bool llmc_reasoning_is_word(const llmcost_part *part);
 
 /* "low" ...; NULL for the default. */
 const char *llmc_effort_name(int32_t effort);

@@ -565,7 +565,7 @@ static llmcost_status decode_frame(llmc_decoder *decoder, const llmc_frame *fram
     if (decoder->operation == LLMC_OP_LIST_MODELS)
         return llmc_decode_models(decoder, frame);
     if (decoder->operation == LLMC_OP_COUNT_TOKENS)
-        return llmc_decode_count(decoder, frame);
+        return llmc_decode_input_tokens(decoder, frame);
     if (decoder->stream && (frame->bytes == 0 || is_done(frame)))
         return LLMCOST_OK;
     llmc_json_begin(&json, frame->data, frame->bytes);

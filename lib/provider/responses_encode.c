@@ -271,7 +271,7 @@ static void write_reasoning(llmc_encoding *encoding, const llmcost_part *part)
 {
     llmc_json json;
     size_t bytes = llmc_text_bytes(part->text, part->text_bytes);
-    if (part->type != LLMCOST_PART_REASONING_HIDDEN || !bytes)
+    if (part->type != LLMCOST_PART_REASONING_HIDDEN || !bytes || !llmc_reasoning_is_json(part))
         return;
     llmc_json_begin(&json, part->text, bytes);
     while (llmc_json_peek(&json) == LLMC_JSON_OBJECT) {

@@ -257,6 +257,33 @@ static void callbacks_may_throw()
     EXPECT_THROWS(client.on_receipt(nullptr), e.status() == LLMCOST_E_MISUSE);
 }
 
+static void keys_are_handed_out()
+{
+    server with(R"({"default": {"reply": {"text": "fine"}}, "require_key": "sk-second"})");
+    std::string config = with.config("");
+    const std::string plain = R"("key":)";
+    std::size_t at = config.find(plain), end = config.find('"', config.find('"', at + plain.size()) + 1);
+    EXPECT(at != std::string::npos);
+    llmcost::client client(config.replace(at, end + 1 - at, R"("key": "host:vault")"));
+    int asked = 0, rejections = 0;
+    client.add_key_source("vault", [&](std::string_view provider, bool rejected) -> llmcost::handed_key {
+        EXPECT(provider == "openai");
+        asked++;
+        rejections += rejected;
+        return { rejected ? "sk-second" : "sk-first", 60000 };
+    });
+    EXPECT(client.ask(mini, "Hi").text() == "fine" && client.ask(mini, "Hi").text() == "fine");
+    EXPECT(asked == 2 && rejections == 1);
+    llmcost::client other(config);
+    other.add_key_source("vault", [](std::string_view, bool) -> llmcost::handed_key { throw 17; });
+    EXPECT_THROWS((void)other.ask(mini, "Hi"), e.status() == LLMCOST_E_AUTH);
+    EXPECT(other.callback_failures() == 1);
+    llmcost::client third(config);
+    third.add_key_source("vault", [](std::string_view, bool) -> llmcost::handed_key { return { std::string(20000, 'x') }; });
+    EXPECT_THROWS((void)third.ask(mini, "Hi"), e.status() == LLMCOST_E_AUTH);
+    EXPECT_THROWS(third.add_key_source("late", [](std::string_view, bool) -> llmcost::handed_key { return {}; }), e.status() == LLMCOST_E_MISUSE);
+}
+
 static void a_cache_answers_again()
 {
     server with(R"({"default": {"reply": {"text": "fine"}}})");
@@ -365,7 +392,7 @@ int main()
 #define TEST(name) { #name, name }
         TEST(asks_and_reads_the_receipt), TEST(a_response_outlives_its_client_and_moves), TEST(a_request_owns_its_texts), TEST(images_and_formats_are_sent),
         TEST(a_tool_turn_goes_round), TEST(a_failure_is_an_exception_with_fields), TEST(a_budget_refuses), TEST(a_stream_is_a_range),
-        TEST(a_stream_may_be_left_and_outlives_the_client), TEST(a_stream_that_fails_throws), TEST(json_in_json_out), TEST(callbacks_may_throw), TEST(a_cache_answers_again), TEST(a_cached_answer_saves_what_it_would_have_cost),
+        TEST(a_stream_may_be_left_and_outlives_the_client), TEST(a_stream_that_fails_throws), TEST(json_in_json_out), TEST(callbacks_may_throw), TEST(keys_are_handed_out), TEST(a_cache_answers_again), TEST(a_cached_answer_saves_what_it_would_have_cost),
         TEST(a_policy_looks_at_a_leg), TEST(statuses_answer_questions), TEST(a_loop_carries_many), TEST(what_a_loop_callback_throws_comes_out_of_poll),
     };
     std::printf("1..%zu\n", sizeof tests / sizeof tests[0]);

@@ -248,7 +248,7 @@ static llmc_operation_id operation_of(const recorded *e)
 static const llmc_codec *codec_for(const recorded *e)
 {
     static const char *const others[] = { "gemini", "vertexai", "bedrock", "cohere", "ollama_cloud" };
-    if (!strcmp(e->cells[RECORDED_PROVIDER], "anthropic") && (recorded_has_tag(e, "messages") || is_case(e, "count-tokens")))
+    if (!strcmp(e->cells[RECORDED_PROVIDER], "anthropic") && recorded_has_tag(e, "messages"))
         return &llmc_codec_anthropic;
     if (!strcmp(e->cells[RECORDED_PROVIDER], "vertexai") && !strncmp(e->cells[RECORDED_MODEL], "claude", 6))
         return &llmc_codec_anthropic;
@@ -256,7 +256,9 @@ static const llmc_codec *codec_for(const recorded *e)
         if (!strcmp(e->cells[RECORDED_PROVIDER], others[i]) && strncmp(e->cells[RECORDED_CASE], "chat", 4) != 0)
             return NULL;
     bool anthropic = !strcmp(e->cells[RECORDED_PROVIDER], "anthropic"), ollama = !strcmp(e->cells[RECORDED_PROVIDER], "ollama");
-    if (is_case(e, "responses") || (is_case(e, "count-tokens") && !anthropic))
+    if (is_case(e, "count-tokens"))
+        return anthropic ? &llmc_codec_anthropic : &llmc_codec_responses;
+    if (is_case(e, "responses"))
         return &llmc_codec_responses;
     return is_case(e, "chat") || (is_case(e, "embeddings") && !ollama) ? &llmc_codec_openai : NULL;
 }

@@ -64,6 +64,44 @@ static void test_cancel(void **unused)
     rig_close(&rig);
 }
 
+/* Each provider has its own word on what happens, and the receipt tells which it was. */
+static void test_the_receipt_tells(void **unused)
+{
+    (void)unused;
+    static const struct { const char *model; int64_t cut, draining; } cases[] = { { "openai/gpt-4o", 1, 0 }, { "other/gpt-4o", 0, 1 } };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        engine_rig rig;
+        rig_request space;
+        llmcost_response *response;
+        rig_open(&rig, "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":0},\"other\":{\"preset\":\"openai\",\"key\":\"k\",\"retries\":0,\"on_abort\":\"drain\"}}}");
+        slow_stream(&rig.network);
+        rig_ask(&space, cases[i].model, "hello")->max_tokens = 100;
+        assert_int_equal(llmcost_chat_stream(rig.client, &space.request, stop_at_once, NULL, &response), LLMCOST_E_CANCELLED);
+        assert_int_equal(rig_line(response, 0, "is_cut"), cases[i].cut);
+        assert_int_equal(rig_line(response, 0, "is_draining"), cases[i].draining);
+        assert_string_equal(rig_line_text(response, 0, "counts"), "estimated");
+        assert_non_null(strstr(llmcost_response_receipt(response), cases[i].cut ? "\"cut\"" : "\"draining\""));
+        llmcost_response_free(response);
+        assert_int_equal(llmcost_client_run(rig.client, 60000), LLMCOST_OK);
+        rig_close(&rig);
+    }
+    engine_rig rig; /* an answer that came whole, and one that the deadline ended */
+    rig_request space;
+    llmcost_response *response;
+    rig_open(&rig, CONFIG("cancel"));
+    fake_network_says(&rig.network, NULL, "hi", 10, 5)->times = 1;
+    fake_exchange *slow = fake_network_says(&rig.network, NULL, "hi", 10, 5);
+    slow->pieces[0].at_ms = slow->done_ms = 6000;
+    assert_int_equal(llmcost_chat(rig.client, rig_ask(&space, "openai/gpt-4o", "hello"), &response), LLMCOST_OK);
+    assert_int_equal(rig_line(response, 0, "is_cut"), 0);
+    llmcost_response_free(response);
+    rig_ask(&space, "openai/gpt-4o", "hello")->deadline_ms = 2500;
+    assert_int_equal(llmcost_chat(rig.client, &space.request, &response), LLMCOST_E_DEADLINE);
+    assert_int_equal(rig_line(response, 0, "is_cut"), 1);
+    llmcost_response_free(response);
+    rig_close(&rig);
+}
+
 static void test_drain(void **unused)
 {
     (void)unused;
@@ -305,6 +343,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_the_receipt_tells),
         cmocka_unit_test(test_drain),
         cmocka_unit_test(test_a_drain_that_takes_too_long),
         cmocka_unit_test(test_drain_on_a_loop),

@@ -20,6 +20,10 @@
              "\"routes\":{\"r\":{\"cascade\":[\"small\",\"large\"]},\"j\":{\"cascade\":[\"small\",\"large\"],\"escalate_on\":{\"judge\":\"openai/gpt-4.1\",\"truncation\":true}}}," \
              "\"cache\":{\"memory\":{},\"sampled\":true,\"namespace\":\"n\"},\"report\":{\"tags\":[\"feature\"]},"
 #define FULL HEAD "\"budgets\":[{\"name\":\"b\",\"limit\":\"0.05 USD\",\"per\":\"day\",\"alert_at\":[0.001,0.5]},{\"name\":\"t\",\"limit\":\"1 USD\",\"where\":{\"feature\":\"*\"},\"each\":\"feature\"}]}"
+#define KEYS "{\"providers\":{\"qianfan\":{\"keys\":[{\"access_key\":\"AK\",\"secret_key\":\"SK\"},{\"access_key\":\"AK2\",\"secret_key\":\"SK2\"}],\"free\":true,\"retries\":0}," \
+             "\"old\":{\"preset\":\"qianfan\",\"key\":{\"access_key\":\"AK\",\"secret_key\":\"SK\"},\"auth\":\"oauth\",\"free\":true,\"retries\":0}," \
+             "\"openai\":{\"keys\":[\"host:vault\",\"sk\"],\"retries\":0},\"zhipu\":{\"key\":\"id.secret\",\"auth\":\"jwt\",\"free\":true}," \
+             "\"aws\":{\"base_url\":\"https://h\",\"region\":\"r\",\"auth\":\"aws\",\"key\":{\"access_key\":\"AK\",\"secret_key\":\"SK\",\"session_token\":\"ST\"},\"free\":true}}}"
 #define TIGHT "{" RIG_OPENAI ",\"budgets\":[{\"limit\":\"0.0014 USD\"}]}"
 
 typedef struct sweep {
@@ -444,6 +448,65 @@ static llmcost_status add_judge(sweep *self)
     return llmcost_client_add_judge(self->rig.client, "me", host_judge, NULL);
 }
 
+static void token_at(sweep *self, const char *url)
+{
+    static const char body[] = "{\"token\":\"t\",\"createTime\":\"2026-11-22T08:00:00Z\",\"expireTime\":\"2026-11-22T09:00:00Z\",\"expires_in\":3600}";
+    fake_exchange *exchange = fake_network_add(&self->rig.network, NULL);
+    exchange->url = url;
+    fake_exchange_piece(exchange, 0, body, sizeof body - 1);
+}
+
+static llmcost_status ask_one(sweep *self, const char *model)
+{
+    llmcost_response *response = NULL;
+    llmcost_status status = llmcost_ask(self->rig.client, model, "hello", &response);
+    llmcost_response_free(response);
+    return status;
+}
+
+static llmcost_status exchanged(sweep *self)
+{
+    token_at(self, "BCE-BEARER");
+    token_at(self, "oauth");
+    fake_network_fails(&self->rig.network, "\"messages\"", 401, "invalid_iam_token")->times = 1;
+    fake_network_says(&self->rig.network, NULL, "hi", 10, 5);
+    llmcost_status status = ask_one(self, "qianfan/ernie-5.0");
+    return status ? status : ask_one(self, "old/ernie-5.0");
+}
+
+static llmcost_status signed_requests(sweep *self)
+{
+    fake_network_says(&self->rig.network, NULL, "hi", 10, 5);
+    llmcost_status status = ask_one(self, "zhipu/glm-4.7");
+    return status ? status : ask_one(self, "aws/gpt-4o");
+}
+
+static llmcost_status vault(const char *provider, int rejected, char *key, size_t capacity, int64_t *valid_ms, void *user)
+{
+    (void)provider;
+    (void)rejected;
+    (void)capacity;
+    (void)user;
+    strcpy(key, "sk-of-the-vault");
+    *valid_ms = 60000;
+    return LLMCOST_OK;
+}
+
+static llmcost_status add_key_source(sweep *self)
+{
+    return llmcost_client_add_key_source(self->rig.client, "vault", vault, NULL);
+}
+
+static llmcost_status handed_out(sweep *self)
+{
+    llmcost_status status = add_key_source(self);
+    fake_network_fails(&self->rig.network, NULL, 401, "invalid_api_key")->times = 1;
+    fake_network_says(&self->rig.network, NULL, "hi", 10, 5);
+    for (int i = 0; i < 2 && !status; i++)
+        status = ask_one(self, "openai/gpt-4o");
+    return status;
+}
+
 /* ---- the sweep ---- */
 
 /* E_BUDGET: an account that cannot be made cannot be read, and a hard budget then refuses. */
@@ -517,13 +580,18 @@ static void run_scenario(const char *config, scenario_fn scenario, llmcost_statu
     X(figures, FULL, LLMCOST_OK, LLMCOST_OK)                            \
     X(list_models, FULL, LLMCOST_OK, LLMCOST_OK)                        \
     X(plugins, FULL, LLMCOST_OK, LLMCOST_OK)                            \
-    X(add_judge, FULL, LLMCOST_OK, LLMCOST_OK)
+    X(add_judge, FULL, LLMCOST_OK, LLMCOST_OK)                          \
+    X(add_key_source, KEYS, LLMCOST_OK, LLMCOST_OK)                     \
+    X(handed_out, KEYS, LLMCOST_OK, LLMCOST_OK)                         \
+    X(exchanged, KEYS, LLMCOST_OK, LLMCOST_E_AUTH)                      \
+    X(signed_requests, KEYS, LLMCOST_OK, LLMCOST_OK)
 SCENARIOS(SCENARIO)
 
 static void test_open(void **unused)
 {
     (void)unused;
     run_scenario(FULL, NULL, LLMCOST_OK, LLMCOST_OK);
+    run_scenario(KEYS, NULL, LLMCOST_OK, LLMCOST_OK);
 }
 
 int main(void)

@@ -163,7 +163,7 @@ static void documents_and_sounds_it_cannot_read(void **state)
     expect_invalid(&target, &request, "messages[1].parts[0].url is no base64 data URL");
 }
 
-static void tokens_are_counted(void **state)
+static void what_is_counted(void **state)
 {
     (void)state;
     const llmcost_message messages[] = { { .role = LLMCOST_SYSTEM, .text = "Be brief." }, { .role = LLMCOST_USER, .text = "Hello", .cache_mark = 1 } };
@@ -187,22 +187,12 @@ static void tokens_are_counted(void **state)
                    "{\"model\":\"" MIDDLE "\",\"system\":[{\"type\":\"text\",\"text\":\"Be brief.\"}],"
                    "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"Hello\"," MARK "}]}],"
                    "\"tools\":[{\"name\":\"look\",\"input_schema\":{}}],\"tool_choice\":{\"type\":\"auto\",\"disable_parallel_tool_use\":true},"
-                   "\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":2000}}");
+                   "\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":2000},\"output_config\":{\"format\":{\"type\":\"json_schema\",\"schema\":{}}}}");
     request = request_of(NULL, 0);
     llmcost_error error;
     llmc_error_init(&error, &llmc_allocator_system);
     assert_int_equal(llmc_codec_anthropic.check(LLMC_OP_COUNT_TOKENS, &request, &target, &error), LLMCOST_E_UNSUPPORTED);
     llmc_error_clear(&error);
-
-    assert_true(llmc_codec_anthropic.has_operation(LLMC_OP_COUNT_TOKENS));
-    const replay_how count = { .codec = &llmc_codec_anthropic, .operation = LLMC_OP_COUNT_TOKENS };
-    expect_events(&count, "{\"input_tokens\":13}", LLMCOST_OK, "USAGE 0 0 0=13 p=13 c=-1 t=-1 cost=-1 flags=1 tier= ||\n");
-    expect_decoder_clean_without_memory(&count, "{\"input_tokens\":13}");
-    expect_status(&count, "{\"input_tokens\":-1}", LLMCOST_E_MALFORMED);
-    expect_status(&count, "{}", LLMCOST_E_MALFORMED);
-    expect_status(&count, "{\"input_tok", LLMCOST_E_TRUNCATED);
-    expect_status(&count, "", LLMCOST_E_TRUNCATED);
-    expect_status(&count, "{\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\",\"message\":\"m\"}}", LLMCOST_E_RATE_LIMITED);
 }
 
 static void claude_at_vertex(void **state)
@@ -643,6 +633,37 @@ static void lists_of_models(void **state)
     expect_status(&list, "{\"type\":\"error\",\"error\":{\"type\":\"authentication_error\",\"message\":\"m\"}}", LLMCOST_E_AUTH);
 }
 
+static void counts_of_tokens(void **state)
+{
+    (void)state;
+    llmcost_message message = { .role = LLMCOST_USER, .text = "hi" };
+    llmcost_tool tool = { .name = "add" };
+    llmcost_request request = request_of(&message, 1);
+    llmc_codec_target target = target_of("anthropic", "claude-sonnet-4-5", false);
+    request.max_tokens = 4096;
+    request.effort = LLMCOST_EFFORT_LOW;
+    request.tools = &tool;
+    request.tool_count = 1;
+    request.stop_count = 1;
+    request.stop = (const char *const[]){ "x" };
+    request.end_user = "u";
+    request.extra = "{\"top_k\":1}";
+    target.stream = true;
+    expect_encoded(&target, LLMC_OP_COUNT_TOKENS, &request, "POST", "/v1/messages/count_tokens",
+                   "{\"model\":\"claude-sonnet-4-5\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"tools\":[{\"name\":\"add\",\"input_schema\":{\"type\":\"object\",\"properties\":{}}}],"
+                   "\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":1024}}");
+    const replay_how count = { .codec = &llmc_codec_anthropic, .operation = LLMC_OP_COUNT_TOKENS };
+    expect_events(&count, "{\"input_tokens\":13}", LLMCOST_OK, "USAGE 0 0 0=13 p=13 c=-1 t=-1 cost=-1 flags=1 tier= ||\n");
+    expect_status(&count, "{}", LLMCOST_E_MALFORMED);
+    expect_status(&count, "{\"input_tokens\":\"many\"}", LLMCOST_E_MALFORMED);
+    expect_status(&count, "{\"input_tok", LLMCOST_E_TRUNCATED);
+    expect_status(&count, "", LLMCOST_E_TRUNCATED);
+    expect_status(&count, "{\"type\":\"error\",\"error\":{\"type\":\"authentication_error\",\"message\":\"m\"}}", LLMCOST_E_AUTH);
+    expect_decoder_clean_without_memory(&count, "{\"input_tokens\":13}");
+    assert_true(llmc_codec_anthropic.has_operation(LLMC_OP_COUNT_TOKENS));
+    assert_false(llmc_codec_anthropic.has_operation(LLMC_OP_EMBED));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -652,8 +673,9 @@ int main(void)
         cmocka_unit_test(what_is_malformed_is_named), cmocka_unit_test(a_whole_answer), cmocka_unit_test(a_streamed_answer),
         cmocka_unit_test(figures_replace_and_stay), cmocka_unit_test(compaction_is_added_and_advice_is_not), cmocka_unit_test(stop_reasons),
         cmocka_unit_test(failures_and_ends), cmocka_unit_test(cut_answers), cmocka_unit_test(too_many_tools), cmocka_unit_test(lists_of_models),
-        cmocka_unit_test(documents_go_as_blocks), cmocka_unit_test(documents_and_sounds_it_cannot_read), cmocka_unit_test(tokens_are_counted),
+        cmocka_unit_test(documents_go_as_blocks), cmocka_unit_test(documents_and_sounds_it_cannot_read), cmocka_unit_test(what_is_counted),
         cmocka_unit_test(claude_at_vertex),
+        cmocka_unit_test(counts_of_tokens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

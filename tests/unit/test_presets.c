@@ -106,6 +106,10 @@ static void codecs_have_names(void **state)
     assert_ptr_equal(llmc_codec_find("ollama"), &llmc_codec_ollama);
     assert_ptr_equal(llmc_codec_find("cohere"), &llmc_codec_cohere);
     assert_ptr_equal(llmc_codec_find("responses"), &llmc_codec_responses);
+    size_t count = 0;
+    for (; llmc_codec_at(count); count++)
+        assert_ptr_equal(llmc_codec_find(llmc_codec_at(count)->name), llmc_codec_at(count));
+    assert_int_equal(count, 7);
     assert_null(llmc_codec_find("gopher"));
     for (int i = 0; i <= LLMC_OP_LIST_MODELS; i++) {
         assert_int_equal(llmc_operations[i].id, i);

@@ -13,7 +13,7 @@ import os
 import sys
 import threading
 import weakref
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
 
 from . import _native, errors
 from .receipt import Receipt
@@ -23,6 +23,7 @@ lib = _native.lib
 ReceiptCallback = Callable[[Receipt], object]
 AlertCallback = Callable[[Dict[str, Any]], object]
 Judge = Callable[[str, str], Optional[bool]]
+KeySource = Callable[[str, bool], Union[str, Tuple[str, float]]]
 
 _POLL_SECONDS = 0.002
 
@@ -51,6 +52,7 @@ class Core:
         on_receipt: Optional[ReceiptCallback],
         on_alert: Optional[AlertCallback],
         judges: Mapping[str, Judge],
+        key_sources: Mapping[str, KeySource],
     ) -> None:
         self._handle: Optional[int] = None
         self._process = os.getpid()
@@ -63,7 +65,7 @@ class Core:
         self._handle = _open(config)
         _cores.add(self)
         try:
-            self._set_hooks(on_receipt, on_alert, judges)
+            self._set_hooks(on_receipt, on_alert, judges, key_sources)
         except BaseException:
             self.close()
             raise
@@ -91,6 +93,7 @@ class Core:
         on_receipt: Optional[ReceiptCallback],
         on_alert: Optional[AlertCallback],
         judges: Mapping[str, Judge],
+        key_sources: Mapping[str, KeySource],
     ) -> None:
         if on_receipt is not None:
             heard = on_receipt
@@ -109,6 +112,11 @@ class Core:
         for name, judge in judges.items():
             thunk = _native.JudgeFn(self._guarded(_as_judge(judge), -1))
             self._hook(lib.client_add_judge, thunk, _native.argument("a judge's name", name))
+        for name, source in key_sources.items():
+            thunk = _native.KeyFn(self._guarded(_as_key_source(source), _NO_KEY))
+            self._hook(
+                lib.client_add_key_source, thunk, _native.argument("a key source's name", name)
+            )
 
     def _hook(self, function: Callable[..., int], thunk: Any, *before: Any) -> None:
         self._thunks.append(thunk)
@@ -245,6 +253,26 @@ def _as_judge(judge: Judge) -> Callable[..., int]:
         return -1 if verdict is None else int(bool(verdict))
 
     return judged
+
+
+# Any status but OK: the call ends with E_AUTH, whichever it is.
+_NO_KEY = -1
+
+
+def _as_key_source(source: KeySource) -> Callable[..., int]:
+    def handed(
+        provider: bytes, rejected: int, room: int, capacity: int, valid_ms: Any, _user: object
+    ) -> int:
+        given = source(_native.text(provider), bool(rejected))
+        key, seconds = (given, 0.0) if isinstance(given, str) else given
+        encoded = key.encode("ascii")
+        if len(encoded) >= capacity:
+            raise ValueError(f"a key has at most {capacity - 1} characters")
+        ctypes.memmove(room, encoded, len(encoded))
+        valid_ms[0] = int(seconds * 1000)
+        return 0
+
+    return handed
 
 
 def check(status: int) -> None:

@@ -63,6 +63,9 @@ class Judgement(ctypes.Structure):
 
 
 JudgeFn = ctypes.CFUNCTYPE(c_int, POINTER(Judgement), c_void_p)
+KeyFn = ctypes.CFUNCTYPE(
+    c_int, c_char_p, c_int, c_void_p, c_size_t, POINTER(c_int64), c_void_p
+)
 
 _OUT = POINTER(c_void_p)
 _SIZE_OUT = POINTER(c_size_t)
@@ -84,6 +87,7 @@ _FUNCTIONS = {
     "client_on_receipt": (c_int, c_void_p, ReceiptFn, c_void_p),
     "client_on_alert": (c_int, c_void_p, AlertFn, c_void_p),
     "client_add_judge": (c_int, c_void_p, c_char_p, JudgeFn, c_void_p),
+    "client_add_key_source": (c_int, c_void_p, c_char_p, KeyFn, c_void_p),
     "chat_json": (c_int, c_void_p, c_char_p, c_size_t, _OUT),
     "list_models": (c_int, c_void_p, c_char_p, _OUT),
     "stream_open_json": (c_int, c_void_p, c_char_p, c_size_t, _OUT),

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, Dict, List, Literal, Mapping, Optional, Sequence, Union, overload
 
 from . import _native, errors
-from ._core import AlertCallback, Core, Judge, ReceiptCallback, called, check
+from ._core import AlertCallback, Core, Judge, KeySource, ReceiptCallback, called, check
 from .answer import Answer
 from .openai_style import Completions
 from .receipt import EXACT
@@ -61,6 +61,9 @@ class Client:
     on_alert    called with a dict for every alert
     judges      {name: function(question, answer)} for a cascade's {"judge": "host:NAME"}: True
                 accepts the answer, False escalates, None cannot tell
+    key_sources {name: function(provider, rejected)} for a provider's "key": "host:NAME": the key,
+                for this call only, or (key, seconds that it is good); rejected is True when the
+                provider has just refused the last one. An exception ends the call with CredentialsError
 
     Callbacks run on the thread that drives the call. An exception in one goes to
     sys.unraisablehook.
@@ -73,8 +76,11 @@ class Client:
         on_receipt: Optional[ReceiptCallback] = None,
         on_alert: Optional[AlertCallback] = None,
         judges: Optional[Mapping[str, Judge]] = None,
+        key_sources: Optional[Mapping[str, KeySource]] = None,
     ) -> None:
-        self._core = Core(_config_text(config), on_receipt, on_alert, judges or {})
+        self._core = Core(
+            _config_text(config), on_receipt, on_alert, judges or {}, key_sources or {}
+        )
 
     # ---- calls ----
 

@@ -4,7 +4,7 @@ import gc
 import unittest
 import weakref
 
-from llmcost import Client, LlmcostError, MisuseError, Receipt
+from llmcost import Client, CredentialsError, LlmcostError, MisuseError, Receipt
 from support import MODEL, MockCase, unraisable
 
 CASCADE = {
@@ -182,6 +182,55 @@ class Judges(MockCase):
             self.open(judges={"": lambda q, a: True})
         with self.assertRaises(TypeError):
             self.open(judges={5: lambda q, a: True})
+
+
+class KeySources(MockCase):
+    def open_with(self, source) -> Client:
+        config = self.mock.config()
+        config["providers"]["openai"]["key"] = "host:vault"
+        client = Client(config, key_sources={"vault": source})
+        self.addCleanup(client.close)
+        return client
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.mock.script({"require_key": "sk-second", "default": {"reply": {"text": "fine"}}})
+
+    def test_a_rejected_key_is_asked_for_again(self) -> None:
+        asked = []
+
+        def vault(provider: str, rejected: bool):
+            asked.append((provider, rejected))
+            return ("sk-second" if rejected else "sk-first"), 60
+
+        client = self.open_with(vault)
+        self.assertEqual([client.ask(MODEL, "Hello") for _ in range(3)], ["fine"] * 3)
+        self.assertEqual(asked, [("openai", False), ("openai", True)])
+
+    def test_a_key_for_one_call(self) -> None:
+        asked = []
+
+        def vault(provider: str, rejected: bool) -> str:
+            asked.append(rejected)
+            return "sk-second"
+
+        client = self.open_with(vault)
+        client.ask(MODEL, "Hello")
+        self.assertEqual("".join(client.stream(MODEL, "Hello")), "fine")
+        self.assertEqual(asked, [False, False])
+
+    def test_what_is_no_key(self) -> None:
+        for given in ("", "x" * 20000, "schlüssel", None, ("a", None), 5):
+            with self.subTest(given=str(given)[:20]):
+                with unraisable() as seen, self.assertRaises(CredentialsError):
+                    self.open_with(lambda provider, rejected, given=given: given).ask(MODEL, "Hi")
+                self.assertEqual(len(seen), 0 if given == "" else 1)
+
+    def test_wrong_names(self) -> None:
+        with self.assertRaises(LlmcostError):
+            self.open(key_sources={"": lambda provider, rejected: "k"})
+        with self.assertRaises(TypeError):
+            self.open(key_sources={5: lambda provider, rejected: "k"})
 
 
 if __name__ == "__main__":
