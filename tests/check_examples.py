@@ -23,6 +23,8 @@ EXAMPLES = {
                r'openai/gpt-4o: budget "summaries" has \$0\.0002 left and the call may cost .*', r"refused: the budget could not cover the call; nothing was sent"],
     "report": [r"calls     4 .*", r"cost      \$0\.002124", r"feature .*", r"summaries .* 84\.7 % .*", r"faq .* 15\.3 % .*", r"model .*", r"provider .*", r"day .*"],
     "epoll": [r"20 of 20 answered, asleep while waiting"],
+    "embed": [r"\$0\.00000028: openai/text-embedding-3-small, 14 in", r"\$0\.00000016: openai/text-embedding-3-small, 8 in",
+              r"nearest: An order takes three days\.", r"\$0 from the cache: 14 in, saved \$0\.00000028"],
     "policy": [r"the provider saw: Write to x+ or x+ today\.", r"redacted: 2"],
 }
 DEMO = [r"  questions +600 .*", r"cost by feature .*", r"  faq .*", r"  summaries .*", r"  all +600 .*", r"saving by policy.*", r"  cache +\d+\.\d{4} USD .*",

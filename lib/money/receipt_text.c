@@ -348,8 +348,9 @@ static void say_savings(llmc_buffer *out, const char *before, const llmc_receipt
 static void say_cached(llmc_buffer *out, const llmc_receipt *receipt)
 {
     llmc_buffer_add_text(out, " from the cache");
+    bool wordless = receipt->delivered_out == 0 && receipt->delivered_in > 0; /* vectors */
     if (receipt->delivered_out >= 0)
-        say_count(out, ": ", receipt->delivered_out, " out");
+        say_count(out, ": ", wordless ? receipt->delivered_in : receipt->delivered_out, wordless ? " in" : " out");
     say_savings(out, receipt->delivered_out >= 0 ? ", saved " : ": saved ", receipt, receipt->cost_nano != 0);
 }
 

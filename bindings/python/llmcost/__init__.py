@@ -12,6 +12,7 @@ with Client("llmcost.json") as client:
 from . import _native
 from .answer import Answer
 from .client import Chat, Client
+from .embeddings import Embeddings
 from .errors import (
     BudgetError,
     CacheMissError,
@@ -59,6 +60,7 @@ __all__ = [
     "ConfigError",
     "CredentialsError",
     "DeadlineError",
+    "Embeddings",
     "Event",
     "HostError",
     "LlmcostError",

@@ -69,6 +69,7 @@ KeyFn = ctypes.CFUNCTYPE(
 
 _OUT = POINTER(c_void_p)
 _SIZE_OUT = POINTER(c_size_t)
+_COUNT_OUT = POINTER(c_int64)
 
 # Texts that are ours to free come as c_void_p: ctypes would turn a c_char_p into bytes and lose
 # the pointer.
@@ -90,6 +91,9 @@ _FUNCTIONS = {
     "client_add_key_source": (c_int, c_void_p, c_char_p, KeyFn, c_void_p),
     "chat_json": (c_int, c_void_p, c_char_p, c_size_t, _OUT),
     "list_models": (c_int, c_void_p, c_char_p, _OUT),
+    "embed_json": (c_int, c_void_p, c_char_p, c_size_t, _OUT),
+    "count_tokens_json": (c_int, c_void_p, c_char_p, c_size_t, POINTER(c_int64), _OUT),
+    "balance": (c_int, c_void_p, c_char_p, _OUT),
     "stream_open_json": (c_int, c_void_p, c_char_p, c_size_t, _OUT),
     "stream_next": (c_int, c_void_p, _OUT),
     "stream_poll": (c_int, c_void_p, c_int32),
@@ -119,6 +123,11 @@ _FUNCTIONS = {
     "response_json": (c_char_p, c_void_p),
     "response_model_count": (c_uint32, c_void_p),
     "response_model": (c_char_p, c_void_p, c_uint32),
+    "response_embedding_count": (c_uint32, c_void_p),
+    "response_embedding": (c_void_p, c_void_p, c_uint32, POINTER(c_uint32)),
+    "response_balance_count": (c_uint32, c_void_p),
+    "response_balance": (c_char_p, c_void_p, c_uint32, POINTER(c_char_p)),
+    "response_rate_limit": (c_int, c_void_p, c_int, _COUNT_OUT, _COUNT_OUT, _COUNT_OUT),
     "response_summary": (c_char_p, c_void_p),
     "response_receipt": (c_char_p, c_void_p),
     "error_free": (None, c_void_p),

@@ -1,11 +1,24 @@
 """The answer of one call."""
 
+import ctypes
 from typing import Any, Dict, List
 
 from . import _native
 from .receipt import Receipt
 
 lib = _native.lib
+
+_LIMITS = ("requests", "tokens", "input_tokens", "output_tokens")
+
+
+def limits_of(response: Any) -> Dict[str, Dict[str, int]]:
+    """What the provider told of its limits: {"requests": {"limit", "remaining", "reset_ms"}}."""
+    limits: Dict[str, Dict[str, int]] = {}
+    for kind, name in enumerate(_LIMITS):
+        figures = {key: ctypes.c_int64() for key in ("limit", "remaining", "reset_ms")}
+        if lib.response_rate_limit(response, kind, *map(ctypes.byref, figures.values())):
+            limits[name] = {key: told.value for key, told in figures.items() if told.value >= 0}
+    return limits
 
 
 class Answer:
@@ -19,6 +32,8 @@ class Answer:
     receipt            what it cost
     cached             True when it came from the cache
     altered            True when a policy changed the answer or it is the best there was
+    limits             what the provider told of its limits: "requests", "tokens", "input_tokens",
+                       "output_tokens", each with what was told of "limit", "remaining", "reset_ms"
     """
 
     def __init__(self, response: Any) -> None:
@@ -30,6 +45,7 @@ class Answer:
         self.finish_reason = _native.text(lib.finish_name(lib.response_finish(response, 0)))
         self.cached = bool(lib.response_from_cache(response))
         self.altered = bool(lib.response_is_altered(response))
+        self.limits = limits_of(response)
 
     def __str__(self) -> str:
         return self.text

@@ -1,13 +1,15 @@
 """The front door."""
 
+import ctypes
 import json
 import os
 from decimal import Decimal
-from typing import Any, Dict, List, Literal, Mapping, Optional, Sequence, Union, overload
+from typing import Any, Dict, List, Literal, Mapping, Optional, Sequence, Tuple, Union, overload
 
 from . import _native, errors
 from ._core import AlertCallback, Core, Judge, KeySource, ReceiptCallback, called, check
 from .answer import Answer
+from .embeddings import Embeddings
 from .openai_style import Completions
 from .receipt import EXACT
 from .stream import Stream
@@ -27,6 +29,7 @@ _OURS = (
     "cache_ttl_ms",
     "sampled",
     "input_bound_tokens",
+    "purpose",
 )
 
 
@@ -113,6 +116,56 @@ class Client:
             body if isinstance(body, bytes) else body.encode("utf-8", "surrogatepass")
         ).raw
 
+    def embed(self, model: str, inputs: Union[str, Sequence[str]], **options: Any) -> Embeddings:
+        """Vectors for texts, or for one text; more than the provider takes at once is split.
+
+        model    a single one: an alias, "provider/model" or a bare model name
+        options  dimensions; purpose: "document", "query", "classification" or "clustering"; tags,
+                 cache, namespace, deadline_ms, cache_ttl_ms, input_bound_tokens; members for the
+                 provider
+
+        Raises LlmcostError.
+        """
+        body = self._own_body(model, options)
+        body["input"] = inputs if isinstance(inputs, str) else list(inputs)
+        text = _native.to_json(self._tagged(body))
+        with self._core as client:
+            status, response = called(lib.embed_json, client, text, len(text))
+            try:
+                if status:
+                    raise errors.from_response(response, status)
+                return Embeddings(response)
+            finally:
+                lib.response_free(response)
+
+    def count_tokens(self, model: str, messages: Messages, **options: Any) -> int:
+        """What the provider would count as the prompt, by asking it; at no cost."""
+        body, tokens = self._body(model, messages, options), ctypes.c_int64()
+        with self._core as client:
+            status, response = called(
+                lib.count_tokens_json, client, body, len(body), ctypes.byref(tokens)
+            )
+            try:
+                if status:
+                    raise errors.from_response(response, status)
+                return tokens.value
+            finally:
+                lib.response_free(response)
+
+    def balance(self, provider: str) -> Dict[str, Decimal]:
+        """The money that is left at one configured provider, by currency."""
+        with self._core as client:
+            status, response = called(lib.balance, client, _native.argument("provider", provider))
+            try:
+                if status:
+                    raise errors.from_response(response, status)
+                return dict(
+                    _amount(response, index)
+                    for index in range(lib.response_balance_count(response))
+                )
+            finally:
+                lib.response_free(response)
+
     def list_models(self, provider: str) -> List[str]:
         """The models that one configured provider offers."""
         with self._core as client:
@@ -143,14 +196,19 @@ class Client:
         return Stream(self._core, body)
 
     def _body(self, model: str, messages: Messages, options: Dict[str, Any]) -> bytes:
+        body = self._own_body(model, options)
+        body["messages"] = _message_list(messages)
+        return _native.to_json(self._tagged(body))
+
+    def _own_body(self, model: str, options: Dict[str, Any]) -> Dict[str, Any]:
         if not isinstance(model, str):
             raise TypeError(f"model must be a str, not {type(model).__name__}")
         ours = {name: options.pop(name) for name in _OURS if name in options}
         ours.update(options.pop("llmcost", None) or {})
         body = {name: value for name, value in options.items() if value is not None}
-        body.update(model=self._target(model), messages=_message_list(messages))
+        body["model"] = self._target(model)
         body["llmcost"] = {name: value for name, value in ours.items() if value is not None}
-        return _native.to_json(self._tagged(body))
+        return body
 
     def _target(self, model: str) -> str:
         """What the library is asked for; a subclass may know better where a name belongs."""
@@ -273,6 +331,12 @@ class Chat:
     def completions(self) -> Completions:
         """OpenAI's SDK's shape."""
         return Completions(self._client)
+
+
+def _amount(response: Any, index: int) -> Tuple[str, Decimal]:
+    currency = ctypes.c_char_p()
+    amount = lib.response_balance(response, index, ctypes.byref(currency))
+    return _native.text(currency.value), Decimal(_native.text(amount))
 
 
 def _as_object(body: Union[str, bytes]) -> Dict[str, Any]:
