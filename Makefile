@@ -34,15 +34,15 @@ UNWIND := $(if $(SANITIZE),,-fno-asynchronous-unwind-tables -fno-unwind-tables)
 CFLAGS_ALL = -std=c11 $(WARNINGS) -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections -pthread $(UNWIND) $(CFLAGS) $(SANITIZE)
 # Only what runs for every byte or every cache hit is compiled for speed, the rest for size, where CFLAGS asks for the
 # usual -O2: a call waits for code to come from memory more than for the code itself.
-HOT := lib/base/buffer.c lib/base/error.c lib/base/hash.c lib/base/memory.c lib/base/text.c lib/call/call.c lib/call/gate.c \
-       lib/call/leg.c lib/call/request_check.c lib/call/response.c lib/client/config_leaves.c \
-       lib/money/amount.c lib/money/price.c lib/money/receipt.c lib/money/savings.c lib/money/totals.c lib/policy/cache.c \
-       lib/policy/canonical.c lib/policy/meter.c lib/policy/price_leg.c lib/provider/usage.c \
-       lib/provider/answer_builder.c lib/provider/decoder.c lib/provider/openai.c lib/provider/openai_usage.c lib/store/memory_accounts.c lib/store/memory_cache.c \
-       lib/wire/json_reader.c lib/wire/json_writer.c lib/wire/sse.c
+HOT := lib/base/error.c lib/base/hash.c lib/base/memory.c lib/base/text.c lib/call/leg.c lib/call/request_check.c \
+       lib/call/response.c lib/client/config_leaves.c lib/money/amount.c lib/money/price.c lib/money/receipt.c \
+       lib/money/savings.c lib/money/totals.c lib/policy/cache.c lib/policy/canonical.c lib/policy/meter.c \
+       lib/provider/answer_builder.c lib/provider/decoder.c lib/provider/openai.c lib/provider/openai_usage.c lib/store/memory_accounts.c \
+       lib/store/memory_cache.c lib/wire/json_reader.c lib/wire/sse.c
+compiler_takes = $(shell echo 'int x;' | $(CC) -Werror $(1) -c -x c - -o /dev/null 2>/dev/null && echo $(1))
 # Relative relocations packed, where the linker can (binutils 2.38, glibc 2.36): a tenth of their size.
 linker_takes = $(shell echo 'int x;' | $(CC) -shared -fPIC -Wl,$(1) -x c - -o /dev/null 2>/dev/null && echo -Wl,$(1))
-SHARED_LDFLAGS := -Wl,--gc-sections -Wl,-z,defs -Wl,-O1 -Wl,--hash-style=gnu -Wl,-z,noseparate-code $(call linker_takes,-z$(comma)pack-relative-relocs)
+SHARED_LDFLAGS := -Wl,--gc-sections -Wl,-Bsymbolic-functions -Wl,-z,defs -Wl,-O1 -Wl,--hash-style=gnu -Wl,-z,noseparate-code $(call linker_takes,-z$(comma)pack-relative-relocs)
 LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -pthread
 TEST_LIBS = $(shell $(PKG_CONFIG) --libs cmocka)
 
@@ -76,7 +76,11 @@ $(BUILD)/%.o: %.c
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
 ifneq ($(filter -O2,$(CFLAGS)),)
-$(patsubst %.c,$(BUILD)/%.o,$(filter-out $(HOT),$(SOURCES))): CFLAGS += -Os
+# Without the last, gcc copies byte by byte where it saves size: a prompt is long.
+FOR_SIZE := $(or $(call compiler_takes,-Oz),-Os) $(call compiler_takes,-mstringop-strategy=libcall)
+UNALIGNED := $(call compiler_takes,-fno-align-functions -fno-align-loops -fno-align-jumps -fno-align-labels)
+$(patsubst %.c,$(BUILD)/%.o,$(filter-out $(HOT),$(SOURCES))): CFLAGS += $(FOR_SIZE)
+$(HOT:%.c=$(BUILD)/%.o): CFLAGS += $(UNALIGNED)
 endif
 
 $(STATIC): $(OBJECTS)

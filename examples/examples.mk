@@ -37,10 +37,14 @@ $(BUILD)/tests/cpp/test_cpp: tests/cpp/test_cpp.cpp include/llmcost/llmcost.hpp 
 	@$(if $(V),,echo "  link $@")
 	$(Q)$(CXX) -Iinclude $(CXXFLAGS_ALL) -o $@ $< $(STATIC) $(LDFLAGS) $(LIBS)
 
-check: examples $(BUILD)/tests/cpp/test_cpp
+# What is checked here, built; also once more with sanitizers before anything runs.
+examples-to-check: examples $(BUILD)/tests/cpp/test_cpp $(BUILD)/llmcost-mock
+.PHONY: examples-to-check
+
+check: examples-to-check
+SANITIZED_TARGETS += examples-to-check
 EXTRA_CHECKS += "sh:" "$(PYTHON) tests/check_examples.py $(BUILD)" $(BUILD)/tests/cpp/test_cpp \
-	"sh:" "env -u MAKEFLAGS $(MAKE) --no-print-directory -s BUILD=$(BUILD)/asan CC=clang CXX=clang++ CFLAGS='$(SANITIZED_CFLAGS)' SANITIZE='$(ASAN_FLAGS)' $(BUILD)/asan/tests/cpp/test_cpp $(BUILD)/asan/llmcost-mock examples && $(BUILD)/asan/tests/cpp/test_cpp" \
-	"sh:" "$(PYTHON) tests/check_examples.py $(BUILD)/asan"
+	"sh:" "$(PYTHON) tests/check_examples.py $(BUILD)/asan" $(BUILD)/asan/tests/cpp/test_cpp
 
 # What the README shows: its tables come from the code, its programs and configs are run.
 README_TOOLS := $(BUILD)/tests/tools/document $(BUILD)/tests/tools/open_config

@@ -19,8 +19,8 @@ install: all
 	ln -sf libllmcost.so.$(VERSION) $(DESTDIR)$(libdir)/libllmcost.so.$(SOVERSION)
 	ln -sf libllmcost.so.$(SOVERSION) $(DESTDIR)$(libdir)/libllmcost.so
 	sed -e 's|@PREFIX@|$(pc_prefix)|' -e 's|@EXEC_PREFIX@|$${prefix}|' -e 's|@LIBDIR@|$(call below_prefix,$(libdir))|' \
-		-e 's|@INCLUDEDIR@|$(call below_prefix,$(includedir))|' -e 's|@VERSION@|$(VERSION)|' -e '/^#/d' pkgconfig/llmcost.pc.in >$(BUILD)/llmcost.pc
-	$(INSTALL_DATA) $(BUILD)/llmcost.pc $(DESTDIR)$(pkgconfigdir)
+		-e 's|@INCLUDEDIR@|$(call below_prefix,$(includedir))|' -e 's|@VERSION@|$(VERSION)|' -e '/^#/d' pkgconfig/llmcost.pc.in >$(BUILD)/llmcost.pc.$$$$ && \
+		$(INSTALL_DATA) $(BUILD)/llmcost.pc.$$$$ $(DESTDIR)$(pkgconfigdir)/llmcost.pc && rm $(BUILD)/llmcost.pc.$$$$ # several may install at once
 
 ## uninstall    what install put there
 uninstall:

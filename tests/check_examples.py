@@ -33,7 +33,7 @@ passed = failed = 0
 
 
 def run(command, **environment):
-    return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120, check=False, env=dict(os.environ, **environment))
+    return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=600, check=False, env=dict(os.environ, **environment))
 
 
 def check(name, done, expected, code=0):

@@ -35,7 +35,7 @@ def judge(good, name, why=""):
 
 def run(command, folder, environment):
     done = subprocess.run(command, shell=True, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          timeout=120, check=False, executable="/bin/bash")
+                          timeout=600, check=False, executable="/bin/bash")
     return done.returncode, done.stdout
 
 

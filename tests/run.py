@@ -2,16 +2,19 @@
 """Runs test programs and adds up what they say.
 
 Each argument is a program that prints TAP (cmocka does with CMOCKA_MESSAGE_OUTPUT=TAP), or, after the word `sh:`, a
-command that counts as one test by its exit code. Skipped tests are named with the reason they printed. Ends with one
-line: N passed, N failed, N skipped.
+command that counts as one test by its exit code. They begin in the order of the arguments, TEST_JOBS of them at a time
+(as many as there are processors): name the long ones first. Skipped tests are named with the reason they printed. Ends
+with one line: N passed, N failed, N skipped.
 """
 import os
 import re
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
 
-TIMEOUT_S = int(os.environ.get("TEST_TIMEOUT", "300"))
+TIMEOUT_S = int(os.environ.get("TEST_TIMEOUT", "1800"))
+JOBS = int(os.environ.get("TEST_JOBS") or len(os.sched_getaffinity(0)))
 RESULT = re.compile(r"^(not )?ok \d+ (?:- )?(?:# SKIP )?(.*)$")
 PLAN = re.compile(r"^\d+\.\.\d+$")
 COUNTS = re.compile(r"^(?:\w+: )?(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$")
@@ -63,17 +66,24 @@ def count(name, code, text):
     return len(passed), len(failed), skipped
 
 
+def run_and_count(command, shell):
+    name = command if shell else os.path.basename(command)
+    began = time.monotonic()
+    code, text = run(command if shell else [command], shell)
+    return name, text, count(name, code, text), time.monotonic() - began
+
+
+def tests_of(arguments):
+    words = iter(arguments)
+    for word in words:
+        yield (next(words), True) if word == "sh:" else (word, False)
+
+
 def main():
     totals, skips, broken = [0, 0, 0], [], []
-    arguments = iter(sys.argv[1:])
-    for argument in arguments:
-        shell = argument == "sh:"
-        command = next(arguments) if shell else argument
-        name = command if shell else os.path.basename(command)
-        began = time.monotonic()
-        code, text = run(command if shell else [command], shell)
-        passed, failed, skipped = count(name, code, text)
-        took = time.monotonic() - began
+    pool = ThreadPoolExecutor(JOBS)
+    for test in as_completed([pool.submit(run_and_count, *test) for test in tests_of(sys.argv[1:])]):
+        name, text, (passed, failed, skipped), took = test.result()
         print(f"{'FAIL' if failed else 'ok  '} {name}: {passed} passed, {failed} failed, {len(skipped)} skipped ({took:.1f} s)", flush=True)
         if failed:
             broken.append(name)

@@ -6,6 +6,8 @@ TSAN_FLAGS = -fsanitize=thread
 SANITIZED_CFLAGS = -O1 -g
 # Tests in which threads meet: named *_threads or listed here.
 THREADED = test_store_threads test_threads test_loop test_client test_mock_server test_credentials
+# Several run at once: what takes longest begins first, so that nothing long is left for the end.
+LONGEST = $(BUILD)/asan/tests/unit/test_fixtures_openai_anthropic
 THREADED_TESTS = $(foreach name,$(THREADED),$(wildcard tests/unit/$(name).c tests/system/$(name).c))
 export ASAN_OPTIONS ?= detect_leaks=1:allocator_may_return_null=1
 export UBSAN_OPTIONS ?= print_stacktrace=1
@@ -17,11 +19,10 @@ EXTRA_CHECKS += "sh:" "sh tests/check_headers.sh" "sh:" "python3 tests/check_lay
 
 ## check        all tests, in minutes: units, fixtures, dialogues, headers, exports, examples; again under sanitizers
 check: check-build all tests $(BUILD)/llmcost-mock
-	@$(MAKE) --no-print-directory -s -j$(JOBS) BUILD=$(BUILD)/asan CC=clang CXX=clang++ CFLAGS="$(SANITIZED_CFLAGS)" SANITIZE="$(ASAN_FLAGS)" tests
+	@$(MAKE) --no-print-directory -s -j$(JOBS) BUILD=$(BUILD)/asan CC=clang CXX=clang++ CFLAGS="$(SANITIZED_CFLAGS)" SANITIZE="$(ASAN_FLAGS)" tests $(SANITIZED_TARGETS)
 	@$(MAKE) --no-print-directory -s -j$(JOBS) BUILD=$(BUILD)/tsan CC=clang CXX=clang++ CFLAGS="$(SANITIZED_CFLAGS)" SANITIZE="$(TSAN_FLAGS)" tests-threaded
-	@$(PYTHON) tests/run.py $(UNIT_TESTS) $(SYSTEM_TESTS) $(EXTRA_CHECKS) \
-		$(UNIT_TESTS:$(BUILD)/%=$(BUILD)/asan/%) $(SYSTEM_TESTS:$(BUILD)/%=$(BUILD)/asan/%) \
-		$(THREADED_TESTS:%.c=$(BUILD)/tsan/%)
+	@$(PYTHON) tests/run.py $(LONGEST) $(EXTRA_CHECKS) $(filter-out $(LONGEST),$(SYSTEM_TESTS:$(BUILD)/%=$(BUILD)/asan/%) $(SYSTEM_TESTS) \
+		$(THREADED_TESTS:%.c=$(BUILD)/tsan/%) $(UNIT_TESTS:$(BUILD)/%=$(BUILD)/asan/%) $(UNIT_TESTS))
 
 # First, with as many jobs as there are processors: what check needs is then there.
 check-build:

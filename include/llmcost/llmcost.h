@@ -297,8 +297,8 @@ typedef enum llmcost_part_type {
     LLMCOST_PART_REASONING_HIDDEN = 4, /* text: the opaque data that a provider returned instead of its reasoning */
     LLMCOST_PART_AUDIO = 5,            /* data, data_bytes, media_type: "audio/wav", "audio/mpeg" ... */
     LLMCOST_PART_DOCUMENT = 6,         /* data, data_bytes, media_type: "application/pdf" ..., or url; detail: a file name or NULL */
-    LLMCOST_PART_FILE = 7              /* url: the path of a local file, read when the call starts; media_type, or NULL: by its
-                                          extension. It becomes an image, audio or document part */
+    LLMCOST_PART_FILE = 7              /* url: the path of a regular file of at most 64 MB, read when the call starts (E_FILE);
+                                          media_type, or NULL: by its extension. It becomes an image, audio or document part */
 } llmcost_part_type;
 
 /* A piece of a message's content. */
@@ -418,7 +418,7 @@ typedef struct llmcost_request {
     int32_t deadline_ms;               /* for everything together; 0: the config's; below 0: none */
     uint32_t reserved1;                /* 0 */
     const char *const *inputs;         /* llmcost_embed(): the texts */
-    const size_t *input_bytes;         /* their lengths; NULL: strlen() */
+    const size_t *input_bytes;         /* their lengths; NULL, or 0 of one: strlen() */
     uint32_t input_count;
     int32_t dimensions;                /* of the vectors; 0: the model's own */
     int32_t input_purpose;             /* llmcost_input_purpose */
@@ -459,6 +459,42 @@ LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_ask(llmcost_client *client, 
  *        "stream": true is E_INVALID here: llmcost_stream_open_json().
  */
 LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_chat_json(llmcost_client *client, const char *body, size_t body_bytes, llmcost_response **out);
+/**
+ * Vectors for texts: llmcost_response_embedding_count(), _embedding().
+ *
+ * request  model (a single one: a cascade is E_UNSUPPORTED), inputs, input_count, and where wanted input_bytes,
+ *          dimensions, input_purpose, extra, tags, deadline and the cache's fields; what else a request has is E_INVALID.
+ *          llmcost_chat() refuses inputs likewise
+ *
+ * More texts than the provider takes at once are sent in several requests, some of them at the same time: the receipt has
+ * a line for each. When one fails, the call fails, and what the others cost is on the receipt. The same texts for the
+ * same model come from the cache, where there is one, although no temperature was given. A budget holds for the texts
+ * only. Otherwise as llmcost_chat().
+ */
+LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_embed(llmcost_client *client, const llmcost_request *request, llmcost_response **out);
+/**
+ * llmcost_embed() on an OpenAI embeddings body: "model", "input" (a text or a list of texts), "dimensions",
+ * "encoding_format" (of llmcost_response_json()); "llmcost" as in llmcost_chat_json(), and in it "purpose": "document",
+ * "query", "classification" or "clustering". Other members pass through to the provider.
+ */
+LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_embed_json(llmcost_client *client, const char *body, size_t body_bytes, llmcost_response **out);
+/**
+ * What a provider would count as the prompt of a request, by asking it. At no cost, and not cached.
+ *
+ * request  as for llmcost_chat(); a cascade is E_UNSUPPORTED
+ * tokens   the count; 0 after a failure
+ * out      the response, as from llmcost_chat(), or NULL
+ *
+ * E_UNSUPPORTED: the provider has no way to count (what budgets use is an upper bound of our own).
+ */
+LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_count_tokens(llmcost_client *client, const llmcost_request *request, int64_t *tokens, llmcost_response **out);
+/** llmcost_count_tokens() on an OpenAI chat-completions body, "stream" or not. */
+LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_count_tokens_json(llmcost_client *client, const char *body, size_t body_bytes, int64_t *tokens, llmcost_response **out);
+/**
+ * The money that is left at one configured provider: llmcost_response_balance_count(), _balance(). Otherwise as
+ * llmcost_chat(). E_UNSUPPORTED: the provider does not tell, as most.
+ */
+LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_balance(llmcost_client *client, const char *provider, llmcost_response **out);
 /** The models that one configured provider offers: llmcost_response_model_count(), _model(). Otherwise as llmcost_chat(). */
 LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_list_models(llmcost_client *client, const char *provider, llmcost_response **out);
 
@@ -499,6 +535,12 @@ LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_stream_open_json(llmcost_cli
  * Returns LLMCOST_OK (with *out NULL: the answer is complete), or the failure that ended the call.
  */
 LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_stream_next(llmcost_stream *stream, const llmcost_event **out);
+/**
+ * Wait for at most timeout_ms until llmcost_stream_next() need not wait (0: do what is ready; below 0: until then): for
+ * programs that look at something else now and then, such as a signal. What next handed out is not borrowed any longer.
+ * Returns 1 when there is a piece, the end or a failure for next to tell, 0 when there is nothing yet.
+ */
+LLMCOST_API int llmcost_stream_poll(llmcost_stream *stream, int32_t timeout_ms);
 /**
  * Wait for the end of the stream and take its response (as from llmcost_chat, also on failure): yours. Pieces not pulled yet are skipped.
  * Returns the status of the call; E_MISUSE when the response was taken before.
@@ -622,16 +664,39 @@ LLMCOST_API const char *llmcost_response_model_name(const llmcost_response *resp
 LLMCOST_API const char *llmcost_response_provider(const llmcost_response *response);
 /** The provider's request id of the answering leg; "" where it sent none. */
 LLMCOST_API const char *llmcost_response_request_id(const llmcost_response *response);
+/* What a provider limits. */
+typedef enum llmcost_limit {
+    LLMCOST_LIMIT_REQUESTS = 0, LLMCOST_LIMIT_TOKENS = 1, LLMCOST_LIMIT_INPUT_TOKENS = 2, LLMCOST_LIMIT_OUTPUT_TOKENS = 3,
+    LLMCOST_LIMIT_COUNT = 4
+} llmcost_limit;
+/**
+ * What the provider's headers told of one of its limits: how much it allows in its window, what is left of that, and in
+ * how many milliseconds, from when the answer came, it is whole again. Each may be NULL, and is -1 where it was not told.
+ * Of the leg that answered, else of the latest that was told any; a failed call has them too.
+ * Returns 1 when anything of this limit was told, else 0.
+ */
+LLMCOST_API int llmcost_response_rate_limit(const llmcost_response *response, llmcost_limit kind, int64_t *limit, int64_t *remaining, int64_t *reset_ms);
 /** 1 when the answer came from the cache. */
 LLMCOST_API int llmcost_response_from_cache(const llmcost_response *response);
 /** 1 when a policy changed the answer or it is the best there was (a cascade that could not escalate, a clamped length). */
 LLMCOST_API int llmcost_response_is_altered(const llmcost_response *response);
-/** The answer as an OpenAI chat.completion object with the receipt under "llmcost" (a failure: {"error": ..., "llmcost": ...}); NULL without memory. */
+/**
+ * The answer as an OpenAI chat.completion object with the receipt under "llmcost" (a failure: {"error": ..., "llmcost": ...}); NULL without memory.
+ * Vectors are OpenAI's list of embeddings, in numbers, or in base64 where a body asked for that.
+ */
 LLMCOST_API const char *llmcost_response_json(const llmcost_response *response);
 /** list_models: how many. */
 LLMCOST_API uint32_t llmcost_response_model_count(const llmcost_response *response);
 /** list_models: the name of one, as the provider spells it; NULL beyond the last. */
 LLMCOST_API const char *llmcost_response_model(const llmcost_response *response, uint32_t index);
+/** llmcost_embed(): how many vectors, one for each text. */
+LLMCOST_API uint32_t llmcost_response_embedding_count(const llmcost_response *response);
+/** llmcost_embed(): the vector of one text, of *dimensions numbers (NULL is fine); NULL beyond the last. Lives as long as the response. */
+LLMCOST_API const float *llmcost_response_embedding(const llmcost_response *response, uint32_t index, uint32_t *dimensions);
+/** llmcost_balance(): how many amounts, one for each currency of the account. */
+LLMCOST_API uint32_t llmcost_response_balance_count(const llmcost_response *response);
+/** llmcost_balance(): one amount as decimal text, such as "12.5" or "-0.03", and its currency (NULL is fine); NULL beyond the last. */
+LLMCOST_API const char *llmcost_response_balance(const llmcost_response *response, uint32_t index, const char **currency);
 
 /* ------------------------------------------------------------------------------------------------ receipt */
 

@@ -76,6 +76,39 @@ public:
         return calls;
     }
 
+    /* The vector of one text; empty beyond the last. */
+    std::uint32_t embedding_count() const { return llmcost_response_embedding_count(raw_); }
+    std::vector<float> embedding(std::uint32_t index) const
+    {
+        std::uint32_t dimensions = 0;
+        const float *numbers = llmcost_response_embedding(raw_, index, &dimensions);
+        return numbers ? std::vector<float>(numbers, numbers + dimensions) : std::vector<float>();
+    }
+
+    struct amount {
+        std::string decimal, currency;
+    };
+    std::vector<amount> balances() const
+    {
+        std::vector<amount> amounts;
+        for (std::uint32_t i = 0; i < llmcost_response_balance_count(raw_); i++) {
+            const char *currency = nullptr, *decimal = llmcost_response_balance(raw_, i, &currency);
+            amounts.push_back({ text_of(decimal), text_of(currency) });
+        }
+        return amounts;
+    }
+
+    /* What the provider told of a limit; none of the three where it did not. */
+    struct limit {
+        std::optional<std::int64_t> limit, remaining, reset_ms;
+    };
+    limit rate_limit(llmcost_limit kind) const
+    {
+        std::int64_t all = -1, left = -1, reset = -1;
+        llmcost_response_rate_limit(raw_, kind, &all, &left, &reset);
+        return { known(all), known(left), known(reset) };
+    }
+
     /* The receipt: one line, the whole as JSON, or by key. */
     std::string summary() const { return text_of(llmcost_response_summary(raw_)); }
     std::string receipt() const { return owned(llmcost_response_receipt(raw_)); }
@@ -100,6 +133,7 @@ public:
     }
 
 protected:
+    static std::optional<std::int64_t> known(std::int64_t figure) { return figure < 0 ? std::nullopt : std::optional<std::int64_t>(figure); }
     static std::string text_of(const char *text) { return text ? text : ""; }
     static std::string owned(const char *text)
     {
@@ -256,7 +290,15 @@ public:
         messages_.push_back(std::move(turn));
         return *this;
     }
-    /* Images follow the text of the last message. */
+    /* For client::embed(), in the place of messages. */
+    request &input(std::string_view text)
+    {
+        inputs_.emplace_back(text);
+        return *this;
+    }
+    request &dimensions(std::int32_t count) { return set(plain_.dimensions, count); }
+    request &purpose(llmcost_input_purpose value) { return set(plain_.input_purpose, static_cast<std::int32_t>(value)); }
+    /* Images, audio, documents and files follow the text of the last message. */
     request &image_url(std::string_view url, std::string_view detail_level = {})
     {
         part_data part;
@@ -272,6 +314,39 @@ public:
         part.type = LLMCOST_PART_IMAGE;
         part.data = std::string(bytes);
         part.media_type = detail::plain(media_type);
+        return add_part(std::move(part));
+    }
+    request &audio(std::string_view bytes, std::string_view media_type)
+    {
+        part_data part;
+        part.type = LLMCOST_PART_AUDIO;
+        part.data = std::string(bytes);
+        part.media_type = detail::plain(media_type);
+        return add_part(std::move(part));
+    }
+    request &document(std::string_view bytes, std::string_view media_type, std::string_view file_name = {})
+    {
+        part_data part;
+        part.type = LLMCOST_PART_DOCUMENT;
+        part.data = std::string(bytes);
+        part.media_type = detail::plain(media_type);
+        part.detail = filled(file_name);
+        return add_part(std::move(part));
+    }
+    request &document_url(std::string_view url)
+    {
+        part_data part;
+        part.type = LLMCOST_PART_DOCUMENT;
+        part.url = detail::plain(url);
+        return add_part(std::move(part));
+    }
+    /* Read when the call starts; its type by its extension where none is given. */
+    request &file(std::string_view path, std::string_view media_type = {})
+    {
+        part_data part;
+        part.type = LLMCOST_PART_FILE;
+        part.url = detail::plain(path);
+        part.media_type = filled(media_type);
         return add_part(std::move(part));
     }
     /* Let the provider cache the prompt up to the last message, where it takes marks. */
@@ -369,15 +444,25 @@ public:
         for (const std::string &text : stop_)
             stop.push_back(text.c_str());
 
+        std::vector<const char *> inputs;
+        std::vector<std::size_t> input_bytes;
+        for (const std::string &text : inputs_) {
+            inputs.push_back(text.c_str());
+            input_bytes.push_back(text.size());
+        }
+
         llmcost_request view = plain_;
+        view.inputs = inputs.empty() ? nullptr : inputs.data();
+        view.input_bytes = inputs.empty() ? nullptr : input_bytes.data();
+        view.input_count = count_of(inputs);
         view.model = model_.c_str();
-        view.messages = messages.data();
+        view.messages = messages.empty() ? nullptr : messages.data();
         view.message_count = count_of(messages);
-        view.tools = tools.data();
+        view.tools = tools.empty() ? nullptr : tools.data();
         view.tool_count = count_of(tools);
         view.tags = tags.data();
         view.tag_count = count_of(tags);
-        view.stop = stop.data();
+        view.stop = stop.empty() ? nullptr : stop.data();
         view.stop_count = count_of(stop);
         view.tool_choice_name = detail::or_null(tool_choice_name_);
         view.format_name = detail::or_null(format_name_);
@@ -510,7 +595,7 @@ private:
     std::vector<message_data> messages_;
     std::vector<tool_data> tools_;
     std::vector<std::pair<std::string, std::string>> tags_;
-    std::vector<std::string> stop_;
+    std::vector<std::string> stop_, inputs_;
     maybe tool_choice_name_, format_name_, format_schema_, end_user_, extra_, cache_namespace_;
 };
 
@@ -588,6 +673,8 @@ public:
         }
         return piece ? std::optional<event>(event(piece)) : std::nullopt;
     }
+    /* Waits for at most timeout_ms, for ever below 0; whether next() now need not wait. */
+    bool poll(std::int32_t timeout_ms) { return llmcost_stream_poll(own_.get(), timeout_ms) != 0; }
     /* The response, once; pieces not pulled yet are skipped. */
     response finish()
     {
@@ -707,6 +794,43 @@ public:
         for (std::uint32_t i = 0; i < llmcost_response_model_count(list.get()); i++)
             names.emplace_back(llmcost_response_model(list.get(), i));
         return names;
+    }
+
+    /* What was given to request::input() as vectors: response::embedding(). */
+    response embed(const request &what)
+    {
+        llmcost_response *raw = nullptr;
+        llmcost_status status = what.with_c_request([&](const llmcost_request *view) { return llmcost_embed(get(), view, &raw); });
+        return detail::checked(status, raw);
+    }
+    response embed_json(std::string_view body)
+    {
+        llmcost_response *raw = nullptr;
+        llmcost_status status = body.empty() ? LLMCOST_E_INVALID : llmcost_embed_json(get(), body.data(), body.size(), &raw);
+        return detail::checked(status, raw);
+    }
+    /* What the provider would count as the prompt. */
+    std::int64_t count_tokens(const request &what)
+    {
+        llmcost_response *raw = nullptr;
+        std::int64_t tokens = 0;
+        llmcost_status status = what.with_c_request([&](const llmcost_request *view) { return llmcost_count_tokens(get(), view, &tokens, &raw); });
+        detail::checked(status, raw);
+        return tokens;
+    }
+    std::int64_t count_tokens_json(std::string_view body)
+    {
+        llmcost_response *raw = nullptr;
+        std::int64_t tokens = 0;
+        llmcost_status status = body.empty() ? LLMCOST_E_INVALID : llmcost_count_tokens_json(get(), body.data(), body.size(), &tokens, &raw);
+        detail::checked(status, raw);
+        return tokens;
+    }
+    std::vector<response::amount> balance(std::string_view provider)
+    {
+        llmcost_response *raw = nullptr;
+        llmcost_status status = llmcost_balance(get(), detail::plain(provider).c_str(), &raw);
+        return detail::checked(status, raw).balances();
     }
 
     std::string report(const char *format = "text") const { return take([&](char **out) { return llmcost_report(get(), format, out); }); }

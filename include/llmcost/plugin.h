@@ -16,7 +16,7 @@ extern "C" {
 /* ------------------------------------------------------------------------------------------------ policies */
 
 /*
- * One call is a tree of legs. A leg carries an operation (chat, list models) and walks inward through the phases, each
+ * One call is a tree of legs. A leg carries an operation (chat, list models, embed, count tokens, balance) and walks inward through the phases, each
  * policy's `enter` in turn, until it is answered or sent; then outward again through each entered policy's `leave`.
  * Another try is always a new leg. The phases, outermost first:
  */
@@ -77,7 +77,7 @@ typedef struct llmcost_policy {
     int32_t phase;        /* llmcost_phase; policies of one phase run in the order they were added */
     const char *name;     /* for receipts and logs */
     void *user;
-    uint32_t operations;  /* a bit per operation: 1 chat, 2 list models; 0: all */
+    uint32_t operations;  /* a bit per operation: 1 chat, 2 list models, 4 embed, 8 count tokens, 16 balance; 0: all */
     uint32_t state_bytes;
     llmcost_verdict (*enter)(llmcost_leg *leg, void *state, void *user);
     /* Each piece on its way out. child: the leg it comes from when a spawned child forwards its events, else NULL. */
@@ -91,9 +91,9 @@ typedef struct llmcost_policy {
 /** Add a policy to a client. Before its first call, else E_MISUSE. The descriptor is copied; name and user must outlive the client. */
 LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_client_add_policy(llmcost_client *client, const llmcost_policy *policy);
 
-/** The request of a leg; borrowed. It may differ from the caller's: policies further out may have changed it. NULL for list models, and once the caller has left a leg that is read on without him. */
+/** The request of a leg; borrowed. It may differ from the caller's: policies further out may have changed it. NULL for list models and balances, and once the caller has left a leg that is read on without him. */
 LLMCOST_API const llmcost_request *llmcost_leg_request(const llmcost_leg *leg);
-/** The operation of a leg: "chat" or "list_models". Static. */
+/** The operation of a leg: "chat", "list_models", "embed", "count_tokens" or "balance". Static. */
 LLMCOST_API const char *llmcost_leg_operation(const llmcost_leg *leg);
 /** Where the leg is going: "openai/gpt-4o", or a route's name while it is not decided; "" before names are resolved. */
 LLMCOST_API const char *llmcost_leg_target(const llmcost_leg *leg);
@@ -105,7 +105,7 @@ LLMCOST_API const char *llmcost_leg_text(const llmcost_leg *leg, size_t *bytes);
 LLMCOST_API llmcost_finish llmcost_leg_finish_reason(const llmcost_leg *leg);
 /** Fail a leg: returns LLMCOST_FAIL for `return llmcost_leg_fail(...)`. message is copied. */
 LLMCOST_API llmcost_verdict llmcost_leg_fail(llmcost_leg *leg, llmcost_status status, const char *message);
-/** Answer a leg with a text, at no cost: returns LLMCOST_ANSWER, or LLMCOST_FAIL without memory. bytes 0: strlen. The answer counts as altered. */
+/** Answer a leg that chats with a text, at no cost: returns LLMCOST_ANSWER, or LLMCOST_FAIL without memory. bytes 0: strlen. The answer counts as altered. */
 LLMCOST_API llmcost_verdict llmcost_leg_answer(llmcost_leg *leg, const char *text, size_t bytes);
 /**
  * Replace the request of a leg for what is further in. It is checked as a caller's is (E_INVALID; E_MISUSE: NULL) and
@@ -131,7 +131,7 @@ typedef struct llmcost_spawn {
     int32_t deadline_ms;            /* 0: what the parent has left */
     uint8_t forward_events;         /* its pieces go through the parent's policy as if the parent had produced them */
     uint8_t reserved[3];
-    const char *operation;          /* "chat", "list_models"; NULL: the parent's */
+    const char *operation;          /* "chat", "list_models", "embed", ...; NULL: the parent's. A request of its own where the parent's is for another */
 } llmcost_spawn;
 
 /**

@@ -111,7 +111,7 @@ bool llmc_text_equal_ignoring_case(const char *a, const char *b)
     return lower(*a) == lower(*b);
 }
 
-size_t llmc_text_distance(const char *a, const char *b)
+__attribute__((cold)) size_t llmc_text_distance(const char *a, const char *b)
 {
     enum { LONGEST = 64 };
     size_t a_length = strlen(a), b_length = strlen(b), row[LONGEST + 1];

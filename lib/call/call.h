@@ -84,6 +84,7 @@ struct llmcost_response {
     llmc_receipt receipt;
     const llmc_line *answered;   /* the line whose answer this is; NULL: none */
     bool from_cache, altered;
+    bool base64;                 /* how its JSON has vectors */
     char *summary, *receipt_json, *json; /* made when first asked for */
 };
 
@@ -127,11 +128,12 @@ void llmc_response_set_trail(llmcost_response *response); /* trail.c: of a faile
 
 /* ---- request.c ---- */
 /*
- * The caller's request as this library's own layout, checked: sizes and strides, NULLs, UTF-8, enums, numbers in range.
+ * The caller's request as this library's own layout, checked: sizes and strides, NULLs, UTF-8, enums, numbers in range,
+ * nothing that belongs to another operation; the files that it names are read.
  * copy: everything is copied into the arena; else what has the right layout is borrowed.
  * On failure error says which field. *out lives in the arena, or is the caller's.
  */
-llmcost_status llmc_request_import(const llmcost_request *request, bool copy, llmc_arena *arena, const llmcost_request **out, llmcost_error *error);
+llmcost_status llmc_request_import(const llmcost_request *request, llmc_operation_id operation, bool copy, llmc_arena *arena, const llmcost_request **out, llmcost_error *error);
 
 /* ---- call.c ---- */
 typedef struct llmc_call_start {

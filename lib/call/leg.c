@@ -365,7 +365,7 @@ void llmc_leg_run(llmcost_leg *leg)
         goes_on = step(leg);
 }
 
-void llmc_leg_cancel(llmcost_leg *leg, llmcost_status status)
+__attribute__((cold)) void llmc_leg_cancel(llmcost_leg *leg, llmcost_status status)
 {
     if (leg->stage == LLMC_LEG_COMPLETE || leg->cancelled)
         return;

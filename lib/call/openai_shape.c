@@ -5,6 +5,8 @@
  */
 #include "call/openai_shape.h"
 
+#include <endian.h>
+
 /* ---- pieces that whole answers and chunks share ---- */
 
 static void write_member(llmc_json_writer *json, const char *name, const char *text)
@@ -170,7 +172,7 @@ static void write_choice(llmc_json_writer *json, uint32_t index, const llmc_choi
 /* What the provider sent beside an answer, such as citations; members of our own shape keep their meaning. */
 static void write_extra(llmc_json_writer *json, const char *extra)
 {
-    static const char *const ours[] = { "id", "object", "created", "model", "choices", "usage", "error", "llmcost" };
+    static const char *const ours[] = { "id", "object", "created", "model", "choices", "data", "usage", "error", "llmcost" };
     llmc_json reader;
     llmc_json_key key;
     llmc_json_span value;
@@ -206,6 +208,60 @@ static void write_answer(llmc_json_writer *json, const llmcost_response *respons
         write_choice(json, i, &answer->choices[i]);
     llmc_json_write_end_array(json);
     write_usage(json, delivered_usage(response));
+    write_extra(json, answer->extra);
+}
+
+/* ---- vectors ---- */
+
+/* As OpenAI has it: the bytes of little-endian floats. */
+static void write_vector_bytes(llmc_json_writer *json, const float *vector, uint32_t dimensions)
+{
+    llmc_buffer bytes;
+    llmc_buffer_init(&bytes, json->out->allocator, SIZE_MAX / 4);
+    for (uint32_t i = 0; i < dimensions; i++) {
+        uint32_t word;
+        memcpy(&word, &vector[i], sizeof word);
+        word = htole32(word);
+        llmc_buffer_add(&bytes, &word, sizeof word);
+    }
+    llmc_json_write_base64(json, NULL, bytes.data, bytes.length);
+    if (bytes.failure)
+        json->out->failure = bytes.failure;
+    llmc_buffer_free(&bytes);
+}
+
+static void write_vector(llmc_json_writer *json, const float *vector, uint32_t dimensions)
+{
+    llmc_json_write_begin_array(json);
+    for (uint32_t i = 0; i < dimensions; i++)
+        llmc_json_write_double(json, (double)vector[i]);
+    llmc_json_write_end_array(json);
+}
+
+static void write_embeddings(llmc_json_writer *json, const llmcost_response *response)
+{
+    const llmc_answer *answer = response->answer;
+    int64_t tokens = llmc_usage_prompt(&answer->usage);
+    llmc_json_write_begin_object(json);
+    write_member(json, "object", "list");
+    llmc_json_write_key(json, "data");
+    llmc_json_write_begin_array(json);
+    for (uint32_t i = 0; i < answer->embedding_count; i++) {
+        const float *vector = answer->embeddings + (size_t)i * answer->dimensions;
+        llmc_json_write_begin_object(json);
+        write_member(json, "object", "embedding");
+        write_count(json, "index", i);
+        llmc_json_write_key(json, "embedding");
+        (response->base64 ? write_vector_bytes : write_vector)(json, vector, answer->dimensions);
+        llmc_json_write_end_object(json);
+    }
+    llmc_json_write_end_array(json);
+    write_member(json, "model", *answer->model || !response->answered ? answer->model : response->answered->model); /* few hosts repeat it */
+    llmc_json_write_key(json, "usage");
+    llmc_json_write_begin_object(json);
+    write_count(json, "prompt_tokens", tokens);
+    write_count(json, "total_tokens", tokens);
+    llmc_json_write_end_object(json);
     write_extra(json, answer->extra);
 }
 
@@ -250,6 +306,8 @@ void llmc_openai_completion(const llmcost_response *response, llmc_buffer *out)
     llmc_json_writer json = { .out = out };
     if (response->status || !response->answer)
         write_failure(&json, response);
+    else if (response->answer->embedding_count)
+        write_embeddings(&json, response);
     else
         write_answer(&json, response);
     llmc_json_write_key(&json, "llmcost");

@@ -74,6 +74,8 @@ llmcost_verdict llmcost_leg_fail(llmcost_leg *leg, llmcost_status status, const 
 
 llmcost_verdict llmcost_leg_answer(llmcost_leg *leg, const char *text, size_t bytes)
 {
+    if (!leg->operation->generates)
+        return llmc_leg_fail(leg, LLMCOST_E_MISUSE, "a text is no answer to \"%s\"", leg->operation->name);
     llmc_answer *answer = llmc_answer_of_text(&leg->services->allocator, text, bytes ? bytes : strlen(text));
     if (!answer)
         return llmc_leg_out_of_memory(leg);
@@ -87,11 +89,11 @@ llmcost_verdict llmcost_leg_answer(llmcost_leg *leg, const char *text, size_t by
 }
 
 /* A host's request in our layout; the struct itself is ours, for his may be gone soon. *out stays as it is on failure. */
-static llmcost_status import_request(llmcost_leg *leg, const llmcost_request *request, const llmcost_request **out, llmcost_error *error)
+static llmcost_status import_request(llmcost_leg *leg, const llmcost_request *request, const llmc_operation *operation, const llmcost_request **out, llmcost_error *error)
 {
     llmc_arena *arena = llmc_leg_arena(leg);
     const llmcost_request *imported;
-    llmcost_status status = llmc_request_import(request, false, arena, &imported, error);
+    llmcost_status status = llmc_request_import(request, operation->id, false, arena, &imported, error);
     if (!status && imported == request && !(imported = llmc_request_copy(request, arena)))
         status = llmc_error_set(error, LLMCOST_E_MEMORY, "out of memory for a copy of the request");
     if (!status)
@@ -103,7 +105,7 @@ llmcost_status llmcost_leg_set_request(llmcost_leg *leg, const llmcost_request *
 {
     llmcost_error error;
     llmc_error_init(&error, &leg->services->allocator);
-    llmcost_status status = import_request(leg, request, &leg->request, &error);
+    llmcost_status status = import_request(leg, request, leg->operation, &leg->request, &error);
     llmc_error_clear(&error);
     if (status)
         return status;
@@ -130,6 +132,7 @@ void llmcost_leg_note(llmcost_leg *leg, const char *text)
         llmc_line_add_note(line, llmc_leg_arena(leg), text);
 }
 
+/* A credential is exchanged by the library alone. */
 static const llmc_operation *find_operation(const char *name)
 {
     for (int i = 0; i < LLMC_OP_COUNT; i++) {
@@ -156,7 +159,10 @@ llmcost_leg *llmcost_leg_spawn(llmcost_leg *parent, const llmcost_spawn *spawn)
         parent->status = parent->error.status;
         return NULL;
     }
-    llmcost_status status = ours.request ? import_request(parent, ours.request, &inner.request, &parent->error) : LLMCOST_OK;
+    const llmc_operation *operation = inner.operation ? inner.operation : parent->operation;
+    llmcost_status status = ours.request ? import_request(parent, ours.request, operation, &inner.request, &parent->error) : LLMCOST_OK;
+    if (!ours.request && (operation->id == LLMC_OP_EMBED) != (parent->operation->id == LLMC_OP_EMBED) && operation->has_request)
+        status = llmc_error_set(&parent->error, LLMCOST_E_MISUSE, "a child that does \"%s\" needs a request of its own", operation->name);
     if (status) {
         parent->status = status;
         return NULL;

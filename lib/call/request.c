@@ -219,6 +219,24 @@ static bool copy_text(llmc_arena *arena, const char **text, size_t *bytes)
     return (*text = llmc_arena_strndup(arena, *text, *bytes));
 }
 
+/* Lengths too, where the caller gave some. */
+static bool copy_inputs(llmc_arena *arena, llmcost_request *request)
+{
+    const char **inputs = llmc_arena_calloc(arena, request->input_count, sizeof *inputs);
+    size_t *bytes = llmc_arena_calloc(arena, request->input_count, sizeof *bytes);
+    if (!inputs || !bytes)
+        return false;
+    for (uint32_t i = 0; i < request->input_count; i++) {
+        inputs[i] = request->inputs[i];
+        bytes[i] = request->input_bytes ? request->input_bytes[i] : 0;
+        if (!copy_text(arena, &inputs[i], &bytes[i]))
+            return false;
+    }
+    request->inputs = inputs;
+    request->input_bytes = bytes;
+    return true;
+}
+
 static bool copy_part(llmc_arena *arena, llmcost_part *part)
 {
     if (part->data_bytes) {
@@ -280,32 +298,58 @@ static bool copy_texts(llmc_arena *arena, llmcost_request *request)
     }
     if (request->stop_count && !copy_stops(arena, request))
         return false;
+    if (request->input_count && !copy_inputs(arena, request))
+        return false;
     return copy_string(arena, &request->model) && copy_string(arena, &request->tool_choice_name) && copy_string(arena, &request->format_name) &&
            copy_string(arena, &request->format_schema) && copy_string(arena, &request->end_user) && copy_string(arena, &request->extra) &&
            copy_string(arena, &request->cache_namespace);
 }
 
-llmcost_status llmc_request_import(const llmcost_request *request, bool copy, llmc_arena *arena, const llmcost_request **out, llmcost_error *error)
+/* What has come into the request is judged like what was there. */
+static llmcost_status read_files(const llmcost_request *request, llmc_operation_id operation, llmc_arena *arena, const llmcost_request **out, llmcost_error *error)
 {
-    *out = NULL;
-    if (!request)
-        return llmc_error_set(error, LLMCOST_E_MISUSE, "the request is NULL");
-    if (!copy && has_our_layout(request)) {
-        llmcost_status status = llmc_request_check(request, error);
-        if (!status)
-            *out = request;
-        return status;
-    }
+    bool names_files;
+    const llmcost_request *read = NULL;
+    llmcost_status status = llmc_request_read_files(request, arena, &read, error);
+    if (!status)
+        status = llmc_request_check(read, operation, &names_files, error);
+    if (!status)
+        *out = read;
+    return status;
+}
+
+/* Of another layout, or to be copied. */
+static llmcost_status import_laid_over(const llmcost_request *request, llmc_operation_id operation, bool copy, llmc_arena *arena, const llmcost_request **out, llmcost_error *error)
+{
     import in = { .arena = arena, .error = error };
     llmcost_request *ours = NULL;
+    bool names_files = false;
     llmcost_status status = read_layouts(&in, request);
     if (!status)
         status = lay_request(&in, request, &ours);
     if (!status)
-        status = llmc_request_check(ours, error);
+        status = llmc_request_check(ours, operation, &names_files, error);
     if (!status && copy && !copy_texts(arena, ours))
         status = no_memory(&in);
+    if (!status && names_files)
+        return read_files(ours, operation, arena, out, error);
     if (!status)
         *out = ours;
+    return status;
+}
+
+llmcost_status llmc_request_import(const llmcost_request *request, llmc_operation_id operation, bool copy, llmc_arena *arena, const llmcost_request **out, llmcost_error *error)
+{
+    *out = NULL;
+    if (!request)
+        return llmc_error_set(error, LLMCOST_E_MISUSE, "the request is NULL");
+    if (copy || !has_our_layout(request))
+        return import_laid_over(request, operation, copy, arena, out, error);
+    bool names_files = false;
+    llmcost_status status = llmc_request_check(request, operation, &names_files, error);
+    if (!status && names_files)
+        return read_files(request, operation, arena, out, error);
+    if (!status)
+        *out = request;
     return status;
 }

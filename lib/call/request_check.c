@@ -23,6 +23,7 @@ typedef struct checker {
     const char *array, *inner; /* NULL: not inside one */
     uint32_t index, inner_index;
     size_t bytes;              /* of the message at hand */
+    bool names_files;
 } checker;
 
 __attribute__((format(printf, 3, 4), cold)) static llmcost_status fail(const checker *check, const char *field, const char *format, ...)
@@ -165,17 +166,6 @@ static llmcost_status check_detail(const checker *check, const char *detail)
     return fail(check, "detail", "is not known: auto, low, high or NULL");
 }
 
-static llmcost_status check_image(checker *check, const llmcost_part *part)
-{
-    if (!part->data || !part->data_bytes)
-        return fail(check, "data", "is missing: set data and data_bytes, or use LLMCOST_PART_IMAGE_URL");
-    if (!part->media_type || !*part->media_type)
-        return fail(check, "media_type", "is missing: set it, such as \"image/png\"");
-    CHECK(check_name(check, "media_type", part->media_type));
-    CHECK(add_bytes(check, "data", part->data_bytes));
-    return check_detail(check, part->detail);
-}
-
 static llmcost_status check_image_url(checker *check, const llmcost_part *part)
 {
     if (!part->url || !*part->url)
@@ -184,14 +174,67 @@ static llmcost_status check_image_url(checker *check, const llmcost_part *part)
     return check_detail(check, part->detail);
 }
 
+static llmcost_status check_data(checker *check, const llmcost_part *part, const char *advice, const char *example)
+{
+    if (!part->data || !part->data_bytes)
+        return fail(check, "data", "is missing: set data and data_bytes%s", advice);
+    if (!part->media_type || !*part->media_type)
+        return fail(check, "media_type", "is missing: set it, such as \"%s\"", example);
+    CHECK(check_name(check, "media_type", part->media_type));
+    return add_bytes(check, "data", part->data_bytes);
+}
+
+static llmcost_status check_document(checker *check, const llmcost_part *part)
+{
+    CHECK(check_optional_name(check, "detail", part->detail));
+    if (!part->url)
+        return check_data(check, part, ", or url", "application/pdf");
+    if (part->data_bytes)
+        return fail(check, "url", "and data are both set: a document is one or the other");
+    CHECK(check_optional_name(check, "media_type", part->media_type));
+    if (!*part->url)
+        return fail(check, "url", "is empty");
+    return check_line(check, "url", part->url);
+}
+
+static llmcost_status check_file(checker *check, const llmcost_part *part)
+{
+    if (!part->url || !*part->url)
+        return fail(check, "url", "is missing: set it to the path of a file");
+    if (part->data_bytes)
+        return fail(check, "data", "is set: a file's content is read from its path");
+    CHECK(check_optional_name(check, "media_type", part->media_type));
+    CHECK(check_optional_name(check, "detail", part->detail));
+    check->names_files = true;
+    return LLMCOST_OK;
+}
+
+/* Parts that hold no text. */
+static llmcost_status check_content(checker *check, const llmcost_part *part)
+{
+    switch (part->type) {
+    case LLMCOST_PART_IMAGE_URL:
+        return check_image_url(check, part);
+    case LLMCOST_PART_IMAGE:
+        CHECK(check_data(check, part, ", or use LLMCOST_PART_IMAGE_URL", "image/png"));
+        return check_detail(check, part->detail);
+    case LLMCOST_PART_AUDIO:
+        if (part->detail)
+            return fail(check, "detail", "is set: audio has none");
+        return check_data(check, part, "", "audio/wav");
+    case LLMCOST_PART_DOCUMENT:
+        return check_document(check, part);
+    default:
+        return check_file(check, part);
+    }
+}
+
 static llmcost_status check_part(checker *check, const llmcost_part *part, int32_t role)
 {
-    CHECK(check_range(check, "type", part->type, LLMCOST_PART_TEXT, LLMCOST_PART_REASONING_HIDDEN));
+    CHECK(check_range(check, "type", part->type, LLMCOST_PART_TEXT, LLMCOST_PART_FILE));
     CHECK(check_zero(check, &part->reserved, sizeof part->reserved));
-    if (part->type == LLMCOST_PART_IMAGE_URL)
-        return check_image_url(check, part);
-    if (part->type == LLMCOST_PART_IMAGE)
-        return check_image(check, part);
+    if (part->type != LLMCOST_PART_TEXT && part->type != LLMCOST_PART_REASONING && part->type != LLMCOST_PART_REASONING_HIDDEN)
+        return check_content(check, part);
     if (!part->text)
         return fail(check, "text", "is missing");
     CHECK(check_text(check, "text", part->text, part->text_bytes));
@@ -266,7 +309,7 @@ static llmcost_status check_message(checker *check, const llmcost_message *messa
     return check_optional_name(check, "name", message->name);
 }
 
-static llmcost_status check_messages(const llmcost_request *request, llmcost_error *error)
+static llmcost_status check_messages(const llmcost_request *request, bool *names_files, llmcost_error *error)
 {
     checker check = { .error = error };
     if (!request->message_count)
@@ -277,6 +320,8 @@ static llmcost_status check_messages(const llmcost_request *request, llmcost_err
         check.index = i;
         CHECK(check_message(&check, &request->messages[i]));
     }
+    if (check.names_files)
+        *names_files = true;
     return LLMCOST_OK;
 }
 
@@ -360,8 +405,8 @@ static llmcost_status check_limits(const checker *check, const llmcost_request *
     CHECK(check_range(check, "thinking_budget_tokens", request->thinking_budget_tokens, 0, INT64_MAX));
     CHECK(check_range(check, "cache_ttl_ms", request->cache_ttl_ms, 0, INT64_MAX));
     CHECK(check_range(check, "input_bound_tokens", request->input_bound_tokens, 0, INT64_MAX));
-    CHECK(check_zero(check, &request->reserved0, sizeof request->reserved0));
-    return check_zero(check, &request->reserved1, sizeof request->reserved1);
+    const uint32_t reserved = request->reserved0 | request->reserved1 | request->reserved2;
+    return check_zero(check, &reserved, sizeof reserved);
 }
 
 static llmcost_status check_choices(checker *check, const llmcost_request *request)
@@ -369,7 +414,6 @@ static llmcost_status check_choices(checker *check, const llmcost_request *reque
     CHECK(check_range(check, "parallel_tool_calls", request->parallel_tool_calls, LLMCOST_DEFAULT, LLMCOST_OFF));
     CHECK(check_range(check, "cache_sampled", request->cache_sampled, LLMCOST_DEFAULT, LLMCOST_OFF));
     CHECK(check_range(check, "effort", request->effort, LLMCOST_EFFORT_DEFAULT, LLMCOST_EFFORT_MAX));
-    CHECK(check_range(check, "cache", request->cache, LLMCOST_CACHE_DEFAULT, LLMCOST_CACHE_ONLY));
     CHECK(check_range(check, "tool_choice", request->tool_choice, LLMCOST_TOOLS_AUTO, LLMCOST_TOOLS_ONE));
     if (request->tool_choice == LLMCOST_TOOLS_ONE)
         return check_name(check, "tool_choice_name", request->tool_choice_name);
@@ -390,24 +434,92 @@ static llmcost_status check_format(checker *check, const llmcost_request *reques
     return check_optional_name(check, "format_name", request->format_name);
 }
 
-llmcost_status llmc_request_check(const llmcost_request *request, llmcost_error *error)
+/* ---- what belongs to one operation only ---- */
+
+typedef struct field {
+    const char *name;
+    size_t offset, bytes;
+} field;
+
+#define FIELD(name) { #name, offsetof(llmcost_request, name), sizeof(((llmcost_request *)0)->name) }
+
+/* What questions have. */
+static const field of_chat[] = {
+    FIELD(messages), FIELD(message_count), FIELD(tools), FIELD(tool_count), FIELD(stop), FIELD(stop_count), FIELD(max_tokens), FIELD(seed), FIELD(has_seed),
+    FIELD(temperature), FIELD(has_temperature), FIELD(top_p), FIELD(has_top_p), FIELD(logprobs), FIELD(top_logprobs), FIELD(n), FIELD(parallel_tool_calls),
+    FIELD(tool_choice), FIELD(tool_choice_name), FIELD(format), FIELD(format_strict), FIELD(format_name), FIELD(format_schema), FIELD(effort),
+    FIELD(thinking_budget_tokens), FIELD(cache_sampled), FIELD(end_user),
+};
+static const field of_embedding[] = { FIELD(inputs), FIELD(input_bytes), FIELD(input_count), FIELD(dimensions), FIELD(input_purpose) };
+
+/* Whatever would be dropped silently is refused. */
+__attribute__((cold)) static llmcost_status refuse_fields(const checker *check, const llmcost_request *request, const field *fields, size_t count, const char *why)
+{
+    static const char nothing[sizeof(double)];
+    for (size_t i = 0; i < count; i++) {
+        if (memcmp((const char *)request + fields[i].offset, nothing, fields[i].bytes) != 0)
+            return fail(check, fields[i].name, "%s", why);
+    }
+    return LLMCOST_OK;
+}
+
+static bool has_inputs(const llmcost_request *request)
+{
+    uint32_t numbers = request->input_count | (uint32_t)request->dimensions | (uint32_t)request->input_purpose;
+    return numbers || (uintptr_t)request->inputs | (uintptr_t)request->input_bytes;
+}
+
+static llmcost_status check_inputs(const llmcost_request *request, llmcost_error *error)
+{
+    checker check = { .error = error };
+    CHECK(refuse_fields(&check, request, of_chat, sizeof of_chat / sizeof of_chat[0], "is set: an embedding takes none"));
+    if (!request->input_count)
+        return fail(&check, "inputs", "is empty: an embedding needs at least one text");
+    CHECK(check_array(&check, "inputs", request->inputs, request->input_count));
+    CHECK(check_range(&check, "dimensions", request->dimensions, 0, INT32_MAX));
+    CHECK(check_range(&check, "input_purpose", request->input_purpose, LLMCOST_INPUT_ANY, LLMCOST_INPUT_CLUSTERING));
+    check.array = "inputs";
+    for (uint32_t i = 0; i < request->input_count; i++) {
+        check.index = i;
+        check.bytes = 0;
+        if (!request->inputs[i])
+            return fail(&check, "", "is NULL");
+        if (!*request->inputs[i] && !(request->input_bytes && request->input_bytes[i]))
+            return fail(&check, "", "is empty: there is nothing to embed");
+        CHECK(check_text(&check, "", request->inputs[i], request->input_bytes ? request->input_bytes[i] : 0));
+    }
+    return LLMCOST_OK;
+}
+
+static llmcost_status check_chat(checker *check, const llmcost_request *request, bool *names_files, llmcost_error *error)
+{
+    if (has_inputs(request))
+        return refuse_fields(check, request, of_embedding, sizeof of_embedding / sizeof of_embedding[0], "is set: it belongs to llmcost_embed()");
+    CHECK(check_messages(request, names_files, error));
+    if (request->tool_count)
+        CHECK(check_tools(request, error));
+    if (request->stop_count)
+        CHECK(check_stops(request, error));
+    CHECK(check_sampling(check, request));
+    CHECK(check_choices(check, request));
+    CHECK(check_format(check, request));
+    return check_optional_name(check, "end_user", request->end_user);
+}
+
+llmcost_status llmc_request_check(const llmcost_request *request, llmc_operation_id operation, bool *names_files, llmcost_error *error)
 {
     checker check = { .error = error };
     if (!request->model || !*request->model)
         return fail(&check, "model", "is %s: name a route, an alias or a \"provider/model\"", request->model ? "empty" : "missing");
     CHECK(check_name(&check, "model", request->model));
-    CHECK(check_messages(request, error));
-    if (request->tool_count)
-        CHECK(check_tools(request, error));
+    if (operation == LLMC_OP_EMBED)
+        CHECK(check_inputs(request, error));
+    else
+        CHECK(check_chat(&check, request, names_files, error));
     if (request->tag_count)
         CHECK(check_tags(request, error));
-    if (request->stop_count)
-        CHECK(check_stops(request, error));
-    CHECK(check_sampling(&check, request));
     CHECK(check_limits(&check, request));
-    CHECK(check_choices(&check, request));
-    CHECK(check_format(&check, request));
-    CHECK(check_optional_name(&check, "end_user", request->end_user));
+    CHECK(check_range(&check, "cache", request->cache, LLMCOST_CACHE_DEFAULT, LLMCOST_CACHE_ONLY));
     CHECK(check_optional_name(&check, "cache_namespace", request->cache_namespace));
     return check_text(&check, "extra", request->extra, 0);
 }

@@ -191,6 +191,60 @@ const char *llmcost_response_model(const llmcost_response *response, uint32_t in
     return index < llmcost_response_model_count(response) ? response->answer->models[index] : NULL;
 }
 
+uint32_t llmcost_response_embedding_count(const llmcost_response *response)
+{
+    return response && response->answer && !response->status ? response->answer->embedding_count : 0; /* all or none */
+}
+
+const float *llmcost_response_embedding(const llmcost_response *response, uint32_t index, uint32_t *dimensions)
+{
+    bool has = index < llmcost_response_embedding_count(response);
+    if (dimensions)
+        *dimensions = has ? response->answer->dimensions : 0;
+    return has ? response->answer->embeddings + (size_t)index * response->answer->dimensions : NULL;
+}
+
+uint32_t llmcost_response_balance_count(const llmcost_response *response)
+{
+    return response && response->answer ? response->answer->balance_count : 0;
+}
+
+const char *llmcost_response_balance(const llmcost_response *response, uint32_t index, const char **currency)
+{
+    bool has = index < llmcost_response_balance_count(response);
+    if (currency)
+        *currency = has ? response->answer->balances[index].currency : "";
+    return has ? response->answer->balances[index].amount : NULL;
+}
+
+/* Of the leg that answered; else the latest that was told any. */
+static const llmc_rate_limits *limits_of(const llmcost_response *response)
+{
+    const llmc_rate_limits *latest = NULL;
+    if (!response)
+        return NULL;
+    if (response->answered && response->answered->limits)
+        return response->answered->limits;
+    for (const llmc_line *line = response->receipt.lines; line; line = line->next)
+        latest = line->limits ? line->limits : latest;
+    return latest;
+}
+
+int llmcost_response_rate_limit(const llmcost_response *response, llmcost_limit kind, int64_t *limit, int64_t *remaining, int64_t *reset_ms)
+{
+    const llmc_rate_limits *limits = limits_of(response);
+    llmc_rate_limit told = { -1, -1, -1 };
+    if (limits && (unsigned)kind < LLMCOST_LIMIT_COUNT)
+        told = limits->of[kind];
+    if (limit)
+        *limit = told.limit;
+    if (remaining)
+        *remaining = told.remaining;
+    if (reset_ms)
+        *reset_ms = told.reset_ms;
+    return told.limit >= 0 || told.remaining >= 0 || told.reset_ms >= 0;
+}
+
 /* ---- the receipt ---- */
 
 int64_t llmcost_response_cost_nano(const llmcost_response *response)

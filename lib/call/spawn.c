@@ -18,10 +18,12 @@ static bool is_sound(llmcost_leg *parent, const llmcost_leg *child)
 {
     uint16_t cascades = llmc_leg_policy_index(parent, LLMCOST_PHASE_ROUTE), names = llmc_leg_policy_index(parent, LLMCOST_PHASE_RESOLVE);
     const char *why = NULL;
-    if (child->operation->id == LLMC_OP_CHAT && !child->request)
-        why = "a child that chats needs a request";
+    if (child->operation->has_request && !child->request)
+        why = "a child that asks a model needs a request";
     else if (!child->route && child->first > names)
         why = "a child without a model begins where names are resolved, or further out";
+    else if (child->route && child->route->kind != LLMC_ROUTE_LEAF && !child->operation->generates)
+        why = "a child for a cascade chats";
     else if (child->route && child->route->kind != LLMC_ROUTE_LEAF && child->first > cascades)
         why = "a child for a cascade begins in the phase of routes, or further out";
     if (why)

@@ -36,40 +36,71 @@ static llmcost_status run_front(llmcost_client *client, llmc_front *front, const
     return response->status;
 }
 
-static llmcost_status chat(llmcost_client *client, const llmcost_request *request, llmcost_response **out)
+static inline __attribute__((always_inline)) llmcost_status ask_request(llmcost_client *client, llmc_operation_id operation, const llmcost_request *request, llmcost_response **out)
 {
     llmc_front front;
-    llmcost_status status = llmc_front_open(client, request, false, &front);
+    llmcost_status status = llmc_front_open(client, request, operation, false, &front);
     if (status)
         return status;
-    llmc_call_start start = { .operation = &llmc_operations[LLMC_OP_CHAT], .request = front.request, .mode = LLMC_CALL_BLOCKING };
+    llmc_call_start start = { .operation = &llmc_operations[operation], .request = front.request, .mode = LLMC_CALL_BLOCKING };
     return run_front(client, &front, &start, out);
 }
 
-static llmcost_status chat_json(llmcost_client *client, const char *body, size_t body_bytes, llmcost_response **out)
+/* What a call is asked with: a request, an OpenAI body, or a provider's name. */
+typedef struct question {
+    llmc_operation_id operation;
+    const llmcost_request *request;
+    const char *body, *provider;
+    size_t body_bytes;
+} question;
+
+static llmcost_status ask_json(llmcost_client *client, const question *asked, llmcost_response **out)
 {
     llmc_json_front json;
-    llmcost_status status = llmc_front_open_json(client, body, body_bytes, &json);
+    llmcost_status status = llmc_front_open_json(client, asked->body, asked->body_bytes, asked->operation, &json);
     if (status)
         return status;
     llmc_front *front = &json.front;
-    if (!front->status && json.wants_stream)
+    if (!front->status && json.wants_stream && asked->operation == LLMC_OP_CHAT)
         front->status = llmc_error_set(&front->response->error, LLMCOST_E_INVALID, "\"stream\": true: use llmcost_stream_open_json()");
-    llmc_call_start start = { .operation = &llmc_operations[LLMC_OP_CHAT], .request = front->request, .mode = LLMC_CALL_BLOCKING };
+    llmc_call_start start = { .operation = &llmc_operations[asked->operation], .request = front->request, .mode = LLMC_CALL_BLOCKING };
     return run_front(client, front, &start, out);
 }
 
-static llmcost_status list_models(llmcost_client *client, const char *provider, llmcost_response **out)
+static llmcost_status ask_provider(llmcost_client *client, const question *asked, llmcost_response **out)
 {
     llmc_front front = { .response = llmc_response_new(&client->services.allocator, &client->services, llmc_client_next_id(client)) };
     if (!front.response)
         return LLMCOST_E_MEMORY;
-    llmc_call_start start = { .operation = &llmc_operations[LLMC_OP_LIST_MODELS], .provider_name = provider, .mode = LLMC_CALL_BLOCKING };
+    llmc_call_start start = { .operation = &llmc_operations[asked->operation], .provider_name = asked->provider, .mode = LLMC_CALL_BLOCKING };
     return run_front(client, &front, &start, out);
 }
 
-/* ---- the public face: each is a door of the client, held open while the call runs ---- */
+static llmcost_status ask(llmcost_client *client, const question *asked, llmcost_response **out)
+{
+    if (asked->provider)
+        return ask_provider(client, asked, out);
+    return asked->body ? ask_json(client, asked, out) : ask_request(client, asked->operation, asked->request, out);
+}
 
+/* A door of the client, held open while the call runs. */
+static llmcost_status through(llmcost_client *client, const question *asked, llmcost_response **out)
+{
+    if (!out)
+        return LLMCOST_E_MISUSE;
+    *out = NULL;
+    llmc_visit visit;
+    llmcost_status status = llmc_client_enter(client, &visit);
+    if (status)
+        return status;
+    status = ask(client, asked, out);
+    llmc_client_leave(&visit);
+    return status;
+}
+
+/* ---- the public face ---- */
+
+/* Written out: a hit of the cache takes hardly longer than a door to open and shut. */
 llmcost_status llmcost_chat(llmcost_client *client, const llmcost_request *request, llmcost_response **out)
 {
     if (!out)
@@ -79,14 +110,14 @@ llmcost_status llmcost_chat(llmcost_client *client, const llmcost_request *reque
     llmcost_status status = llmc_client_enter(client, &visit);
     if (status)
         return status;
-    status = chat(client, request, out);
+    status = ask_request(client, LLMC_OP_CHAT, request, out);
     llmc_client_leave(&visit);
     return status;
 }
 
-llmcost_status llmcost_ask(llmcost_client *client, const char *model, const char *question, llmcost_response **out)
+llmcost_status llmcost_ask(llmcost_client *client, const char *model, const char *text, llmcost_response **out)
 {
-    llmcost_message message = { .role = LLMCOST_USER, .text = question };
+    llmcost_message message = { .role = LLMCOST_USER, .text = text };
     llmcost_request request;
     llmcost_request_init(&request);
     request.model = model;
@@ -95,35 +126,79 @@ llmcost_status llmcost_ask(llmcost_client *client, const char *model, const char
     if (!out)
         return LLMCOST_E_MISUSE;
     *out = NULL;
-    return model && question ? llmcost_chat(client, &request, out) : LLMCOST_E_MISUSE;
+    return model && text ? llmcost_chat(client, &request, out) : LLMCOST_E_MISUSE;
 }
 
 llmcost_status llmcost_chat_json(llmcost_client *client, const char *body, size_t body_bytes, llmcost_response **out)
 {
-    if (!out)
-        return LLMCOST_E_MISUSE;
-    *out = NULL;
-    llmc_visit visit;
-    llmcost_status status = llmc_client_enter(client, &visit);
-    if (status)
-        return status;
-    status = chat_json(client, body, body_bytes, out);
-    llmc_client_leave(&visit);
+    const question asked = { .operation = LLMC_OP_CHAT, .body = body, .body_bytes = body_bytes };
+    return through(client, &asked, out);
+}
+
+llmcost_status llmcost_embed(llmcost_client *client, const llmcost_request *request, llmcost_response **out)
+{
+    const question asked = { .operation = LLMC_OP_EMBED, .request = request };
+    return through(client, &asked, out);
+}
+
+llmcost_status llmcost_embed_json(llmcost_client *client, const char *body, size_t body_bytes, llmcost_response **out)
+{
+    const question asked = { .operation = LLMC_OP_EMBED, .body = body, .body_bytes = body_bytes };
+    return through(client, &asked, out);
+}
+
+/* The count of a response whose caller may want only that. */
+static llmcost_status hand_count(llmcost_response *response, llmcost_status status, int64_t *tokens, llmcost_response **out)
+{
+    if (!status)
+        *tokens = llmc_usage_prompt(&response->answer->usage);
+    if (out)
+        *out = response;
+    else
+        llmc_response_unref(response);
     return status;
+}
+
+static llmcost_status count_tokens(llmcost_client *client, const question *asked, int64_t *tokens, llmcost_response **out)
+{
+    llmcost_response *response = NULL;
+    if (tokens)
+        *tokens = 0;
+    if (out)
+        *out = NULL;
+    if (!tokens)
+        return LLMCOST_E_MISUSE;
+    llmcost_status status = through(client, asked, &response);
+    return hand_count(response, status, tokens, out);
+}
+
+llmcost_status llmcost_count_tokens(llmcost_client *client, const llmcost_request *request, int64_t *tokens, llmcost_response **out)
+{
+    const question asked = { .operation = LLMC_OP_COUNT_TOKENS, .request = request };
+    return count_tokens(client, &asked, tokens, out);
+}
+
+llmcost_status llmcost_count_tokens_json(llmcost_client *client, const char *body, size_t body_bytes, int64_t *tokens, llmcost_response **out)
+{
+    const question asked = { .operation = LLMC_OP_COUNT_TOKENS, .body = body, .body_bytes = body_bytes };
+    return count_tokens(client, &asked, tokens, out);
+}
+
+/* Of an operation that needs nothing but a name. */
+static llmcost_status of_provider(llmcost_client *client, llmc_operation_id operation, const char *provider, llmcost_response **out)
+{
+    const question asked = { .operation = operation, .provider = provider };
+    if (out)
+        *out = NULL;
+    return provider ? through(client, &asked, out) : LLMCOST_E_MISUSE;
 }
 
 llmcost_status llmcost_list_models(llmcost_client *client, const char *provider, llmcost_response **out)
 {
-    if (!out)
-        return LLMCOST_E_MISUSE;
-    *out = NULL;
-    if (!provider)
-        return LLMCOST_E_MISUSE;
-    llmc_visit visit;
-    llmcost_status status = llmc_client_enter(client, &visit);
-    if (status)
-        return status;
-    status = list_models(client, provider, out);
-    llmc_client_leave(&visit);
-    return status;
+    return of_provider(client, LLMC_OP_LIST_MODELS, provider, out);
+}
+
+llmcost_status llmcost_balance(llmcost_client *client, const char *provider, llmcost_response **out)
+{
+    return of_provider(client, LLMC_OP_BALANCE, provider, out);
 }

@@ -33,6 +33,8 @@ static llmcost_part *add_part(llmc_body *body, parts_list *list)
 /* A part while it is read. */
 typedef struct part_draft {
     const char *type, *text, *url, *detail;
+    const char *audio, *format;   /* base64; "wav" */
+    const char *file, *file_name; /* a data: URL, or one of the web */
     size_t text_bytes;
     bool marked;
 } part_draft;
@@ -57,31 +59,41 @@ static void read_image_url(llmc_body *body, part_draft *part)
     }
 }
 
-/* "data:image/png;base64,...": the image itself, decoded. */
-static void take_data_url(llmc_body *body, llmcost_part *out, const char *url)
+static bool take_base64(llmc_body *body, llmcost_part *out, const char *encoded, const char *field)
+{
+    size_t bytes = strlen(encoded);
+    unsigned char *data = llmc_arena_alloc(body->arena, bytes / 4 * 3 + 3);
+    if (!data) {
+        llmc_body_no_memory(body);
+        return false;
+    }
+    if (!llmc_base64_decode(encoded, bytes, data, &out->data_bytes) || !out->data_bytes) {
+        llmc_body_fail(body, field, "%s", bytes ? "is malformed base64" : "is empty base64");
+        return false;
+    }
+    out->data = data;
+    return true;
+}
+
+/* "data:image/png;base64,...": the thing itself, decoded, and its media type. */
+static bool take_data_url(llmc_body *body, llmcost_part *out, const char *url, const char *field, const char *example)
 {
     static const char marker[] = ";base64,";
     const char *type = url + strlen("data:"), *found = strstr(type, marker);
     size_t type_bytes = strcspn(type, ";,");
     if (!found || !type_bytes) {
-        llmc_body_fail(body, "image_url.url", "is a data: URL without a media type or without base64: \"data:image/png;base64,...\"");
-        return;
+        llmc_body_fail(body, field, "is a data: URL without a media type or without base64: \"data:%s;base64,...\"", example);
+        return false;
     }
-    const char *encoded = found + strlen(marker);
-    size_t bytes = strlen(encoded);
-    unsigned char *data = llmc_arena_alloc(body->arena, bytes / 4 * 3 + 3);
-    char *media_type = llmc_arena_strndup(body->arena, type, type_bytes);
-    if (!data || !media_type) {
+    out->media_type = llmc_arena_strndup(body->arena, type, type_bytes);
+    if (!out->media_type)
         llmc_body_no_memory(body);
-        return;
-    }
-    if (!llmc_base64_decode(encoded, bytes, data, &out->data_bytes) || !out->data_bytes) {
-        llmc_body_fail(body, "image_url.url", "is a data: URL whose base64 is %s", bytes ? "malformed" : "empty");
-        return;
-    }
-    out->type = LLMCOST_PART_IMAGE;
-    out->data = data;
-    out->media_type = media_type;
+    return out->media_type && take_base64(body, out, found + strlen(marker), field);
+}
+
+static bool is_data_url(const char *url)
+{
+    return strncmp(url, "data:", strlen("data:")) == 0;
 }
 
 static void finish_image(llmc_body *body, llmcost_part *out, const part_draft *part)
@@ -91,31 +103,119 @@ static void finish_image(llmc_body *body, llmcost_part *out, const part_draft *p
         return;
     }
     out->detail = part->detail;
-    if (strncmp(part->url, "data:", strlen("data:")) == 0) {
-        take_data_url(body, out, part->url);
+    if (is_data_url(part->url)) {
+        out->type = LLMCOST_PART_IMAGE;
+        take_data_url(body, out, part->url, "image_url.url", "image/png");
         return;
     }
     out->type = LLMCOST_PART_IMAGE_URL;
     out->url = part->url;
 }
 
-static void finish_part(llmc_body *body, llmcost_part *out, const part_draft *part)
+/* {"data": base64, "format": "wav"} */
+static void read_audio(llmc_body *body, part_draft *part)
 {
-    if (!part->type) {
-        llmc_body_fail(body, "type", "is missing");
+    llmc_json_key key;
+    if (!llmc_body_object(body))
+        return;
+    while (llmc_body_next_key(body, &key)) {
+        if (llmc_json_key_is(&key, "data"))
+            llmc_body_string(body, &part->audio);
+        else if (llmc_json_key_is(&key, "format"))
+            llmc_body_string(body, &part->format);
+        else
+            llmc_body_unknown(body);
+    }
+}
+
+static void finish_audio(llmc_body *body, llmcost_part *out, const part_draft *part)
+{
+    static const struct { const char *format, *media_type; } types[] = {
+        { "wav", "audio/wav" }, { "mp3", "audio/mpeg" }, { "flac", "audio/flac" }, { "ogg", "audio/ogg" }, { "opus", "audio/opus" }, { "aac", "audio/aac" },
+        { "m4a", "audio/mp4" }, { "aiff", "audio/aiff" }, { "webm", "audio/webm" },
+    };
+    if (!part->audio || !part->format) {
+        llmc_body_fail(body, part->audio ? "input_audio.format" : "input_audio.data", "is missing");
         return;
     }
-    if (strcmp(part->type, "image_url") == 0) {
-        finish_image(body, out, part);
-        return;
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        if (strcmp(types[i].format, part->format) == 0)
+            out->media_type = types[i].media_type;
     }
-    bool refusal = strcmp(part->type, "refusal") == 0;
-    if (!refusal && strcmp(part->type, "text") != 0)
-        llmc_body_fail(body, "type", "\"%.64s\" is not known: text, image_url or refusal", part->type);
-    else if (!part->text)
+    out->type = LLMCOST_PART_AUDIO;
+    if (!out->media_type)
+        llmc_body_fail(body, "input_audio.format", "\"%.64s\" is not known: wav, mp3, flac, ogg, opus, aac, m4a, aiff or webm", part->format);
+    else
+        take_base64(body, out, part->audio, "input_audio.data");
+}
+
+/* {"file_data": "data:application/pdf;base64,...", "filename": "a.pdf"}; never a path on this machine. */
+static void read_file(llmc_body *body, part_draft *part)
+{
+    llmc_json_key key;
+    if (!llmc_body_object(body))
+        return;
+    while (llmc_body_next_key(body, &key)) {
+        if (llmc_json_key_is(&key, "file_data"))
+            llmc_body_string(body, &part->file);
+        else if (llmc_json_key_is(&key, "filename"))
+            llmc_body_string(body, &part->file_name);
+        else if (llmc_json_key_is(&key, "file_id") && llmc_json_peek(&body->json) != LLMC_JSON_NULL)
+            llmc_body_fail(body, NULL, "is not taken: a file that was uploaded to one provider is none at another; send file_data");
+        else
+            llmc_body_unknown(body);
+    }
+}
+
+static void finish_file(llmc_body *body, llmcost_part *out, const part_draft *part)
+{
+    bool web = part->file && (strncmp(part->file, "https://", 8) == 0 || strncmp(part->file, "http://", 7) == 0);
+    out->type = LLMCOST_PART_DOCUMENT;
+    out->detail = part->file_name && *part->file_name ? part->file_name : NULL;
+    if (!part->file)
+        llmc_body_fail(body, "file.file_data", "is missing");
+    else if (web)
+        out->url = part->file;
+    else if (is_data_url(part->file))
+        take_data_url(body, out, part->file, "file.file_data", "application/pdf");
+    else
+        llmc_body_fail(body, "file.file_data", "must be a data: URL, \"data:application/pdf;base64,...\", or one that begins with https://");
+}
+
+static void finish_text(llmc_body *body, llmcost_part *out, const part_draft *part)
+{
+    if (!part->text)
         llmc_body_fail(body, part->type, "is missing");
     out->text = part->text;
     out->text_bytes = part->text_bytes;
+}
+
+typedef struct part_kind {
+    const char *type;
+    void (*finish)(llmc_body *body, llmcost_part *out, const part_draft *part);
+} part_kind;
+
+static const part_kind *kind_of(const char *type)
+{
+    static const part_kind kinds[] = {
+        { "text", finish_text }, { "image_url", finish_image }, { "input_audio", finish_audio }, { "file", finish_file }, { "refusal", finish_text },
+    };
+    for (size_t i = 0; type && i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (strcmp(type, kinds[i].type) == 0)
+            return &kinds[i];
+    }
+    return NULL;
+}
+
+static void finish_part(llmc_body *body, llmcost_part *out, const part_draft *part)
+{
+    const part_kind *kind = kind_of(part->type);
+    if (kind)
+        kind->finish(body, out, part);
+    else if (part->type)
+        llmc_body_fail(body, "type", "\"%.64s\" is not known: text, image_url, input_audio, file or refusal", part->type);
+    else
+        llmc_body_fail(body, "type", "is missing");
 }
 
 static void read_part(llmc_body *body, draft *into)
@@ -133,9 +233,13 @@ static void read_part(llmc_body *body, draft *into)
             llmc_body_text(body, &part.text, &part.text_bytes);
         else if (llmc_json_key_is(&key, "image_url"))
             read_image_url(body, &part);
+        else if (llmc_json_key_is(&key, "input_audio"))
+            read_audio(body, &part);
+        else if (llmc_json_key_is(&key, "file"))
+            read_file(body, &part);
         else if (llmc_json_key_is(&key, "cache_control") || llmc_json_key_is(&key, "prompt_cache_breakpoint"))
             llmc_body_cache_mark(body, &part.marked);
-        else if (part.type && strcmp(part.type, "text") != 0 && strcmp(part.type, "image_url") != 0 && strcmp(part.type, "refusal") != 0)
+        else if (part.type && !kind_of(part.type))
             llmc_json_skip(&body->json); /* the type will be refused, which says more */
         else
             llmc_body_unknown(body);

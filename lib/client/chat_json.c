@@ -1,4 +1,4 @@
-/* The members of an OpenAI chat-completions body, one small function each; messages are in body_messages.c. */
+/* The members of OpenAI's bodies (chat completions, embeddings), one small function each; messages are in body_messages.c. */
 #include "client/chat_json.h"
 
 #include "base/text.h"
@@ -394,9 +394,23 @@ static void read_input_bound(llmc_body *body)
     llmc_body_integer(body, 0, INT64_MAX, &body->request->input_bound_tokens);
 }
 
+static void read_purpose(llmc_body *body)
+{
+    static const char *const words[] = { [LLMCOST_INPUT_ANY] = "any", [LLMCOST_INPUT_DOCUMENT] = "document", [LLMCOST_INPUT_QUERY] = "query",
+                                         [LLMCOST_INPUT_CLASSIFICATION] = "classification", [LLMCOST_INPUT_CLUSTERING] = "clustering" };
+    const char *word;
+    if (!llmc_body_string(body, &word))
+        return;
+    int purpose = find_word(word, words, sizeof words / sizeof words[0]);
+    if (purpose < 0)
+        llmc_body_fail(body, NULL, "\"%.64s\" is not known: any, document, query, classification or clustering", word);
+    else
+        body->request->input_purpose = purpose;
+}
+
 static const member own_members[] = {
     { "tags", read_tags }, { "cache", read_cache }, { "namespace", read_namespace }, { "deadline_ms", read_deadline },
-    { "cache_ttl_ms", read_cache_ttl }, { "sampled", read_sampled }, { "input_bound_tokens", read_input_bound },
+    { "cache_ttl_ms", read_cache_ttl }, { "sampled", read_sampled }, { "input_bound_tokens", read_input_bound }, { "purpose", read_purpose },
 };
 enum { OWN_MEMBERS = sizeof own_members / sizeof own_members[0] };
 
@@ -426,9 +440,53 @@ static void read_own(llmc_body *body)
     }
 }
 
+/* ---- embeddings ---- */
+
+static void add_input(llmc_body *body, void **inputs, uint32_t *capacity)
+{
+    const char **one = llmc_body_add(body, inputs, &body->request->input_count, capacity, sizeof *one);
+    if (one && !llmc_body_string(body, one))
+        llmc_body_fail(body, NULL, "must be a string: tokens of a vocabulary are not taken");
+}
+
+static void read_input(llmc_body *body)
+{
+    uint32_t capacity = 0;
+    void *inputs = NULL;
+    body->request->input_count = 0;
+    if (llmc_json_peek(&body->json) == LLMC_JSON_STRING)
+        add_input(body, &inputs, &capacity);
+    else if (llmc_body_array(body))
+        while (llmc_body_next_item(body))
+            add_input(body, &inputs, &capacity);
+    body->request->inputs = inputs;
+}
+
+static void read_dimensions(llmc_body *body)
+{
+    int64_t dimensions;
+    if (llmc_body_integer(body, 1, INT32_MAX, &dimensions))
+        body->request->dimensions = (int32_t)dimensions;
+}
+
+/* How our answer is written; how the provider sends it is between it and its codec. */
+static void read_encoding_format(llmc_body *body)
+{
+    const char *word;
+    if (!llmc_body_string(body, &word))
+        return;
+    body->wish.base64 = strcmp(word, "base64") == 0;
+    if (!body->wish.base64 && strcmp(word, "float") != 0)
+        llmc_body_fail(body, NULL, "\"%.64s\" is not known: float or base64", word);
+}
+
+static const member embedding_members[] = {
+    { "model", read_model }, { "input", read_input }, { "dimensions", read_dimensions }, { "encoding_format", read_encoding_format }, { "llmcost", read_own },
+};
+
 /* ---- the body ---- */
 
-static const member members[] = {
+static const member chat_members[] = {
     { "model", read_model }, { "messages", llmc_body_messages }, { "stream", read_stream }, { "stream_options", read_stream_options },
     { "max_tokens", read_max_tokens }, { "max_completion_tokens", read_max_tokens }, { "temperature", read_temperature }, { "top_p", read_top_p },
     { "stop", read_stop }, { "tools", read_tools }, { "tool_choice", read_tool_choice }, { "parallel_tool_calls", read_parallel_tool_calls },
@@ -449,9 +507,8 @@ static void keep_member(llmc_body *body, const llmc_json_key *key, const char *v
         llmc_body_no_memory(body);
 }
 
-static void read_top_member(llmc_body *body, const llmc_json_key *key)
+static void read_top_member(llmc_body *body, const llmc_json_key *key, const member *known)
 {
-    const member *known = find_member(members, sizeof members / sizeof members[0], key);
     llmc_json_type type = llmc_json_peek(&body->json);
     const char *value = body->json.at;
     body->foreign = !known && type != LLMC_JSON_NULL;
@@ -463,7 +520,7 @@ static void read_top_member(llmc_body *body, const llmc_json_key *key)
         keep_member(body, key, value);
 }
 
-static void read_body(llmc_body *body)
+static void read_body(llmc_body *body, const member *members, size_t count)
 {
     llmc_json_key key;
     if (llmc_json_peek(&body->json) != LLMC_JSON_OBJECT)
@@ -471,7 +528,7 @@ static void read_body(llmc_body *body)
     if (!llmc_body_object(body))
         return;
     while (llmc_body_next_key(body, &key))
-        read_top_member(body, &key);
+        read_top_member(body, &key, find_member(members, count, &key));
 }
 
 static void keep_extra(llmc_body *body)
@@ -485,7 +542,8 @@ static void keep_extra(llmc_body *body)
         body->status = llmc_error_set(body->error, LLMCOST_E_MEMORY, "out of memory for the request");
 }
 
-llmcost_status llmc_request_from_json(const char *text, size_t bytes, llmc_arena *arena, llmcost_request **out, llmc_stream_wish *wish, llmcost_error *error)
+static llmcost_status read_request(const member *members, size_t count, const char *text, size_t bytes, llmc_arena *arena, llmcost_request **out, llmc_stream_wish *wish,
+                                   llmcost_error *error)
 {
     *out = NULL;
     *wish = (llmc_stream_wish){ 0 };
@@ -498,7 +556,7 @@ llmcost_status llmc_request_from_json(const char *text, size_t bytes, llmc_arena
     llmc_body body = { .arena = arena, .error = error, .request = request };
     llmc_buffer_init(&body.extra, arena->allocator, SIZE_MAX / 4);
     llmc_json_begin(&body.json, text, bytes ? bytes : strlen(text));
-    read_body(&body);
+    read_body(&body, members, count);
     if (!llmc_json_end(&body.json) && !body.status)
         body.status = llmc_error_set(error, LLMCOST_E_INVALID, "the body is no JSON: %s, at byte %lld", body.json.failure, (long long)(body.json.failed_at - body.json.begin));
     keep_extra(&body);
@@ -508,4 +566,14 @@ llmcost_status llmc_request_from_json(const char *text, size_t bytes, llmc_arena
     *out = request;
     *wish = body.wish;
     return LLMCOST_OK;
+}
+
+llmcost_status llmc_request_from_json(const char *text, size_t bytes, llmc_arena *arena, llmcost_request **out, llmc_stream_wish *wish, llmcost_error *error)
+{
+    return read_request(chat_members, sizeof chat_members / sizeof chat_members[0], text, bytes, arena, out, wish, error);
+}
+
+llmcost_status llmc_inputs_from_json(const char *text, size_t bytes, llmc_arena *arena, llmcost_request **out, llmc_stream_wish *wish, llmcost_error *error)
+{
+    return read_request(embedding_members, sizeof embedding_members / sizeof embedding_members[0], text, bytes, arena, out, wish, error);
 }

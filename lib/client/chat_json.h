@@ -19,6 +19,7 @@
 typedef struct llmc_stream_wish {
     bool stream;
     bool include_usage; /* "stream_options": {"include_usage": true} */
+    bool base64;        /* vectors: "encoding_format": "base64" */
 } llmc_stream_wish;
 
 /*
@@ -27,5 +28,7 @@ typedef struct llmc_stream_wish {
  * ("messages[2].content[1].type"), E_MISUSE: body is NULL, E_MEMORY. After a failure *out is NULL.
  */
 llmcost_status llmc_request_from_json(const char *body, size_t bytes, llmc_arena *arena, llmcost_request **out, llmc_stream_wish *wish, llmcost_error *error);
+/* The same of an embeddings body. "input" is a text or a list of texts; numbers of tokens are not taken. */
+llmcost_status llmc_inputs_from_json(const char *body, size_t bytes, llmc_arena *arena, llmcost_request **out, llmc_stream_wish *wish, llmcost_error *error);
 
 #endif

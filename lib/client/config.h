@@ -69,7 +69,13 @@ llmcost_status llmc_config_environment_file(llmc_config *config, const llmc_conf
 void llmc_config_environment_forget(llmc_config *config);
 const char *llmc_config_variable(const llmc_config *config, const char *name); /* NULL: not set, or empty */
 
-/* ---- the table of keys (config_keys.c) ---- */
+/* ---- the table of keys (config_key_table.h, config_keys.c) ---- */
+
+typedef enum llmc_config_key_kind {
+    LLMC_KEY_BOOL, LLMC_KEY_INTEGER, LLMC_KEY_MILLISECONDS, LLMC_KEY_DURATION, LLMC_KEY_SIZE, LLMC_KEY_TEXT, LLMC_KEY_LONG_TEXT,
+    LLMC_KEY_PATH, LLMC_KEY_CURRENCY, LLMC_KEY_CHOICE, LLMC_KEY_STRUCTURE, /* read by the section's own file */
+    LLMC_KEY_SECTION /* no key: the keys after it belong to it */
+} llmc_config_key_kind;
 
 typedef enum llmc_config_section_id {
     LLMC_SECTION_ROOT, LLMC_SECTION_PROVIDER, LLMC_SECTION_ROUTE, LLMC_SECTION_ESCALATE, LLMC_SECTION_CACHE, LLMC_SECTION_CACHE_MEMORY,
@@ -81,7 +87,7 @@ typedef enum llmc_config_section_id {
  * object may be NULL. Keys with a structure of their own are only known here, the section's file reads them.
  */
 llmcost_status llmc_config_keys(llmc_config *config, llmc_config_section_id section, const llmc_config_node *object, void *target);
-/* All keys, as Markdown for the README. E_MEMORY or E_TOO_LARGE as the buffer has it. */
+/* All keys, as Markdown for the README (config_document.c). E_MEMORY or E_TOO_LARGE as the buffer has it. */
 llmcost_status llmc_config_document(llmc_buffer *out);
 
 /* ---- sections ---- */

@@ -162,7 +162,7 @@ static llmcost_status add_usual_key(llmc_config *config, const llmc_config_node 
 {
     const llmc_preset *preset = provider->preset;
     const char *const *variables = preset->key_variables;
-    for (size_t i = 0; i < 3 && variables[i] && !wants_pair(provider); i++) {
+    for (size_t i = 0; i < LLMC_PRESET_KEY_VARIABLES && variables[i] && !wants_pair(provider); i++) {
         const char *value = llmc_config_variable(config, variables[i]);
         if (!value)
             continue;
@@ -184,7 +184,7 @@ static llmcost_status add_usual_key(llmc_config *config, const llmc_config_node 
 
 bool llmc_config_has_usual_key(const llmc_config *config, const llmc_preset *preset)
 {
-    for (size_t i = 0; i < 3 && preset->key_variables[i]; i++)
+    for (size_t i = 0; i < LLMC_PRESET_KEY_VARIABLES && preset->key_variables[i]; i++)
         if (llmc_config_variable(config, preset->key_variables[i]))
             return true;
     return usual_pair(config, preset, preset->auth) != NULL;

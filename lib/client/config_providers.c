@@ -111,10 +111,33 @@ static void take_preset(llmc_provider *provider)
     const llmc_preset *preset = provider->preset;
     provider->codec = preset->codec;
     provider->auth = preset->auth;
-    provider->catalog = preset->catalog;
+    provider->catalog = llmc_preset_catalog(preset);
     provider->currency = preset->currency;
     provider->quirks = preset->quirks;
     provider->free_of_charge = preset->free_of_charge;
+}
+
+/* Older configs give Ollama's door for the OpenAI dialect, which lies under /v1, to what is now the preset of its own format. */
+static llmcost_status find_door(llmc_config *config, const llmc_config_node *object, llmc_provider *provider)
+{
+    llmcost_status status = llmc_config_base_url(config, object, provider);
+    size_t bytes = status ? 0 : strlen(provider->base_url);
+    if (provider->codec != &llmc_codec_ollama || bytes < 3 || strcmp(provider->base_url + bytes - 3, "/v1") != 0)
+        return status;
+    const llmc_preset *door = llmc_preset_find("ollama-openai");
+    provider->codec = door->codec;
+    provider->quirks = door->quirks;
+    return status;
+}
+
+static llmcost_status unknown_codec(llmc_config *config, const llmc_config_node *node)
+{
+    char names[200] = "";
+    for (size_t i = 0; llmc_codec_at(i); i++) {
+        strncat(names, i ? ", " : "", sizeof names - strlen(names) - 1);
+        strncat(names, llmc_codec_at(i)->name, sizeof names - strlen(names) - 1);
+    }
+    return llmc_config_fail(config, node, "\"codec\" must be one of %s", names);
 }
 
 static llmcost_status read_codec(llmc_config *config, const llmc_config_node *node, llmc_provider *provider)
@@ -123,7 +146,7 @@ static llmcost_status read_codec(llmc_config *config, const llmc_config_node *no
         return LLMCOST_OK;
     const llmc_codec *codec = node->type == LLMC_JSON_STRING ? llmc_codec_find(node->text) : NULL;
     if (!codec)
-        return llmc_config_fail(config, node, "\"codec\" must be one of openai, anthropic, gemini, responses, bedrock, cohere, ollama, qianfan_v1");
+        return unknown_codec(config, node);
     provider->codec = codec;
     return LLMCOST_OK;
 }
@@ -203,13 +226,13 @@ static llmcost_status read_provider(llmc_config *config, const llmc_config_node 
     take_preset(provider);
     status = llmc_config_keys(config, LLMC_SECTION_PROVIDER, object, provider);
     if (!status)
+        status = find_door(config, object, provider);
+    if (!status)
         status = read_codec(config, llmc_config_member(object, "codec"), provider);
     if (!status)
         status = read_quirks(config, llmc_config_member(object, "quirks"), provider);
     if (!status)
         status = read_headers(config, llmc_config_member(object, "headers"), provider);
-    if (!status)
-        status = llmc_config_base_url(config, object, provider);
     if (!status)
         status = read_auth(config, llmc_config_member(object, "auth"), provider);
     if (!status)

@@ -155,7 +155,7 @@ static int hint_at_preset(const char *name, char *out, size_t bytes)
     for (size_t i = 0; i < llmc_preset_count(); i++) {
         const llmc_preset *preset = llmc_preset_at(i);
         bool named = slash && strlen(preset->name) == (size_t)(slash - name) && strncmp(preset->name, name, (size_t)(slash - name)) == 0;
-        bool has = preset->catalog && llmc_catalog_builtin_has(preset->catalog, name);
+        bool has = llmc_catalog_builtin_has(preset->name, name);
         if (!named && !has)
             continue;
         if (preset->key_variables[0])
@@ -215,9 +215,9 @@ llmcost_status llmc_config_leaf(const llmc_settings *settings, const char *name,
     }
     for (size_t i = 0; i < settings->provider_count; i++) {
         const llmc_provider *provider = &settings->providers[i];
-        if (!provider_has(settings, provider, name))
+        if (!provider_has(settings, provider, name) || (found && provider->preset->second_door))
             continue;
-        if (found)
+        if (found && !found->preset->second_door)
             return ambiguous(settings, name, found->name, reason);
         found = provider;
     }

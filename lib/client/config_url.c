@@ -176,22 +176,47 @@ static const char *pattern_of(const llmc_provider *provider)
     return provider->preset->base_url;
 }
 
+/* Where ":port" begins; an IPv6 address without brackets has none. */
+static size_t port_at(const char *host, size_t bytes)
+{
+    const char *bracket = memchr(host, ']', bytes), *from = bracket ? bracket : host, *end = host + bytes;
+    const char *colon = memchr(from, ':', (size_t)(end - from));
+    bool bare_address = colon && !bracket && memchr(colon + 1, ':', (size_t)(end - colon - 1));
+    return colon && !bare_address ? (size_t)(colon - host) : bytes;
+}
+
+/* What a server was told to listen on: "everywhere" is found here, and where nothing but a name is told, it has its usual port. */
+static void complete_listener(const llmc_preset *preset, const char *host, size_t bytes, bool has_scheme, llmc_buffer *out)
+{
+    static const struct { const char *written, *meant; } everywhere[] = { { "", "127.0.0.1" }, { "0.0.0.0", "127.0.0.1" }, { "[::]", "[::1]" }, { "::", "[::1]" } };
+    size_t name = port_at(host, bytes), i = 0, count = sizeof everywhere / sizeof everywhere[0];
+    while (i < count && (strlen(everywhere[i].written) != name || memcmp(everywhere[i].written, host, name) != 0))
+        i++;
+    if (i < count)
+        llmc_buffer_add_text(out, everywhere[i].meant);
+    else if (host[0] != '[' && memchr(host, ':', name))
+        llmc_buffer_add_format(out, "[%.*s]", (int)name, host);
+    else
+        llmc_buffer_add(out, host, name);
+    if (name < bytes)
+        llmc_buffer_add(out, host + name, bytes - name);
+    else if (!has_scheme)
+        llmc_buffer_add_text(out, strrchr(preset->base_url, ':'));
+}
+
 /* A variable of another program may name a host without a scheme or a port, or the address that a server listens on. */
 static void complete(const llmc_preset *preset, const char *value, llmc_buffer *out)
 {
-    const char *usual_port = preset->base_url ? strrchr(preset->base_url, ':') : NULL;
-    const char *host = strstr(value, "://");
-    if (!host)
-        llmc_buffer_add_text(out, "http://");
-    else
-        llmc_buffer_add(out, value, (size_t)(host + 3 - value));
-    host = host ? host + 3 : value;
-    bool anywhere = strncmp(host, "0.0.0.0", 7) == 0 && (host[7] == ':' || host[7] == '/' || !host[7]);
+    const char *scheme_end = strstr(value, "://"), *host = scheme_end ? scheme_end + 3 : value;
     size_t bytes = strcspn(host, "/");
-    llmc_buffer_add_text(out, anywhere ? "127.0.0.1" : "");
-    llmc_buffer_add(out, host + (anywhere ? 7 : 0), bytes - (anywhere ? 7 : 0));
-    if (!memchr(host, ':', bytes) && preset->free_of_charge && usual_port)
-        llmc_buffer_add(out, usual_port, strcspn(usual_port, "/"));
+    if (scheme_end)
+        llmc_buffer_add(out, value, (size_t)(host - value));
+    else
+        llmc_buffer_add_text(out, "http://");
+    if (preset->free_of_charge)
+        complete_listener(preset, host, bytes, scheme_end != NULL, out);
+    else
+        llmc_buffer_add(out, host, bytes);
     if (host[bytes + strspn(host + bytes, "/")]) /* slashes alone are no path of its own */
         llmc_buffer_add_text(out, host + bytes);
 }

@@ -11,10 +11,10 @@ static llmcost_status new_response(llmcost_client *client, llmc_front *front)
     return front->response ? LLMCOST_OK : LLMCOST_E_MEMORY;
 }
 
-static llmcost_status import(llmc_front *front, const llmcost_request *request, bool copy)
+static llmcost_status import(llmc_front *front, const llmcost_request *request, llmc_operation_id operation, bool copy)
 {
     llmcost_response *response = front->response;
-    front->status = llmc_request_import(request, copy, &response->arena, &front->request, &response->error);
+    front->status = llmc_request_import(request, operation, copy, &response->arena, &front->request, &response->error);
     if (front->status != LLMCOST_E_MEMORY && front->status != LLMCOST_E_MISUSE)
         return LLMCOST_OK;
     llmc_response_unref(response);
@@ -22,13 +22,13 @@ static llmcost_status import(llmc_front *front, const llmcost_request *request, 
     return front->status;
 }
 
-llmcost_status llmc_front_open(llmcost_client *client, const llmcost_request *request, bool copy, llmc_front *front)
+llmcost_status llmc_front_open(llmcost_client *client, const llmcost_request *request, llmc_operation_id operation, bool copy, llmc_front *front)
 {
     llmcost_status status = request ? new_response(client, front) : LLMCOST_E_MISUSE;
-    return status ? status : import(front, request, copy);
+    return status ? status : import(front, request, operation, copy);
 }
 
-llmcost_status llmc_front_open_json(llmcost_client *client, const char *body, size_t bytes, llmc_json_front *json)
+llmcost_status llmc_front_open_json(llmcost_client *client, const char *body, size_t bytes, llmc_operation_id operation, llmc_json_front *json)
 {
     llmc_front *front = &json->front;
     llmc_stream_wish wish = { 0 };
@@ -36,11 +36,12 @@ llmcost_status llmc_front_open_json(llmcost_client *client, const char *body, si
     llmcost_status status = body ? new_response(client, front) : LLMCOST_E_MISUSE;
     if (status)
         return status;
-    front->status = llmc_request_from_json(body, bytes, &front->response->arena, &request, &wish, &front->response->error);
+    front->status = (operation == LLMC_OP_EMBED ? llmc_inputs_from_json : llmc_request_from_json)(body, bytes, &front->response->arena, &request, &wish, &front->response->error);
     json->wants_stream = wish.stream;
     json->wants_usage = wish.include_usage;
+    front->response->base64 = wish.base64;
     if (front->status == LLMCOST_OK)
-        return import(front, request, false); /* its texts are in the arena already */
+        return import(front, request, operation, false); /* its texts are in the arena already */
     if (front->status != LLMCOST_E_MEMORY)
         return LLMCOST_OK;
     llmc_response_unref(front->response);

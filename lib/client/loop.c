@@ -139,7 +139,7 @@ llmcost_status llmcost_loop_submit(llmcost_loop *loop, const llmcost_request *re
     llmcost_status status = llmc_client_enter(loop->client, &visit);
     if (status)
         return status;
-    status = llmc_front_open(loop->client, request, true, &front);
+    status = llmc_front_open(loop->client, request, LLMC_OP_CHAT, true, &front);
     if (!status)
         status = submit(loop, &front, false, on_event, on_done, user, call);
     llmc_client_leave(&visit);
@@ -157,7 +157,7 @@ llmcost_status llmcost_loop_submit_json(llmcost_loop *loop, const char *body, si
     llmcost_status status = llmc_client_enter(loop->client, &visit);
     if (status)
         return status;
-    status = llmc_front_open_json(loop->client, body, body_bytes, &json);
+    status = llmc_front_open_json(loop->client, body, body_bytes, LLMC_OP_CHAT, &json);
     if (!status && !json.front.status && json.wants_stream && !on_event)
         json.front.status = llmc_error_set(&json.front.response->error, LLMCOST_E_INVALID, "\"stream\": true needs an on_event callback");
     if (!status)

@@ -88,13 +88,13 @@ static void clear_queue(llmcost_stream *stream)
 
 /* ---- driving ---- */
 
-static void step(llmcost_stream *stream)
+static void step(llmcost_stream *stream, int64_t until_ns)
 {
     if (!stream->call->slot) { /* a policy waits for something that no driver will bring */
         llmc_call_cancel(stream->call, LLMCOST_E_MISUSE);
         return;
     }
-    llmc_driver_step(&stream->slot->driver, LLMC_NEVER);
+    llmc_driver_step(&stream->slot->driver, until_ns);
 }
 
 static void call_done(llmc_call *call)
@@ -172,7 +172,7 @@ llmcost_status llmcost_stream_open(llmcost_client *client, const llmcost_request
     llmcost_status status = llmc_client_enter(client, &visit);
     if (status)
         return status;
-    status = llmc_front_open(client, request, true, &front);
+    status = llmc_front_open(client, request, LLMC_OP_CHAT, true, &front);
     if (!status)
         status = open_stream(client, &front, false, out);
     llmc_client_leave(&visit);
@@ -189,7 +189,7 @@ llmcost_status llmcost_stream_open_json(llmcost_client *client, const char *body
     llmcost_status status = llmc_client_enter(client, &visit);
     if (status)
         return status;
-    status = llmc_front_open_json(client, body, body_bytes, &json);
+    status = llmc_front_open_json(client, body, body_bytes, LLMC_OP_CHAT, &json);
     if (!status)
         status = open_stream(client, &json.front, !json.wants_usage, out);
     llmc_client_leave(&visit);
@@ -206,12 +206,29 @@ llmcost_status llmcost_stream_next(llmcost_stream *stream, const llmcost_event *
     if (stream->head == stream->count) {
         clear_queue(stream);
         while (stream->count == 0 && !stream->call->complete)
-            step(stream);
+            step(stream, LLMC_NEVER);
     }
     if (stream->head == stream->count)
         return stream->status;
     *out = pop_event(stream);
     return LLMCOST_OK;
+}
+
+int llmcost_stream_poll(llmcost_stream *stream, int32_t timeout_ms)
+{
+    if (!stream || !llmc_client_is_ours(stream->client))
+        return 1; /* next says what is wrong */
+    if (stream->head < stream->count)
+        return 1;
+    clear_queue(stream);
+    const llmcost_clock *clock = &stream->client->services.clock;
+    int64_t until_ns = timeout_ms < 0 ? LLMC_NEVER : llmc_clock_after(llmc_clock_now(clock), timeout_ms);
+    while (stream->count == 0 && !stream->call->complete) {
+        step(stream, until_ns);
+        if (llmc_clock_now(clock) >= until_ns)
+            break;
+    }
+    return stream->count > 0 || stream->call->complete;
 }
 
 llmcost_status llmcost_stream_finish(llmcost_stream *stream, llmcost_response **out)
@@ -224,7 +241,7 @@ llmcost_status llmcost_stream_finish(llmcost_stream *stream, llmcost_response **
     stream->discards = true;
     clear_queue(stream);
     while (!stream->call->complete)
-        step(stream);
+        step(stream, LLMC_NEVER);
     *out = llmc_response_ref(stream->response);
     llmcost_status status = stream->status;
     stream->taken = true;
@@ -238,7 +255,7 @@ void llmcost_stream_close(llmcost_stream *stream)
     stream->discards = true;
     llmc_call_cancel(stream->call, LLMCOST_E_CANCELLED);
     while (!stream->call->complete)
-        step(stream);
+        step(stream, LLMC_NEVER);
     drop_stream(stream);
 }
 

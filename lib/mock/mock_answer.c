@@ -154,7 +154,7 @@ static llmc_mock_wire *replace_script(llmc_mock_server *server, llmc_mock_questi
         server->script = script;
         wire = llmc_mock_wire_of_json(&server->allocator, question, 200, "{}");
     } else {
-        llmc_mock_refuse(question, 400, "invalid_request_error", NULL, "%.190s", llmcost_error_message(&error));
+        llmc_mock_invalid(question, NULL, "%.190s", llmcost_error_message(&error));
         wire = llmc_mock_wire_of_refusal(&server->allocator, question);
     }
     llmc_error_clear(&error);

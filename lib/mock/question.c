@@ -47,18 +47,43 @@ llmc_mock_dialect llmc_mock_dialect_of(const llmc_mock_question *question)
     return llmc_http_header(question->head, question->head_bytes, "anthropic-version", &value, &bytes) ? LLMC_MOCK_ANTHROPIC_MODELS : LLMC_MOCK_OPENAI_MODELS;
 }
 
-bool llmc_mock_refuse(llmc_mock_question *question, int32_t status, const char *type, const char *param, const char *format, ...)
+static void refuse(llmc_mock_question *question, int32_t status, const char *type, const char *param, const char *format, va_list arguments)
 {
     if (question->refusal)
-        return false;
+        return;
     question->refusal = status;
     question->refusal_type = type;
     question->refusal_param = param;
+    vsnprintf(question->refusal_message, sizeof question->refusal_message, format, arguments);
+}
+
+bool llmc_mock_refuse(llmc_mock_question *question, int32_t status, const char *type, const char *param, const char *format, ...)
+{
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(question->refusal_message, sizeof question->refusal_message, format, arguments);
+    refuse(question, status, type, param, format, arguments);
     va_end(arguments);
     return false;
+}
+
+bool llmc_mock_invalid(llmc_mock_question *question, const char *param, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    refuse(question, 400, "invalid_request_error", param, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+const char *llmc_mock_text_at(const json_t *object, const char *name)
+{
+    return json_string_value(json_object_get(object, name));
+}
+
+bool llmc_mock_text_is(const json_t *object, const char *name, const char *word)
+{
+    const char *text = llmc_mock_text_at(object, name);
+    return text && strcmp(text, word) == 0;
 }
 
 static bool header_is(const llmc_mock_question *question, const char *name, const char *prefix, llmc_mock_text wanted)
@@ -111,12 +136,6 @@ static void add_texts(llmc_buffer *out, const json_t *content)
     }
 }
 
-static bool role_is(const json_t *message, const char *role)
-{
-    const char *found = json_string_value(json_object_get(message, "role"));
-    return found && strcmp(found, role) == 0;
-}
-
 static void read_messages(llmc_mock_question *question)
 {
     json_t *system = json_object_get(question->root, "system"), *message, *last = NULL;
@@ -126,9 +145,9 @@ static void read_messages(llmc_mock_question *question)
     json_array_foreach(json_object_get(question->root, "messages"), index, message) {
         json_t *content = json_object_get(message, "content");
         question->prompt_bytes += text_bytes_of(content);
-        if (role_is(message, "system") || role_is(message, "developer"))
+        if (llmc_mock_text_is(message, "role", "system") || llmc_mock_text_is(message, "role", "developer"))
             add_texts(&question->system, content);
-        if (role_is(message, "user"))
+        if (llmc_mock_text_is(message, "role", "user"))
             last = content;
     }
     add_texts(&question->user, last);
@@ -140,7 +159,7 @@ static bool check_content_type(llmc_mock_question *question)
     size_t bytes;
     if (llmc_http_header(question->head, question->head_bytes, "content-type", &value, &bytes) && memmem(value, bytes, "json", 4))
         return true;
-    return llmc_mock_refuse(question, 400, "invalid_request_error", NULL, "Content-Type must be application/json");
+    return llmc_mock_invalid(question, NULL, "Content-Type must be application/json");
 }
 
 void llmc_mock_question_read(llmc_mock_question *question, bool validate)
@@ -148,7 +167,7 @@ void llmc_mock_question_read(llmc_mock_question *question, bool validate)
     json_error_t where;
     question->root = json_loadb(question->body, question->body_bytes, JSON_ALLOW_NUL | JSON_DECODE_ANY, &where);
     if (!json_is_object(question->root)) {
-        llmc_mock_refuse(question, 400, "invalid_request_error", NULL, "We could not parse the JSON body of your request. (%s)", question->root ? "not an object" : where.text);
+        llmc_mock_invalid(question, NULL, "We could not parse the JSON body of your request. (%s)", question->root ? "not an object" : where.text);
         return;
     }
     if (validate && (!check_content_type(question) || !(question->dialect == LLMC_MOCK_ANTHROPIC ? llmc_mock_validate_anthropic : llmc_mock_validate_openai)(question)))

@@ -51,6 +51,11 @@ void llmc_mock_question_read(llmc_mock_question *question, bool validate);
 bool llmc_mock_question_skim(llmc_mock_question *question);
 /* Sets the refusal, the first one wins; returns false. */
 bool llmc_mock_refuse(llmc_mock_question *question, int32_t status, const char *type, const char *param, const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* The same with 400 and "invalid_request_error". */
+bool llmc_mock_invalid(llmc_mock_question *question, const char *param, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* A member that is a string, else NULL; whether it is this one. */
+const char *llmc_mock_text_at(const json_t *object, const char *name);
+bool llmc_mock_text_is(const json_t *object, const char *name, const char *word);
 
 /* Validation, in the words of each provider (validate_openai.c, validate_anthropic.c). */
 bool llmc_mock_validate_openai(llmc_mock_question *question);

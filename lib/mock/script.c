@@ -16,8 +16,8 @@ typedef enum key_kind { TEXT, COUNT, SIGNED, FLAG, EITHER, NUMBER_TEXT, OBJECT, 
 
 struct key {
     const char *name;
-    key_kind kind;
-    size_t at;
+    uint8_t kind; /* key_kind */
+    uint16_t at;
 };
 
 /* EITHER: an int32 that is 0 or 1 when given. NUMBER_TEXT: a text, or a number that is taken as its text. */

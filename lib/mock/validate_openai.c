@@ -6,13 +6,6 @@
 
 #include <string.h>
 
-#define INVALID "invalid_request_error"
-
-static const char *text_at(const json_t *object, const char *name)
-{
-    return json_string_value(json_object_get(object, name));
-}
-
 static bool is_one_of(const char *text, const char *const *words)
 {
     for (; text && *words; words++) {
@@ -25,26 +18,26 @@ static bool is_one_of(const char *text, const char *const *words)
 static bool check_part(llmc_mock_question *question, const json_t *part)
 {
     static const char *const types[] = { "text", "image_url", "input_audio", "file", "refusal", NULL };
-    const char *type = text_at(part, "type");
+    const char *type = llmc_mock_text_at(part, "type");
     if (!is_one_of(type, types))
-        return llmc_mock_refuse(question, 400, INVALID, "messages", "Invalid value for a content part's 'type': '%s'.", type ? type : "null");
-    if (strcmp(type, "text") == 0 && !text_at(part, "text"))
-        return llmc_mock_refuse(question, 400, INVALID, "messages", "A content part of type 'text' needs 'text'.");
-    if (strcmp(type, "image_url") == 0 && !text_at(json_object_get(part, "image_url"), "url"))
-        return llmc_mock_refuse(question, 400, INVALID, "messages", "A content part of type 'image_url' needs 'image_url.url'.");
+        return llmc_mock_invalid(question, "messages", "Invalid value for a content part's 'type': '%s'.", type ? type : "null");
+    if (strcmp(type, "text") == 0 && !llmc_mock_text_at(part, "text"))
+        return llmc_mock_invalid(question, "messages", "A content part of type 'text' needs 'text'.");
+    if (strcmp(type, "image_url") == 0 && !llmc_mock_text_at(json_object_get(part, "image_url"), "url"))
+        return llmc_mock_invalid(question, "messages", "A content part of type 'image_url' needs 'image_url.url'.");
     return true;
 }
 
 static bool check_content(llmc_mock_question *question, const json_t *message)
 {
     const json_t *content = json_object_get(message, "content");
-    const char *role = text_at(message, "role");
+    const char *role = llmc_mock_text_at(message, "role");
     if (json_is_string(content))
         return true;
     if ((!content || json_is_null(content)) && strcmp(role, "assistant") == 0)
         return true;
     if (!json_is_array(content) || !json_array_size(content))
-        return llmc_mock_refuse(question, 400, INVALID, "messages", "Invalid value for 'content': expected a string or an array of parts.");
+        return llmc_mock_invalid(question, "messages", "Invalid value for 'content': expected a string or an array of parts.");
     size_t index;
     json_t *part;
     json_array_foreach(content, index, part) {
@@ -57,14 +50,13 @@ static bool check_content(llmc_mock_question *question, const json_t *message)
 static bool check_tool_calls(llmc_mock_question *question, const json_t *calls)
 {
     if (calls && !json_array_size(calls))
-        return llmc_mock_refuse(question, 400, INVALID, "messages", "Invalid 'tool_calls': expected an array that is not empty.");
+        return llmc_mock_invalid(question, "messages", "Invalid 'tool_calls': expected an array that is not empty.");
     size_t index;
     json_t *call;
     json_array_foreach(calls, index, call) {
         const json_t *function = json_object_get(call, "function");
-        const char *type = text_at(call, "type");
-        if (!text_at(call, "id") || !type || strcmp(type, "function") != 0 || !text_at(function, "name") || !text_at(function, "arguments"))
-            return llmc_mock_refuse(question, 400, INVALID, "messages", "A tool call needs 'id', 'type' and 'function' with 'name' and 'arguments' (a string).");
+        if (!llmc_mock_text_at(call, "id") || !llmc_mock_text_is(call, "type", "function") || !llmc_mock_text_at(function, "name") || !llmc_mock_text_at(function, "arguments"))
+            return llmc_mock_invalid(question, "messages", "A tool call needs 'id', 'type' and 'function' with 'name' and 'arguments' (a string).");
     }
     return true;
 }
@@ -75,7 +67,7 @@ static bool was_called(const json_t *messages, size_t before, const char *id)
         size_t index;
         json_t *call;
         json_array_foreach(json_object_get(json_array_get(messages, i), "tool_calls"), index, call) {
-            if (strcmp(text_at(call, "id"), id) == 0)
+            if (strcmp(llmc_mock_text_at(call, "id"), id) == 0)
                 return true;
         }
     }
@@ -86,19 +78,19 @@ static bool check_message(llmc_mock_question *question, const json_t *messages, 
 {
     static const char *const roles[] = { "system", "developer", "user", "assistant", "tool", NULL };
     const json_t *message = json_array_get(messages, index);
-    const char *role = text_at(message, "role");
+    const char *role = llmc_mock_text_at(message, "role");
     if (!is_one_of(role, roles))
-        return llmc_mock_refuse(question, 400, INVALID, "messages", "Invalid value: '%s'. Supported roles are system, developer, user, assistant and tool.", role ? role : "null");
+        return llmc_mock_invalid(question, "messages", "Invalid value: '%s'. Supported roles are system, developer, user, assistant and tool.", role ? role : "null");
     if (!check_content(question, message) || !check_tool_calls(question, json_object_get(message, "tool_calls")))
         return false;
     if (strcmp(role, "assistant") == 0 && !json_is_string(json_object_get(message, "content")) && !json_array_size(json_object_get(message, "content")) &&
         !json_object_get(message, "tool_calls") && !json_object_get(message, "refusal"))
-        return llmc_mock_refuse(question, 400, INVALID, "messages", "An assistant message needs 'content', 'refusal' or 'tool_calls'.");
+        return llmc_mock_invalid(question, "messages", "An assistant message needs 'content', 'refusal' or 'tool_calls'.");
     if (strcmp(role, "tool") != 0)
         return true;
-    const char *id = text_at(message, "tool_call_id");
+    const char *id = llmc_mock_text_at(message, "tool_call_id");
     if (!id || !was_called(messages, index, id))
-        return llmc_mock_refuse(question, 400, INVALID, "messages", "A message with role 'tool' must answer a preceding message with 'tool_calls'.");
+        return llmc_mock_invalid(question, "messages", "A message with role 'tool' must answer a preceding message with 'tool_calls'.");
     return true;
 }
 
@@ -120,9 +112,9 @@ static bool check_ranges(llmc_mock_question *question)
         if (!value || json_is_null(value))
             continue;
         if (!json_is_number(value) || (ranges[i].whole && !json_is_integer(value)))
-            return llmc_mock_refuse(question, 400, INVALID, ranges[i].name, "Invalid type for '%s': expected a number.", ranges[i].name);
+            return llmc_mock_invalid(question, ranges[i].name, "Invalid type for '%s': expected a number.", ranges[i].name);
         if (json_number_value(value) < ranges[i].low || json_number_value(value) > ranges[i].high)
-            return llmc_mock_refuse(question, 400, INVALID, ranges[i].name, "Invalid '%s': out of range.", ranges[i].name);
+            return llmc_mock_invalid(question, ranges[i].name, "Invalid '%s': out of range.", ranges[i].name);
     }
     return true;
 }
@@ -132,21 +124,20 @@ static bool check_tools(llmc_mock_question *question)
     const json_t *tools = json_object_get(question->root, "tools"), *choice = json_object_get(question->root, "tool_choice");
     static const char *const words[] = { "none", "auto", "required", NULL };
     if (tools && !json_array_size(tools))
-        return llmc_mock_refuse(question, 400, INVALID, "tools", "[] is too short - 'tools'");
+        return llmc_mock_invalid(question, "tools", "[] is too short - 'tools'");
     size_t index;
     json_t *tool;
     json_array_foreach(tools, index, tool) {
         const json_t *function = json_object_get(tool, "function"), *parameters = json_object_get(function, "parameters");
-        const char *type = text_at(tool, "type");
-        if (!type || strcmp(type, "function") != 0 || !text_at(function, "name") || (parameters && !json_is_object(parameters)))
-            return llmc_mock_refuse(question, 400, INVALID, "tools", "Missing required parameter: 'tools[%zu].function.name'.", index);
+        if (!llmc_mock_text_is(tool, "type", "function") || !llmc_mock_text_at(function, "name") || (parameters && !json_is_object(parameters)))
+            return llmc_mock_invalid(question, "tools", "Missing required parameter: 'tools[%zu].function.name'.", index);
     }
     if (choice && !tools)
-        return llmc_mock_refuse(question, 400, INVALID, "tool_choice", "'tool_choice' is only allowed when 'tools' are specified.");
+        return llmc_mock_invalid(question, "tool_choice", "'tool_choice' is only allowed when 'tools' are specified.");
     if (choice && !is_one_of(json_string_value(choice), words) && !json_is_object(choice))
-        return llmc_mock_refuse(question, 400, INVALID, "tool_choice", "Invalid value for 'tool_choice'.");
+        return llmc_mock_invalid(question, "tool_choice", "Invalid value for 'tool_choice'.");
     if (json_object_get(question->root, "parallel_tool_calls") && !tools)
-        return llmc_mock_refuse(question, 400, INVALID, "parallel_tool_calls", "'parallel_tool_calls' is only allowed when 'tools' are specified.");
+        return llmc_mock_invalid(question, "parallel_tool_calls", "'parallel_tool_calls' is only allowed when 'tools' are specified.");
     return true;
 }
 
@@ -154,13 +145,13 @@ static bool check_format(llmc_mock_question *question)
 {
     static const char *const types[] = { "text", "json_object", "json_schema", NULL };
     const json_t *format = json_object_get(question->root, "response_format"), *schema = json_object_get(format, "json_schema");
-    const char *type = text_at(format, "type");
+    const char *type = llmc_mock_text_at(format, "type");
     if (!format)
         return true;
     if (!is_one_of(type, types))
-        return llmc_mock_refuse(question, 400, INVALID, "response_format", "Invalid value for 'response_format.type'.");
-    if (strcmp(type, "json_schema") == 0 && (!text_at(schema, "name") || !json_is_object(json_object_get(schema, "schema"))))
-        return llmc_mock_refuse(question, 400, INVALID, "response_format", "Missing required parameter: 'response_format.json_schema'.");
+        return llmc_mock_invalid(question, "response_format", "Invalid value for 'response_format.type'.");
+    if (strcmp(type, "json_schema") == 0 && (!llmc_mock_text_at(schema, "name") || !json_is_object(json_object_get(schema, "schema"))))
+        return llmc_mock_invalid(question, "response_format", "Missing required parameter: 'response_format.json_schema'.");
     return true;
 }
 
@@ -168,28 +159,28 @@ static bool check_others(llmc_mock_question *question)
 {
     const json_t *root = question->root, *stream = json_object_get(root, "stream"), *stop = json_object_get(root, "stop");
     if (stream && !json_is_boolean(stream))
-        return llmc_mock_refuse(question, 400, INVALID, "stream", "Invalid type for 'stream': expected a boolean.");
+        return llmc_mock_invalid(question, "stream", "Invalid type for 'stream': expected a boolean.");
     if (json_object_get(root, "stream_options") && !json_is_true(stream))
-        return llmc_mock_refuse(question, 400, INVALID, "stream_options", "The 'stream_options' parameter is only allowed when 'stream' is enabled.");
+        return llmc_mock_invalid(question, "stream_options", "The 'stream_options' parameter is only allowed when 'stream' is enabled.");
     if (json_object_get(root, "max_tokens") && json_object_get(root, "max_completion_tokens"))
-        return llmc_mock_refuse(question, 400, INVALID, "max_tokens", "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.");
+        return llmc_mock_invalid(question, "max_tokens", "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.");
     if (stop && !json_is_null(stop) && !json_is_string(stop) && (!json_array_size(stop) || json_array_size(stop) > 4))
-        return llmc_mock_refuse(question, 400, INVALID, "stop", "Invalid 'stop': expected a string or an array of at most 4.");
+        return llmc_mock_invalid(question, "stop", "Invalid 'stop': expected a string or an array of at most 4.");
     if (json_object_get(root, "top_logprobs") && !json_is_true(json_object_get(root, "logprobs")))
-        return llmc_mock_refuse(question, 400, INVALID, "top_logprobs", "'top_logprobs' is only allowed when 'logprobs' is enabled.");
+        return llmc_mock_invalid(question, "top_logprobs", "'top_logprobs' is only allowed when 'logprobs' is enabled.");
     return true;
 }
 
 bool llmc_mock_validate_openai(llmc_mock_question *question)
 {
-    const char *model = text_at(question->root, "model");
+    const char *model = llmc_mock_text_at(question->root, "model");
     const json_t *messages = json_object_get(question->root, "messages");
     if (!model || !*model)
-        return llmc_mock_refuse(question, 400, INVALID, "model", "you must provide a model parameter");
+        return llmc_mock_invalid(question, "model", "you must provide a model parameter");
     if (!messages)
-        return llmc_mock_refuse(question, 400, INVALID, "messages", "Missing required parameter: 'messages'.");
+        return llmc_mock_invalid(question, "messages", "Missing required parameter: 'messages'.");
     if (!json_array_size(messages))
-        return llmc_mock_refuse(question, 400, INVALID, "messages", "Invalid 'messages': empty array.");
+        return llmc_mock_invalid(question, "messages", "Invalid 'messages': empty array.");
     for (size_t i = 0; i < json_array_size(messages); i++) {
         if (!check_message(question, messages, i))
             return false;

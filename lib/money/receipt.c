@@ -133,6 +133,7 @@ const llmc_line_flag_name llmc_line_flag_names[LLMC_LINE_FLAG_COUNT] = {
     { LLMC_LINE_BOUND_EXCEEDED, "is_bound_exceeded" },
     { LLMC_LINE_POLICY_FAILED, "is_policy_failed" },
     { LLMC_LINE_FORMAT_INSTRUCTED, "is_format_instructed" },
+    { LLMC_LINE_PART, "is_part" },
     { LLMC_LINE_CUT, "is_cut" },
 };
 

@@ -26,7 +26,8 @@ typedef enum llmc_line_flag {
     LLMC_LINE_BOUND_EXCEEDED = 1 << 11,
     LLMC_LINE_POLICY_FAILED = 1 << 12, /* a cache, a hook or a store failed; the call went on */
     LLMC_LINE_FORMAT_INSTRUCTED = 1 << 13, /* the target has no such output format: it was told in words, and its answer checked */
-    LLMC_LINE_CUT = 1 << 14            /* the call ended before the answer did: cancelled, and what came is estimated */
+    LLMC_LINE_PART = 1 << 14,          /* its answer is a part of the one that was delivered */
+    LLMC_LINE_CUT = 1 << 15            /* the call ended before the answer did: cancelled, and what came is estimated */
 } llmc_line_flag;
 
 typedef struct llmc_line {
@@ -47,6 +48,7 @@ typedef struct llmc_line {
     int64_t bound_nano;                /* what a budget held; -1: nothing */
     int64_t age_ms;                    /* cached: how old; else -1 */
     int64_t started_ms, first_byte_ms, duration_ms; /* since the call began; -1: not */
+    const struct llmc_rate_limits *limits; /* what the provider told of them; NULL: nothing */
 } llmc_line;
 
 typedef struct llmc_receipt {

@@ -4,7 +4,7 @@
 
 #include "money/receipt.h"
 
-enum { LLMC_LINE_FLAG_COUNT = 15 };
+enum { LLMC_LINE_FLAG_COUNT = 16 };
 
 typedef struct llmc_line_flag_name {
     uint32_t flag;

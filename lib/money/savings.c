@@ -9,7 +9,7 @@
  *       provider_cache     reads and writes of the provider's own prompt cache
  *     standard   answering model, standard rates, the classes as they were counted
  *       tier               service tier, batch, and what a provider states beside our price
- *     charged    the answering line
+ *     charged    the answering line, or the lines whose parts were joined to the answer
  *       overhead           all other lines: earlier attempts, judges, cascade steps that did not do
  *     cost       the sum of the lines
  *
@@ -40,7 +40,7 @@ static bool add_up_lines(const llmc_receipt *receipt, int64_t *total)
 static void mark_answered(llmc_receipt *receipt, const llmc_line *answered)
 {
     for (llmc_line *line = receipt->lines; line; line = line->next)
-        line->flags = line == answered ? line->flags | LLMC_LINE_ANSWERED : line->flags & ~(uint32_t)LLMC_LINE_ANSWERED;
+        line->flags = line == answered || (answered && (line->flags & LLMC_LINE_PART)) ? line->flags | LLMC_LINE_ANSWERED : line->flags & ~(uint32_t)LLMC_LINE_ANSWERED;
 }
 
 static bool has_figures(const llmc_usage *usage)
@@ -72,16 +72,29 @@ static bool price_baseline(const llmc_saving_inputs *inputs, int64_t *out)
     return llmc_price_usage(inputs->baseline, &plain, inputs->baseline_exchange_nano, out);
 }
 
-/* The answering line at standard rates. Without such rates both are what was charged: the whole difference is the route's. */
-static bool price_answer(const llmc_saving_inputs *inputs, int64_t *uncached, int64_t *standard)
+/* A line at standard rates. Without such rates both are what was charged: the whole difference is the route's. */
+static bool price_line(const llmc_saving_inputs *inputs, const llmc_line *line, int64_t *uncached, int64_t *standard)
 {
-    const llmc_line *line = inputs->answered;
     *uncached = *standard = line->cost_nano;
     if (!inputs->standard)
         return true;
     llmc_usage plain = without_cache(&line->usage, 0);
     return llmc_price_usage(inputs->standard, &plain, line->exchange_nano, uncached) &&
            llmc_price_usage(inputs->standard, &line->usage, line->exchange_nano, standard);
+}
+
+/* What answered: one line, or several whose parts were joined. */
+static bool price_answer(const llmc_receipt *receipt, const llmc_saving_inputs *inputs, int64_t *uncached, int64_t *standard, int64_t *charged)
+{
+    for (const llmc_line *line = receipt->lines; line; line = line->next) {
+        int64_t plain, ordinary;
+        if (!(line->flags & LLMC_LINE_ANSWERED))
+            continue;
+        if (llmc_line_is_unpriced(line) || !price_line(inputs, line, &plain, &ordinary) || __builtin_add_overflow(*uncached, plain, uncached) ||
+            __builtin_add_overflow(*standard, ordinary, standard) || __builtin_add_overflow(*charged, line->cost_nano, charged))
+            return false;
+    }
+    return true;
 }
 
 /* Each step of the chain minus the next. false: an amount beyond all measure. */
@@ -102,11 +115,8 @@ static bool make_chain(const llmc_receipt *receipt, const llmc_saving_inputs *in
     int64_t baseline = 0, uncached = 0, standard = 0, charged = 0;
     if (cached && !price_baseline(inputs, &baseline))
         return false;
-    if (!cached && answered) {
-        if (llmc_line_is_unpriced(answered) || !price_baseline(inputs, &baseline) || !price_answer(inputs, &uncached, &standard))
-            return false;
-        charged = answered->cost_nano;
-    }
+    if (!cached && answered && (!price_baseline(inputs, &baseline) || !price_answer(receipt, inputs, &uncached, &standard, &charged)))
+        return false;
     int64_t asked = cached ? 0 : baseline; /* what is left to pay once the cache has answered, or not */
     const int64_t amounts[LLMC_SAVING_COUNT + 1] = { baseline, asked, asked, asked, uncached, standard, charged, receipt->cost_nano };
     memcpy(chain, amounts, sizeof amounts);

@@ -114,7 +114,7 @@ static value_node *node_new(llmc_totals *totals, llmc_row_kind kind, const char 
 }
 
 /* The rows that must be there when there is no memory for others. */
-static value_node *fixed_node_new(llmc_totals *totals, llmc_row_kind kind)
+__attribute__((cold)) static value_node *fixed_node_new(llmc_totals *totals, llmc_row_kind kind)
 {
     value_node *node = node_new(totals, kind, "", 0);
     llmc_row *rows = node ? llmc_calloc(&totals->allocator, SHARDS, sizeof *rows) : NULL;
@@ -135,7 +135,7 @@ static void fixed_node_free(llmc_totals *totals, value_node *node)
     llmc_free(&totals->allocator, node);
 }
 
-static bool init_dimension(llmc_totals *totals, dimension *of, const char *name, bool tag)
+__attribute__((cold)) static bool init_dimension(llmc_totals *totals, dimension *of, const char *name, bool tag)
 {
     of->name = name;
     of->tag = tag;
@@ -179,7 +179,7 @@ static bool init_dimensions(llmc_totals *totals)
     return init_dimension(totals, &totals->dimensions[tags], "model", false) && init_dimension(totals, &totals->dimensions[tags + 1], "provider", false);
 }
 
-llmcost_status llmc_totals_new(llmc_totals **out, const llmc_allocator *allocator, const llmc_totals_settings *settings)
+__attribute__((cold)) llmcost_status llmc_totals_new(llmc_totals **out, const llmc_allocator *allocator, const llmc_totals_settings *settings)
 {
     *out = NULL;
     llmc_totals *totals = llmc_calloc(allocator, 1, sizeof *totals);
@@ -495,7 +495,7 @@ static bool gather(llmc_totals *totals, llmc_report *report, llmc_arena *arena)
     return complete;
 }
 
-llmcost_status llmc_totals_report(llmc_totals *totals, char format, llmc_buffer *out)
+__attribute__((cold)) llmcost_status llmc_totals_report(llmc_totals *totals, char format, llmc_buffer *out)
 {
     if (format != 't' && format != 'j')
         return LLMCOST_E_MISUSE;

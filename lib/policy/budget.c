@@ -108,7 +108,7 @@ static int64_t affordable_output(const budget_state *state, const llmcost_reques
 
 static int64_t wanted_output(llmcost_leg *leg, budget_state *state)
 {
-    if (leg->request->max_tokens > 0)
+    if (leg->request->max_tokens > 0 || !leg->operation->generates)
         return leg->request->max_tokens;
     int64_t most = leg->route->prices ? llmc_model_max_output(leg->route->prices) : 0;
     state->own_length = true;
@@ -427,6 +427,6 @@ static void budget_cancel(llmcost_leg *leg, void *memory, void *user)
 }
 
 const llmcost_policy llmc_policy_budget = {
-    .struct_size = sizeof(llmcost_policy), .name = "budget", .phase = LLMCOST_PHASE_BUDGET, .operations = 1u << LLMC_OP_CHAT,
+    .struct_size = sizeof(llmcost_policy), .name = "budget", .phase = LLMCOST_PHASE_BUDGET, .operations = 1u << LLMC_OP_CHAT | 1u << LLMC_OP_EMBED,
     .state_bytes = sizeof(budget_state), .enter = budget_enter, .resume = budget_resume, .leave = budget_leave, .cancel = budget_cancel,
 };

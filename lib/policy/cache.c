@@ -123,7 +123,7 @@ static const char *not_for_the_cache(const llmcost_leg *leg)
         return "none";
     if (leg->request->cache == LLMCOST_CACHE_OFF)
         return "off";
-    if (samples(leg->request) && !sampled_allowed(leg))
+    if (leg->operation->generates && samples(leg->request) && !sampled_allowed(leg))
         return "not cacheable: sampled";
     return NULL;
 }
@@ -282,7 +282,7 @@ static llmcost_verdict cache_enter(llmcost_leg *leg, void *memory, void *user)
         return missed(leg, why);
     const llmc_settings *settings = leg->services->settings;
     const char *own_space = leg->request->cache_namespace;
-    const llmc_canonical_context context = { own_space ? own_space : settings->cache_namespace, leg->route, settings->default_max_tokens };
+    const llmc_canonical_context context = { own_space ? own_space : settings->cache_namespace, leg->route, leg->operation->id, settings->default_max_tokens };
     char on_stack[KEY_ON_STACK], *key = on_stack;
     state->key_bytes = llmc_canonical_write(leg->request, &context, key, sizeof on_stack);
     if (!state->key_bytes)
@@ -317,8 +317,10 @@ static llmcost_verdict cache_resume(llmcost_leg *leg, void *memory, void *user, 
 
 static bool worth_keeping(const llmcost_leg *leg)
 {
-    if (leg->status != LLMCOST_OK || leg->altered || leg->no_store || !leg->answer || leg->answer->choice_count == 0)
+    if (leg->status != LLMCOST_OK || leg->altered || leg->no_store || !leg->answer)
         return false;
+    if (leg->answer->choice_count == 0)
+        return leg->answer->embedding_count > 0;
     for (uint32_t i = 0; i < leg->answer->choice_count; i++) {
         llmcost_finish finish = leg->answer->choices[i].finish;
         if (finish != LLMCOST_FINISH_STOP && finish != LLMCOST_FINISH_TOOL_CALLS && finish != LLMCOST_FINISH_LENGTH)
@@ -367,6 +369,6 @@ static void cache_destroy(llmcost_leg *leg, void *memory, void *user)
 }
 
 const llmcost_policy llmc_policy_cache = {
-    .struct_size = sizeof(llmcost_policy), .name = "cache", .phase = LLMCOST_PHASE_CACHE, .operations = 1u << LLMC_OP_CHAT,
+    .struct_size = sizeof(llmcost_policy), .name = "cache", .phase = LLMCOST_PHASE_CACHE, .operations = 1u << LLMC_OP_CHAT | 1u << LLMC_OP_EMBED,
     .state_bytes = sizeof(cache_state), .enter = cache_enter, .resume = cache_resume, .leave = cache_leave, .destroy = cache_destroy,
 };

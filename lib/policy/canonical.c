@@ -90,7 +90,7 @@ static void put_head(canon *c, const llmcost_request *request, const llmc_canoni
         request->has_temperature | request->has_top_p << 1 | request->has_seed << 2 | (request->logprobs != 0) << 3 | request->parallel_tool_calls << 4 |
             request->format_strict << 8 | request->tool_choice << 12 | request->format << 16 | request->effort << 20 | (request->tool_choice_name ? 1 << 24 : 0) |
             (request->format_name ? 1 << 25 : 0) | (request->format_schema ? 1 << 26 : 0) | (request->extra ? 1 << 27 : 0),
-        (int64_t)request->top_logprobs << 32 | (request->n > 1 ? request->n : 1),
+        (int64_t)((uint32_t)request->top_logprobs | context->operation << 8) << 32 | (request->n > 1 ? request->n : 1),
         request->thinking_budget_tokens,
         (int64_t)request->message_count << 32 | request->tool_count,
         request->stop_count,
@@ -115,6 +115,15 @@ static void put_options(canon *c, const llmcost_request *request)
     }
 }
 
+static void put_inputs(canon *c, const llmcost_request *request)
+{
+    put_number(c, request->dimensions);
+    put_number(c, request->input_purpose);
+    put_number(c, request->input_count);
+    for (uint32_t i = 0; i < request->input_count; i++)
+        put_text(c, request->inputs[i], request->input_bytes ? request->input_bytes[i] : 0);
+}
+
 size_t llmc_canonical_write(const llmcost_request *request, const llmc_canonical_context *context, char *out, size_t room)
 {
     canon c = { out, 0, room };
@@ -126,5 +135,7 @@ size_t llmc_canonical_write(const llmcost_request *request, const llmc_canonical
         put_tool(&c, &request->tools[i]);
     for (uint32_t i = 0; i < request->stop_count; i++)
         put_text(&c, request->stop[i], 0);
+    if (context->operation == LLMC_OP_EMBED)
+        put_inputs(&c, request);
     return c.bytes <= LARGEST_KEY ? c.bytes : 0;
 }

@@ -15,6 +15,7 @@
 typedef struct llmc_canonical_context {
     const char *name_space;     /* NULL: "" */
     const llmc_route *route;
+    llmc_operation_id operation;
     int64_t default_max_tokens; /* of the config: what a request without max_tokens gets. Clients may share a store */
 } llmc_canonical_context;
 

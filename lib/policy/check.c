@@ -12,7 +12,13 @@ static bool fits(llmcost_leg *leg, const llmc_route *route, llmcost_error *error
 static bool leaf_fits(llmcost_leg *leg, const llmc_route *route, llmcost_error *error)
 {
     int32_t format;
-    llmcost_status status = llmc_format_for(leg, route, &format, error);
+    const llmc_provider *provider = route->provider;
+    llmcost_status status = LLMCOST_OK;
+    if (!provider->codec->has_operation(leg->operation->id))
+        status = llmc_error_set(error, LLMCOST_E_UNSUPPORTED, "%s: provider \"%s\" has no operation %s%s", route->name, provider->name, leg->operation->name,
+                                leg->operation->id == LLMC_OP_COUNT_TOKENS ? "; budgets go by an estimate, and so can you: four bytes a token" : "");
+    if (!status)
+        status = llmc_format_for(leg, route, &format, error);
     error->status = status;
     return status == LLMCOST_OK;
 }
@@ -45,6 +51,8 @@ static llmcost_verdict check_enter(llmcost_leg *leg, void *state, void *user)
 {
     (void)state;
     (void)user;
+    if (!leg->operation->generates && leg->route->kind != LLMC_ROUTE_LEAF)
+        return llmc_leg_fail(leg, LLMCOST_E_UNSUPPORTED, "%s is a route of several models, and %s needs a single one: what one model says means nothing to another", leg->route->name, leg->operation->name);
     if (leg->parent || fits(leg, leg->route, &leg->error))
         return LLMCOST_CONTINUE;
     leg->status = leg->error.status;
@@ -61,5 +69,6 @@ bool llmc_route_step_fits(llmcost_leg *leg, const llmc_route *step)
 }
 
 const llmcost_policy llmc_policy_check = {
-    .struct_size = sizeof(llmcost_policy), .name = "check", .phase = LLMCOST_PHASE_SHAPE, .operations = 1u << LLMC_OP_CHAT, .enter = check_enter,
+    .struct_size = sizeof(llmcost_policy), .name = "check", .phase = LLMCOST_PHASE_SHAPE, .operations = 1u << LLMC_OP_CHAT | 1u << LLMC_OP_EMBED | 1u << LLMC_OP_COUNT_TOKENS,
+    .enter = check_enter,
 };

@@ -17,6 +17,7 @@ static const char *const free_members[] = {
     "response_format", "tool_choice", "parallel_tool_calls", "reasoning_effort", "reasoning", "reasoning_format", "reasoning_split",
     "include_reasoning", "thinking", "output_config", "mirostat", "mirostat_tau", "mirostat_eta", "keep_alive", "guided_json", "guided_regex",
     "guided_choice", "guided_grammar", "grammar", "ignore_eos", "min_tokens", "skip_special_tokens", "do_sample",
+    "encoding_format", "embedding_types", "input_type", "truncate", "truncation", "output_dtype",
 };
 
 /* Never dearer than the standard price. */

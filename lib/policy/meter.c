@@ -74,8 +74,9 @@ static void close_receipt(llmcost_leg *leg)
         const llmc_route *compared = leg->services->settings->baseline ? leg->services->settings->baseline : leg->route;
         source->line->flags |= LLMC_LINE_ANSWERED;
         inputs.answered = source->line;
-        inputs.delivered = &leg->usage;
-        consider(leg, compared, compared, room, &best);
+        inputs.delivered = leg->operation->priced ? &leg->usage : NULL; /* what is only counted is not delivered */
+        if (leg->operation->priced)
+            consider(leg, compared, compared, room, &best);
         if (best.leaf) {
             inputs.baseline = best.rates;
             inputs.baseline_exchange_nano = best.exchange_nano;

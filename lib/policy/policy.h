@@ -184,6 +184,7 @@ extern const llmcost_policy llmc_policy_resolve;
 extern const llmcost_policy llmc_policy_cache;
 extern const llmcost_policy llmc_policy_check;
 extern const llmcost_policy llmc_policy_cascade;
+extern const llmcost_policy llmc_policy_batch_inputs;
 extern const llmcost_policy llmc_policy_retry;
 extern const llmcost_policy llmc_policy_keys;
 extern const llmcost_policy llmc_policy_fit;

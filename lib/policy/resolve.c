@@ -20,6 +20,9 @@ static llmcost_verdict resolve_provider(llmcost_leg *leg)
         return llmc_leg_fail(leg, LLMCOST_E_UNKNOWN_MODEL, "no provider \"%.100s\" is configured", leg->provider_name);
     if (!provider->codec->has_operation(leg->operation->id))
         return llmc_leg_fail(leg, LLMCOST_E_UNSUPPORTED, "provider \"%s\" has no operation %s", provider->name, leg->operation->name);
+    const llmc_codec_target target = { .preset = provider->preset, .provider = provider->name, .model = "", .quirks = provider->quirks, .api_version = provider->api_version };
+    if ((leg->status = provider->codec->check(leg->operation->id, NULL, &target, &leg->error)))
+        return LLMCOST_FAIL;
     llmc_route *route = llmc_arena_calloc(llmc_leg_arena(leg), 1, sizeof *route);
     if (!route)
         return llmc_leg_out_of_memory(leg);

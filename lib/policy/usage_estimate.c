@@ -2,6 +2,7 @@
  * Text: a byte-level BPE vocabulary has a token for every single byte and merges from there, so tokens <= bytes.
  * Framing: the chat templates that are public spend up to 8 tokens on a message and some 20 on a tool; we allow more.
  * Images: the dearest an image can be, by family of model (providers' image pages as of 2026-08); others are unknown.
+ * Audio and documents have no bound: what counts is minutes and pages, which only their decoders know.
  */
 #include "policy/usage_estimate.h"
 
@@ -34,7 +35,7 @@ static int64_t image_tokens(const llmc_services *services, const char *model)
 }
 
 typedef struct prompt_size {
-    int64_t text_bytes, messages, parts, tools, images;
+    int64_t text_bytes, messages, parts, tools, images, unknown, unknown_bytes;
 } prompt_size;
 
 static int64_t bytes_of(const char *text)
@@ -51,6 +52,10 @@ static void measure_message(const llmcost_message *message, prompt_size *size)
         size->parts++;
         size->text_bytes += (int64_t)llmc_text_bytes_of(part->text, part->text_bytes) + bytes_of(part->signature);
         size->images += part->type == LLMCOST_PART_IMAGE || part->type == LLMCOST_PART_IMAGE_URL;
+        if (part->type != LLMCOST_PART_AUDIO && part->type != LLMCOST_PART_DOCUMENT)
+            continue;
+        size->unknown++;
+        size->unknown_bytes += (int64_t)part->data_bytes;
     }
     for (uint32_t i = 0; i < message->tool_call_count; i++) {
         const llmcost_tool_call *call = &message->tool_calls[i];
@@ -69,6 +74,10 @@ static prompt_size measure(const llmcost_request *request)
         size.tools++;
         size.text_bytes += bytes_of(tool->name) + bytes_of(tool->description) + bytes_of(tool->parameters);
     }
+    for (uint32_t i = 0; i < request->input_count; i++) {
+        size.parts++;
+        size.text_bytes += (int64_t)llmc_text_bytes_of(request->inputs[i], request->input_bytes ? request->input_bytes[i] : 0);
+    }
     size.text_bytes += bytes_of(request->format_schema) + bytes_of(request->extra);
     return size;
 }
@@ -81,6 +90,10 @@ bool llmc_prompt_bound(const llmc_services *services, const llmcost_request *req
         return true;
     }
     prompt_size size = measure(request);
+    if (size.unknown) {
+        *why = "how many tokens audio and documents cost is known to the provider only; set input_bound_tokens on the request";
+        return false;
+    }
     int64_t per_image = size.images ? image_tokens(services, target->model) : 0;
     if (per_image < 0) {
         *why = "how many tokens an image costs is not known for this model; set input_bound_tokens on the request, or image_bound_tokens in the config";
@@ -92,10 +105,11 @@ bool llmc_prompt_bound(const llmc_services *services, const llmcost_request *req
 
 int64_t llmc_prompt_estimate(const llmc_services *services, const llmcost_request *request, const llmc_route *target)
 {
-    enum { TOKENS_PER_MESSAGE = 4, TOKENS_PER_IMAGE = 1000 };
+    enum { TOKENS_PER_MESSAGE = 4, TOKENS_PER_IMAGE = 1000, TOKENS_PER_OTHER = 1000, BYTES_PER_TOKEN_OF_OTHER = 1000 };
     prompt_size size = measure(request);
     int64_t per_image = size.images ? image_tokens(services, target->model) : 0;
     if (per_image < 0)
         per_image = TOKENS_PER_IMAGE;
-    return (size.text_bytes + BYTES_PER_TOKEN - 1) / BYTES_PER_TOKEN + size.messages * TOKENS_PER_MESSAGE + size.images * per_image;
+    return (size.text_bytes + BYTES_PER_TOKEN - 1) / BYTES_PER_TOKEN + size.messages * TOKENS_PER_MESSAGE + size.images * per_image +
+           size.unknown * TOKENS_PER_OTHER + size.unknown_bytes / BYTES_PER_TOKEN_OF_OTHER;
 }

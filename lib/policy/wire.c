@@ -13,6 +13,7 @@
 #include "provider/authorize.h"
 #include "provider/token.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -37,6 +38,7 @@ typedef struct wire_state {
     llmc_answer_builder builder;
     llmcost_error answer_error;  /* from headers and bodies */
     llmc_timer timer;
+    llmc_rate_limits *limits;    /* NULL: none told */
     exchange_stage stage;
     int32_t http_status;
     uint32_t wait_rank;          /* how exact the wait is that the headers ask for */
@@ -218,22 +220,42 @@ static bool take_token(wire_state *state, const llmcost_event *event)
     return false;
 }
 
+static bool keep_event(wire_state *state, const llmcost_event *event)
+{
+    if (llmc_answer_builder_add(&state->builder, event))
+        return true;
+    const char *malformed = state->builder.malformed;
+    state->failure = malformed ? LLMCOST_E_MALFORMED : state->builder.too_large ? LLMCOST_E_TOO_LARGE : LLMCOST_E_MEMORY;
+    if (malformed)
+        llmc_error_set_text(&state->answer_error, &state->answer_error.provider_message, malformed, strlen(malformed));
+    return false;
+}
+
+/* What is told of the account, to nobody as it comes. */
+static bool take_account(wire_state *state, const llmcost_event *event)
+{
+    if (event->kind == LLMC_EVENT_TOKEN)
+        return take_token(state, event);
+    llmcost_event balance = *event;
+    if (!*balance.tool_name)
+        balance.tool_name = state->provider->currency;
+    return keep_event(state, &balance);
+}
+
 static bool take_event(void *user, const llmcost_event *event)
 {
     wire_state *state = user;
     if (state->concluded) /* this very piece's way out cancelled the leg */
         return false;
-    if (event->kind == LLMC_EVENT_TOKEN)
-        return take_token(state, event);
+    if (event->kind >= LLMC_EVENT_BALANCE)
+        return take_account(state, event);
     if (event->kind == LLMCOST_EVENT_USAGE) { /* counts so far: those of the end are told on, once */
         state->leg->usage = *event->usage;
         state->counted = true;
         return true;
     }
-    if (!llmc_answer_builder_add(&state->builder, event)) {
-        state->failure = state->builder.too_large ? LLMCOST_E_TOO_LARGE : LLMCOST_E_MEMORY;
+    if (!keep_event(state, event))
         return false;
-    }
     if (llmc_leg_is_detached(state->leg) || state->left || llmc_leg_emit(state->leg, event))
         return true;
     /* A drain begins when the transport has returned: until then what comes is read as one reads it. */
@@ -250,7 +272,7 @@ static bool tell_usage(wire_state *state)
 
 static llmcost_status decode_failure(wire_state *state, const char *body, size_t bytes)
 {
-    llmcost_status status = llmc_decode_error_body(&state->answer_error, state->http_status, body, bytes);
+    llmcost_status status = llmc_decode_error_of_host(&state->answer_error, state->provider->quirks, state->http_status, body, bytes);
     if (state->http_status >= 400)
         return status;
     static const char redirect[] = "the host redirects elsewhere, and redirects are never followed: set base_url to the final address";
@@ -318,6 +340,15 @@ static bool is_type(const char *value, const char *type)
     return strncasecmp(value, type, strlen(type)) == 0;
 }
 
+/* Without memory they are not told. */
+static void take_limit(wire_state *state, const char *name, const char *value)
+{
+    if (!state->limits && (state->limits = llmc_arena_alloc(llmc_leg_arena(state->leg), sizeof *state->limits)))
+        llmc_rate_limits_init(state->limits);
+    if (state->limits)
+        llmc_decode_limit_header(state->limits, name, value, state->answered_wall_ms);
+}
+
 static void on_header(void *context, const char *name, const char *value)
 {
     wire_state *state = context;
@@ -325,6 +356,8 @@ static void on_header(void *context, const char *name, const char *value)
         state->event_stream = is_type(value, state->provider->codec->stream_type);
     else
         llmc_decode_error_header(&state->answer_error, &state->wait_rank, name, value, state->answered_wall_ms);
+    if (llmc_is_limit_header(name))
+        take_limit(state, name, value);
 }
 
 static int take_body(wire_state *state, const char *bytes, size_t length)
@@ -367,6 +400,14 @@ static const llmcost_http_events http_events = { on_opening, on_connected, on_st
 
 /* ---- outcomes ---- */
 
+__attribute__((cold)) static llmcost_status missing_vectors(wire_state *state)
+{
+    char words[80];
+    int bytes = snprintf(words, sizeof words, "%u vectors came for %u texts", state->builder.vectors ? state->builder.vectors->count : 0, state->builder.inputs);
+    llmc_error_set_text(&state->answer_error, &state->answer_error.provider_message, words, (size_t)bytes);
+    return LLMCOST_E_MALFORMED;
+}
+
 static llmcost_status finish_decoding(wire_state *state)
 {
     if (!state->decoding && !begin_decoding(state)) /* an empty body */
@@ -380,6 +421,8 @@ static llmcost_status finish_decoding(wire_state *state)
         return decode_failure(state, "", 0);
     if (!status)
         status = state->decoder.codec->decode_end(&state->decoder);
+    if (!status && state->builder.inputs && !llmc_answer_builder_has_vectors(&state->builder))
+        return missing_vectors(state);
     return status || tell_usage(state) ? status : LLMCOST_E_CANCELLED;
 }
 
@@ -437,13 +480,14 @@ static void estimate_usage(wire_state *state)
         return;
     bool reported = usage->flags & LLMC_USAGE_REPORTED, served = reported && leg->status == LLMCOST_OK;
     int64_t input = usage->quantity[LLMCOST_INPUT], output = usage->quantity[LLMCOST_OUTPUT];
-    if (served && input >= 0 && output >= 0)
+    bool writes = leg->operation->generates;
+    if (served && input >= 0 && (output >= 0 || !writes))
         return;
     if (input < 0 || (!served && llmc_usage_prompt(usage) <= 0))
         estimate_input(state);
     size_t written = llmc_answer_builder_output_bytes(&state->builder);
     int64_t estimate = written ? (int64_t)(written + 3) / 4 : 0;
-    bool final = reported && output >= 0 && (served || llmc_usage_output(usage) >= estimate);
+    bool final = !writes || (reported && output >= 0 && (served || llmc_usage_output(usage) >= estimate));
     if (!final) {
         if (output < estimate)
             usage->quantity[LLMCOST_OUTPUT] = estimate;
@@ -522,6 +566,7 @@ static void settle_line(wire_state *state, int64_t now)
     line->model = kept(leg, leg->route->model);
     line->status = leg->status;
     line->http_status = state->http_status;
+    line->limits = state->limits;
     line->served_model = leg->answer ? kept(leg, leg->answer->model) : "";
     if (*fingerprint(state)) /* when a drain ends the host's key is gone, and the line has it */
         line->key = kept(leg, fingerprint(state));
@@ -631,6 +676,15 @@ static void make_buffers(wire_state *state)
     state->builder.answers = lasting;
 }
 
+/* What check.c and resolve.c did not see: a host's policy has changed it, or made it. */
+__attribute__((cold)) static llmcost_status check_now(llmcost_leg *leg, const llmc_codec_target *target)
+{
+    const llmc_codec *codec = leg->route->provider->codec;
+    if (!codec->has_operation(leg->operation->id))
+        return llmc_error_set(&leg->error, LLMCOST_E_UNSUPPORTED, "provider \"%s\" has no operation %s", target->provider, leg->operation->name);
+    return codec->check(leg->operation->id, leg->request, target, &leg->error);
+}
+
 /* A leg that a policy further in made for another provider has met nobody who would have asked for its key. */
 static bool has_credential(const wire_state *state)
 {
@@ -652,10 +706,11 @@ static llmcost_verdict wire_enter(llmcost_leg *leg, void *memory, void *user)
     state->driver = llmc_leg_driver(leg);
     make_buffers(state);
     state->decoder.stream = leg->operation->streams && llmc_leg_streams(leg);
+    state->builder.inputs = leg->operation->id == LLMC_OP_EMBED ? leg->request->input_count : 0;
     if (!llmc_leg_line(leg))
         return llmc_leg_out_of_memory(leg);
     llmc_codec_target target = { .preset = provider->preset, .provider = provider->name, .model = leg->route->model, .quirks = provider->quirks, .stream = state->decoder.stream, .api_version = provider->api_version };
-    llmcost_status status = leg->unchecked && leg->operation->id == LLMC_OP_CHAT ? provider->codec->check(leg->operation->id, leg->request, &target, &leg->error) : LLMCOST_OK;
+    llmcost_status status = leg->unchecked ? check_now(leg, &target) : LLMCOST_OK;
     if (!status)
         status = provider->codec->encode(leg->operation->id, leg->request, &target, &state->encoded, &leg->error);
     if (status) {

@@ -55,7 +55,10 @@ typedef struct answer_source {
     uint32_t choice_count, model_count;
     choice_source (*choice)(const void *from, uint32_t index);
     void (*tool)(const void *from, uint32_t choice, uint32_t index, llmc_text *id, llmc_text *name, llmc_text *arguments);
-    llmc_text id, model, extra, models;
+    llmc_text id, model, extra, models; /* models: or balances */
+    const llmc_text *vectors; /* pieces of them */
+    size_t vector_pieces;
+    uint32_t embedding_count, dimensions, balance_count;
     size_t bytes; /* room for it all */
     const char *provider, *receipt_id;
     const llmc_usage *usage;
@@ -123,6 +126,32 @@ static void pack_models(packer *p, const answer_source *source, llmc_answer *ans
     answer->models = models;
 }
 
+static void pack_embeddings(packer *p, const answer_source *source, llmc_answer *answer)
+{
+    size_t bytes = (size_t)source->embedding_count * source->dimensions * sizeof(float), at = 0;
+    char *place = pack_room(p, bytes);
+    for (size_t i = 0; i < source->vector_pieces && at < bytes; i++) {
+        memcpy(place + at, source->vectors[i].text, source->vectors[i].bytes);
+        at += source->vectors[i].bytes;
+    }
+    answer->embedding_count = source->embedding_count;
+    answer->dimensions = source->dimensions;
+    answer->embeddings = (const float *)(void *)place;
+}
+
+static void pack_balances(packer *p, const answer_source *source, llmc_answer *answer)
+{
+    llmc_balance *balances = pack_room(p, source->balance_count * sizeof *balances);
+    const char *at = pack_text(p, source->models.text, source->models.bytes).text;
+    for (uint32_t i = 0; i < source->balance_count; i++) {
+        balances[i].amount = at;
+        balances[i].currency = at += strlen(at) + 1;
+        at += strlen(at) + 1;
+    }
+    answer->balance_count = source->balance_count;
+    answer->balances = balances;
+}
+
 static void pack_answer(packer *p, const answer_source *source, llmc_answer *answer)
 {
     llmc_choice *choices = pack_room(p, source->choice_count * sizeof *choices);
@@ -138,7 +167,14 @@ static void pack_answer(packer *p, const answer_source *source, llmc_answer *ans
     answer->extra = extra.bytes ? extra.text : "{}";
     for (uint32_t i = 0; i < source->choice_count; i++)
         pack_choice(p, source, i, &choices[i]);
-    pack_models(p, source, answer);
+    answer->models = NULL;
+    answer->model_count = 0;
+    if (source->model_count)
+        pack_models(p, source, answer);
+    if (source->embedding_count)
+        pack_embeddings(p, source, answer);
+    if (source->balance_count)
+        pack_balances(p, source, answer);
 }
 
 static llmc_answer *make_answer(const llmc_allocator *allocator, const answer_source *source)
@@ -146,6 +182,9 @@ static llmc_answer *make_answer(const llmc_allocator *allocator, const answer_so
     llmc_answer *answer = llmc_alloc(allocator, source->bytes);
     if (!answer)
         return NULL;
+    answer->embedding_count = answer->dimensions = answer->balance_count = 0;
+    answer->embeddings = NULL;
+    answer->balances = NULL;
     packer packing = { (char *)(answer + 1) };
     pack_answer(&packing, source, answer);
     answer->allocator = *allocator;
@@ -208,6 +247,8 @@ static size_t room_for(const llmc_answer_builder *builder, const char *provider,
         for (size_t t = 0; t < choice->tool_count; t++)
             bytes += sizeof(llmcost_tool_call) + TEXTS_OF_TOOL + (choice->tools[t].arguments.length ? 0 : 2);
     }
+    if (builder->inputs || builder->balance_count)
+        bytes += 2 * ALIGNMENT + builder->balance_count * sizeof(llmc_balance);
     for (size_t i = 0; i < builder->extra_count; i++)
         bytes -= builder->extras[i].name.length + builder->extras[i].value.length;
     return bytes;
@@ -274,10 +315,14 @@ llmc_answer *llmc_answer_build(llmc_answer_builder *builder, const char *provide
         builder->failed = true;
         return NULL;
     }
+    bool complete = llmc_answer_builder_has_vectors(builder);
+    const llmc_text vectors = { complete ? builder->vectors->floats : "", complete ? builder->vectors->each * builder->inputs : 0 };
     answer_source source = {
         .from = builder, .choice_count = (uint32_t)builder->choice_count, .model_count = builder->model_count,
         .choice = builder_choice, .tool = builder_tool, .bytes = room_for(builder, provider, receipt_id),
         .id = buffer_text(&builder->id), .model = buffer_text(&builder->model), .models = buffer_text(&builder->models),
+        .vectors = &vectors, .vector_pieces = 1, .embedding_count = complete ? builder->inputs : 0, .dimensions = complete ? (uint32_t)(builder->vectors->each / sizeof(float)) : 0,
+        .balance_count = builder->balance_count,
         .provider = provider, .receipt_id = receipt_id, .usage = usage, .duration_ns = duration_ns,
     };
     llmc_answer *answer = pack_builder(builder, &source);
@@ -325,14 +370,21 @@ static llmc_text models_text(const llmc_answer *answer)
     return (llmc_text){ answer->models[0], (size_t)(last - answer->models[0]) + strlen(last) + 1 };
 }
 
+static llmc_text vectors_text(const llmc_answer *answer)
+{
+    return (llmc_text){ (const char *)answer->embeddings, (size_t)answer->embedding_count * answer->dimensions * sizeof(float) };
+}
+
 llmc_answer *llmc_answer_with_text(const llmc_answer *answer, const char *text, size_t bytes)
 {
     changed_answer changed = { answer, { text, bytes } };
+    const llmc_text vectors = vectors_text(answer);
     size_t replaced = answer->choice_count ? answer->choices[0].text.bytes : bytes;
     answer_source source = {
         .from = &changed, .choice_count = answer->choice_count, .model_count = answer->model_count,
         .choice = changed_choice, .tool = changed_tool, .bytes = answer->bytes - replaced + bytes,
         .id = string_text(answer->id), .model = string_text(answer->model), .extra = string_text(answer->extra), .models = models_text(answer),
+        .vectors = &vectors, .vector_pieces = 1, .embedding_count = answer->embedding_count, .dimensions = answer->dimensions,
         .provider = answer->provider, .receipt_id = answer->receipt_id, .usage = &answer->usage, .duration_ns = answer->duration_ns,
     };
     return make_answer(&answer->allocator, &source);
@@ -350,5 +402,32 @@ llmc_answer *llmc_answer_of_text(const llmc_allocator *allocator, const char *te
     if (llmc_answer_builder_add(&builder, &said) && llmc_answer_builder_add(&builder, &finish))
         answer = llmc_answer_build(&builder, "", "", &usage, 0);
     llmc_answer_builder_free(&builder);
+    return answer;
+}
+
+/* ---- from several ---- */
+
+static llmc_answer *join(const llmc_allocator *allocator, const llmc_answer *const *parts, size_t count, const llmc_usage *usage, int64_t duration_ns, llmc_text *vectors)
+{
+    const llmc_answer *first = parts[0];
+    answer_source source = {
+        .vectors = vectors, .vector_pieces = count, .dimensions = first->dimensions, .models = { "", 0 },
+        .id = string_text(first->id), .model = string_text(first->model), .extra = string_text(first->extra),
+        .provider = first->provider, .receipt_id = first->receipt_id, .usage = usage, .duration_ns = duration_ns,
+        .bytes = first->bytes - vectors_text(first).bytes,
+    };
+    for (size_t i = 0; i < count; i++) {
+        vectors[i] = vectors_text(parts[i]);
+        source.embedding_count += parts[i]->embedding_count;
+        source.bytes += vectors[i].bytes;
+    }
+    return make_answer(allocator, &source);
+}
+
+llmc_answer *llmc_answer_join(const llmc_allocator *allocator, const llmc_answer *const *parts, size_t count, const llmc_usage *usage, int64_t duration_ns)
+{
+    llmc_text *vectors = llmc_calloc(allocator, count, sizeof *vectors);
+    llmc_answer *answer = vectors ? join(allocator, parts, count, usage, duration_ns, vectors) : NULL;
+    llmc_free(allocator, vectors);
     return answer;
 }

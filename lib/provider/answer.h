@@ -24,6 +24,11 @@ typedef struct llmc_choice {
     const llmcost_message *message; /* the choice as a message for the next request */
 } llmc_choice;
 
+/* Money that is left at a provider. */
+typedef struct llmc_balance {
+    const char *amount, *currency; /* a decimal number; "USD" */
+} llmc_balance;
+
 typedef struct llmc_answer {
     atomic_uint references;
     llmc_allocator allocator;
@@ -35,6 +40,10 @@ typedef struct llmc_answer {
     const llmc_choice *choices;
     uint32_t model_count;         /* list models */
     const char *const *models;
+    uint32_t embedding_count, dimensions;
+    const float *embeddings;      /* embedding_count vectors, one behind the other */
+    uint32_t balance_count;
+    const llmc_balance *balances;
     const char *extra;            /* kept members as one JSON object ("{}": none) */
     llmc_usage usage;             /* as reported, for what a cached answer would have cost today */
     int64_t duration_ns;
@@ -60,7 +69,15 @@ typedef struct llmc_extra_builder {
 } llmc_extra_builder;
 
 /* Indices come from servers and from shared caches. */
-enum { LLMC_ANSWER_MAX_CHOICES = 128, LLMC_ANSWER_MAX_TOOL_CALLS = 1024, LLMC_ANSWER_MAX_EXTRAS = 64 };
+enum { LLMC_ANSWER_MAX_CHOICES = 128, LLMC_ANSWER_MAX_TOOL_CALLS = 1024, LLMC_ANSWER_MAX_EXTRAS = 64, LLMC_ANSWER_MAX_BALANCES = 64 };
+
+/* Vectors, each at its input's place. */
+typedef struct llmc_vectors_builder {
+    uint32_t count;
+    size_t each;         /* bytes of one */
+    char *known;         /* a byte per input: 1 where its vector has come; behind the vectors, in one allocation */
+    char floats[];
+} llmc_vectors_builder;
 
 typedef struct llmc_answer_builder {
     const llmc_allocator *allocator;
@@ -72,16 +89,23 @@ typedef struct llmc_answer_builder {
     size_t extra_count, extra_capacity;
     llmc_buffer id, model, models; /* models: each ended by a zero byte */
     uint32_t model_count;
+    uint32_t balance_count;       /* an amount and a currency each, where the models are */
+    uint32_t inputs;              /* how many vectors are asked for; set it before the first comes */
+    llmc_vectors_builder *vectors; /* NULL: none has come */
     bool failed, too_large;       /* no memory, or more than `maximum` or the limits above allow */
+    const char *malformed;        /* or what cannot be an answer; static */
 } llmc_answer_builder;
 
 void llmc_answer_builder_init(llmc_answer_builder *builder, const llmc_allocator *allocator, size_t maximum);
 void llmc_answer_builder_free(llmc_answer_builder *builder);
 bool llmc_answer_builder_add(llmc_answer_builder *builder, const llmcost_event *event); /* false: builder->failed */
+bool llmc_answer_builder_has_vectors(const llmc_answer_builder *builder); /* one for each input; none where there are no inputs */
 bool llmc_answer_builder_is_empty(const llmc_answer_builder *builder); /* nothing of an answer has come */
 size_t llmc_answer_builder_output_bytes(const llmc_answer_builder *builder); /* what the model wrote, for estimates */
 /* The answer so far, with one reference; the builder can go on. NULL without memory, or after a failure. */
 llmc_answer *llmc_answer_build(llmc_answer_builder *builder, const char *provider, const char *receipt_id, const llmc_usage *usage, int64_t duration_ns);
+/* The vectors of several answers as one, in their order; all have the same dimensions. NULL without memory. */
+llmc_answer *llmc_answer_join(const llmc_allocator *allocator, const llmc_answer *const *parts, size_t count, const llmc_usage *usage, int64_t duration_ns);
 /* A copy whose first choice has another text. NULL without memory. */
 llmc_answer *llmc_answer_with_text(const llmc_answer *answer, const char *text, size_t bytes);
 /* An answer of one text. NULL without memory. */

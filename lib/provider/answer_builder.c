@@ -57,6 +57,7 @@ void llmc_answer_builder_free(llmc_answer_builder *builder)
     }
     llmc_free(builder->allocator, builder->choices);
     llmc_free(builder->allocator, builder->extras);
+    llmc_free(builder->allocator, builder->vectors);
     llmc_buffer *buffers[] = BUFFERS_OF_BUILDER(builder);
     free_buffers(buffers, COUNT(buffers));
     llmc_answer_builder_init(builder, builder->allocator, builder->maximum);
@@ -226,6 +227,66 @@ static bool add_model(llmc_answer_builder *builder, const llmcost_event *event)
     return true;
 }
 
+static bool refuse(llmc_answer_builder *builder, const char *why)
+{
+    builder->malformed = why;
+    return fail(builder, false);
+}
+
+/* Room for all vectors at once: the first one tells how large they are. */
+static bool make_room(llmc_answer_builder *builder, size_t each)
+{
+    if (each > (builder->maximum - builder->used) / builder->inputs)
+        return fail(builder, true);
+    size_t all = each * builder->inputs;
+    llmc_vectors_builder *vectors = llmc_alloc(builder->allocator, sizeof *vectors + all + builder->inputs);
+    if (!vectors)
+        return fail(builder, false);
+    *vectors = (llmc_vectors_builder){ .each = each, .known = vectors->floats + all };
+    memset(vectors->known, 0, builder->inputs);
+    builder->vectors = vectors;
+    builder->used += all;
+    return true;
+}
+
+/* They may come in any order, each exactly once. */
+static bool add_embedding(llmc_answer_builder *builder, const llmcost_event *event)
+{
+    if (event->choice >= builder->inputs)
+        return refuse(builder, "a vector of an input that was not sent");
+    if (!event->bytes || event->bytes % sizeof(float))
+        return refuse(builder, "an empty vector");
+    if (!builder->vectors && !make_room(builder, event->bytes))
+        return false;
+    llmc_vectors_builder *vectors = builder->vectors;
+    if (vectors->each != event->bytes)
+        return refuse(builder, "vectors of different lengths");
+    if (vectors->known[event->choice])
+        return refuse(builder, "two vectors of one input");
+    vectors->known[event->choice] = 1;
+    memcpy(vectors->floats + event->choice * vectors->each, event->text, event->bytes);
+    vectors->count++;
+    return true;
+}
+
+bool llmc_answer_builder_has_vectors(const llmc_answer_builder *builder)
+{
+    return builder->vectors && builder->vectors->count == builder->inputs;
+}
+
+static bool add_balance(llmc_answer_builder *builder, const llmcost_event *event)
+{
+    const char *const texts[] = { event->text, event->tool_name };
+    if (builder->balance_count == LLMC_ANSWER_MAX_BALANCES)
+        return fail(builder, true);
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        if (!append(builder, &builder->models, texts[i], strlen(texts[i])) || !append(builder, &builder->models, "", 1))
+            return false;
+    }
+    builder->balance_count++;
+    return true;
+}
+
 static bool add_meta(llmc_answer_builder *builder, const llmcost_event *event)
 {
     return (!event->bytes || replace(builder, &builder->id, event->text, event->bytes)) && replace_if_any(builder, &builder->model, event->tool_name);
@@ -272,6 +333,10 @@ bool llmc_answer_builder_add(llmc_answer_builder *builder, const llmcost_event *
         return add_model(builder, event);
     case LLMC_EVENT_EXTRA:
         return add_extra(builder, event);
+    case LLMC_EVENT_EMBEDDING:
+        return add_embedding(builder, event);
+    case LLMC_EVENT_BALANCE:
+        return add_balance(builder, event);
     case LLMCOST_EVENT_TEXT:
     case LLMCOST_EVENT_REASONING:
     case LLMCOST_EVENT_REFUSAL:
@@ -290,7 +355,7 @@ bool llmc_answer_builder_add(llmc_answer_builder *builder, const llmcost_event *
 
 bool llmc_answer_builder_is_empty(const llmc_answer_builder *builder)
 {
-    return builder->choice_count == 0 && builder->model_count == 0;
+    return builder->choice_count == 0 && builder->model_count == 0 && builder->balance_count == 0 && !llmc_answer_builder_has_vectors(builder);
 }
 
 size_t llmc_answer_builder_output_bytes(const llmc_answer_builder *builder)

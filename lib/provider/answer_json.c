@@ -7,8 +7,10 @@
  */
 #include "provider/answer.h"
 
+#include "base/base64.h"
 #include "base/text.h"
 
+#include <endian.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -134,6 +136,39 @@ static void write_models(llmc_json_writer *json, const llmc_answer *answer)
     llmc_json_write_end_array(json);
 }
 
+/* To and from little-endian, which machines that share a store agree on. */
+static void order_bytes(void *floats, size_t bytes)
+{
+    for (size_t at = 0; at < bytes; at += sizeof(uint32_t)) {
+        uint32_t word;
+        memcpy(&word, (char *)floats + at, sizeof word);
+        word = htole32(word);
+        memcpy((char *)floats + at, &word, sizeof word);
+    }
+}
+
+static void write_embeddings(llmc_json_writer *json, const llmc_answer *answer)
+{
+    size_t bytes = (size_t)answer->embedding_count * answer->dimensions * sizeof(float);
+    if (!bytes)
+        return;
+    llmc_buffer ordered;
+    llmc_buffer_init(&ordered, json->out->allocator, SIZE_MAX / 4);
+    llmc_buffer_add(&ordered, answer->embeddings, bytes);
+    if (ordered.failure) {
+        json->out->failure = ordered.failure;
+        return;
+    }
+    order_bytes(ordered.data, bytes);
+    llmc_json_write_key(json, "embeddings");
+    llmc_json_write_begin_object(json);
+    write_number(json, "dimensions", answer->dimensions, 0);
+    llmc_json_write_key(json, "vectors");
+    llmc_json_write_base64(json, NULL, ordered.data, bytes);
+    llmc_json_write_end_object(json);
+    llmc_buffer_free(&ordered);
+}
+
 bool llmc_answer_write(const llmc_answer *answer, llmc_buffer *out)
 {
     size_t start = out->length;
@@ -148,6 +183,7 @@ bool llmc_answer_write(const llmc_answer *answer, llmc_buffer *out)
     write_usage(json, &answer->usage);
     write_choices(json, answer);
     write_models(json, answer);
+    write_embeddings(json, answer);
     if (strcmp(answer->extra, "{}") != 0) {
         llmc_json_write_key(json, "extra");
         llmc_json_write_raw(json, answer->extra, strlen(answer->extra));
@@ -368,6 +404,52 @@ static void read_models(answer_reader *reader)
     }
 }
 
+/* Whole vectors, and as many as there may be inputs. */
+static void add_vectors(answer_reader *reader, char *floats, size_t bytes, size_t each)
+{
+    size_t count = each ? bytes / each : 0;
+    if (!count || count > UINT32_MAX || count * each != bytes || reader->builder.inputs) {
+        llmc_json_fail(&reader->json, "not the vectors that belong here");
+        return;
+    }
+    order_bytes(floats, bytes);
+    reader->builder.inputs = (uint32_t)count;
+    for (size_t i = 0; i < count; i++)
+        add_event(reader, (llmcost_event){ .kind = LLMC_EVENT_EMBEDDING, .choice = (uint32_t)i, .text = floats + i * each, .bytes = each });
+}
+
+static void decode_vectors(answer_reader *reader, const llmc_json_span *base64, size_t each)
+{
+    const llmc_allocator *allocator = reader->builder.allocator;
+    unsigned char *floats = llmc_alloc(allocator, base64->bytes / 4 * 3 + 3);
+    size_t bytes = 0;
+    if (floats && !base64->escaped && llmc_base64_decode(base64->text, base64->bytes, floats, &bytes))
+        add_vectors(reader, (char *)floats, bytes, each);
+    else
+        llmc_json_fail(&reader->json, "vectors that are no base64, or no memory");
+    llmc_free(allocator, floats);
+}
+
+static void read_embeddings(answer_reader *reader)
+{
+    enum { MOST_DIMENSIONS = 1 << 24 };
+    llmc_json_key key;
+    llmc_json_span base64 = { 0 };
+    int64_t dimensions = 0;
+    if (!enter(reader, llmc_json_object(&reader->json)))
+        return;
+    while (llmc_json_next_key(&reader->json, &key)) {
+        if (llmc_json_key_is(&key, "dimensions"))
+            read_integer(reader, 1, MOST_DIMENSIONS, &dimensions);
+        else if (llmc_json_key_is(&key, "vectors"))
+            llmc_json_span_string(&reader->json, &base64);
+        else
+            llmc_json_skip(&reader->json);
+    }
+    if (!reader->json.failure)
+        decode_vectors(reader, &base64, (size_t)dimensions * sizeof(float));
+}
+
 static void read_extra(answer_reader *reader)
 {
     llmc_json_key key;
@@ -392,7 +474,7 @@ static void read_member(answer_reader *reader, const llmc_json_key *key)
         { "id", &reader->id }, { "model", &reader->model }, { "provider", &reader->provider }, { "receipt_id", &reader->receipt_id },
     };
     const struct { const char *name; void (*read)(answer_reader *reader); } parts[] = {
-        { "usage", read_usage }, { "choices", read_choices }, { "models", read_models }, { "extra", read_extra },
+        { "usage", read_usage }, { "choices", read_choices }, { "models", read_models }, { "embeddings", read_embeddings }, { "extra", read_extra },
     };
     for (size_t i = 0; i < COUNT(names); i++) {
         if (llmc_json_key_is(key, names[i].name)) {

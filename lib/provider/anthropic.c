@@ -541,6 +541,8 @@ static llmcost_status decode_frame(llmc_decoder *decoder, const llmc_frame *fram
         return llmc_decode_error_body(decoder->error, decoder->http_status, frame->data, frame->bytes);
     if (decoder->operation == LLMC_OP_LIST_MODELS)
         return llmc_decode_models(decoder, frame);
+    if (decoder->operation == LLMC_OP_COUNT_TOKENS)
+        return llmc_decode_input_tokens(decoder, frame);
     if (decoder->stream && frame->bytes == 0)
         return LLMCOST_OK;
     llmc_json_begin(&json, frame->data, frame->bytes);
@@ -579,7 +581,7 @@ static void decode_free(llmc_decoder *decoder)
 
 static bool has_operation(llmc_operation_id operation)
 {
-    return operation == LLMC_OP_CHAT || operation == LLMC_OP_LIST_MODELS;
+    return operation == LLMC_OP_CHAT || operation == LLMC_OP_LIST_MODELS || operation == LLMC_OP_COUNT_TOKENS;
 }
 
 const llmc_codec llmc_codec_anthropic = {

@@ -12,6 +12,7 @@
  */
 #include "provider/anthropic_codec.h"
 
+#include "base/text.h"
 #include "provider/claude.h"
 
 #include <stdio.h>
@@ -77,8 +78,19 @@ static bool is_known_image(const char *media_type)
     return false;
 }
 
+static bool is_known_document(const llmcost_part *part)
+{
+    return part->url || (part->media_type && (!strcmp(part->media_type, "application/pdf") || !strcmp(part->media_type, "text/plain")));
+}
+
 static llmcost_status check_part(const llmcost_message *message, uint32_t index, const llmcost_part *part, const llmc_codec_target *target, llmcost_error *error)
 {
+    if (part->type == LLMCOST_PART_AUDIO)
+        return llmc_unsupported_in(error, target, index, " audio", "send a transcript, or use a provider that hears");
+    if (part->type == LLMCOST_PART_DOCUMENT && message->role != LLMCOST_USER)
+        return llmc_unsupported_in(error, target, index, " document", "put documents into user messages");
+    if (part->type == LLMCOST_PART_DOCUMENT && !is_known_document(part))
+        return llmc_unsupported_in(error, target, index, " document type", "send a PDF or plain text");
     bool image = part->type == LLMCOST_PART_IMAGE || part->type == LLMCOST_PART_IMAGE_URL;
     if (!image)
         return LLMCOST_OK;
@@ -114,7 +126,7 @@ static llmcost_status check_messages(const llmcost_request *request, const llmc_
 
 llmcost_status llmc_anthropic_check(llmc_operation_id operation, const llmcost_request *request, const llmc_codec_target *target, llmcost_error *error)
 {
-    if (operation != LLMC_OP_CHAT)
+    if (operation != LLMC_OP_CHAT && operation != LLMC_OP_COUNT_TOKENS)
         return LLMCOST_OK;
     llmcost_status status = llmc_check_capabilities(incapabilities, sizeof incapabilities / sizeof incapabilities[0], request, target, error);
     if (!status)
@@ -153,7 +165,7 @@ static void write_source(llmc_encoding *encoding, const llmcost_part *part, uint
     llmc_json_writer *json = &encoding->json;
     char media_type[64];
     const char *base64;
-    if (part->type == LLMCOST_PART_IMAGE) {
+    if (part->type == LLMCOST_PART_IMAGE || (part->type == LLMCOST_PART_DOCUMENT && part->data)) {
         if (!llmc_media_type_is_sane(part->media_type) || !part->data) {
             llmc_encoding_invalid(encoding, "messages[%u].parts[%u] needs data and a media_type such as image/png", message, index);
             return;
@@ -182,6 +194,33 @@ static void write_source(llmc_encoding *encoding, const llmcost_part *part, uint
     llmc_json_write_end_object(json);
 }
 
+/* Plain text goes as it is, a PDF as its bytes or as where it is. */
+static void write_document(llmc_encoding *encoding, const llmcost_part *part, uint32_t message, uint32_t index, bool mark)
+{
+    llmc_json_writer *json = &encoding->json;
+    begin_typed(json, "document");
+    llmc_json_write_key(json, "source");
+    if (part->data && !strcmp(part->media_type, "text/plain")) {
+        if (!llmc_utf8_valid(part->data, part->data_bytes))
+            llmc_encoding_invalid(encoding, "messages[%u].parts[%u].data is no UTF-8 text", message, index);
+        begin_typed(json, "text");
+        llmc_json_write_key(json, "media_type");
+        llmc_json_write_text(json, part->media_type);
+        llmc_json_write_key(json, "data");
+        llmc_json_write_string(json, part->data, encoding->status ? 0 : part->data_bytes);
+        llmc_json_write_end_object(json);
+    } else {
+        write_source(encoding, part, message, index);
+    }
+    if (part->detail) {
+        llmc_json_write_key(json, "title");
+        llmc_json_write_text(json, part->detail);
+    }
+    if (mark)
+        write_mark(json);
+    llmc_json_write_end_object(json);
+}
+
 static void write_reasoning_block(llmc_json_writer *json, const llmcost_part *part)
 {
     bool hidden = part->type == LLMCOST_PART_REASONING_HIDDEN;
@@ -199,7 +238,9 @@ static bool is_written(const llmcost_part *part)
 {
     if (part->type == LLMCOST_PART_REASONING)
         return part->signature && *part->signature;
-    if (part->type == LLMCOST_PART_REASONING_HIDDEN || part->type == LLMCOST_PART_TEXT)
+    if (part->type == LLMCOST_PART_REASONING_HIDDEN)
+        return llmc_reasoning_is_word(part); /* else it is another format's */
+    if (part->type == LLMCOST_PART_TEXT)
         return llmc_text_bytes(part->text, part->text_bytes) > 0;
     return true;
 }
@@ -239,11 +280,16 @@ static void write_blocks(llmc_encoding *encoding, const llmcost_message *message
             if (i == marked)
                 write_mark(json);
             llmc_json_write_end_object(json);
+        } else if (part->type == LLMCOST_PART_DOCUMENT) {
+            write_document(encoding, part, index, i, i == marked);
         } else {
             llmc_encoding_invalid(encoding, "messages[%u].parts[%u].type %d is unknown", index, i, (int)part->type);
         }
     }
 }
+
+/* Ids that another provider made may hold what this format refuses. */
+static const llmc_call_ids call_ids = { .maximum = SIZE_MAX };
 
 static void write_tool_use(llmc_encoding *encoding, const llmcost_message *message, uint32_t index)
 {
@@ -257,7 +303,7 @@ static void write_tool_use(llmc_encoding *encoding, const llmcost_message *messa
             llmc_encoding_invalid(encoding, "messages[%u].tool_calls[%u].arguments is no JSON object", index, i);
         begin_typed(json, "tool_use");
         llmc_json_write_key(json, "id");
-        llmc_json_write_text(json, call->id);
+        llmc_encoding_call_id(encoding, call->id, &call_ids);
         llmc_json_write_key(json, "name");
         llmc_json_write_text(json, call->name);
         llmc_json_write_key(json, "input");
@@ -275,7 +321,7 @@ static void write_tool_result(llmc_encoding *encoding, const llmcost_message *me
         llmc_encoding_invalid(encoding, "messages[%u].tool_call_id is missing", index);
     begin_typed(json, "tool_result");
     llmc_json_write_key(json, "tool_use_id");
-    llmc_json_write_text(json, message->tool_call_id);
+    llmc_encoding_call_id(encoding, message->tool_call_id, &call_ids);
     llmc_json_write_key(json, "content");
     if (message->part_count) {
         llmc_json_write_begin_array(json);
@@ -510,19 +556,24 @@ static void write_sampling(llmc_encoding *encoding)
     }
 }
 
-static void write_chat(llmc_encoding *encoding)
+/* What is only counted has neither a bound nor a way to be answered. */
+static void write_chat(llmc_encoding *encoding, bool counts)
 {
     const llmcost_request *request = encoding->request;
     llmc_json_writer *json = &encoding->json;
     int64_t max_tokens = request->max_tokens > 0 ? request->max_tokens : LLMC_CLAUDE_DEFAULT_MAX_TOKENS;
     llmc_encoding_member(encoding, "model");
     llmc_json_write_text(json, encoding->target->model);
-    llmc_encoding_member(encoding, "max_tokens");
-    llmc_json_write_integer(json, max_tokens);
+    if (!counts) {
+        llmc_encoding_member(encoding, "max_tokens");
+        llmc_json_write_integer(json, max_tokens);
+    }
     write_messages(encoding);
     write_tools(encoding);
     write_thinking(encoding, max_tokens);
     write_output_config(encoding);
+    if (counts)
+        return;
     write_sampling(encoding);
     if (request->end_user) {
         llmc_encoding_member(encoding, "metadata");
@@ -547,10 +598,12 @@ llmcost_status llmc_anthropic_encode(llmc_operation_id operation, const llmcost_
         llmc_buffer_add_text(&out->path, "/v1/models?limit=1000"); /* the default is a page of 20 */
     } else {
         llmc_encoding encoding;
-        llmc_buffer_add_text(&out->path, "/v1/messages");
+        bool counts = operation == LLMC_OP_COUNT_TOKENS;
+        llmc_buffer_add_text(&out->path, counts ? "/v1/messages/count_tokens" : "/v1/messages");
         llmc_encoding_begin(&encoding, request, target, out, error);
-        write_chat(&encoding);
-        llmc_encoding_extra(&encoding, reserved);
+        write_chat(&encoding, counts);
+        if (!counts)
+            llmc_encoding_extra(&encoding, reserved);
         status = llmc_encoding_end(&encoding);
     }
     return status || !out->path.failure ? status : llmc_error_set(error, LLMCOST_E_MEMORY, "no memory for the request");

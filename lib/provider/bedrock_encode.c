@@ -109,9 +109,13 @@ static void write_media(llmc_encoding *encoding, const llmcost_part *part, uint3
     llmc_json_write_end_object(json);
 }
 
-static bool is_base64(const char *text)
+static bool is_base64(const char *text, size_t bytes)
 {
-    return text[strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=")] == '\0';
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
+    for (size_t i = 0; i < bytes; i++)
+        if (!memchr(letters, text[i], sizeof letters - 1))
+            return false;
+    return bytes > 0;
 }
 
 /* What another provider signed or hid is left out as far as it can be told. */
@@ -120,7 +124,7 @@ static void write_reasoning(llmc_encoding *encoding, const llmcost_part *part)
     llmc_json_writer *json = &encoding->json;
     bool hidden = part->type == LLMCOST_PART_REASONING_HIDDEN, signed_ = part->signature && *part->signature;
     size_t bytes = llmc_text_bytes(part->text, part->text_bytes);
-    if (!llmc_bedrock_may_be_claude(llmc_bedrock_family_of(encoding->target->model)) || (hidden ? !bytes || !is_base64(part->text) : !signed_))
+    if (!llmc_bedrock_may_be_claude(llmc_bedrock_family_of(encoding->target->model)) || (hidden ? !is_base64(part->text, bytes) : !signed_))
         return;
     llmc_json_write_begin_object(json);
     begin_object(json, "reasoningContent");

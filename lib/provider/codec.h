@@ -28,6 +28,8 @@ typedef struct llmc_operation {
     bool streams;   /* its answer can come in pieces */
     bool cacheable;
     bool priced;    /* a provider bills it */
+    bool generates; /* a model writes the answer: it is sampled, and what is written is billed */
+    bool has_request; /* beside a target */
 } llmc_operation;
 extern const llmc_operation llmc_operations[LLMC_OP_COUNT];
 
@@ -43,7 +45,7 @@ enum {
     LLMC_EVENT_EXTRA = 37,         /* a member that is kept as it is (citations): tool_name its name, text raw JSON */
     LLMC_EVENT_TEXT_JSON = 38,     /* reserved */
     LLMC_EVENT_EMBEDDING = 39,     /* embed: choice is the index of the input; text is its vector as native floats, bytes of them */
-    LLMC_EVENT_BALANCE = 40,       /* balance: text is the amount as a decimal number, tool_name its currency */
+    LLMC_EVENT_BALANCE = 40,       /* balance: text is the amount as a decimal number, tool_name its currency ("": the host's) */
     LLMC_EVENT_TOKEN = 41          /* token: text is the token, tool_index the seconds that it is good for; secret, and no part of an answer */
 };
 
@@ -133,6 +135,7 @@ extern const llmc_codec llmc_codec_cohere;
 extern const llmc_codec llmc_codec_qianfan_v1;
 extern const llmc_codec llmc_codec_baidu_token;
 const llmc_codec *llmc_codec_find(const char *name); /* NULL: none */
+const llmc_codec *llmc_codec_at(size_t index);       /* those that a config may name; NULL: no further one */
 
 /* ---- shared by the codecs (decoder.c) ---- */
 
@@ -155,12 +158,25 @@ llmcost_status llmc_status_from_http(int32_t http_status);
  * by code where one is known, else by HTTP status; llmc_status_from_http() semantics for 2xx: E_SERVER.
  */
 llmcost_status llmc_decode_error_body(llmcost_error *error, int32_t http_status, const char *body, size_t bytes) __attribute__((cold));
+/* The same at a host of these quirks: numbers that mean something only there are read too. */
+llmcost_status llmc_decode_error_of_host(llmcost_error *error, uint64_t quirks, int32_t http_status, const char *body, size_t bytes) __attribute__((cold));
 /*
  * One response header that matters for errors and receipts: retry-after(-ms), x-ratelimit-reset*, request ids. wall_ms: now.
  * rank: 0 before the first header of an answer; it remembers how exact the wait so far is, so that the order of headers
  * does not matter.
  */
 void llmc_decode_error_header(llmcost_error *error, uint32_t *rank, const char *name, const char *value, int64_t wall_ms);
+
+/* What a provider tells of its limits in the headers of an answer; -1: not told. reset_ms: from when the answer came. */
+typedef struct llmc_rate_limit {
+    int64_t limit, remaining, reset_ms;
+} llmc_rate_limit;
+typedef struct llmc_rate_limits {
+    llmc_rate_limit of[LLMCOST_LIMIT_COUNT]; /* by llmcost_limit */
+} llmc_rate_limits;
+void llmc_rate_limits_init(llmc_rate_limits *limits);
+bool llmc_is_limit_header(const char *name); /* by how it begins */
+void llmc_decode_limit_header(llmc_rate_limits *limits, const char *name, const char *value, int64_t wall_ms);
 
 /* Token estimate of a text where the provider sent none: never 0 for a text that is not empty. */
 int64_t llmc_estimate_tokens(const char *text, size_t bytes);

@@ -171,7 +171,7 @@ static void write_message(llmc_encoding *encoding, const llmcost_message *messag
     write_content(encoding, message, index);
     if (message->role == LLMCOST_ASSISTANT && message->tool_call_count) {
         llmc_encoding_joined(encoding, "tool_plan", message, LLMCOST_PART_REASONING, false);
-        llmc_encoding_tool_calls(encoding, message, index);
+        llmc_encoding_tool_calls(encoding, message, index, NULL);
     }
     llmc_json_write_end_object(json);
 }

@@ -8,21 +8,27 @@
 enum { REQUEST_MAXIMUM = 1 << 30, PATH_MAXIMUM = 4096, EVENT_MAXIMUM = 1 << 30 };
 
 const llmc_operation llmc_operations[LLMC_OP_COUNT] = {
-    [LLMC_OP_CHAT] = { LLMC_OP_CHAT, "chat", .streams = true, .cacheable = true, .priced = true },
-    [LLMC_OP_LIST_MODELS] = { LLMC_OP_LIST_MODELS, "list_models", .streams = false, .cacheable = false, .priced = false },
-    [LLMC_OP_EMBED] = { LLMC_OP_EMBED, "embed", .streams = false, .cacheable = true, .priced = true },
-    [LLMC_OP_COUNT_TOKENS] = { LLMC_OP_COUNT_TOKENS, "count_tokens", .streams = false, .cacheable = false, .priced = false },
-    [LLMC_OP_BALANCE] = { LLMC_OP_BALANCE, "balance", .streams = false, .cacheable = false, .priced = false },
-    [LLMC_OP_TOKEN] = { LLMC_OP_TOKEN, "token", .streams = false, .cacheable = false, .priced = false },
+    [LLMC_OP_CHAT] = { .id = LLMC_OP_CHAT, .name = "chat", .streams = true, .cacheable = true, .priced = true, .generates = true, .has_request = true },
+    [LLMC_OP_LIST_MODELS] = { .id = LLMC_OP_LIST_MODELS, .name = "list_models" },
+    [LLMC_OP_EMBED] = { .id = LLMC_OP_EMBED, .name = "embed", .cacheable = true, .priced = true, .has_request = true },
+    [LLMC_OP_COUNT_TOKENS] = { .id = LLMC_OP_COUNT_TOKENS, .name = "count_tokens", .has_request = true },
+    [LLMC_OP_BALANCE] = { .id = LLMC_OP_BALANCE, .name = "balance" },
+    [LLMC_OP_TOKEN] = { .id = LLMC_OP_TOKEN, .name = "token" },
 };
+
+const llmc_codec *llmc_codec_at(size_t index)
+{
+    static const llmc_codec *const codecs[] = {
+        &llmc_codec_openai, &llmc_codec_anthropic, &llmc_codec_gemini, &llmc_codec_responses, &llmc_codec_bedrock, &llmc_codec_cohere, &llmc_codec_ollama, &llmc_codec_qianfan_v1,
+    };
+    return index < sizeof codecs / sizeof codecs[0] ? codecs[index] : NULL;
+}
 
 const llmc_codec *llmc_codec_find(const char *name)
 {
-    static const llmc_codec *const codecs[] = { &llmc_codec_openai, &llmc_codec_anthropic, &llmc_codec_gemini, &llmc_codec_ollama, &llmc_codec_bedrock, &llmc_codec_cohere,
-                                               &llmc_codec_qianfan_v1 };
-    for (size_t i = 0; i < sizeof codecs / sizeof codecs[0]; i++)
-        if (!strcmp(codecs[i]->name, name))
-            return codecs[i];
+    for (size_t i = 0; llmc_codec_at(i); i++)
+        if (!strcmp(llmc_codec_at(i)->name, name))
+            return llmc_codec_at(i);
     return NULL;
 }
 
@@ -252,26 +258,55 @@ llmcost_status llmc_decode_models(llmc_decoder *decoder, const llmc_frame *frame
     return LLMCOST_OK;
 }
 
-llmcost_status llmc_decoder_emit_vector(llmc_decoder *decoder, uint32_t index, llmc_json *json)
+llmcost_status llmc_decode_input_tokens(llmc_decoder *decoder, const llmc_frame *frame)
 {
-    llmc_buffer *scratch = &decoder->scratch;
+    static const llmc_wanted_member wanted[] = { { "input_tokens", sizeof "input_tokens" - 1, 0 } };
+    llmc_usage_counts counts;
+    llmc_json_span tokens = { 0 };
+    llmc_json json;
+    llmc_usage_counts_init(&counts);
+    llmc_json_begin(&json, frame->data, frame->bytes);
+    llmc_read_wanted(&json, wanted, 1, &tokens);
+    if (!llmc_json_end(&json))
+        return llmc_decoder_malformed(decoder, &json, NULL);
+    llmc_json_begin(&json, tokens.text, tokens.bytes);
+    if (tokens.bytes)
+        llmc_usage_read_count(&json, &counts.prompt);
+    if (counts.prompt < 0)
+        return llmc_decode_error_in_success(decoder, frame, "no count of tokens");
+    llmcost_status status = llmc_decoder_emit_usage(decoder, &counts);
+    decoder->finished = !status;
+    return status;
+}
+
+llmcost_status llmc_decoder_read_vector(llmc_decoder *decoder, llmc_json *json)
+{
     double number;
-    llmc_buffer_clear(scratch);
+    llmc_buffer_clear(&decoder->scratch);
     if (!llmc_json_array(json))
         return llmc_decoder_malformed(decoder, json, "an embedding that is no list");
     while (llmc_json_next_item(json)) {
         if (!llmc_json_double(json, &number) || number > FLT_MAX || number < -FLT_MAX)
             return llmc_decoder_malformed(decoder, json, "an embedding with something that is no number");
         float value = (float)number;
-        llmc_buffer_add(scratch, &value, sizeof value);
+        llmc_buffer_add(&decoder->scratch, &value, sizeof value);
     }
-    if (json->failure)
-        return llmc_decoder_malformed(decoder, json, NULL);
-    size_t bytes = scratch->length;
-    const char *text = llmc_buffer_text(scratch);
+    return json->failure ? llmc_decoder_malformed(decoder, json, NULL) : LLMCOST_OK;
+}
+
+llmcost_status llmc_decoder_tell_vector(llmc_decoder *decoder, uint32_t index)
+{
+    size_t bytes = decoder->scratch.length;
+    const char *text = llmc_buffer_text(&decoder->scratch);
     if (!text)
         return llmc_error_set(decoder->error, LLMCOST_E_MEMORY, "no memory for an embedding");
     return llmc_decoder_emit(decoder, &(llmcost_event){ .kind = LLMC_EVENT_EMBEDDING, .choice = index, .text = text, .bytes = bytes });
+}
+
+llmcost_status llmc_decoder_emit_vector(llmc_decoder *decoder, uint32_t index, llmc_json *json)
+{
+    llmcost_status status = llmc_decoder_read_vector(decoder, json);
+    return status ? status : llmc_decoder_tell_vector(decoder, index);
 }
 
 llmcost_status llmc_decoder_emit_vectors(llmc_decoder *decoder, const llmc_json_span *list)
@@ -306,7 +341,7 @@ void llmc_decode_word(const llmc_json_span *span, char out[LLMC_WORD_BYTES])
 
 llmcost_status llmc_decode_error_in_success(llmc_decoder *decoder, const llmc_frame *frame, const char *otherwise)
 {
-    llmcost_status status = llmc_decode_error_body(decoder->error, decoder->http_status, frame->data, frame->bytes);
+    llmcost_status status = llmc_decode_error_of_host(decoder->error, decoder->quirks, decoder->http_status, frame->data, frame->bytes);
     bool recognised = decoder->error->code || decoder->error->provider_message;
     return recognised ? status : llmc_decoder_malformed(decoder, NULL, otherwise);
 }

@@ -48,9 +48,14 @@ bool llmc_span_is_list(const llmc_json_span *span);
 /* A provider's word that says why an answer ended, cut to what anybody's have. */
 enum { LLMC_WORD_BYTES = 64 };
 void llmc_decode_word(const llmc_json_span *span, char out[LLMC_WORD_BYTES]);
-/* The list of numbers that is next, as one EMBEDDING; a list of such lists, by their order. */
+/* The list of numbers that is next, as native floats in scratch; what is in scratch as one EMBEDDING. */
+llmcost_status llmc_decoder_read_vector(llmc_decoder *decoder, llmc_json *json);
+llmcost_status llmc_decoder_tell_vector(llmc_decoder *decoder, uint32_t index);
+/* Both at once; a list of such lists, by their order. */
 llmcost_status llmc_decoder_emit_vector(llmc_decoder *decoder, uint32_t index, llmc_json *json);
 llmcost_status llmc_decoder_emit_vectors(llmc_decoder *decoder, const llmc_json_span *list);
+/* {"input_tokens": 12}, the answer to a count, as USAGE. */
+llmcost_status llmc_decode_input_tokens(llmc_decoder *decoder, const llmc_frame *frame);
 /* {"data": [{"id": ...}]}, {"models": [{"name": ...}]} or the bare array, as MODEL events. */
 llmcost_status llmc_decode_models(llmc_decoder *decoder, const llmc_frame *frame);
 

@@ -1,6 +1,8 @@
 /* What the encoders share. JSON of the caller (schemas, arguments, extra) is checked by skipping over it and copied as it stands. */
 #include "provider/encoding.h"
 
+#include "base/sha256.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -111,19 +113,20 @@ void llmc_encoding_extra(llmc_encoding *encoding, const char *const *reserved)
     }
 }
 
-bool llmc_request_extra(const llmcost_request *request, const char *name, llmc_json_span *raw)
+bool llmc_encoding_extra_member(const llmc_encoding *encoding, const char *name, llmc_json_span *value)
 {
+    const char *extra = encoding->request->extra;
     llmc_json json;
     llmc_json_key key;
     bool found = false;
-    if (!request->extra)
+    if (!extra)
         return false;
-    llmc_json_begin(&json, request->extra, strlen(request->extra));
+    llmc_json_begin(&json, extra, strlen(extra));
     if (!llmc_json_object(&json))
         return false;
     while (!found && llmc_json_next_key(&json, &key)) {
         found = llmc_json_key_is(&key, name);
-        llmc_json_raw(&json, raw);
+        llmc_json_raw(&json, value);
     }
     return found && !json.failure;
 }
@@ -151,7 +154,7 @@ void llmc_encoding_merge_extra(llmc_encoding *encoding, const char *name, const 
     llmc_json_key key;
     llmc_json_span object, value;
     encoding->merged[encoding->merged_count++] = name;
-    if (!llmc_request_extra(encoding->request, name, &object))
+    if (!llmc_encoding_extra_member(encoding, name, &object))
         return;
     llmc_json_begin(&json, object.text, object.bytes);
     if (!llmc_json_object(&json)) {
@@ -166,9 +169,31 @@ void llmc_encoding_merge_extra(llmc_encoding *encoding, const char *name, const 
     }
 }
 
-bool llmc_encoding_extra_member(const llmc_encoding *encoding, const char *name, llmc_json_span *value)
+static bool is_listed(const llmc_json_span *text, const char *const *list)
 {
-    return llmc_request_extra(encoding->request, name, value);
+    for (; *list; list++)
+        if (llmc_json_key_is(text, *list))
+            return true;
+    return false;
+}
+
+void llmc_encoding_merge_list(llmc_encoding *encoding, const char *name, const char *const *written)
+{
+    llmc_json json;
+    llmc_json_span value;
+    if (!llmc_encoding_extra_member(encoding, name, &value) || *value.text != '[')
+        return;
+    encoding->merged[encoding->merged_count++] = name;
+    llmc_json_begin(&json, value.text, value.bytes);
+    llmc_json_array(&json);
+    while (llmc_json_next_item(&json)) {
+        llmc_json item = json;
+        llmc_json_span text = { 0 };
+        llmc_json_span_string(&item, &text);
+        llmc_json_raw(&json, &value);
+        if (!is_listed(&text, written))
+            llmc_json_write_raw(&encoding->json, value.text, value.bytes);
+    }
 }
 
 llmcost_status llmc_encoding_end(llmc_encoding *encoding)
@@ -189,7 +214,7 @@ void llmc_encoding_texts(llmc_encoding *encoding, const char *const *texts, cons
 {
     llmc_json_write_begin_array(&encoding->json);
     for (uint32_t i = 0; i < count; i++)
-        if (bytes && texts[i])
+        if (bytes && texts[i] && bytes[i])
             llmc_json_write_string(&encoding->json, texts[i], bytes[i]);
         else
             llmc_json_write_text(&encoding->json, texts[i]);
@@ -255,13 +280,8 @@ void llmc_encoding_image_part(llmc_encoding *encoding, const llmcost_part *part,
         if (!part->url || !*part->url)
             llmc_encoding_invalid(encoding, "messages[%u].parts[%u].url is missing", message, index);
         llmc_json_write_text(json, part->url);
-    } else if (!llmc_media_type_is_sane(part->media_type) || !part->data) {
-        llmc_encoding_invalid(encoding, "messages[%u].parts[%u] needs data and a media_type such as image/png", message, index);
-        llmc_json_write_null(json);
     } else {
-        char prefix[96];
-        snprintf(prefix, sizeof prefix, "data:%s;base64,", part->media_type);
-        llmc_json_write_base64(json, prefix, part->data, part->data_bytes);
+        llmc_encoding_write_data_url(encoding, part, message, index);
     }
     if (part->detail) {
         llmc_json_write_key(json, "detail");
@@ -271,7 +291,15 @@ void llmc_encoding_image_part(llmc_encoding *encoding, const llmcost_part *part,
     llmc_json_write_end_object(json);
 }
 
-void llmc_encoding_tool_calls(llmc_encoding *encoding, const llmcost_message *message, uint32_t index)
+void llmc_encoding_call_id(llmc_encoding *encoding, const char *id, const llmc_call_ids *rule)
+{
+    if (id && rule)
+        llmc_json_write_call_id(&encoding->json, id, rule);
+    else
+        llmc_json_write_text(&encoding->json, id);
+}
+
+void llmc_encoding_tool_calls(llmc_encoding *encoding, const llmcost_message *message, uint32_t index, const llmc_call_ids *ids)
 {
     llmc_json_writer *json = &encoding->json;
     llmc_json_write_key(json, "tool_calls");
@@ -285,7 +313,7 @@ void llmc_encoding_tool_calls(llmc_encoding *encoding, const llmcost_message *me
             llmc_encoding_invalid(encoding, "messages[%u].tool_calls[%u].arguments is no JSON", index, i);
         llmc_json_write_begin_object(json);
         llmc_json_write_key(json, "id");
-        llmc_json_write_text(json, call->id);
+        llmc_encoding_call_id(encoding, call->id, ids);
         llmc_json_write_key(json, "type");
         llmc_json_write_text(json, "function");
         llmc_json_write_key(json, "function");
@@ -378,6 +406,108 @@ bool llmc_data_url(const char *url, char media_type[64], const char **base64)
     media_type[mark - type] = '\0';
     *base64 = mark + strlen(";base64,");
     return llmc_media_type_is_sane(media_type) && all_of(*base64, strlen(*base64), "+/=");
+}
+
+void llmc_json_write_call_id(llmc_json_writer *json, const char *id, const llmc_call_ids *rule)
+{
+    static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    enum { MADE_UP = 20 };
+    char made_up[MADE_UP + 1];
+    size_t bytes = strlen(id);
+    bool letters = rule->letters == LLMC_ID_ANY || all_of(id, bytes, rule->letters == LLMC_ID_ALPHANUMERIC ? "" : "_-");
+    if (letters && bytes >= rule->minimum && bytes <= rule->maximum) {
+        llmc_json_write_string(json, id, bytes);
+        return;
+    }
+    uint8_t hash[32];
+    llmc_sha256_of(id, bytes, hash);
+    bytes = rule->maximum < MADE_UP ? rule->maximum : MADE_UP;
+    for (size_t i = 0; i < bytes; i++)
+        made_up[i] = digits[hash[i] % (sizeof digits - 1)];
+    llmc_json_write_string(json, made_up, bytes);
+}
+
+void llmc_join_texts(const llmcost_message *message, int32_t type, llmc_buffer *out)
+{
+    if (!message->part_count && type == LLMCOST_PART_TEXT)
+        llmc_buffer_add(out, message->text, llmc_text_bytes(message->text, message->text_bytes));
+    for (uint32_t i = 0; i < message->part_count; i++) {
+        const llmcost_part *part = &message->parts[i];
+        if (part->type == type)
+            llmc_buffer_add(out, part->text, llmc_text_bytes(part->text, part->text_bytes));
+    }
+}
+
+void llmc_encoding_write_joined(llmc_encoding *encoding, const llmcost_message *message, int32_t type, const char *before)
+{
+    llmc_buffer joined;
+    llmc_buffer_init(&joined, encoding->json.out->allocator, encoding->json.out->maximum);
+    llmc_buffer_add_text(&joined, before);
+    llmc_join_texts(message, type, &joined);
+    if (joined.failure)
+        encoding->json.out->failure = joined.failure;
+    else
+        llmc_json_write_string(&encoding->json, joined.length ? joined.data : "", joined.length);
+    llmc_buffer_free(&joined);
+}
+
+void llmc_encoding_write_data_url(llmc_encoding *encoding, const llmcost_part *part, uint32_t message, uint32_t index)
+{
+    char prefix[96];
+    if (!llmc_media_type_is_sane(part->media_type) || !part->data) {
+        llmc_encoding_invalid(encoding, "messages[%u].parts[%u] needs data and a media_type such as image/png", message, index);
+        llmc_json_write_null(&encoding->json);
+        return;
+    }
+    snprintf(prefix, sizeof prefix, "data:%s;base64,", part->media_type);
+    llmc_json_write_base64(&encoding->json, prefix, part->data, part->data_bytes);
+}
+
+void llmc_encoding_write_audio(llmc_encoding *encoding, const llmcost_part *part, uint32_t message, uint32_t index)
+{
+    llmc_json_writer *json = &encoding->json;
+    if (!llmc_media_type_is_sane(part->media_type) || !part->data) {
+        llmc_encoding_invalid(encoding, "messages[%u].parts[%u] needs data and a media_type such as audio/wav", message, index);
+        llmc_json_write_null(json);
+        return;
+    }
+    llmc_json_write_begin_object(json);
+    llmc_json_write_key(json, "data");
+    llmc_json_write_base64(json, "", part->data, part->data_bytes);
+    llmc_json_write_key(json, "format");
+    llmc_json_write_text(json, llmc_audio_format(part->media_type));
+    llmc_json_write_end_object(json);
+}
+
+const char *llmc_audio_format(const char *media_type)
+{
+    static const char *const formats[][2] = { { "audio/wave", "wav" }, { "audio/x-wav", "wav" }, { "audio/vnd.wave", "wav" }, { "audio/mpeg", "mp3" } };
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++)
+        if (!strcmp(media_type, formats[i][0]))
+            return formats[i][1];
+    const char *slash = strchr(media_type, '/');
+    return slash ? slash + 1 : media_type;
+}
+
+const char *llmc_document_name(const llmcost_part *part)
+{
+    if (part->detail && *part->detail)
+        return part->detail;
+    if (part->media_type && !strcmp(part->media_type, "application/pdf"))
+        return "document.pdf";
+    return part->media_type && !strncmp(part->media_type, "text/", 5) ? "document.txt" : "document";
+}
+
+bool llmc_reasoning_is_json(const llmcost_part *part)
+{
+    return part->text && (*part->text == '{' || *part->text == '[');
+}
+
+bool llmc_reasoning_is_word(const llmcost_part *part)
+{
+    const size_t mark = sizeof LLMC_GEMINI_MARK - 1;
+    size_t bytes = llmc_text_bytes(part->text, part->text_bytes);
+    return bytes && !llmc_reasoning_is_json(part) && (bytes < mark || memcmp(part->text, LLMC_GEMINI_MARK, mark) != 0);
 }
 
 const char *llmc_effort_name(int32_t effort)

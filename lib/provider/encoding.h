@@ -39,10 +39,10 @@ void llmc_encoding_extra(llmc_encoding *encoding, const char *const *reserved);
 void llmc_encoding_copy_member(llmc_json_writer *json, const llmc_json_key *key, const llmc_json_span *value);
 /* A member of extra. false: it has none of this name. */
 bool llmc_encoding_extra_member(const llmc_encoding *encoding, const char *name, llmc_json_span *value);
-/* A member of request.extra, as it stands. */
-bool llmc_request_extra(const llmcost_request *request, const char *name, llmc_json_span *raw);
 /* The members of extra's member of this name, into our object of this name, which is at hand. taken: what may not come again; NULL-ended. */
 void llmc_encoding_merge_extra(llmc_encoding *encoding, const char *name, const char *const *taken);
+/* The same for a list of texts; what was written already (NULL-ended) is not written twice. */
+void llmc_encoding_merge_list(llmc_encoding *encoding, const char *name, const char *const *written);
 llmcost_status llmc_encoding_end(llmc_encoding *encoding);
 
 /* A list of strings as the value of the member at hand; bytes: their lengths, NULL: ended by zero. */
@@ -55,8 +55,16 @@ bool llmc_encoding_joined(llmc_encoding *encoding, const char *key, const llmcos
 /* {type: text, text} and {type: image_url, image_url: {url, detail}}; a data URL where there is data. */
 void llmc_encoding_text_part(llmc_encoding *encoding, const char *text, size_t bytes);
 void llmc_encoding_image_part(llmc_encoding *encoding, const llmcost_part *part, uint32_t message, uint32_t index);
+/* What an id of a tool call may be: ids made by another provider are replaced by one that depends on them alone. */
+typedef struct llmc_call_ids {
+    size_t minimum, maximum;
+    enum { LLMC_ID_WORD = 0, LLMC_ID_ALPHANUMERIC, LLMC_ID_ANY } letters; /* a word: letters, digits, '_' and '-' */
+} llmc_call_ids;
+void llmc_json_write_call_id(llmc_json_writer *json, const char *id, const llmc_call_ids *rule);
+/* As the value that is next; no rule: it goes as it came. */
+void llmc_encoding_call_id(llmc_encoding *encoding, const char *id, const llmc_call_ids *rule);
 /* "tool_calls" of an assistant's turn, arguments as text. */
-void llmc_encoding_tool_calls(llmc_encoding *encoding, const llmcost_message *message, uint32_t index);
+void llmc_encoding_tool_calls(llmc_encoding *encoding, const llmcost_message *message, uint32_t index, const llmc_call_ids *ids);
 /* "tools" as functions. no_parameters: the schema of a tool that has none; NULL: it is left out. strict: the host knows the word. */
 void llmc_encoding_functions(llmc_encoding *encoding, const char *no_parameters, bool strict);
 
@@ -70,6 +78,23 @@ static inline size_t llmc_text_bytes(const char *text, size_t bytes)
 {
     return bytes || !text ? bytes : strlen(text);
 }
+
+/* The texts of a message's parts of this type, one behind the other; of a message without parts, its text. */
+void llmc_join_texts(const llmcost_message *message, int32_t type, llmc_buffer *out);
+/* That, as the value that is next. before: text that goes in front. */
+void llmc_encoding_write_joined(llmc_encoding *encoding, const llmcost_message *message, int32_t type, const char *before);
+/* "data:image/png;base64,...", as the value that is next. */
+void llmc_encoding_write_data_url(llmc_encoding *encoding, const llmcost_part *part, uint32_t message, uint32_t index);
+/* {"data": ..., "format": "wav"}, as the value that is next. */
+void llmc_encoding_write_audio(llmc_encoding *encoding, const llmcost_part *part, uint32_t message, uint32_t index);
+/* "wav", "mp3", or else what stands behind the slash. */
+const char *llmc_audio_format(const char *media_type);
+/* A document's file name: its own, or one that fits its type. */
+const char *llmc_document_name(const llmcost_part *part);
+/* Hidden reasoning: JSON in OpenAI's formats, lines behind this mark in Gemini's (gemini_codec.h), one opaque word in Claude's. */
+#define LLMC_GEMINI_MARK "gemini:"
+bool llmc_reasoning_is_json(const llmcost_part *part);
+bool llmc_reasoning_is_word(const llmcost_part *part);
 
 /* "low" ...; NULL for the default. */
 const char *llmc_effort_name(int32_t effort);

@@ -1,5 +1,5 @@
 /*
- * How long a provider asks to wait, by what name it knows a request, and (Amazon's) what kind of failure it was: the headers that tell. All times are in
+ * How long a provider asks to wait, by what name it knows a request, what is left of its limits, and (Amazon's) what kind of failure it was: the headers that tell. All times are in
  * milliseconds from now, never below zero, never above a month.
  */
 #include "provider/decoding.h"
@@ -180,6 +180,12 @@ static bool begins_ignoring_case(const char *text, const char *prefix)
     return !*prefix;
 }
 
+bool llmc_is_limit_header(const char *name)
+{
+    char first = (char)(name[0] | 0x20);
+    return (first == 'x' && begins_ignoring_case(name, "x-ratelimit-")) || (first == 'a' && begins_ignoring_case(name, "anthropic-ratelimit-"));
+}
+
 static bool is_reset(const char *name)
 {
     if (begins_ignoring_case(name, "x-ratelimit-reset"))
@@ -241,5 +247,52 @@ void llmc_decode_error_header(llmcost_error *error, uint32_t *rank, const char *
         take_kind(error, value);
     } else if (is_request_id(name) && !error->request_id) {
         llmc_error_set_text(error, &error->request_id, value, strlen(value));
+    }
+}
+
+/* ---- limits ---- */
+
+void llmc_rate_limits_init(llmc_rate_limits *limits)
+{
+    for (size_t i = 0; i < LLMCOST_LIMIT_COUNT; i++)
+        limits->of[i] = (llmc_rate_limit){ -1, -1, -1 };
+}
+
+static void take_count(const char *value, int64_t *out)
+{
+    double count;
+    if (plain_number(value, &count) && count < 9e15)
+        *out = (int64_t)count;
+}
+
+/* "first-second", or the first alone where there is no second. */
+static bool is_joined(const char *name, const char *first, const char *second)
+{
+    size_t bytes = strlen(first);
+    return begins_ignoring_case(name, first) && (*second ? name[bytes] == '-' && llmc_text_equal_ignoring_case(name + bytes + 1, second) : !name[bytes]);
+}
+
+/*
+ * "x-ratelimit-remaining-tokens", "anthropic-ratelimit-input-tokens-remaining", and "x-ratelimit-remaining" of hosts that
+ * count requests only. Left out: windows that hosts tell beside these (a day's, a minute's).
+ */
+void llmc_decode_limit_header(llmc_rate_limits *limits, const char *name, const char *value, int64_t wall_ms)
+{
+    static const char *const kinds[LLMCOST_LIMIT_COUNT] = { "requests", "tokens", "input-tokens", "output-tokens" };
+    static const char *const figures[] = { "limit", "remaining", "reset" };
+    bool anthropic = (name[0] | 0x20) == 'a';
+    name += anthropic ? strlen("anthropic-ratelimit-") : strlen("x-ratelimit-");
+    for (size_t k = 0; k < LLMCOST_LIMIT_COUNT; k++) {
+        for (size_t f = 0; f < sizeof figures / sizeof figures[0]; f++) {
+            bool found = anthropic ? is_joined(name, kinds[k], figures[f]) : is_joined(name, figures[f], kinds[k]) || (k == LLMCOST_LIMIT_REQUESTS && is_joined(name, figures[f], ""));
+            if (!found)
+                continue;
+            llmc_rate_limit *of = &limits->of[k];
+            if (f == 2)
+                reset_time(value, wall_ms, &of->reset_ms);
+            else
+                take_count(value, f ? &of->remaining : &of->limit);
+            return;
+        }
     }
 }

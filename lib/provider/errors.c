@@ -9,6 +9,7 @@
 #include "provider/decoding.h"
 
 #include "base/text.h"
+#include "provider/presets.h"
 
 enum { DEPTH_MAXIMUM = 6 };
 
@@ -21,6 +22,7 @@ typedef struct error_facts {
     int64_t own_number;      /* base_resp.status_code, error_code */
     bool has_reasons;        /* OpenRouter: metadata.reasons of a moderation */
     enum { SPACE_NONE = 0, SPACE_MINIMAX, SPACE_QIANFAN } space;
+    uint64_t quirks;         /* whose numbers these may be */
 } error_facts;
 
 /* ---- tables ---- */
@@ -69,7 +71,10 @@ static const code_rule strong_codes[] = {
 
 /* Kinds that are told apart by the HTTP status where there is one, and speak for themselves behind a 2xx. */
 static const code_rule weak_codes[] = {
-    { "invalid_request", LLMCOST_E_INVALID_REQUEST, PREFIX }, { "InvalidParameter", LLMCOST_E_INVALID_REQUEST, PREFIX },
+    { "invalid_request", LLMCOST_E_INVALID_REQUEST, PREFIX }, { "invalid_prompt", LLMCOST_E_INVALID_REQUEST, WHOLE },
+    { "invalid_image", LLMCOST_E_INVALID_REQUEST, PREFIX }, { "invalid_base64_image", LLMCOST_E_INVALID_REQUEST, WHOLE },
+    { "image_content_policy_violation", LLMCOST_E_CONTENT_FILTER, WHOLE }, { "image_", LLMCOST_E_INVALID_REQUEST, PREFIX },
+    { "InvalidParameter", LLMCOST_E_INVALID_REQUEST, PREFIX },
     { "BadRequest", LLMCOST_E_INVALID_REQUEST, PREFIX }, { "tool_use_failed", LLMCOST_E_INVALID_REQUEST, WHOLE },
     { "INVALID_ARGUMENT", LLMCOST_E_INVALID_REQUEST, WHOLE }, { "request_too_large", LLMCOST_E_INVALID_REQUEST, WHOLE },
     { "authentication_error", LLMCOST_E_AUTH, WHOLE }, { "UNAUTHENTICATED", LLMCOST_E_AUTH, WHOLE },
@@ -348,7 +353,7 @@ static llmcost_status by_numbers(const error_facts *facts)
         return by_number(facts->own_number, minimax_numbers, ELEMENTS(minimax_numbers));
     if (facts->space == SPACE_QIANFAN)
         status = by_number(facts->own_number, qianfan_numbers, ELEMENTS(qianfan_numbers));
-    if (!status)
+    if (!status && (facts->quirks & LLMC_QUIRK(ZHIPU_CODES)))
         status = by_number(number, zhipu_numbers, ELEMENTS(zhipu_numbers));
     return status ? status : by_number(number, siliconflow_numbers, ELEMENTS(siliconflow_numbers));
 }
@@ -381,6 +386,9 @@ static llmcost_status judge(const error_facts *facts, int32_t http_status)
 }
 
 /* ---- telling ---- */
+
+/* OpenAI's refusal of what only /responses takes, such as tools of some models. */
+static const char other_door[] = "use this model through a provider of the preset openai-responses";
 
 static const char *advice_for(llmcost_status status)
 {
@@ -479,14 +487,10 @@ static llmc_json_span words_of_page(const char *body, size_t bytes)
     return page;
 }
 
-llmcost_status llmc_decode_error_body(llmcost_error *error, int32_t http_status, const char *body, size_t bytes)
+/* kind: what names the failure apart from the body; NULL or "": nothing does. */
+static llmcost_status decode_error(llmcost_error *error, uint64_t quirks, int32_t http_status, const char *kind, const char *body, size_t bytes)
 {
-    return llmc_decode_error_of_kind(error, http_status, error->code, body, bytes);
-}
-
-llmcost_status llmc_decode_error_of_kind(llmcost_error *error, int32_t http_status, const char *kind, const char *body, size_t bytes)
-{
-    error_facts facts = { 0 };
+    error_facts facts = { .quirks = quirks };
     llmc_json json;
     char code[128]; /* a copy: the error's own code is set anew below */
     if (kind && *kind) {
@@ -513,5 +517,21 @@ llmcost_status llmc_decode_error_of_kind(llmcost_error *error, int32_t http_stat
     error->http_status = http_status;
     const char *words = error->provider_message ? error->provider_message : "it gave no reason";
     return llmc_error_set(error, status, "%s (HTTP %d%s%s): \"%.400s\"; %s", llmcost_status_text(status), (int)http_status,
-                          error->code ? ", " : "", error->code ? error->code : "", words, advice_for(status));
+                          error->code ? ", " : "", error->code ? error->code : "", words,
+                          status == LLMCOST_E_INVALID_REQUEST && contains(&facts.message, "/v1/responses") ? other_door : advice_for(status));
+}
+
+llmcost_status llmc_decode_error_body(llmcost_error *error, int32_t http_status, const char *body, size_t bytes)
+{
+    return decode_error(error, 0, http_status, error->code, body, bytes);
+}
+
+llmcost_status llmc_decode_error_of_kind(llmcost_error *error, int32_t http_status, const char *kind, const char *body, size_t bytes)
+{
+    return decode_error(error, 0, http_status, kind, body, bytes);
+}
+
+llmcost_status llmc_decode_error_of_host(llmcost_error *error, uint64_t quirks, int32_t http_status, const char *body, size_t bytes)
+{
+    return decode_error(error, quirks, http_status, error->code, body, bytes);
 }

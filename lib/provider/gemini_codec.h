@@ -15,7 +15,6 @@
 #include "provider/encoding.h"
 #include "provider/usage.h"
 
-#define LLMC_GEMINI_MARK "gemini:"
 /* Begins the ids that we make up for calls that came without one: they are not sent back. */
 #define LLMC_GEMINI_MADE_UP "llmc_"
 

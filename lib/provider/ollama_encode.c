@@ -284,7 +284,7 @@ static void write_options(llmc_encoding *encoding)
     const char *taken[6] = { "num_predict" }; /* also when it is not set: it bounds what a call may cost */
     llmc_json_span extra;
     bool ours = request->max_tokens > 0 || request->has_temperature || request->has_top_p || request->has_seed || request->stop_count;
-    if (!ours && !llmc_request_extra(request, "options", &extra))
+    if (!ours && !llmc_encoding_extra_member(encoding, "options", &extra))
         return;
     llmc_encoding_member(encoding, "options");
     llmc_json_write_begin_object(json);

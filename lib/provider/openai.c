@@ -3,7 +3,8 @@
  * "message" and "delta". Members come in any order, so what depends on another member waits for the end of its object:
  * choices until id and model are known, a delta until its index is, the finish reason until the tool calls are.
  *
- * Usage is read wherever some host puts it: the last chunk, every chunk, x_groq, inside a choice. Left out on purpose: audio output, reasoning_details, log-probabilities of the older shape.
+ * Usage is read wherever some host puts it: the last chunk, every chunk, x_groq, inside a choice. Audio that a model speaks, and what
+ * filters found, are kept as they came. Left out on purpose: log-probabilities of the older shape.
  */
 #include "provider/openai_codec.h"
 
@@ -12,6 +13,8 @@
 #include "provider/presets.h"
 
 #include <stdio.h>
+
+enum { FILTERS_MAXIMUM = 1 << 16 };
 
 typedef struct openai_call {
     int64_t wire_index;
@@ -30,6 +33,7 @@ typedef struct openai_choice {
 
 typedef struct openai_state {
     llmc_buffer id, model;
+    llmc_buffer filters;     /* what Azure found in the prompt: told when the answer has been introduced */
     bool introduced;
     bool finish_came;
     bool byok;               /* the stated cost is a fee only */
@@ -37,7 +41,7 @@ typedef struct openai_state {
     openai_choice *choices;
     size_t choice_count, choice_capacity;
     llmc_usage_counts counts;
-    uint64_t extra_hash[2];  /* citations, search_results: last sent */
+    uint64_t extra_hash[4];  /* citations, search_results, filters of the prompt and of a choice: last sent */
 } openai_state;
 
 static openai_state *state_of(llmc_decoder *decoder)
@@ -274,11 +278,51 @@ static llmcost_status decode_extra(llmc_decoder *decoder, llmc_json *json, uint3
     return llmc_decoder_emit_raw(decoder, LLMC_EVENT_EXTRA, index, 0, name, &raw);
 }
 
+/* A stream speaks in pieces: kept as a list of them. */
+static llmcost_status decode_audio(llmc_decoder *decoder, llmc_json *json, uint32_t index)
+{
+    llmc_json_span raw;
+    llmc_json_type type = llmc_json_peek(json);
+    if (!llmc_json_raw(json, &raw) || type != LLMC_JSON_OBJECT || raw.bytes <= 2)
+        return LLMCOST_OK;
+    if (!decoder->stream)
+        return llmc_decoder_emit_raw(decoder, LLMC_EVENT_EXTRA, index, 0, "audio", &raw);
+    llmc_buffer_clear(&decoder->scratch);
+    llmc_buffer_add_byte(&decoder->scratch, '[');
+    llmc_buffer_add(&decoder->scratch, raw.text, raw.bytes);
+    llmc_buffer_add_byte(&decoder->scratch, ']');
+    const char *text = llmc_buffer_text(&decoder->scratch);
+    if (!text)
+        return no_memory(decoder);
+    return llmc_decoder_emit(decoder, &(llmcost_event){ .kind = LLMC_EVENT_EXTRA, .choice = index, .text = text, .bytes = raw.bytes + 2, .tool_name = "audio" });
+}
+
+/* [{"type": "reasoning.text", "text": ...}]: kept for the next turn; its text counts where the message tells it nowhere else. */
+static llmcost_status decode_details(llmc_decoder *decoder, const llmc_json_span *details, uint32_t index, openai_choice *choice, bool reasoned)
+{
+    llmc_json json;
+    llmc_json_key key;
+    llmcost_status status = LLMCOST_OK;
+    llmc_json_begin(&json, details->text, details->bytes);
+    for (bool more = !reasoned && llmc_json_array(&json); more && !status && llmc_json_next_item(&json);) {
+        if (!llmc_json_object(&json))
+            continue;
+        while (!status && llmc_json_next_key(&json, &key)) {
+            if (llmc_json_key_is(&key, "text") || llmc_json_key_is(&key, "summary"))
+                status = decode_text(decoder, &json, LLMCOST_EVENT_REASONING, index, &choice->reasoning);
+            else
+                llmc_json_skip(&json);
+        }
+    }
+    return status ? status : llmc_decoder_emit_raw(decoder, LLMC_EVENT_REASONING_HIDDEN, index, 0, NULL, details);
+}
+
 /* A message, or the delta of one. */
 static llmcost_status decode_message(llmc_decoder *decoder, llmc_json *json, openai_choice *choice, uint32_t index)
 {
     llmc_json_key key;
     bool reasoned = false; /* some hosts say the same under two names */
+    llmc_json_span details = { 0 };
     llmcost_status status = LLMCOST_OK;
     if (!llmc_json_object(json))
         return LLMCOST_OK;
@@ -303,11 +347,19 @@ static llmcost_status decode_message(llmc_decoder *decoder, llmc_json *json, ope
             status = decode_function_call(decoder, json, choice, index);
         } else if (llmc_json_key_is(&key, "annotations")) {
             status = decode_extra(decoder, json, index, "annotations");
+        } else if (llmc_json_key_is(&key, "images")) {
+            status = decode_extra(decoder, json, index, "images");
+        } else if (llmc_json_key_is(&key, "audio")) {
+            status = decode_audio(decoder, json, index);
+        } else if (llmc_json_key_is(&key, "reasoning_details") && llmc_json_peek(json) == LLMC_JSON_ARRAY) {
+            llmc_json_raw(json, &details);
+        } else if (llmc_json_key_is(&key, "provider_metadata")) {
+            llmc_openai_read_gateway_cost(json, &state_of(decoder)->counts);
         } else {
             llmc_json_skip(json);
         }
     }
-    return status;
+    return status || details.bytes <= 2 ? status : decode_details(decoder, &details, index, choice, reasoned);
 }
 
 static llmcost_status decode_logprobs(llmc_decoder *decoder, llmc_json *json, uint32_t index)
@@ -390,7 +442,7 @@ static llmcost_status finish_by_span(llmc_decoder *decoder, openai_choice *choic
 
 /* What of a choice waits for its end. */
 typedef struct openai_rest {
-    llmc_json_span content, finish, logprobs;
+    llmc_json_span content, finish, logprobs, filters;
     bool content_done;
 } openai_rest;
 
@@ -416,12 +468,24 @@ static llmcost_status decode_choice_member(llmc_decoder *decoder, llmc_json *jso
         llmc_json_span_string(json, &rest->finish);
     } else if (llmc_json_key_is(key, "logprobs") && llmc_json_peek(json) == LLMC_JSON_OBJECT) {
         llmc_json_raw(json, &rest->logprobs);
+    } else if (llmc_json_key_is(key, "content_filter_results") && llmc_json_peek(json) == LLMC_JSON_OBJECT) {
+        llmc_json_raw(json, &rest->filters);
     } else if (llmc_json_key_is(key, "usage")) {
         read_usage(json, state_of(decoder));
     } else {
         llmc_json_skip(json);
     }
     return LLMCOST_OK;
+}
+
+/* Azure repeats what its filters found with every piece: told when it changes. */
+static llmcost_status tell_filters(llmc_decoder *decoder, const llmc_json_span *raw, uint32_t index)
+{
+    uint64_t *told = &state_of(decoder)->extra_hash[3], hash = hash_of(raw->text, raw->bytes) + index;
+    if (*told == hash)
+        return LLMCOST_OK;
+    *told = hash;
+    return llmc_decoder_emit_raw(decoder, LLMC_EVENT_EXTRA, index, 0, "content_filter_results", raw);
 }
 
 /* One choice. Its content is read in place when the index came before it, else at the end. */
@@ -446,6 +510,8 @@ static llmcost_status decode_choice(llmc_decoder *decoder, llmc_json *json, int6
         llmc_json_begin(&inner, rest.logprobs.text, rest.logprobs.bytes);
         status = decode_logprobs(decoder, &inner, (uint32_t)index);
     }
+    if (!status && rest.filters.bytes > 2)
+        status = tell_filters(decoder, &rest.filters, (uint32_t)index);
     return status || !rest.finish.bytes ? status : finish_by_span(decoder, choice, (uint32_t)index, &rest.finish);
 }
 
@@ -494,6 +560,24 @@ static llmcost_status tell_sources(llmc_decoder *decoder, const llmc_json_span *
     return llmc_decoder_emit_raw(decoder, LLMC_EVENT_EXTRA, 0, 0, name, raw);
 }
 
+/* They come before the model's name does, in a chunk of their own. */
+static llmcost_status tell_prompt_filters(llmc_decoder *decoder, const llmc_json_span *raw)
+{
+    openai_state *state = state_of(decoder);
+    if (state->introduced && !state->filters.length)
+        return tell_sources(decoder, raw, "prompt_filter_results", &state->extra_hash[2]);
+    if (raw->bytes > 2 && raw->bytes <= FILTERS_MAXIMUM && !state->filters.length)
+        llmc_buffer_add(&state->filters, raw->text, raw->bytes);
+    if (state->filters.failure)
+        return no_memory(decoder);
+    if (!state->introduced || !state->filters.length)
+        return LLMCOST_OK;
+    const llmc_json_span kept = { state->filters.data, state->filters.length, false };
+    llmcost_status status = tell_sources(decoder, &kept, "prompt_filter_results", &state->extra_hash[2]);
+    llmc_buffer_free(&state->filters);
+    return status;
+}
+
 static bool is_failure(llmc_json *json)
 {
     llmc_json ahead = *json;
@@ -519,6 +603,13 @@ static bool read_base_resp(llmc_json *json)
     return code != 0;
 }
 
+/* Qianfan: {"error_code": 17, "error_msg": ...} with HTTP 200. */
+static bool read_own_code(llmc_json *json)
+{
+    int64_t code = 0;
+    return llmc_json_integer(json, &code) && code != 0;
+}
+
 /* {"usage": ..., "error": ...} under x_groq. */
 static bool read_x_groq(llmc_json *json, openai_state *state)
 {
@@ -541,7 +632,7 @@ static bool read_x_groq(llmc_json *json, openai_state *state)
 /* What waits for the end of a chunk. */
 typedef struct openai_chunk {
     llmc_json_span choices; /* only while the model is not known */
-    llmc_json_span citations, search_results;
+    llmc_json_span citations, search_results, filters;
     bool in_place; /* the document is all there: its choices need not wait for its end */
     bool has_choices, failed;
 } openai_chunk;
@@ -552,6 +643,31 @@ static void read_array(llmc_json *json, llmc_json_span *out)
         llmc_json_raw(json, out);
     else
         llmc_json_skip(json);
+}
+
+/* What few hosts send, or few chunks hold. */
+static void decode_rare_member(llmc_json *json, const llmc_json_key *key, openai_state *state, openai_chunk *chunk)
+{
+    if (llmc_json_key_is(key, "error")) {
+        chunk->failed = is_failure(json) || chunk->failed;
+        llmc_json_skip(json);
+    } else if (llmc_json_key_is(key, "base_resp")) {
+        chunk->failed = read_base_resp(json) || chunk->failed;
+    } else if (llmc_json_key_is(key, "x_groq")) {
+        chunk->failed = read_x_groq(json, state) || chunk->failed;
+    } else if (llmc_json_key_is(key, "citations")) {
+        read_array(json, &chunk->citations);
+    } else if (llmc_json_key_is(key, "search_results")) {
+        read_array(json, &chunk->search_results);
+    } else if (llmc_json_key_is(key, "prompt_filter_results")) {
+        read_array(json, &chunk->filters);
+    } else if (llmc_json_key_is(key, "error_code")) {
+        chunk->failed = read_own_code(json) || chunk->failed;
+    } else if (llmc_json_key_is(key, "cost") && llmc_json_peek(json) == LLMC_JSON_OBJECT) {
+        llmc_openai_read_cost(json, &state->counts);
+    } else {
+        llmc_json_skip(json);
+    }
 }
 
 static llmcost_status decode_member(llmc_decoder *decoder, llmc_json *json, const llmc_json_key *key, openai_chunk *chunk)
@@ -575,19 +691,10 @@ static llmcost_status decode_member(llmc_decoder *decoder, llmc_json *json, cons
         read_usage(json, state);
     } else if (llmc_json_key_is(key, "service_tier")) {
         llmc_usage_read_tier(json, &state->counts);
-    } else if (llmc_json_key_is(key, "error")) {
-        chunk->failed = is_failure(json) || chunk->failed;
-        llmc_json_skip(json);
-    } else if (llmc_json_key_is(key, "base_resp")) {
-        chunk->failed = read_base_resp(json) || chunk->failed;
-    } else if (llmc_json_key_is(key, "x_groq")) {
-        chunk->failed = read_x_groq(json, state) || chunk->failed;
-    } else if (llmc_json_key_is(key, "citations")) {
-        read_array(json, &chunk->citations);
-    } else if (llmc_json_key_is(key, "search_results")) {
-        read_array(json, &chunk->search_results);
+    } else if (llmc_json_key_is(key, "object") || llmc_json_key_is(key, "created") || llmc_json_key_is(key, "system_fingerprint")) {
+        llmc_json_skip(json); /* in every chunk, and needed by nobody: not compared with all the rest */
     } else {
-        llmc_json_skip(json);
+        decode_rare_member(json, key, state, chunk);
     }
     return LLMCOST_OK;
 }
@@ -606,6 +713,8 @@ static llmcost_status decode_rest(llmc_decoder *decoder, const openai_chunk *chu
         status = tell_sources(decoder, &chunk->citations, "citations", &state->extra_hash[0]);
     if (!status)
         status = tell_sources(decoder, &chunk->search_results, "search_results", &state->extra_hash[1]);
+    if (!status)
+        status = tell_prompt_filters(decoder, &chunk->filters);
     if (status || !state->counted)
         return status;
     state->counted = false;
@@ -644,7 +753,7 @@ static llmcost_status decode_chunk(llmc_decoder *decoder, const llmc_frame *fram
     if (status)
         return status;
     if (chunk.failed)
-        return llmc_decode_error_body(decoder->error, decoder->http_status, frame->data, frame->bytes);
+        return llmc_decode_error_of_host(decoder->error, decoder->quirks, decoder->http_status, frame->data, frame->bytes);
     if (!chunk.has_choices && !decoder->stream)
         return llmc_decode_error_in_success(decoder, frame, "an answer without choices");
     return LLMCOST_OK;
@@ -681,9 +790,19 @@ static llmcost_status decode_frame(llmc_decoder *decoder, const llmc_frame *fram
     if (decoder->finished)
         return LLMCOST_OK;
     if (decoder->http_status < 200 || decoder->http_status > 299 || !strcmp(frame->event, "error"))
-        return llmc_decode_error_body(decoder->error, decoder->http_status, frame->data, frame->bytes);
-    if (decoder->operation == LLMC_OP_LIST_MODELS)
+        return llmc_decode_error_of_host(decoder->error, decoder->quirks, decoder->http_status, frame->data, frame->bytes);
+    switch (decoder->operation) {
+    case LLMC_OP_LIST_MODELS:
         return llmc_decode_models(decoder, frame);
+    case LLMC_OP_EMBED:
+        return llmc_openai_decode_embeddings(decoder, frame);
+    case LLMC_OP_COUNT_TOKENS:
+        return llmc_openai_decode_count(decoder, frame);
+    case LLMC_OP_BALANCE:
+        return llmc_openai_decode_balance(decoder, frame);
+    default:
+        break;
+    }
     if (decoder->stream && frame->bytes == 0)
         return LLMCOST_OK;
     if (decoder->stream && is_done(frame))
@@ -697,7 +816,7 @@ static llmcost_status decode_end(llmc_decoder *decoder)
     if (decoder->finished)
         return LLMCOST_OK;
     if (decoder->http_status < 200 || decoder->http_status > 299)
-        return llmc_decode_error_body(decoder->error, decoder->http_status, "", 0);
+        return llmc_decode_error_of_host(decoder->error, decoder->quirks, decoder->http_status, "", 0);
     if (decoder->stream && state_of(decoder)->finish_came && (decoder->quirks & LLMC_QUIRK(DONE_OPTIONAL)))
         return finish_answer(decoder);
     return llmc_error_set(decoder->error, LLMCOST_E_TRUNCATED, decoder->stream ? "the stream ended before the answer was complete; try again" : "the answer is empty; try again");
@@ -708,6 +827,7 @@ static void decode_begin(llmc_decoder *decoder)
     openai_state *state = state_of(decoder);
     llmc_buffer_init(&state->id, decoder->allocator, 1 << 12);
     llmc_buffer_init(&state->model, decoder->allocator, 1 << 12);
+    llmc_buffer_init(&state->filters, decoder->allocator, FILTERS_MAXIMUM);
     llmc_usage_counts_init(&state->counts);
     state->counts.reasoning_beside = decoder->quirks & LLMC_QUIRK(REASONING_BESIDE_COMPLETION);
 }
@@ -723,11 +843,13 @@ static void decode_free(llmc_decoder *decoder)
     llmc_free(decoder->allocator, state->choices);
     llmc_buffer_free(&state->id);
     llmc_buffer_free(&state->model);
+    llmc_buffer_free(&state->filters);
 }
 
+/* Which host has which is the check's to say. */
 static bool has_operation(llmc_operation_id operation)
 {
-    return operation == LLMC_OP_CHAT || operation == LLMC_OP_LIST_MODELS;
+    return operation < LLMC_OP_COUNT;
 }
 
 const llmc_codec llmc_codec_openai = {

@@ -2,9 +2,10 @@
  * A request as an OpenAI chat-completions body, in the dialect of the host at hand (quirks).
  *
  * What the dialect has no member for is said the nearest way there is: a failed tool's result begins with "Error: ".
- * Reasoning of an earlier answer goes back on turns with tool calls, to hosts that read reasoning_content; elsewhere it
- * is left out, since no host of this dialect takes it, and so are signatures and hidden reasoning, which belong to
- * another format. Cache marks are left out too: these hosts cache by themselves.
+ * Reasoning of an earlier answer goes back on turns with tool calls, to hosts that read reasoning_content, and as
+ * reasoning_details (openai_reasoning.c) to those that sent such; elsewhere it is left out, since no host of this dialect
+ * takes it, and so are signatures and hidden reasoning of other formats. Cache marks are left out too: these hosts cache
+ * by themselves. What inputs of embeddings are for has no member either; the models of these hosts make one kind.
  */
 #include "provider/openai_codec.h"
 
@@ -12,206 +13,54 @@
 
 #include <stdio.h>
 
-/* The N of "gpt-N..." or, for the o-series, 1; 0 for others. A vendor's prefix ("openai/") does not count. */
-static int generation_of(const char *model)
-{
-    const char *slash = strrchr(model, '/');
-    const char *name = slash ? slash + 1 : model;
-    if (name[0] == 'o' && name[1] >= '1' && name[1] <= '9')
-        return 1;
-    if (strncmp(name, "gpt-", 4) != 0 || strstr(name, "chat"))
-        return 0;
-    return name[4] >= '5' && name[4] <= '9' ? name[4] - '0' : 0;
-}
-
-static bool is_reasoning_model(const char *model)
-{
-    return generation_of(model) != 0;
-}
-
-static bool at_openai(const llmc_codec_target *target)
-{
-    return !strcmp(target->preset->name, "openai");
-}
-
-/* Efforts that a host, or a family of OpenAI's models, does not take. First match counts. */
-enum { NONE = 1 << LLMCOST_EFFORT_NONE, MINIMAL = 1 << LLMCOST_EFFORT_MINIMAL, LOW = 1 << LLMCOST_EFFORT_LOW, MEDIUM = 1 << LLMCOST_EFFORT_MEDIUM,
-       HIGH = 1 << LLMCOST_EFFORT_HIGH, XHIGH = 1 << LLMCOST_EFFORT_XHIGH, MAX = 1 << LLMCOST_EFFORT_MAX };
-
-static const struct effort_rule {
-    const char *preset, *model_prefix;
-    int refused;
-} effort_rules[] = {
-    { "openai", "gpt-6-astra", NONE },
-    { "openai", "gpt-6.1-sol", NONE },
-    { "openai", "gpt-6.2", NONE | MINIMAL },
-    { "deepseek", "", NONE | XHIGH },
-    { "moonshot", "", NONE | MINIMAL | MEDIUM | XHIGH },
-    { "moonshot-cn", "", NONE | MINIMAL | MEDIUM | XHIGH },
-    { "zhipu", "", NONE | MINIMAL | MEDIUM | XHIGH },
-    { "zai", "", NONE | MINIMAL | MEDIUM | XHIGH },
-    { "xai", "", NONE | MINIMAL | MAX },
-};
-
-static bool asks_refused_effort(const llmcost_request *request, const llmc_codec_target *target)
-{
-    bool asked = request->effort > 0 && request->effort <= LLMCOST_EFFORT_MAX;
-    for (size_t i = 0; asked && i < sizeof effort_rules / sizeof effort_rules[0]; i++) {
-        const struct effort_rule *rule = &effort_rules[i];
-        if (!strcmp(rule->preset, target->preset->name) && !strncmp(rule->model_prefix, target->model, strlen(rule->model_prefix)))
-            return rule->refused >> request->effort & 1;
-    }
-    return false;
-}
-
-static bool asks_effort(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->effort != LLMCOST_EFFORT_DEFAULT;
-}
-
-static bool asks_budget_only(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->thinking_budget_tokens && request->effort == LLMCOST_EFFORT_DEFAULT;
-}
-
-static bool asks_seed(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->has_seed;
-}
-
-static bool asks_several(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->n > 1;
-}
-
-static bool asks_too_many(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->n > 128;
-}
-
-static bool asks_logprobs(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->logprobs || request->top_logprobs;
-}
-
-static bool asks_many_logprobs(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->top_logprobs > 20;
-}
-
-static bool asks_stop(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->stop_count > 0;
-}
-
-static bool asks_many_stops(const llmcost_request *request, const llmc_codec_target *target)
-{
-    return request->stop_count > 4 && at_openai(target);
-}
-
-/* o1 and o3-mini still took it. */
-static bool asks_stop_of_reasoning_model(const llmcost_request *request, const llmc_codec_target *target)
-{
-    const char *model = target->model;
-    if (request->stop_count == 0 || !at_openai(target))
-        return false;
-    return is_reasoning_model(model) && strncmp(model, "o1", 2) != 0 && strncmp(model, "o3-mini", 7) != 0;
-}
-
-static bool asks_images(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return llmc_request_has_part(request, LLMCOST_PART_IMAGE) || llmc_request_has_part(request, LLMCOST_PART_IMAGE_URL);
-}
-
-static bool asks_tools(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->tool_count > 0;
-}
-
-static bool asks_schema(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->format == LLMCOST_FORMAT_JSON_SCHEMA;
-}
-
-static bool reasons(const llmcost_request *request, const llmc_codec_target *target)
-{
-    return at_openai(target) && is_reasoning_model(target->model) && request->effort != LLMCOST_EFFORT_NONE;
-}
-
-/* 1 is these models' default, which they accept. */
-static bool asks_temperature_while_reasoning(const llmcost_request *request, const llmc_codec_target *target)
-{
-    return request->has_temperature && request->temperature != 1.0 && reasons(request, target);
-}
-
-static bool asks_top_p_while_reasoning(const llmcost_request *request, const llmc_codec_target *target)
-{
-    return request->has_top_p && request->top_p != 1.0 && reasons(request, target);
-}
-
-static bool asks_temperature_above(const llmcost_request *request, const llmc_codec_target *target)
-{
-    double limit = target->quirks & LLMC_QUIRK(OPEN_UNIT_SAMPLING) ? 1.0 : 2.0;
-    return request->has_temperature && request->temperature > limit;
-}
-
-static const llmc_incapability incapabilities[] = {
-    { LLMC_QUIRK(NO_SEED), asks_seed, "seed", "leave has_seed 0" },
-    { LLMC_QUIRK(NO_N), asks_several, "n", "ask for one choice per call" },
-    { 0, asks_too_many, "n", "ask for at most 128 choices" },
-    { LLMC_QUIRK(NO_LOGPROBS), asks_logprobs, "logprobs", "leave logprobs and top_logprobs 0" },
-    { 0, asks_many_logprobs, "top_logprobs", "ask for at most 20" },
-    { LLMC_QUIRK(NO_STOP), asks_stop, "stop", "cut the answer yourself" },
-    { 0, asks_stop_of_reasoning_model, "stop", "this model takes no stop texts; cut the answer yourself" },
-    { 0, asks_many_stops, "stop", "give at most 4 stop texts" },
-    { LLMC_QUIRK(NO_IMAGES), asks_images, "images", "send text only, or use a provider that sees" },
-    { LLMC_QUIRK(NO_TOOLS), asks_tools, "tools", "leave tools out, or use a provider that has them" },
-    { LLMC_QUIRK(NO_JSON_SCHEMA), asks_schema, "format_schema", "use LLMCOST_FORMAT_JSON and describe the schema in the prompt" },
-    { LLMC_QUIRK(NO_EFFORT), asks_effort, "effort", "leave it at the default, or pass the host's own member in extra" },
-    { 0, asks_refused_effort, "effort", "this value is not taken; choose another, or pass the host's own member in extra" },
-    { 0, asks_budget_only, "thinking_budget_tokens", "set effort, or pass the host's own member in extra" },
-    { 0, asks_temperature_while_reasoning, "temperature", "leave it out while the model reasons, or set effort to none where the model takes that" },
-    { 0, asks_top_p_while_reasoning, "top_p", "leave it out while the model reasons, or set effort to none where the model takes that" },
-    { 0, asks_temperature_above, "temperature", "lower it (at most 2, at some hosts 1)" },
-};
-
-static llmcost_status check_messages(const llmcost_request *request, const llmc_codec_target *target, llmcost_error *error)
-{
-    for (uint32_t i = 0; i < request->message_count; i++) {
-        const llmcost_message *message = &request->messages[i];
-        for (uint32_t j = 0; j < message->part_count && message->role != LLMCOST_USER; j++) {
-            int32_t type = message->parts[j].type;
-            if (type == LLMCOST_PART_IMAGE || type == LLMCOST_PART_IMAGE_URL)
-                return llmc_unsupported_in(error, target, i, " image", "put images into user messages");
-        }
-    }
-    return LLMCOST_OK;
-}
-
-llmcost_status llmc_openai_check(llmc_operation_id operation, const llmcost_request *request, const llmc_codec_target *target, llmcost_error *error)
-{
-    if (operation != LLMC_OP_CHAT)
-        return LLMCOST_OK;
-    llmcost_status status = llmc_check_capabilities(incapabilities, sizeof incapabilities / sizeof incapabilities[0], request, target, error);
-    return status ? status : check_messages(request, target, error);
-}
-
 /* ---- messages ---- */
 
 static bool is_visible(const llmcost_part *part)
 {
     return part->type != LLMCOST_PART_REASONING && part->type != LLMCOST_PART_REASONING_HIDDEN;
+}
+
+static void write_audio(llmc_encoding *encoding, const llmcost_part *part, uint32_t message, uint32_t index)
+{
+    llmc_json_writer *json = &encoding->json;
+    llmc_json_write_begin_object(json);
+    llmc_json_write_key(json, "type");
+    llmc_json_write_text(json, "input_audio");
+    llmc_json_write_key(json, "input_audio");
+    if (encoding->target->quirks & LLMC_QUIRK(DOCUMENT_URL))
+        llmc_json_write_base64(json, "", part->data, part->data_bytes);
+    else
+        llmc_encoding_write_audio(encoding, part, message, index);
+    llmc_json_write_end_object(json);
+}
+
+static void write_document_place(llmc_encoding *encoding, const llmcost_part *part, uint32_t message, uint32_t index)
+{
+    if (part->url)
+        llmc_json_write_text(&encoding->json, part->url);
+    else
+        llmc_encoding_write_data_url(encoding, part, message, index);
+}
+
+static void write_document(llmc_encoding *encoding, const llmcost_part *part, uint32_t message, uint32_t index)
+{
+    llmc_json_writer *json = &encoding->json;
+    bool by_url = encoding->target->quirks & LLMC_QUIRK(DOCUMENT_URL);
+    llmc_json_write_begin_object(json);
+    llmc_json_write_key(json, "type");
+    llmc_json_write_text(json, by_url ? "document_url" : "file");
+    llmc_json_write_key(json, by_url ? "document_url" : "file");
+    if (by_url) {
+        write_document_place(encoding, part, message, index);
+    } else {
+        llmc_json_write_begin_object(json);
+        llmc_json_write_key(json, "filename");
+        llmc_json_write_text(json, llmc_document_name(part));
+        llmc_json_write_key(json, "file_data");
+        write_document_place(encoding, part, message, index);
+        llmc_json_write_end_object(json);
+    }
+    llmc_json_write_end_object(json);
 }
 
 static void write_parts(llmc_encoding *encoding, const llmcost_message *message, uint32_t index, bool failed)
@@ -225,6 +74,10 @@ static void write_parts(llmc_encoding *encoding, const llmcost_message *message,
             llmc_encoding_text_part(encoding, part->text, llmc_text_bytes(part->text, part->text_bytes));
         else if (part->type == LLMCOST_PART_IMAGE || part->type == LLMCOST_PART_IMAGE_URL)
             llmc_encoding_image_part(encoding, part, index, i);
+        else if (part->type == LLMCOST_PART_AUDIO)
+            write_audio(encoding, part, index, i);
+        else if (part->type == LLMCOST_PART_DOCUMENT)
+            write_document(encoding, part, index, i);
         else if (is_visible(part))
             llmc_encoding_invalid(encoding, "messages[%u].parts[%u].type %d is unknown", index, i, (int)part->type);
     }
@@ -266,22 +119,29 @@ static void write_content(llmc_encoding *encoding, const llmcost_message *messag
     }
 }
 
+static bool has_reasoning(const llmcost_message *message)
+{
+    for (uint32_t i = 0; i < message->part_count; i++)
+        if (message->parts[i].type == LLMCOST_PART_REASONING && llmc_text_bytes(message->parts[i].text, message->parts[i].text_bytes))
+            return true;
+    return false;
+}
+
 static void write_reasoning(llmc_encoding *encoding, const llmcost_message *message)
 {
-    llmc_buffer joined;
-    llmc_buffer_init(&joined, encoding->json.out->allocator, encoding->json.out->maximum);
-    for (uint32_t i = 0; i < message->part_count; i++) {
-        const llmcost_part *part = &message->parts[i];
-        if (part->type == LLMCOST_PART_REASONING)
-            llmc_buffer_add(&joined, part->text, llmc_text_bytes(part->text, part->text_bytes));
-    }
-    if (joined.failure) {
-        encoding->json.out->failure = joined.failure;
-    } else if (joined.length) {
-        llmc_json_write_key(&encoding->json, "reasoning_content");
-        llmc_json_write_string(&encoding->json, joined.data, joined.length);
-    }
-    llmc_buffer_free(&joined);
+    if (!has_reasoning(message))
+        return;
+    llmc_json_write_key(&encoding->json, "reasoning_content");
+    llmc_encoding_write_joined(encoding, message, LLMCOST_PART_REASONING, "");
+}
+
+/* Ids that another provider made may be too long here, or of the wrong letters. NULL: they go as they came. */
+static const llmc_call_ids *call_ids_of(const llmc_codec_target *target)
+{
+    static const llmc_call_ids shortest = { .minimum = 9, .maximum = 9, .letters = LLMC_ID_ALPHANUMERIC }, longest = { .maximum = 40, .letters = LLMC_ID_ANY };
+    if (target->quirks & LLMC_QUIRK(SHORT_CALL_IDS))
+        return &shortest;
+    return target->quirks & LLMC_QUIRK(DEVELOPER_ROLE) ? &longest : NULL;
 }
 
 static void write_message(llmc_encoding *encoding, const llmcost_message *message, uint32_t index)
@@ -292,7 +152,7 @@ static void write_message(llmc_encoding *encoding, const llmcost_message *messag
         llmc_encoding_invalid(encoding, "messages[%u].role %d is unknown", index, (int)message->role);
         return;
     }
-    bool developer = message->role == LLMCOST_SYSTEM && (encoding->target->quirks & LLMC_QUIRK(DEVELOPER_ROLE)) && is_reasoning_model(encoding->target->model);
+    bool developer = message->role == LLMCOST_SYSTEM && (encoding->target->quirks & LLMC_QUIRK(DEVELOPER_ROLE)) && llmc_openai_model_reasons(encoding->target->model);
     llmc_json_write_begin_object(json);
     llmc_json_write_key(json, "role");
     llmc_json_write_text(json, developer ? "developer" : roles[message->role]);
@@ -300,17 +160,19 @@ static void write_message(llmc_encoding *encoding, const llmcost_message *messag
         if (!message->tool_call_id || !*message->tool_call_id)
             llmc_encoding_invalid(encoding, "messages[%u].tool_call_id is missing", index);
         llmc_json_write_key(json, "tool_call_id");
-        llmc_json_write_text(json, message->tool_call_id);
+        llmc_encoding_call_id(encoding, message->tool_call_id, call_ids_of(encoding->target));
     }
     if (message->name) {
         llmc_json_write_key(json, "name");
         llmc_json_write_text(json, message->name);
     }
     write_content(encoding, message, index);
+    if (message->role == LLMCOST_ASSISTANT && (encoding->target->quirks & LLMC_QUIRK(REASONING_DETAILS)))
+        llmc_openai_write_reasoning_details(encoding, message);
     if (message->role == LLMCOST_ASSISTANT && message->tool_call_count) {
         if (encoding->target->quirks & LLMC_QUIRK(REASONING_CONTENT))
             write_reasoning(encoding, message);
-        llmc_encoding_tool_calls(encoding, message, index);
+        llmc_encoding_tool_calls(encoding, message, index, call_ids_of(encoding->target));
     }
     llmc_json_write_end_object(json);
 }
@@ -456,10 +318,57 @@ static void write_limits(llmc_encoding *encoding)
         llmc_encoding_member(encoding, "stop");
         llmc_encoding_texts(encoding, request->stop, NULL, request->stop_count);
     }
+}
+
+static void write_thinking_type(llmc_encoding *encoding)
+{
+    llmc_encoding_member(encoding, "thinking");
+    llmc_json_write_begin_object(&encoding->json);
+    llmc_json_write_key(&encoding->json, "type");
+    llmc_json_write_text(&encoding->json, "disabled");
+    llmc_json_write_end_object(&encoding->json);
+}
+
+static void write_budget(llmc_encoding *encoding)
+{
+    llmc_json_writer *json = &encoding->json;
+    if (encoding->target->quirks & LLMC_QUIRK(ENABLE_THINKING)) {
+        llmc_encoding_member(encoding, "thinking_budget");
+        llmc_json_write_integer(json, encoding->request->thinking_budget_tokens);
+    } else if (encoding->request->effort == LLMCOST_EFFORT_DEFAULT) {
+        llmc_encoding_member(encoding, "reasoning");
+        llmc_json_write_begin_object(json);
+        llmc_json_write_key(json, "max_tokens");
+        llmc_json_write_integer(json, encoding->request->thinking_budget_tokens);
+        llmc_encoding_merge_extra(encoding, "reasoning", (const char *const[]){ "max_tokens", NULL });
+        llmc_json_write_end_object(json);
+    }
+}
+
+/* Whether and how much to think: a grade, a switch, or both. */
+static void write_effort(llmc_encoding *encoding)
+{
+    const llmcost_request *request = encoding->request;
+    uint64_t quirks = encoding->target->quirks;
+    llmc_json_writer *json = &encoding->json;
+    llmc_json_span value;
     const char *effort = llmc_effort_name(request->effort);
-    if (effort) {
+    bool off = request->effort == LLMCOST_EFFORT_NONE, budget = request->thinking_budget_tokens > 0 && !off;
+    if ((quirks & LLMC_QUIRK(ENABLE_THINKING)) && (effort || budget)) {
+        llmc_encoding_member(encoding, "enable_thinking");
+        llmc_json_write_bool(json, !off);
+    }
+    if (budget && (quirks & (LLMC_QUIRK(ENABLE_THINKING) | LLMC_QUIRK(REASONING_BUDGET))))
+        write_budget(encoding);
+    if (off && (quirks & LLMC_QUIRK(THINKING_TYPE)))
+        write_thinking_type(encoding);
+    if (effort && !(off && (quirks & (LLMC_QUIRK(THINKING_TYPE) | LLMC_QUIRK(ENABLE_THINKING))))) {
         llmc_encoding_member(encoding, "reasoning_effort");
         llmc_json_write_text(json, effort);
+    }
+    if ((quirks & LLMC_QUIRK(REASONING_SPLIT)) && !llmc_encoding_extra_member(encoding, "reasoning_split", &value)) {
+        llmc_encoding_member(encoding, "reasoning_split");
+        llmc_json_write_bool(json, true);
     }
 }
 
@@ -484,16 +393,96 @@ static void write_stream(llmc_encoding *encoding)
     llmc_json_write_end_object(json);
 }
 
-llmcost_status llmc_openai_encode(llmc_operation_id operation, const llmcost_request *request, const llmc_codec_target *target, llmc_encoded *out, llmcost_error *error)
+/* ---- the envelope ---- */
+
+/* "preview" and the like belong to the newer form, which has no deployment in its path. */
+static bool is_classic(const llmc_codec_target *target)
+{
+    return target->api_version && target->api_version[0] >= '0' && target->api_version[0] <= '9';
+}
+
+static void add_escaped(llmc_buffer *out, const char *text)
+{
+    for (; *text; text++) {
+        bool plain = (*text >= 'a' && *text <= 'z') || (*text >= 'A' && *text <= 'Z') || (*text >= '0' && *text <= '9') || strchr("-._~", *text);
+        if (plain)
+            llmc_buffer_add_byte(out, *text);
+        else
+            llmc_buffer_add_format(out, "%%%02X", (unsigned)(unsigned char)*text);
+    }
+}
+
+/* Azure's classic form names the deployment in the path; "model" stays in the body, where it is not read. */
+static void write_path(llmc_encoded *out, const llmc_codec_target *target, const char *path, bool of_model)
+{
+    if (of_model && is_classic(target)) {
+        llmc_buffer_add_text(&out->path, "/deployments/");
+        add_escaped(&out->path, target->model);
+    }
+    llmc_buffer_add_text(&out->path, path);
+    if (target->api_version) {
+        llmc_buffer_add_text(&out->path, "?api-version=");
+        add_escaped(&out->path, target->api_version);
+    }
+}
+
+static llmcost_status end_encoding(llmc_encoding *encoding, llmc_encoded *out, llmcost_error *error)
+{
+    llmcost_status status = llmc_encoding_end(encoding);
+    return status || !out->path.failure ? status : llmc_error_set(error, LLMCOST_E_MEMORY, "no memory for the request");
+}
+
+static llmcost_status encode_question(llmc_encoded *out, const llmc_codec_target *target, const char *path, llmcost_error *error)
+{
+    out->method = "GET";
+    write_path(out, target, path, false);
+    return out->path.failure ? llmc_error_set(error, LLMCOST_E_MEMORY, "no memory for the request") : LLMCOST_OK;
+}
+
+static llmcost_status encode_count(const llmcost_request *request, const llmc_codec_target *target, llmc_encoded *out, llmcost_error *error)
+{
+    llmc_encoding encoding;
+    write_path(out, target, "/tokenizers/estimate-token-count", false);
+    llmc_encoding_begin(&encoding, request, target, out, error);
+    llmc_encoding_member(&encoding, "model");
+    llmc_json_write_text(&encoding.json, target->model);
+    write_messages(&encoding);
+    write_tools(&encoding);
+    return end_encoding(&encoding, out, error);
+}
+
+static llmcost_status encode_inputs(const llmcost_request *request, const llmc_codec_target *target, llmc_encoded *out, llmcost_error *error)
+{
+    static const char *const reserved[] = { "model", "input", "dimensions", "output_dimension", NULL };
+    llmc_encoding encoding;
+    llmc_json_span value;
+    write_path(out, target, "/embeddings", true);
+    llmc_encoding_begin(&encoding, request, target, out, error);
+    llmc_encoding_member(&encoding, "model");
+    llmc_json_write_text(&encoding.json, target->model);
+    llmc_encoding_member(&encoding, "input");
+    llmc_encoding_texts(&encoding, request->inputs, request->input_bytes, request->input_count);
+    if (request->dimensions > 0) {
+        llmc_encoding_member(&encoding, target->quirks & LLMC_QUIRK(OUTPUT_DIMENSION) ? "output_dimension" : "dimensions");
+        llmc_json_write_integer(&encoding.json, request->dimensions);
+    }
+    if ((target->quirks & LLMC_QUIRK(BASE64_EMBEDDINGS)) && !llmc_encoding_extra_member(&encoding, "encoding_format", &value)) {
+        llmc_encoding_member(&encoding, "encoding_format");
+        llmc_json_write_text(&encoding.json, "base64");
+    }
+    if (request->end_user && (target->quirks & (LLMC_QUIRK(USER_FIELD) | LLMC_QUIRK(DEVELOPER_ROLE)))) {
+        llmc_encoding_member(&encoding, "user");
+        llmc_json_write_text(&encoding.json, request->end_user);
+    }
+    llmc_encoding_extra(&encoding, reserved);
+    return end_encoding(&encoding, out, error);
+}
+
+static llmcost_status encode_chat(const llmcost_request *request, const llmc_codec_target *target, llmc_encoded *out, llmcost_error *error)
 {
     static const char *const reserved[] = { "model", "messages", "stream", "stream_options", "n", "max_tokens", "max_completion_tokens", NULL };
-    if (operation == LLMC_OP_LIST_MODELS) {
-        out->method = "GET";
-        llmc_buffer_add_text(&out->path, "/models");
-        return out->path.failure ? llmc_error_set(error, LLMCOST_E_MEMORY, "no memory for the request") : LLMCOST_OK;
-    }
     llmc_encoding encoding;
-    llmc_buffer_add_text(&out->path, "/chat/completions");
+    write_path(out, target, "/chat/completions", true);
     llmc_encoding_begin(&encoding, request, target, out, error);
     llmc_encoding_member(&encoding, "model");
     llmc_json_write_text(&encoding.json, target->model);
@@ -501,6 +490,7 @@ llmcost_status llmc_openai_encode(llmc_operation_id operation, const llmcost_req
     write_tools(&encoding);
     write_format(&encoding);
     write_limits(&encoding);
+    write_effort(&encoding);
     write_sampling(&encoding);
     if (request->end_user) {
         llmc_encoding_member(&encoding, end_user_member(target->quirks));
@@ -509,6 +499,21 @@ llmcost_status llmc_openai_encode(llmc_operation_id operation, const llmcost_req
     if (target->stream)
         write_stream(&encoding);
     llmc_encoding_extra(&encoding, reserved);
-    llmcost_status status = llmc_encoding_end(&encoding);
-    return status || !out->path.failure ? status : llmc_error_set(error, LLMCOST_E_MEMORY, "no memory for the request");
+    return end_encoding(&encoding, out, error);
+}
+
+llmcost_status llmc_openai_encode(llmc_operation_id operation, const llmcost_request *request, const llmc_codec_target *target, llmc_encoded *out, llmcost_error *error)
+{
+    switch (operation) {
+    case LLMC_OP_LIST_MODELS:
+        return encode_question(out, target, "/models", error);
+    case LLMC_OP_BALANCE:
+        return encode_question(out, target, llmc_openai_balance_path(target), error);
+    case LLMC_OP_COUNT_TOKENS:
+        return encode_count(request, target, out, error);
+    case LLMC_OP_EMBED:
+        return encode_inputs(request, target, out, error);
+    default:
+        return encode_chat(request, target, out, error);
+    }
 }

@@ -42,7 +42,7 @@ static void read_details(llmc_json *json, llmc_usage_counts *counts, const count
 }
 
 /* The amount itself, or an object with the amount in it. */
-static void read_cost(llmc_json *json, llmc_usage_counts *counts)
+void llmc_openai_read_cost(llmc_json *json, llmc_usage_counts *counts)
 {
     llmc_json_key key;
     if (llmc_json_peek(json) != LLMC_JSON_OBJECT) {
@@ -51,10 +51,28 @@ static void read_cost(llmc_json *json, llmc_usage_counts *counts)
     }
     llmc_json_object(json);
     while (llmc_json_next_key(json, &key)) {
-        if (llmc_json_key_is(&key, "total_cost"))
+        if (llmc_json_key_is(&key, "total_cost") || llmc_json_key_is(&key, "usd")) /* Perplexity; Venice */
             llmc_usage_read_cost(json, &counts->stated_cost_pico);
         else
             llmc_json_skip(json);
+    }
+}
+
+void llmc_openai_read_gateway_cost(llmc_json *json, llmc_usage_counts *counts)
+{
+    llmc_json_key key;
+    for (bool more = llmc_json_object(json); more && llmc_json_next_key(json, &key);) {
+        if (!llmc_json_key_is(&key, "gateway") || !llmc_json_object(json)) {
+            if (!llmc_json_key_is(&key, "gateway"))
+                llmc_json_skip(json);
+            continue;
+        }
+        while (llmc_json_next_key(json, &key)) {
+            if (llmc_json_key_is(&key, "cost"))
+                llmc_usage_read_cost(json, &counts->stated_cost_pico);
+            else
+                llmc_json_skip(json);
+        }
     }
 }
 
@@ -65,6 +83,65 @@ static void read_ticks(llmc_json *json, llmc_usage_counts *counts)
         counts->stated_cost_pico = ticks * 100; /* 1e10 ticks to the dollar */
 }
 
+/* How a format names its figures and the objects that part them. */
+typedef struct usage_names {
+    const count_member *totals, *prompt_details, *completion_details;
+    size_t total_count, prompt_count, completion_count;
+    const char *prompt[2], *completion;
+} usage_names;
+
+/* Mistral may tell audio in seconds only; its tokens are then what the total has beyond the rest. */
+static void infer_audio(llmc_usage_counts *counts)
+{
+    int64_t rest = counts->total - counts->prompt - counts->completion;
+    if (counts->audio_in < 0 && counts->prompt >= 0 && counts->completion >= 0 && counts->total >= 0 && rest > 0)
+        counts->audio_in = rest;
+}
+
+static bool read_usage(llmc_json *json, llmc_usage_counts *counts, bool *byok, const usage_names *names)
+{
+    llmc_json_key key;
+    int64_t audio_seconds = 0;
+    if (!llmc_json_object(json))
+        return false;
+    while (llmc_json_next_key(json, &key)) {
+        if (read_member(json, &key, counts, names->totals, names->total_count))
+            continue;
+        if (llmc_json_key_is(&key, names->prompt[0]) || llmc_json_key_is(&key, names->prompt[1]))
+            read_details(json, counts, names->prompt_details, names->prompt_count);
+        else if (llmc_json_key_is(&key, names->completion))
+            read_details(json, counts, names->completion_details, names->completion_count);
+        else if (llmc_json_key_is(&key, "cost") || llmc_json_key_is(&key, "estimated_cost"))
+            llmc_openai_read_cost(json, counts);
+        else if (llmc_json_key_is(&key, "cost_in_usd_ticks"))
+            read_ticks(json, counts);
+        else if (llmc_json_key_is(&key, "service_tier"))
+            llmc_usage_read_tier(json, counts);
+        else if (llmc_json_key_is(&key, "is_byok"))
+            llmc_json_bool(json, byok);
+        else if (llmc_json_key_is(&key, "prompt_audio_seconds"))
+            llmc_usage_read_count(json, &audio_seconds);
+        else
+            llmc_json_skip(json);
+    }
+    if (audio_seconds)
+        infer_audio(counts);
+    if (*byok)
+        counts->stated_cost_pico = -1;
+    return true;
+}
+
+static const count_member prompt_details[] = {
+    COUNT("cached_tokens", cached), COUNT("audio_tokens", audio_in),
+    COUNT("cache_write_tokens", written_30m),      /* OpenAI, OpenRouter */
+    COUNT("cache_creation_input_tokens", written), /* Qwen */
+};
+static const count_member completion_details[] = { COUNT("reasoning_tokens", reasoning), COUNT("audio_tokens", audio_out) };
+
+#define DETAILS                                                                                                            \
+    .prompt_details = prompt_details, .prompt_count = sizeof prompt_details / sizeof prompt_details[0],                     \
+    .completion_details = completion_details, .completion_count = sizeof completion_details / sizeof completion_details[0]
+
 bool llmc_openai_read_usage(llmc_json *json, llmc_usage_counts *counts, bool *byok)
 {
     static const count_member totals[] = {
@@ -74,34 +151,16 @@ bool llmc_openai_read_usage(llmc_json *json, llmc_usage_counts *counts, bool *by
         COUNT("num_cached_tokens", cached),  /* Mistral */
         COUNT("reasoning_tokens", reasoning) /* Perplexity */
     };
-    static const count_member prompt_details[] = {
-        COUNT("cached_tokens", cached), COUNT("audio_tokens", audio_in),
-        COUNT("cache_write_tokens", written_30m),      /* OpenAI, OpenRouter */
-        COUNT("cache_creation_input_tokens", written), /* Qwen */
-    };
-    static const count_member completion_details[] = { COUNT("reasoning_tokens", reasoning), COUNT("audio_tokens", audio_out) };
-    llmc_json_key key;
-    if (!llmc_json_object(json))
-        return false;
-    while (llmc_json_next_key(json, &key)) {
-        if (read_member(json, &key, counts, totals, sizeof totals / sizeof totals[0]))
-            continue;
-        if (llmc_json_key_is(&key, "prompt_tokens_details") || llmc_json_key_is(&key, "prompt_token_details"))
-            read_details(json, counts, prompt_details, sizeof prompt_details / sizeof prompt_details[0]);
-        else if (llmc_json_key_is(&key, "completion_tokens_details"))
-            read_details(json, counts, completion_details, sizeof completion_details / sizeof completion_details[0]);
-        else if (llmc_json_key_is(&key, "cost") || llmc_json_key_is(&key, "estimated_cost"))
-            read_cost(json, counts);
-        else if (llmc_json_key_is(&key, "cost_in_usd_ticks"))
-            read_ticks(json, counts);
-        else if (llmc_json_key_is(&key, "service_tier"))
-            llmc_usage_read_tier(json, counts);
-        else if (llmc_json_key_is(&key, "is_byok"))
-            llmc_json_bool(json, byok);
-        else
-            llmc_json_skip(json);
-    }
-    if (*byok)
-        counts->stated_cost_pico = -1;
-    return true;
+    static const usage_names names = { .totals = totals, .total_count = sizeof totals / sizeof totals[0], DETAILS,
+                                       .prompt = { "prompt_tokens_details", "prompt_token_details" }, .completion = "completion_tokens_details" };
+    return read_usage(json, counts, byok, &names);
+}
+
+/* Names of its own, not more names of the same: some hosts of the chat format send these too, with zeroes. */
+bool llmc_responses_read_usage(llmc_json *json, llmc_usage_counts *counts, bool *byok)
+{
+    static const count_member totals[] = { COUNT("input_tokens", prompt), COUNT("output_tokens", completion), COUNT("total_tokens", total) };
+    static const usage_names names = { .totals = totals, .total_count = sizeof totals / sizeof totals[0], DETAILS,
+                                       .prompt = { "input_tokens_details", "input_tokens_details" }, .completion = "output_tokens_details" };
+    return read_usage(json, counts, byok, &names);
 }

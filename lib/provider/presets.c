@@ -5,12 +5,17 @@
 /* What most imitators of OpenAI have in common: the older names of two members. */
 #define IMITATOR (Q(MAX_TOKENS) | Q(USER_FIELD))
 
-#define OPENAI(name_, url, variable, quirks_, currency_, catalog_)                                                        \
+#define ZHIPU                                                                                                              \
+    (Q(MAX_TOKENS) | Q(USER_ID_FIELD) | Q(NO_SEED) | Q(NO_N) | Q(NO_LOGPROBS) | Q(NO_JSON_SCHEMA) | Q(NO_STREAM_OPTIONS) |   \
+     Q(OPEN_UNIT_SAMPLING) | Q(ZHIPU_CODES) | Q(THINKING_TYPE))
+
+#define OPENAI(name_, url, variable, quirks_, currency_)                                                                  \
     { .name = name_, .base_url = url, .codec = &llmc_codec_openai, .key_variables = { variable }, .auth = LLMC_AUTH_BEARER, \
-      .quirks = quirks_, .currency = currency_, .catalog = catalog_ }
+      .quirks = quirks_, .currency = currency_ }
+#define LOCAL_QUIRKS (IMITATOR | Q(AUDIO_PARTS))
 #define LOCAL(name_, url)                                                                                                  \
-    { .name = name_, .base_url = url, .codec = &llmc_codec_openai, .auth = LLMC_AUTH_NONE_OR_BEARER, .quirks = IMITATOR,    \
-      .currency = "USD", .catalog = name_, .free_of_charge = true }
+    { .name = name_, .base_url = url, .codec = &llmc_codec_openai, .auth = LLMC_AUTH_NONE_OR_BEARER, .quirks = LOCAL_QUIRKS, \
+      .currency = "USD", .free_of_charge = true }
 
 /* Official names first, then those of older kits. */
 static const llmc_preset_pair qianfan_pairs[] = {
@@ -37,76 +42,91 @@ static const llmc_preset_place vertex_places[] = {
     VERTEX_PLACE("global", "aiplatform.googleapis.com"), VERTEX_PLACE("us", "aiplatform.us.rep.googleapis.com"), VERTEX_PLACE("eu", "aiplatform.eu.rep.googleapis.com"),
     { NULL, NULL, NULL },
 };
+#define AZURE_URL "https://{resource}.openai.azure.com/openai/v1"
+#define AZURE                                                                                                              \
+    .key_variables = { "AZURE_OPENAI_API_KEY" }, .base_url_variable = "AZURE_OPENAI_ENDPOINT", .auth = LLMC_AUTH_API_KEY,    \
+    .quirks = Q(DEVELOPER_ROLE) | Q(AUDIO_PARTS) | Q(BASE64_EMBEDDINGS), .currency = "USD", .catalog = "azure", .settings = azure_settings
+
+static const llmc_preset_setting azure_settings[] = { { "resource", { "AZURE_OPENAI_RESOURCE" }, NULL }, { 0 } };
 
 static const llmc_preset presets[] = {
     { .name = "openai", .base_url = "https://api.openai.com/v1", .codec = &llmc_codec_openai, .key_variables = { "OPENAI_API_KEY" },
-      .base_url_variable = "OPENAI_BASE_URL", .auth = LLMC_AUTH_BEARER, .quirks = Q(DEVELOPER_ROLE), .currency = "USD", .catalog = "openai" },
+      .base_url_variable = "OPENAI_BASE_URL", .auth = LLMC_AUTH_BEARER,
+      .quirks = Q(DEVELOPER_ROLE) | Q(AUDIO_PARTS) | Q(FILE_PARTS) | Q(BASE64_EMBEDDINGS), .currency = "USD" },
+    { .name = "openai-responses", .base_url = "https://api.openai.com/v1", .codec = &llmc_codec_responses, .key_variables = { "OPENAI_API_KEY" },
+      .base_url_variable = "OPENAI_BASE_URL", .auth = LLMC_AUTH_BEARER, .quirks = Q(DEVELOPER_ROLE), .currency = "USD", .catalog = "openai",
+      .second_door = true },
+    { .name = "azure", .base_url = AZURE_URL, .codec = &llmc_codec_openai, AZURE },
+    { .name = "azure-responses", .base_url = AZURE_URL, .codec = &llmc_codec_responses, AZURE, .second_door = true },
     { .name = "anthropic", .base_url = "https://api.anthropic.com", .codec = &llmc_codec_anthropic, .key_variables = { "ANTHROPIC_API_KEY" },
-      .base_url_variable = "ANTHROPIC_BASE_URL", .auth = LLMC_AUTH_X_API_KEY, .currency = "USD", .catalog = "anthropic" },
+      .base_url_variable = "ANTHROPIC_BASE_URL", .auth = LLMC_AUTH_X_API_KEY, .currency = "USD" },
     /* The variable holds a bearer token; pairs of access keys are read elsewhere. */
     { .name = "bedrock", .base_url = "https://bedrock-runtime.{region}.amazonaws.com", .codec = &llmc_codec_bedrock,
-      .key_variables = { "AWS_BEARER_TOKEN_BEDROCK" }, .auth = LLMC_AUTH_AWS, .currency = "USD", .catalog = "bedrock", .settings = bedrock_settings,
+      .key_variables = { "AWS_BEARER_TOKEN_BEDROCK" }, .auth = LLMC_AUTH_AWS, .currency = "USD", .settings = bedrock_settings,
       .pairs = aws_pairs },
     { .name = "google", .base_url = "https://generativelanguage.googleapis.com/v1beta", .codec = &llmc_codec_gemini,
-      .key_variables = { "GOOGLE_API_KEY", "GEMINI_API_KEY" }, .auth = LLMC_AUTH_X_GOOG_API_KEY, .currency = "USD", .catalog = "google" },
+      .key_variables = { "GOOGLE_API_KEY", "GEMINI_API_KEY" }, .auth = LLMC_AUTH_X_GOOG_API_KEY, .currency = "USD" },
     /* The variables hold an access token: one of a service account lives for an hour, so a host that stays gives a callback. */
     { .name = "vertex", .base_url = "https://{location}-aiplatform.googleapis.com/v1/projects/{project}/locations/{location}/publishers/google",
       .codec = &llmc_codec_gemini, .key_variables = { "GOOGLE_OAUTH_ACCESS_TOKEN", "CLOUDSDK_AUTH_ACCESS_TOKEN" }, .auth = LLMC_AUTH_BEARER,
       .quirks = Q(VERTEX), .currency = "USD", .catalog = "google", .settings = vertex_settings, .places = vertex_places },
     OPENAI("deepseek", "https://api.deepseek.com", "DEEPSEEK_API_KEY",
-           IMITATOR | Q(NO_SEED) | Q(NO_N) | Q(NO_JSON_SCHEMA) | Q(REASONING_CONTENT), "USD", "deepseek"),
-    OPENAI("moonshot", "https://api.moonshot.ai/v1", "MOONSHOT_API_KEY", Q(MAX_TOKENS) | Q(REASONING_CONTENT), "USD", "moonshot"),
-    OPENAI("moonshot-cn", "https://api.moonshot.cn/v1", "MOONSHOT_API_KEY", Q(MAX_TOKENS) | Q(REASONING_CONTENT), "CNY", "moonshot-cn"),
+           IMITATOR | Q(NO_SEED) | Q(NO_N) | Q(NO_JSON_SCHEMA) | Q(REASONING_CONTENT) | Q(THINKING_TYPE), "USD"),
+    OPENAI("moonshot", "https://api.moonshot.ai/v1", "MOONSHOT_API_KEY", Q(MAX_TOKENS) | Q(REASONING_CONTENT) | Q(THINKING_TYPE), "USD"),
+    OPENAI("moonshot-cn", "https://api.moonshot.cn/v1", "MOONSHOT_API_KEY", Q(MAX_TOKENS) | Q(REASONING_CONTENT) | Q(THINKING_TYPE), "CNY"),
     { .name = "zhipu", .base_url = "https://open.bigmodel.cn/api/paas/v4", .codec = &llmc_codec_openai,
       .key_variables = { "ZHIPUAI_API_KEY", "ZHIPU_API_KEY" }, .auth = LLMC_AUTH_BEARER,
-      .quirks = Q(MAX_TOKENS) | Q(USER_ID_FIELD) | Q(NO_SEED) | Q(NO_N) | Q(NO_LOGPROBS) | Q(NO_JSON_SCHEMA) | Q(NO_STREAM_OPTIONS) | Q(OPEN_UNIT_SAMPLING),
-      .currency = "CNY", .catalog = "zhipu" },
-    OPENAI("zai", "https://api.z.ai/api/paas/v4", "ZAI_API_KEY",
-           Q(MAX_TOKENS) | Q(USER_ID_FIELD) | Q(NO_SEED) | Q(NO_N) | Q(NO_LOGPROBS) | Q(NO_JSON_SCHEMA) | Q(NO_STREAM_OPTIONS) | Q(OPEN_UNIT_SAMPLING), "USD", "zai"),
-    OPENAI("dashscope", "https://dashscope.aliyuncs.com/compatible-mode/v1", "DASHSCOPE_API_KEY", IMITATOR, "CNY", "dashscope"),
-    OPENAI("dashscope-intl", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", "DASHSCOPE_API_KEY", IMITATOR, "USD", "dashscope-intl"),
+      .quirks = ZHIPU, .currency = "CNY" },
+    OPENAI("zai", "https://api.z.ai/api/paas/v4", "ZAI_API_KEY", ZHIPU, "USD"),
+    OPENAI("dashscope", "https://dashscope.aliyuncs.com/compatible-mode/v1", "DASHSCOPE_API_KEY", IMITATOR | Q(ENABLE_THINKING) | Q(AUDIO_PARTS), "CNY"),
+    OPENAI("dashscope-intl", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", "DASHSCOPE_API_KEY", IMITATOR | Q(ENABLE_THINKING) | Q(AUDIO_PARTS), "USD"),
     /* Its max_tokens does not bound thinking: the newer name does. */
-    OPENAI("doubao", "https://ark.cn-beijing.volces.com/api/v3", "ARK_API_KEY", Q(USER_FIELD), "CNY", "doubao"),
+    OPENAI("doubao", "https://ark.cn-beijing.volces.com/api/v3", "ARK_API_KEY", Q(USER_FIELD) | Q(THINKING_TYPE), "CNY"),
     { .name = "qianfan", .base_url = "https://qianfan.baidubce.com/v2", .codec = &llmc_codec_openai,
-      .key_variables = { "QIANFAN_API_KEY", "QIANFAN_BEARER_TOKEN" }, .auth = LLMC_AUTH_BEARER, .quirks = Q(USER_FIELD), .currency = "CNY", .catalog = "qianfan",
+      .key_variables = { "QIANFAN_API_KEY", "QIANFAN_BEARER_TOKEN" }, .auth = LLMC_AUTH_BEARER, .quirks = Q(USER_FIELD), .currency = "CNY",
       .pairs = qianfan_pairs },
     /* Prices must be configured: its models are named after endpoints. */
     { .name = "qianfan-v1", .base_url = "https://aip.baidubce.com/rpc/2.0/ai_custom/v1/wenxinworkshop", .codec = &llmc_codec_qianfan_v1, .auth = LLMC_AUTH_OAUTH,
       .currency = "CNY", .catalog = "qianfan-v1", .pairs = qianfan_v1_pairs, .token_in_query = true },
     { .name = "hunyuan", .base_url = "https://tokenhub.tencentmaas.com/v1", .codec = &llmc_codec_openai,
-      .key_variables = { "TENCENT_TOKENHUB_API_KEY", "HUNYUAN_API_KEY" }, .auth = LLMC_AUTH_BEARER, .quirks = IMITATOR, .currency = "CNY", .catalog = "hunyuan" },
-    OPENAI("minimax", "https://api.minimax.io/v1", "MINIMAX_API_KEY", IMITATOR, "USD", "minimax"),
-    OPENAI("stepfun", "https://api.stepfun.com/v1", "STEPFUN_API_KEY", IMITATOR, "CNY", "stepfun"),
-    OPENAI("mistral", "https://api.mistral.ai/v1", "MISTRAL_API_KEY", IMITATOR | Q(RANDOM_SEED) | Q(TOOL_ANY) | Q(NO_STREAM_OPTIONS) | Q(NO_LOGPROBS), "USD", "mistral"),
-    OPENAI("xai", "https://api.x.ai/v1", "XAI_API_KEY", Q(USER_FIELD) | Q(REASONING_BESIDE_COMPLETION), "USD", "xai"),
-    OPENAI("groq", "https://api.groq.com/openai/v1", "GROQ_API_KEY", Q(USER_FIELD) | Q(NO_N) | Q(NO_LOGPROBS), "USD", "groq"),
-    OPENAI("openrouter", "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY", IMITATOR, "USD", "openrouter"),
-    OPENAI("siliconflow", "https://api.siliconflow.cn/v1", "SILICONFLOW_API_KEY", IMITATOR, "CNY", "siliconflow"),
-    OPENAI("perplexity", "https://api.perplexity.ai", "PERPLEXITY_API_KEY", IMITATOR | Q(NO_TOOLS) | Q(NO_STREAM_OPTIONS) | Q(DONE_OPTIONAL), "USD", "perplexity"),
-    OPENAI("together", "https://api.together.xyz/v1", "TOGETHER_API_KEY", IMITATOR, "USD", "together"),
-    OPENAI("fireworks", "https://api.fireworks.ai/inference/v1", "FIREWORKS_API_KEY", IMITATOR, "USD", "fireworks"),
-    OPENAI("cerebras", "https://api.cerebras.ai/v1", "CEREBRAS_API_KEY", Q(USER_FIELD) | Q(DONE_OPTIONAL), "USD", "cerebras"),
-    OPENAI("deepinfra", "https://api.deepinfra.com/v1/openai", "DEEPINFRA_API_KEY", IMITATOR, "USD", "deepinfra"),
-    OPENAI("baichuan", "https://api.baichuan-ai.com/v1", "BAICHUAN_API_KEY", IMITATOR, "CNY", "baichuan"),
-    OPENAI("01ai", "https://api.lingyiwanwu.com/v1", "YI_API_KEY", IMITATOR, "CNY", "01ai"),
-    OPENAI("spark", "https://spark-api-open.xf-yun.com/v1", "SPARK_API_KEY", IMITATOR, "CNY", "spark"),
-    OPENAI("mimo", "https://api.xiaomimimo.com/v1", "XIAOMI_API_KEY", IMITATOR, "CNY", "mimo"),
-    OPENAI("huggingface", "https://router.huggingface.co/v1", "HF_TOKEN", IMITATOR, "USD", "huggingface"),
-    OPENAI("qiniu", "https://api.qnaigc.com/v1", "QINIU_API_KEY", IMITATOR, "CNY", "qiniu"),
-    OPENAI("holysheep", "https://api.holysheep.ai/v1", "HOLYSHEEP_API_KEY", IMITATOR, "USD", "holysheep"),
+      .key_variables = { "TENCENT_TOKENHUB_API_KEY", "HUNYUAN_API_KEY" }, .auth = LLMC_AUTH_BEARER, .quirks = IMITATOR, .currency = "CNY" },
+    OPENAI("minimax", "https://api.minimax.io/v1", "MINIMAX_API_KEY", IMITATOR | Q(REASONING_SPLIT) | Q(REASONING_DETAILS), "USD"),
+    OPENAI("stepfun", "https://api.stepfun.com/v1", "STEPFUN_API_KEY", IMITATOR, "CNY"),
+    OPENAI("mistral", "https://api.mistral.ai/v1", "MISTRAL_API_KEY",
+           IMITATOR | Q(RANDOM_SEED) | Q(TOOL_ANY) | Q(NO_STREAM_OPTIONS) | Q(NO_LOGPROBS) | Q(AUDIO_PARTS) | Q(DOCUMENT_URL) | Q(SHORT_CALL_IDS) |
+           Q(OUTPUT_DIMENSION), "USD"),
+    OPENAI("xai", "https://api.x.ai/v1", "XAI_API_KEY", Q(USER_FIELD) | Q(REASONING_BESIDE_COMPLETION), "USD"),
+    { .name = "xai-responses", .base_url = "https://api.x.ai/v1", .codec = &llmc_codec_responses, .key_variables = { "XAI_API_KEY" },
+      .auth = LLMC_AUTH_BEARER, .quirks = Q(USER_FIELD), .currency = "USD", .catalog = "xai", .second_door = true },
+    OPENAI("groq", "https://api.groq.com/openai/v1", "GROQ_API_KEY", Q(USER_FIELD) | Q(NO_N) | Q(NO_LOGPROBS), "USD"),
+    OPENAI("openrouter", "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY",
+           IMITATOR | Q(REASONING_DETAILS) | Q(REASONING_BUDGET) | Q(AUDIO_PARTS) | Q(FILE_PARTS) | Q(FILE_URLS), "USD"),
+    OPENAI("siliconflow", "https://api.siliconflow.cn/v1", "SILICONFLOW_API_KEY", IMITATOR | Q(ENABLE_THINKING), "CNY"),
+    OPENAI("perplexity", "https://api.perplexity.ai", "PERPLEXITY_API_KEY", IMITATOR | Q(NO_TOOLS) | Q(NO_STREAM_OPTIONS) | Q(DONE_OPTIONAL), "USD"),
+    OPENAI("together", "https://api.together.xyz/v1", "TOGETHER_API_KEY", IMITATOR, "USD"),
+    OPENAI("fireworks", "https://api.fireworks.ai/inference/v1", "FIREWORKS_API_KEY", IMITATOR, "USD"),
+    OPENAI("cerebras", "https://api.cerebras.ai/v1", "CEREBRAS_API_KEY", Q(USER_FIELD) | Q(DONE_OPTIONAL), "USD"),
+    OPENAI("deepinfra", "https://api.deepinfra.com/v1/openai", "DEEPINFRA_API_KEY", IMITATOR, "USD"),
+    OPENAI("baichuan", "https://api.baichuan-ai.com/v1", "BAICHUAN_API_KEY", IMITATOR, "CNY"),
+    OPENAI("01ai", "https://api.lingyiwanwu.com/v1", "YI_API_KEY", IMITATOR, "CNY"),
+    OPENAI("spark", "https://spark-api-open.xf-yun.com/v1", "SPARK_API_KEY", IMITATOR, "CNY"),
+    OPENAI("mimo", "https://api.xiaomimimo.com/v1", "XIAOMI_API_KEY", IMITATOR, "CNY"),
+    OPENAI("huggingface", "https://router.huggingface.co/v1", "HF_TOKEN", IMITATOR, "USD"),
+    OPENAI("qiniu", "https://api.qnaigc.com/v1", "QINIU_API_KEY", IMITATOR, "CNY"),
+    OPENAI("holysheep", "https://api.holysheep.ai/v1", "HOLYSHEEP_API_KEY", IMITATOR, "USD"),
     LOCAL("vllm", "http://localhost:8000/v1"),
     LOCAL("llamacpp", "http://localhost:8080/v1"),
     LOCAL("lmstudio", "http://localhost:1234/v1"),
-    { .name = "ollama-openai", .base_url = "http://localhost:11434/v1", .codec = &llmc_codec_openai, .auth = LLMC_AUTH_NONE_OR_BEARER, .quirks = IMITATOR,
+    { .name = "ollama-openai", .base_url = "http://localhost:11434/v1", .codec = &llmc_codec_openai, .auth = LLMC_AUTH_NONE_OR_BEARER, .quirks = LOCAL_QUIRKS,
       .currency = "USD", .catalog = "ollama", .free_of_charge = true },
     { .name = "ollama", .base_url = "http://localhost:11434", .codec = &llmc_codec_ollama, .key_variables = { "OLLAMA_API_KEY" },
-      .base_url_variable = "OLLAMA_HOST", .auth = LLMC_AUTH_NONE_OR_BEARER, .currency = "USD", .catalog = "ollama", .free_of_charge = true },
+      .base_url_variable = "OLLAMA_HOST", .auth = LLMC_AUTH_NONE_OR_BEARER, .currency = "USD", .free_of_charge = true },
     /* Its plans are not billed by the token: prices must be configured. */
     { .name = "ollama-cloud", .base_url = "https://ollama.com", .codec = &llmc_codec_ollama, .key_variables = { "OLLAMA_API_KEY" },
-      .auth = LLMC_AUTH_BEARER, .currency = "USD", .catalog = "ollama-cloud" },
+      .auth = LLMC_AUTH_BEARER, .currency = "USD" },
     { .name = "cohere", .base_url = "https://api.cohere.com", .codec = &llmc_codec_cohere, .key_variables = { "CO_API_KEY", "COHERE_API_KEY" },
-      .auth = LLMC_AUTH_BEARER, .currency = "USD", .catalog = "cohere" },
-    { .name = "openai-compatible", .codec = &llmc_codec_openai, .auth = LLMC_AUTH_NONE_OR_BEARER, .quirks = IMITATOR | Q(DONE_OPTIONAL), .currency = "USD", .catalog = "openai-compatible" },
+      .auth = LLMC_AUTH_BEARER, .currency = "USD" },
+    { .name = "openai-compatible", .codec = &llmc_codec_openai, .auth = LLMC_AUTH_NONE_OR_BEARER, .quirks = LOCAL_QUIRKS | Q(FILE_PARTS) | Q(DONE_OPTIONAL), .currency = "USD" },
 };
 
 /* Where credentials are exchanged: hosts that nobody asks a question. */
@@ -128,6 +148,11 @@ const llmc_preset *llmc_preset_find(const char *name)
         if (!strcmp(presets[i].name, name))
             return &presets[i];
     return NULL;
+}
+
+const char *llmc_preset_catalog(const llmc_preset *preset)
+{
+    return preset->catalog ? preset->catalog : preset->name;
 }
 
 const llmc_preset *llmc_preset_of_exchange(llmc_auth auth)

@@ -41,8 +41,21 @@ typedef struct llmc_preset_place {
     X(DEVELOPER_ROLE, "developer_role")          /* system messages of reasoning models go as developer */            \
     X(USER_ID_FIELD, "user_id_field")            /* end user goes into user_id */                                     \
     X(REASONING_CONTENT, "reasoning_content")    /* wants its reasoning back on turns with tool calls */              \
-    X(OPEN_UNIT_SAMPLING, "open_unit_sampling") /* temperature and top_p strictly between 0 and 1: clamped */       \
-    X(VERTEX, "vertex")                          /* Gemini at Vertex AI: counts and embeds in another shape */
+    X(OPEN_UNIT_SAMPLING, "open_unit_sampling")  /* temperature and top_p strictly between 0 and 1: clamped */           \
+    X(VERTEX, "vertex")                          /* Gemini at Vertex AI: counts and embeds in another shape */        \
+    X(ZHIPU_CODES, "zhipu_codes")                /* errors bear Zhipu's four-digit codes */                           \
+    X(THINKING_TYPE, "thinking_type")            /* effort none is thinking {"type": "disabled"} */                   \
+    X(ENABLE_THINKING, "enable_thinking")        /* thinking is switched by enable_thinking, bounded by thinking_budget */ \
+    X(REASONING_DETAILS, "reasoning_details")    /* wants its reasoning_details back */                               \
+    X(REASONING_SPLIT, "reasoning_split")        /* puts thinking into the text unless asked not to */                \
+    X(REASONING_BUDGET, "reasoning_budget")      /* takes reasoning {"max_tokens": N} */                              \
+    X(AUDIO_PARTS, "audio_parts")                /* takes input_audio */                                              \
+    X(FILE_PARTS, "file_parts")                  /* takes documents as file */                                        \
+    X(FILE_URLS, "file_urls")                    /* takes the URL of one in place of its data */                      \
+    X(DOCUMENT_URL, "document_url")              /* takes documents as document_url, and audio as bare base64 */      \
+    X(SHORT_CALL_IDS, "short_call_ids")          /* ids of tool calls are nine letters and digits */                  \
+    X(OUTPUT_DIMENSION, "output_dimension")      /* dimensions of embeddings go by this name */                       \
+    X(BASE64_EMBEDDINGS, "base64_embeddings")    /* sends embeddings in base64 when asked to */
 
 enum llmc_quirk_bit {
 #define LLMC_QUIRK_BIT(name, text) LLMC_QUIRK_BIT_##name,
@@ -50,29 +63,40 @@ enum llmc_quirk_bit {
 #undef LLMC_QUIRK_BIT
     LLMC_QUIRK_BIT_COUNT
 };
+_Static_assert(LLMC_QUIRK_BIT_COUNT <= 64, "quirks are bits of one number");
 #define LLMC_QUIRK(name) (UINT64_C(1) << LLMC_QUIRK_BIT_##name)
+
+enum { LLMC_PRESET_KEY_VARIABLES = 2 };
 
 typedef struct llmc_preset {
     const char *name;              /* "moonshot" */
     const char *base_url;          /* NULL: must be configured. "{region}" and the like stand for settings */
     const llmc_codec *codec;
-    const char *key_variables[3];  /* environment variables in order; NULL-ended */
+    const char *key_variables[LLMC_PRESET_KEY_VARIABLES]; /* environment variables in order; NULL: no further one */
     const char *base_url_variable; /* or NULL */
-    llmc_auth auth;
-    uint64_t quirks;
-    const char *currency;          /* what the host bills in */
-    const char *catalog;           /* provider name in the price catalog */
+    const char *catalog;           /* its name in the price catalog; NULL: its own */
     const llmc_preset_setting *settings; /* of the base URL; ended by one without a name; NULL: none */
     const llmc_preset_place *places;     /* ended by one without a setting; NULL: none */
     const llmc_preset_pair *pairs;       /* looked for after the keys; ended by one without an id; NULL: none */
+    uint64_t quirks;
+    char currency[4];              /* what the host bills in */
+    uint8_t auth;                  /* llmc_auth */
     bool free_of_charge;           /* a local server */
     bool token_in_query;           /* what a pair was exchanged for goes into the URL */
+    bool second_door;              /* another format of a host that has a preset already: a bare model name means that one */
 } llmc_preset;
 
 const llmc_preset *llmc_preset_find(const char *name);
+const char *llmc_preset_catalog(const llmc_preset *preset);
 const llmc_preset *llmc_preset_of_exchange(llmc_auth auth); /* where such a pair becomes a token: a host that nobody asks a question; NULL: nowhere */
 size_t llmc_preset_count(void);
 const llmc_preset *llmc_preset_at(size_t index);
+/* What one request to embed may hold (embed_limits.c). */
+typedef struct llmc_embed_limits {
+    uint32_t inputs;
+    int64_t tokens; /* of all of them; 0: no limit */
+} llmc_embed_limits;
+llmc_embed_limits llmc_preset_embed_limits(const llmc_preset *preset);
 uint64_t llmc_quirk_find(const char *name); /* the bit; 0: no such quirk */
 
 #endif

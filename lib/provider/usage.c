@@ -133,6 +133,16 @@ void llmc_usage_normalise(const llmc_usage_counts *counts, llmc_usage *usage)
 void llmc_usage_read_count(llmc_json *json, int64_t *out)
 {
     int64_t value;
+    llmc_json_span span;
+    if (llmc_json_peek(json) == LLMC_JSON_STRING) {
+        llmc_json inner;
+        if (!llmc_json_span_string(json, &span))
+            return;
+        llmc_json_begin(&inner, span.text, span.bytes);
+        if (llmc_json_integer(&inner, &value) && llmc_json_end(&inner) && value >= 0 && value <= LARGEST_COUNT)
+            *out = value;
+        return;
+    }
     if (llmc_json_integer(json, &value) && value >= 0 && value <= LARGEST_COUNT)
         *out = value;
 }

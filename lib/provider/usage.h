@@ -25,7 +25,7 @@ typedef struct llmc_usage_counts {
 void llmc_usage_counts_init(llmc_usage_counts *counts); /* all -1 */
 /* Counts to classes: never negative, never counted twice; differences from the provider's total are flagged, not mended. */
 void llmc_usage_normalise(const llmc_usage_counts *counts, llmc_usage *usage);
-/* A count as it stands next in the input; keeps *out where it is no sensible count. */
+/* A count as it stands next in the input, as a number or a text of digits (Hunyuan); keeps *out where it is no sensible count. */
 void llmc_usage_read_count(llmc_json *json, int64_t *out);
 /* An amount in units of money, as a number or a decimal text; keeps *pico where it is none. */
 void llmc_usage_read_cost(llmc_json *json, int64_t *pico);

@@ -442,7 +442,7 @@ static void write_count(llmc_json_writer *json, const char *name, int64_t count)
     llmc_json_write_integer(json, count);
 }
 
-static void write_value(llmc_json_writer *json, const account *of, bool each)
+__attribute__((cold)) static void write_value(llmc_json_writer *json, const account *of, bool each)
 {
     char clean[MAX_VALUE_BYTES + 1];
     memcpy(clean, of->value, strlen(of->value) + 1);
@@ -468,7 +468,7 @@ static void write_window(llmc_json_writer *json, const account *of, llmc_period 
     llmc_json_write_end_object(json);
 }
 
-static void write_account(llmc_json_writer *json, const llmc_budget *rule, const account *of)
+__attribute__((cold)) static void write_account(llmc_json_writer *json, const llmc_budget *rule, const account *of)
 {
     llmc_json_write_begin_object(json);
     llmc_json_write_key(json, "name");
@@ -506,7 +506,7 @@ static void write_budget(llmc_json_writer *json, const budget_state *budget)
         write_account(json, budget->rule, of);
 }
 
-static llmcost_status engine_describe(llmc_account_engine *base, int64_t wall_ms, llmc_buffer *out)
+__attribute__((cold)) static llmcost_status engine_describe(llmc_account_engine *base, int64_t wall_ms, llmc_buffer *out)
 {
     memory_engine *engine = (memory_engine *)base;
     llmc_json_writer json = { .out = out };
@@ -533,7 +533,7 @@ static void free_chain(memory_engine *engine, account *chain)
     }
 }
 
-static void engine_free(llmc_account_engine *base)
+__attribute__((cold)) static void engine_free(llmc_account_engine *base)
 {
     memory_engine *engine = (memory_engine *)base;
     for (uint32_t i = 0; i < engine->budget_count; i++) {
@@ -561,7 +561,7 @@ static bool init_budget(memory_engine *engine, budget_state *budget, const llmc_
     return budget->shared;
 }
 
-llmcost_status llmc_memory_accounts_new(llmc_account_engine **out, const llmc_allocator *allocator, const llmc_budget *budgets, size_t budget_count,
+__attribute__((cold)) llmcost_status llmc_memory_accounts_new(llmc_account_engine **out, const llmc_allocator *allocator, const llmc_budget *budgets, size_t budget_count,
                                         llmc_account_alert_fn alert, void *alert_user)
 {
     *out = NULL;

@@ -102,7 +102,7 @@ static void init_table(llmc_memory_cache *cache)
     cache->entry_count = cache->bytes = 0;
 }
 
-llmcost_status llmc_memory_cache_new(llmc_memory_cache **out, const llmc_allocator *allocator, const llmc_memory_cache_limits *limits,
+__attribute__((cold)) llmcost_status llmc_memory_cache_new(llmc_memory_cache **out, const llmc_allocator *allocator, const llmc_memory_cache_limits *limits,
                                      uint64_t seed, void (*release_value)(void *value))
 {
     *out = NULL;
@@ -391,7 +391,7 @@ bool llmc_memory_cache_put(llmc_memory_cache *cache, llmc_cache_hash hash, const
     return true;
 }
 
-void llmc_memory_cache_remove(llmc_memory_cache *cache, llmc_cache_hash hash, const void *key, size_t key_bytes)
+__attribute__((cold)) void llmc_memory_cache_remove(llmc_memory_cache *cache, llmc_cache_hash hash, const void *key, size_t key_bytes)
 {
     llmc_cache_entry *dropped = NULL;
     reader_lock *lock = lock_to_read(cache);
@@ -412,7 +412,7 @@ void llmc_memory_cache_remove(llmc_memory_cache *cache, llmc_cache_hash hash, co
     release_list(dropped);
 }
 
-void llmc_memory_cache_clear(llmc_memory_cache *cache)
+__attribute__((cold)) void llmc_memory_cache_clear(llmc_memory_cache *cache)
 {
     lock_to_write(cache);
     llmc_cache_entry *dropped = cache->newest, **table = table_bytes(cache) ? cache->buckets : NULL;
@@ -435,7 +435,7 @@ void llmc_memory_cache_free(llmc_memory_cache *cache)
     llmc_free(&allocator, cache);
 }
 
-void llmc_memory_cache_stats_read(llmc_memory_cache *cache, llmc_memory_cache_stats *out)
+__attribute__((cold)) void llmc_memory_cache_stats_read(llmc_memory_cache *cache, llmc_memory_cache_stats *out)
 {
     lock_to_write(cache);
     *out = (llmc_memory_cache_stats){ .stores = cache->stores, .evictions = cache->evictions, .expirations = cache->expirations,

@@ -14,6 +14,7 @@ bench: $(BUILD)/tests/bench/bench $(BUILD)/llmcost-mock
 check-ceilings: $(BUILD)/tests/bench/bench $(BUILD)/llmcost-mock
 	@CC="$(CC)" FLAGS="$(CFLAGS) $(SANITIZE)" sh tests/bench/check_ceilings.sh $(BUILD)
 .PHONY: bench check-ceilings
+check: $(BUILD)/tests/bench/bench
 EXTRA_CHECKS += "sh:" "$(MAKE) --no-print-directory -s check-ceilings"
 
 -include $(BENCH_OBJECTS:.o=.d)

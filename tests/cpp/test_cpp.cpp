@@ -199,6 +199,7 @@ static void a_stream_may_be_left_and_outlives_the_client()
         llmcost::client client(with.config());
         stream.emplace(client.stream(llmcost::request(mini).user("Hi")));
     }
+    EXPECT(stream->poll(-1));
     for (const llmcost::event &event : *stream) {
         EXPECT(event.text() == "on");
         break;
@@ -382,6 +383,69 @@ static void what_a_loop_callback_throws_comes_out_of_poll()
     loop.submit(llmcost::request(mini).user("ping"), [](llmcost::response) { throw 1; }); /* completed, cancelled, when the loop closes */
 }
 
+/* One path of the provider, whatever it is. */
+static std::string path_that_says(const char *path, const char *body, const char *headers = "{}")
+{
+    std::string escaped;
+    for (const char *at = body; *at; at++)
+        escaped += *at == '"' ? "\\\"" : std::string(1, *at);
+    return std::string(R"({"rules": [{"match": {"path": ")") + path + R"("}, "reply": {"headers": )" + headers + R"(, "raw": {"status": 200, "content_type": "application/json", "body": ")" + escaped + R"("}}}]})";
+}
+
+static void texts_become_vectors()
+{
+    server with(path_that_says("/v1/embeddings", R"({"data": [{"index": 1, "embedding": [3, 4.5]}, {"index": 0, "embedding": [1, -2]}], "model": "e", "usage": {"prompt_tokens": 6, "total_tokens": 6}})").c_str());
+    llmcost::client client(with.config());
+    llmcost::request texts("openai/text-embedding-3-small");
+    texts.input("one").input(std::string_view("two and more", 3)).dimensions(2).purpose(LLMCOST_INPUT_QUERY).tag("feature", "search");
+    llmcost::response answer = client.embed(texts);
+    EXPECT(answer.embedding_count() == 2 && answer.embedding(0) == (std::vector<float>{ 1, -2 }) && answer.embedding(1) == (std::vector<float>{ 3, 4.5 }));
+    EXPECT(answer.embedding(2).empty());
+    EXPECT(answer.cost_nano() == 6 * 20);
+    EXPECT(with.sent(R"("two")") && with.sent(R"("dimensions":2)"));
+    EXPECT(client.embed_json(R"({"model": "openai/text-embedding-3-small", "input": ["a", "b"]})").json().find(R"("embedding":[1.0,-2.0])") != std::string::npos);
+    EXPECT_THROWS(client.embed(llmcost::request(mini).user("hi")), e.status() == LLMCOST_E_INVALID);
+    EXPECT_THROWS(client.embed_json(""), e.status() == LLMCOST_E_INVALID);
+    EXPECT_THROWS(client.chat(texts), e.status() == LLMCOST_E_INVALID);
+}
+
+static void counts_and_balances_are_asked_for()
+{
+    server counts(path_that_says("/v1/tokenizers/estimate-token-count", R"({"data": {"total_tokens": 80}})").c_str());
+    server money(path_that_says("/v1/users/me/balance", R"({"data": {"available_balance": 49.5}})").c_str());
+    auto config = [](const server &of) { return R"({"providers": {"kimi": {"preset": "moonshot", "key": "none", "base_url": ")" + std::string(llmcost_mock_url(of.mock)) + R"(/v1"}}})"; };
+    llmcost::client counter(config(counts)), bank(config(money));
+    EXPECT(counter.count_tokens(llmcost::request("kimi/kimi-k2").user("hi")) == 80);
+    EXPECT(counter.count_tokens_json(R"({"model": "kimi/kimi-k2", "messages": [{"role": "user", "content": "hi"}]})") == 80);
+    EXPECT_THROWS(counter.count_tokens_json(""), e.status() == LLMCOST_E_INVALID);
+    std::vector<llmcost::response::amount> left = bank.balance("kimi");
+    EXPECT(left.size() == 1 && left[0].decimal == "49.5" && left[0].currency == "USD");
+    EXPECT_THROWS(bank.balance("nobody"), e.status() == LLMCOST_E_UNKNOWN_MODEL);
+}
+
+static void limits_are_told()
+{
+    server with(R"({"default": {"reply": {"text": "x", "headers": {"x-ratelimit-remaining-requests": "41", "x-ratelimit-reset-requests": "2s"}}}})");
+    llmcost::client client(with.config());
+    llmcost::response answer = client.ask(mini, "Hi");
+    EXPECT(answer.rate_limit(LLMCOST_LIMIT_REQUESTS).remaining == 41 && answer.rate_limit(LLMCOST_LIMIT_REQUESTS).reset_ms == 2000);
+    EXPECT(!answer.rate_limit(LLMCOST_LIMIT_REQUESTS).limit && !answer.rate_limit(LLMCOST_LIMIT_TOKENS).remaining);
+}
+
+static void other_content_is_sent()
+{
+    server with(R"({"default": {"reply": {"text": "x"}}})");
+    llmcost::client client(with.config());
+    client.chat(llmcost::request(mini).user("hear, read").audio("RIFF", "audio/wav").document("%PDF", "application/pdf", "a.pdf"));
+    EXPECT(with.sent(R"("input_audio")") && with.sent("UklGRg==") && with.sent("JVBERg==") && with.sent("a.pdf"));
+    std::FILE *file = std::fopen("build/test_cpp_file.png", "wb");
+    EXPECT(file && std::fwrite("png", 1, 3, file) == 3 && std::fclose(file) == 0);
+    client.chat(llmcost::request(mini).user("see").file("build/test_cpp_file.png"));
+    EXPECT(with.sent("data:image/png;base64,cG5n", 1));
+    EXPECT_THROWS(client.chat(llmcost::request(mini).user("see").file("build/none.png")), e.status() == LLMCOST_E_FILE);
+    EXPECT_THROWS(client.chat(llmcost::request(mini).user("see").document_url("https://example.com/a.pdf")), e.status() == LLMCOST_E_UNSUPPORTED);
+}
+
 int main()
 {
     static const struct {
@@ -392,7 +456,7 @@ int main()
         TEST(asks_and_reads_the_receipt), TEST(a_response_outlives_its_client_and_moves), TEST(a_request_owns_its_texts), TEST(images_and_formats_are_sent),
         TEST(a_tool_turn_goes_round), TEST(a_failure_is_an_exception_with_fields), TEST(a_budget_refuses), TEST(a_stream_is_a_range),
         TEST(a_stream_may_be_left_and_outlives_the_client), TEST(a_stream_that_fails_throws), TEST(json_in_json_out), TEST(callbacks_may_throw), TEST(keys_are_handed_out), TEST(a_cache_answers_again), TEST(a_cached_answer_saves_what_it_would_have_cost),
-        TEST(a_policy_looks_at_a_leg), TEST(statuses_answer_questions), TEST(a_loop_carries_many), TEST(what_a_loop_callback_throws_comes_out_of_poll),
+        TEST(texts_become_vectors), TEST(counts_and_balances_are_asked_for), TEST(limits_are_told), TEST(other_content_is_sent), TEST(a_policy_looks_at_a_leg), TEST(statuses_answer_questions), TEST(a_loop_carries_many), TEST(what_a_loop_callback_throws_comes_out_of_poll),
     };
     std::printf("1..%zu\n", sizeof tests / sizeof tests[0]);
     for (const auto &test : tests) {

@@ -33,9 +33,9 @@ static void check_request(const llmcost_request *request, llmc_arena *arena, llm
     must(!request->format_schema || is_object(request->format_schema));
     for (uint32_t i = 0; i < request->tool_count; i++)
         must(!request->tools[i].parameters || is_object(request->tools[i].parameters));
-    llmcost_status status = llmc_request_import(request, false, arena, &imported, error);
+    llmcost_status status = llmc_request_import(request, LLMC_OP_CHAT, false, arena, &imported, error);
     must(status == LLMCOST_OK || status == LLMCOST_E_INVALID);
-    must(llmc_request_import(request, true, arena, &copy, error) == status);
+    must(llmc_request_import(request, LLMC_OP_CHAT, true, arena, &copy, error) == status);
     if (status)
         return;
     must(imported == request && copy->message_count == request->message_count && strcmp(copy->model, request->model) == 0);

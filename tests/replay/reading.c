@@ -68,7 +68,10 @@ static const llmc_preset *preset_of(const exchange *e, const llmc_codec *codec)
 static bool take_event(void *user, const llmcost_event *event)
 {
     reading *r = user;
-    r->vectors += event->kind == LLMC_EVENT_EMBEDDING;
+    if (event->kind == LLMC_EVENT_EMBEDDING) { /* how many texts were sent is not recorded everywhere: vectors are counted */
+        r->vectors++;
+        return true;
+    }
     if (event->kind == LLMCOST_EVENT_USAGE) {
         r->usage = *event->usage;
         r->counted = true;
@@ -88,7 +91,7 @@ static bool take_frame(const llmc_frame *frame, void *user)
     feeding *feed = user;
     int32_t http_status = feed->decoder.http_status;
     if (http_status >= 300)
-        feed->status = llmc_decode_error_body(&feed->r->error, http_status, frame->data, frame->bytes);
+        feed->status = llmc_decode_error_of_host(&feed->r->error, feed->r->preset->quirks, http_status, frame->data, frame->bytes);
     else
         feed->status = feed->decoder.codec->decode_frame(&feed->decoder, frame);
     return feed->status == LLMCOST_OK;
@@ -129,7 +132,7 @@ static llmcost_status feed_body(feeding *feed, const llmc_framing *framing, void
     if (status || feed->status)
         return feed->status ? feed->status : status;
     if (feed->decoder.http_status >= 300) /* an error without a body */
-        return llmc_decode_error_body(&feed->r->error, feed->decoder.http_status, "", 0);
+        return llmc_decode_error_of_host(&feed->r->error, feed->r->preset->quirks, feed->decoder.http_status, "", 0);
     return feed->decoder.codec->decode_end(&feed->decoder);
 }
 

@@ -83,9 +83,9 @@ static bool price(const reading *r, const exchange *e, const row_prices *prices,
         return llmc_sum_amount(&stated, 1000000000, nano);
     }
     const char *served = r->answer ? r->answer->model : "";
-    const llmc_model *model = *served ? llmc_catalog_find(prices->catalog, r->preset->catalog, served) : NULL;
+    const llmc_model *model = *served ? llmc_catalog_find(prices->catalog, llmc_preset_catalog(r->preset), served) : NULL;
     if (!model)
-        model = llmc_catalog_find(prices->catalog, r->preset->catalog, exchange_text(e, "model"));
+        model = llmc_catalog_find(prices->catalog, llmc_preset_catalog(r->preset), exchange_text(e, "model"));
     bool known = model && llmc_model_rates(model, &query, &rates);
     if (!known && !r->preset->free_of_charge)
         return false;

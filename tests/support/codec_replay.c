@@ -3,20 +3,38 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Grows by doubling: a body is replayed once for each of its bytes, and sanitizers copy at every realloc(). */
+static size_t room_for(size_t bytes)
+{
+    size_t room = 64;
+    while (room < bytes)
+        room *= 2;
+    return room;
+}
+
+static void append_at(char **text, size_t *length, const char *more, size_t bytes)
+{
+    size_t room = room_for(*length + bytes + 1);
+    if (!*text || room != room_for(*length + 1)) {
+        char *grown = realloc(*text, room);
+        if (!grown)
+            abort();
+        *text = grown;
+    }
+    memcpy(*text + *length, more, bytes);
+    *length += bytes;
+    (*text)[*length] = '\0';
+}
+
 static void append(char **text, const char *more, size_t bytes)
 {
     size_t length = *text ? strlen(*text) : 0;
-    char *grown = realloc(*text, length + bytes + 1);
-    if (!grown)
-        abort();
-    memcpy(grown + length, more, bytes);
-    grown[length + bytes] = '\0';
-    *text = grown;
+    append_at(text, &length, more, bytes);
 }
 
-static void append_text(char **text, const char *more)
+static void log_text(replay *out, const char *more)
 {
-    append(text, more, strlen(more));
+    append_at(&out->log, &out->log_bytes, more, strlen(more));
 }
 
 static const char *name_of(int kind)
@@ -36,59 +54,60 @@ static const char *name_of(int kind)
     case LLMC_EVENT_MODEL: return "MODEL";
     case LLMC_EVENT_EXTRA: return "EXTRA";
     case LLMC_EVENT_EMBEDDING: return "EMBEDDING";
+    case LLMC_EVENT_BALANCE: return "BALANCE";
     default: return "?";
     }
 }
 
-static void log_usage(char **log, const llmc_usage *usage)
+static void log_usage(replay *out, const llmc_usage *usage)
 {
     char line[200];
     for (uint32_t i = 0; i < LLMCOST_CLASS_COUNT; i++) {
         if (usage->quantity[i] < 0)
             continue;
         snprintf(line, sizeof line, " %u=%lld", i, (long long)usage->quantity[i]);
-        append_text(log, line);
+        log_text(out, line);
     }
     snprintf(line, sizeof line, " p=%lld c=%lld t=%lld cost=%lld flags=%u tier=%s", (long long)usage->reported_prompt, (long long)usage->reported_completion,
              (long long)usage->reported_total, (long long)usage->stated_cost_pico, usage->flags, usage->tier);
-    append_text(log, line);
+    log_text(out, line);
 }
 
-static void log_vector(char **log, const llmcost_event *event)
+static void log_vector(replay *out, const llmcost_event *event)
 {
     char number[40];
     for (size_t at = 0; at + sizeof(float) <= event->bytes; at += sizeof(float)) {
         float value;
         memcpy(&value, event->text + at, sizeof value);
-        snprintf(number, sizeof number, "%s%g", at ? " " : "", (double)value);
-        append_text(log, number);
+        snprintf(number, sizeof number, "%s%.9g", at ? " " : "", (double)value);
+        log_text(out, number);
     }
 }
 
-static void log_event(char **log, const llmcost_event *event)
+static void log_event(replay *out, const llmcost_event *event)
 {
     char line[100];
     snprintf(line, sizeof line, "%s %u %u", name_of(event->kind), event->choice, event->tool_index);
-    append_text(log, line);
+    log_text(out, line);
     if (event->kind == LLMCOST_EVENT_FINISH) {
         snprintf(line, sizeof line, " finish=%d ", (int)event->finish);
-        append_text(log, line);
-        append_text(log, event->finish_raw);
+        log_text(out, line);
+        log_text(out, event->finish_raw);
     }
     if (event->tool_id[0] || event->tool_name[0]) {
-        append_text(log, " id=");
-        append_text(log, event->tool_id);
-        append_text(log, " name=");
-        append_text(log, event->tool_name);
+        log_text(out, " id=");
+        log_text(out, event->tool_id);
+        log_text(out, " name=");
+        log_text(out, event->tool_name);
     }
     if (event->kind == LLMCOST_EVENT_USAGE)
-        log_usage(log, event->usage);
-    append_text(log, " |");
+        log_usage(out, event->usage);
+    log_text(out, " |");
     if (event->kind == LLMC_EVENT_EMBEDDING)
-        log_vector(log, event);
+        log_vector(out, event);
     else
-        append(log, event->text, event->bytes);
-    append_text(log, "|\n");
+        append_at(&out->log, &out->log_bytes, event->text, event->bytes);
+    log_text(out, "|\n");
 }
 
 static bool receive(void *user, const llmcost_event *event)
@@ -98,7 +117,7 @@ static bool receive(void *user, const llmcost_event *event)
         abort(); /* the contract: ended by zero */
     if (++out->events == out->stop_after)
         return false;
-    log_event(&out->log, event);
+    log_event(out, event);
     switch (event->kind) {
     case LLMCOST_EVENT_TEXT: if (event->choice == 0) append(&out->text, event->text, event->bytes); break;
     case LLMCOST_EVENT_REASONING: if (event->choice == 0) append(&out->reasoning, event->text, event->bytes); break;
@@ -150,11 +169,11 @@ void replay_pieces(replay *out, const replay_how *how, const char *body, size_t 
     const llmc_framing *framing = how->stream ? how->codec->stream_framing : &llmc_framing_whole;
     memset(out, 0, sizeof *out);
     out->stop_after = how->stop_after;
-    append_text(&out->log, "");
-    append_text(&out->text, "");
-    append_text(&out->reasoning, "");
-    append_text(&out->refusal, "");
-    append_text(&out->arguments, "");
+    log_text(out, "");
+    append(&out->text, "", 0);
+    append(&out->reasoning, "", 0);
+    append(&out->refusal, "", 0);
+    append(&out->arguments, "", 0);
     llmc_error_init(&out->error, allocator);
     void *state = malloc(how->codec->decoder_bytes), *framing_state = calloc(1, framing->state_bytes ? framing->state_bytes : 1);
     if (!state || !framing_state)

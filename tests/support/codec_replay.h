@@ -10,6 +10,7 @@ typedef struct replay {
     llmcost_error error;
     llmc_usage usage;
     char *log;          /* every event by itself */
+    size_t log_bytes;
     char *text, *reasoning, *refusal, *arguments; /* of choice 0, arguments of all its calls */
     unsigned tool_calls, finishes, usages, signatures, models, extras, logprobs;
     llmcost_finish finish; /* of choice 0 */

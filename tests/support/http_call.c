@@ -46,7 +46,7 @@ http_reply http_call(CURL *handle, const char *base, const char *path, const cha
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_PROXY, "");
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, 10000L);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, 120000L);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, list);
     curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take);
     curl_easy_setopt(curl, CURLOPT_HEADERDATA, &head_sink);
@@ -81,7 +81,7 @@ void http_reply_free(http_reply *reply)
 int raw_connect(uint16_t port)
 {
     struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    struct timeval limit = { .tv_sec = 5 };
+    struct timeval limit = { .tv_sec = 60 };
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     if (fd < 0)
         return -1;

@@ -75,10 +75,33 @@ static void add_content(char **sum, json_t *content, const char *kind)
     }
 }
 
+/* Responses: the whole one, which the last event of a stream holds too. Summaries are paragraphs; text counts where there is none. */
+static void add_response(char **text, char **reasoning, json_t *body)
+{
+    size_t i, j;
+    json_t *item, *part, *whole = json_object_get(body, "response"), *ended = json_object_get(body, "type");
+    if (whole && strcmp(json_string_value(ended), "response.completed") != 0 && strcmp(json_string_value(ended), "response.incomplete") != 0)
+        return;
+    json_array_foreach(json_object_get(whole ? whole : body, "output"), i, item) {
+        bool thinks = !strcmp(json_string_value(json_object_get(item, "type")), "reasoning");
+        json_t *summary = json_object_get(item, "summary");
+        json_array_foreach(thinks && json_array_size(summary) ? summary : json_object_get(item, "content"), j, part) {
+            json_t *between = thinks && **reasoning ? json_string("\n\n") : NULL;
+            add_string(reasoning, between);
+            json_decref(between);
+            add_string(thinks ? reasoning : text, json_object_get(part, "text"));
+        }
+    }
+}
+
 static void add_message(const recorded *e, char **text, char **reasoning, json_t *body)
 {
     size_t i;
     json_t *choice;
+    if (e->codec == &llmc_codec_responses) {
+        add_response(text, reasoning, body);
+        return;
+    }
     if (e->codec == &llmc_codec_anthropic) {
         json_t *block = json_object_get(body, "content_block"), *delta = json_object_get(body, "delta");
         add_content(text, json_object_get(body, "content"), "text");
@@ -168,7 +191,7 @@ llmcost_finish recorded_finish(const char *word)
     static const struct { const char *word; llmcost_finish finish; } words[] = {
         { "stop", LLMCOST_FINISH_STOP }, { "length", LLMCOST_FINISH_LENGTH }, { "tool_calls", LLMCOST_FINISH_TOOL_CALLS },
         { "tool_use", LLMCOST_FINISH_TOOL_CALLS }, { "end_turn", LLMCOST_FINISH_STOP }, { "max_tokens", LLMCOST_FINISH_LENGTH },
-        { "stop_sequence", LLMCOST_FINISH_STOP }, { "content_filter", LLMCOST_FINISH_CONTENT_FILTER }, { "error", LLMCOST_FINISH_ERROR },
+        { "stop_sequence", LLMCOST_FINISH_STOP }, { "max_output_tokens", LLMCOST_FINISH_LENGTH }, { "content_filter", LLMCOST_FINISH_CONTENT_FILTER }, { "error", LLMCOST_FINISH_ERROR },
     };
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (!strcmp(words[i].word, word))
@@ -212,6 +235,16 @@ void recorded_check_failure(const recorded *e, llmcost_status status)
 
 /* ---- the list ---- */
 
+static bool is_case(const recorded *e, const char *prefix)
+{
+    return strncmp(e->cells[RECORDED_CASE], prefix, strlen(prefix)) == 0;
+}
+
+static llmc_operation_id operation_of(const recorded *e)
+{
+    return is_case(e, "embeddings") ? LLMC_OP_EMBED : is_case(e, "count-tokens") ? LLMC_OP_COUNT_TOKENS : LLMC_OP_CHAT;
+}
+
 static const llmc_codec *codec_for(const recorded *e)
 {
     static const char *const others[] = { "gemini", "vertexai", "bedrock", "cohere", "ollama_cloud" };
@@ -220,7 +253,12 @@ static const llmc_codec *codec_for(const recorded *e)
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         if (!strcmp(e->cells[RECORDED_PROVIDER], others[i]) && strncmp(e->cells[RECORDED_CASE], "chat", 4) != 0)
             return NULL;
-    return strncmp(e->cells[RECORDED_CASE], "chat", 4) == 0 ? &llmc_codec_openai : NULL;
+    bool anthropic = !strcmp(e->cells[RECORDED_PROVIDER], "anthropic"), ollama = !strcmp(e->cells[RECORDED_PROVIDER], "ollama");
+    if (is_case(e, "count-tokens"))
+        return anthropic ? &llmc_codec_anthropic : &llmc_codec_responses;
+    if (is_case(e, "responses"))
+        return &llmc_codec_responses;
+    return is_case(e, "chat") || (is_case(e, "embeddings") && !ollama) ? &llmc_codec_openai : NULL;
 }
 
 char *recorded_part(const recorded *e, const char *part, size_t *bytes)
@@ -240,6 +278,7 @@ static void add_exchange(recordings *all, char *line, recorded_codec_fn choose)
     }
     snprintf(e.name, sizeof e.name, "%s/%s", e.cells[RECORDED_PROVIDER], e.cells[RECORDED_CASE]);
     e.codec = choose(&e);
+    e.operation = operation_of(&e);
     e.body = e.codec ? recorded_part(&e, "response.body", &e.bytes) : NULL;
     if (!e.body)
         return;

@@ -16,6 +16,7 @@ typedef struct recorded {
     char *body, *meta, *request; /* meta: status, headers and more as JSON; request: NULL where it was not recorded */
     size_t bytes;
     const llmc_codec *codec;
+    llmc_operation_id operation;
     char name[300];    /* provider/case */
 } recorded;
 

@@ -50,9 +50,9 @@ static const fault_case cases[] = {
     { "\"fault\":{\"close_before_reply\":true}", NULL, 0, ALL(E_NETWORK) },
     { "\"delay_ms\":20,\"fault\":{\"close_before_reply\":true}", NULL, 0, ALL(E_NETWORK) },
     { "\"fault\":{\"silent\":true}", "\"retries\":0,\"first_byte_ms\":80", 0, ALL(E_FIRST_BYTE_TIMEOUT) },
-    { "\"delay_ms\":400", "\"retries\":0,\"first_byte_ms\":80", 0, ALL(E_FIRST_BYTE_TIMEOUT) },
-    { LONG_REPLY "\"fault\":{\"drip_bytes\":450,\"drip_ms\":400}", "\"retries\":0,\"idle_ms\":80", 200, ALL(E_IDLE_TIMEOUT) },
-    { LONG_REPLY "\"fault\":{\"drip_bytes\":200,\"drip_ms\":5}", "\"retries\":0,\"idle_ms\":2000", 200, ALL(OK) },
+    { "\"delay_ms\":120000", "\"retries\":0,\"first_byte_ms\":80", 0, ALL(E_FIRST_BYTE_TIMEOUT) },
+    { LONG_REPLY "\"fault\":{\"drip_bytes\":450,\"drip_ms\":60000}", "\"retries\":0,\"idle_ms\":80", 200, ALL(E_IDLE_TIMEOUT) },
+    { LONG_REPLY "\"fault\":{\"drip_bytes\":200,\"drip_ms\":5}", "\"retries\":0,\"idle_ms\":30000", 200, ALL(OK) },
     { "\"fault\":{\"garbage\":true}", NULL, 0, ALL(E_MALFORMED) },
     { "\"fault\":{\"garbage_body\":true}", NULL, 200, ALL(E_MALFORMED) },
     { "\"fault\":{\"html\":true}", NULL, 502, ALL(E_SERVER) },
@@ -99,7 +99,7 @@ static void run_case(const fault_case *wanted)
             if (result.status != expected(wanted, dialect, way))
                 fail_msg("%s, %s, %s: %s: %s", wanted->rule, models[dialect], live_way_name(way), llmcost_status_name(result.status),
                          result.status ? llmcost_error_message(llmcost_response_error(result.response)) : "");
-            if (result.seconds > 4)
+            if (result.seconds > 30)
                 fail_msg("%s, %s, %s: took %.1f s", wanted->rule, models[dialect], live_way_name(way), result.seconds);
             assert_int_equal(llmcost_response_line_count(result.response), 1);
             if (result.status)
@@ -267,10 +267,10 @@ static void listing_models_fails_alike(void **state)
                    { "\"html\":true,\"status\":200", LLMCOST_E_MALFORMED }, { "\"garbage_body\":true", LLMCOST_E_MALFORMED }, { "\"garbage\":true", LLMCOST_E_MALFORMED },
                    { "\"cut_at\":5", LLMCOST_E_TRUNCATED }, { "\"reset\":true", LLMCOST_E_NETWORK }, { "\"redirect\":\"http://127.0.0.1:1/\"", LLMCOST_E_NOT_FOUND },
                    { "\"silent\":true", LLMCOST_E_FIRST_BYTE_TIMEOUT } };
-    live all;
-    live_open(&all, NULL, "\"retries\":0,\"first_byte_ms\":100", NULL);
     for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+        live all;
         char script[200];
+        live_open(&all, NULL, faults[i].status == LLMCOST_E_FIRST_BYTE_TIMEOUT ? "\"retries\":0,\"first_byte_ms\":100" : NULL, NULL);
         snprintf(script, sizeof script, "{\"rules\":[{\"match\":{\"path\":\"*/models\"},\"fault\":{%s}}]}", faults[i].fault);
         live_script(&all, script);
         for (size_t dialect = 0; dialect < 2; dialect++) {
@@ -283,8 +283,8 @@ static void listing_models_fails_alike(void **state)
             assert_no_secret_in(response);
             llmcost_response_free(response);
         }
+        live_close(&all);
     }
-    live_close(&all);
 }
 
 /* Time-outs of ours, the deadline and nobody at home. */
@@ -300,16 +300,16 @@ static void time_is_bounded(void **state)
         request.deadline_ms = 100;
         live_run(&all, (live_way)(i / 2), &request, &result);
         assert_int_equal(result.status, LLMCOST_E_DEADLINE);
-        assert_true(result.seconds >= 0.099 && result.seconds < 1);
+        assert_true(result.seconds >= 0.099 && result.seconds < 60);
         live_result_free(&result);
     }
-    live_script(&all, "{\"default\":{" LONG_REPLY "\"fault\":{\"drip_bytes\":20,\"drip_ms\":50}}}");
+    live_script(&all, "{\"default\":{" LONG_REPLY "\"fault\":{\"drip_bytes\":5,\"drip_ms\":1000}}}");
     for (int i = 0; i < 2 * LIVE_WAYS; i++) {
         llmcost_request request = live_request(models[i % 2], &message);
         request.deadline_ms = 150;
         live_run(&all, (live_way)(i / 2), &request, &result);
         assert_int_equal(result.status, LLMCOST_E_DEADLINE);
-        assert_true(result.seconds >= 0.149 && result.seconds < 1);
+        assert_true(result.seconds >= 0.149 && result.seconds < 30);
         live_result_free(&result);
     }
     live_close(&all);
@@ -328,7 +328,7 @@ static void nobody_at_home(void **state)
     for (int i = 0; i < 2 * LIVE_WAYS; i++) {
         live_ask(&all, (live_way)(i / 2), models[i % 2], "hello", &result);
         assert_int_equal(result.status, LLMCOST_E_NETWORK);
-        assert_true(result.seconds < 1);
+        assert_true(result.seconds < 8); /* long before connect_ms */
         assert_int_equal(llmcost_response_cost_nano(result.response), 0); /* nothing was sent */
         live_result_free(&result);
     }
@@ -341,10 +341,10 @@ static void healthy_after_each_fault(void **state)
     (void)state;
     live all;
     live_result result;
-    live_open(&all, NULL, "\"retries\":0,\"first_byte_ms\":2000,\"max_response_bytes\":65536", NULL);
+    live_open(&all, NULL, "\"retries\":0,\"first_byte_ms\":60000,\"max_response_bytes\":65536", NULL);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char script[2000];
-        if (strstr(cases[i].rule, "silent") || strstr(cases[i].rule, "drip"))
+        if (strstr(cases[i].rule, "silent") || strstr(cases[i].rule, "drip") || strstr(cases[i].rule, "120000"))
             continue;
         snprintf(script, sizeof script, "{\"rules\":[{\"times\":1,%s}]}", cases[i].rule);
         live_script(&all, script);
@@ -374,6 +374,6 @@ int main(void)
         cmocka_unit_test(nobody_at_home),
         cmocka_unit_test(healthy_after_each_fault),
     };
-    alarm(120);
+    alarm(600);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

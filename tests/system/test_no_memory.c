@@ -147,6 +147,6 @@ static void listing_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(calls_without_memory), cmocka_unit_test(listing_without_memory) };
-    alarm(120);
+    alarm(600);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -102,6 +102,6 @@ static void nothing_grows(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(nothing_grows) };
-    alarm(120);
+    alarm(600);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

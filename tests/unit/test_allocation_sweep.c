@@ -15,7 +15,7 @@
 #include "../support/engine_rig.h"
 #include "call/call.h"
 
-#define HEAD "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":1,\"on_abort\":\"drain\",\"headers\":{\"x-a\":\"b\"}},\"anthropic\":{\"keys\":[\"a\"]},\"ollama\":{}}," \
+#define HEAD "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":1,\"on_abort\":\"drain\",\"headers\":{\"x-a\":\"b\"}},\"anthropic\":{\"keys\":[\"a\"]},\"cohere\":{\"key\":\"k\"},\"google\":{\"key\":\"k\"},\"deepseek\":{\"key\":\"k\"},\"ollama\":{}}," \
              "\"models\":{\"small\":\"openai/gpt-4o-mini\",\"large\":\"openai/gpt-4o\"}," \
              "\"routes\":{\"r\":{\"cascade\":[\"small\",\"large\"]},\"j\":{\"cascade\":[\"small\",\"large\"],\"escalate_on\":{\"judge\":\"openai/gpt-4.1\",\"truncation\":true}}}," \
              "\"cache\":{\"memory\":{},\"sampled\":true,\"namespace\":\"n\"},\"report\":{\"tags\":[\"feature\"]},"
@@ -360,6 +360,76 @@ static llmcost_status list_models(sweep *self)
     return status;
 }
 
+/* Of two requests; the second time out of the cache. */
+static llmcost_status embed(sweep *self)
+{
+    enum { TEXTS = 100, FIRST = 96 };
+    static char body[2][4000];
+    const char *inputs[TEXTS];
+    for (int part = 0; part < 2; part++) {
+        char *at = body[part] + sprintf(body[part], "{\"embeddings\":{\"float\":[");
+        for (int i = 0; i < (part ? TEXTS - FIRST : FIRST); i++)
+            at += sprintf(at, "%s[%d,1]", i ? "," : "", i);
+        strcpy(at, "]},\"meta\":{\"billed_units\":{\"input_tokens\":9}}}");
+        fake_exchange *exchange = fake_network_add(&self->rig.network, NULL);
+        exchange->body = part ? NULL : "\"first\"";
+        exchange->headers[0] = "x-ratelimit-remaining-requests: 3";
+        fake_exchange_piece(exchange, 0, body[part], strlen(body[part]));
+    }
+    for (int i = 0; i < TEXTS; i++)
+        inputs[i] = i ? "other" : "first";
+    llmcost_request request = LLMCOST_REQUEST_INIT;
+    request.model = "cohere/embed-v4.0";
+    request.inputs = inputs;
+    request.input_count = TEXTS;
+    llmcost_status worst = LLMCOST_OK;
+    for (int time = 0; time < 2; time++) {
+        llmcost_response *response = NULL;
+        llmcost_status status = llmcost_embed(self->rig.client, &request, &response);
+        if (response)
+            read_response(response);
+        assert_int_equal(llmcost_response_embedding_count(response), status ? 0 : TEXTS);
+        llmcost_response_free(response);
+        worst = status ? status : worst;
+    }
+    return worst;
+}
+
+static llmcost_status embed_json(sweep *self)
+{
+    static const char body[] = "{\"model\":\"cohere/embed-v4.0\",\"input\":[\"a\",\"b\"],\"encoding_format\":\"base64\",\"user\":\"u\"}";
+    static const char answer[] = "{\"embeddings\":{\"float\":[[1,2],[3,4]]}}";
+    llmcost_response *response = NULL;
+    fake_exchange_piece(fake_network_add(&self->rig.network, NULL), 0, answer, sizeof answer - 1);
+    llmcost_status status = llmcost_embed_json(self->rig.client, body, 0, &response);
+    if (response)
+        read_response(response);
+    llmcost_response_free(response);
+    return status;
+}
+
+static llmcost_status count_tokens(sweep *self)
+{
+    rig_request space;
+    int64_t tokens;
+    static const char answer[] = "{\"totalTokens\":31}", body[] = "{\"model\":\"google/gemini-2.5-flash\",\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}";
+    fake_exchange_piece(fake_network_add(&self->rig.network, NULL), 0, answer, sizeof answer - 1);
+    llmcost_status first = llmcost_count_tokens(self->rig.client, request_of(&space, "google/gemini-2.5-flash", "hello"), &tokens, NULL);
+    llmcost_status second = llmcost_count_tokens_json(self->rig.client, body, 0, &tokens, NULL);
+    return first ? first : second;
+}
+
+static llmcost_status balance(sweep *self)
+{
+    llmcost_response *response = NULL;
+    static const char answer[] = "{\"balance_infos\":[{\"currency\":\"CNY\",\"total_balance\":\"110.05\"}]}";
+    fake_exchange_piece(fake_network_add(&self->rig.network, NULL), 0, answer, sizeof answer - 1);
+    llmcost_status status = llmcost_balance(self->rig.client, "deepseek", &response);
+    assert_int_equal(llmcost_response_balance_count(response), status ? 0 : 1);
+    llmcost_response_free(response);
+    return status;
+}
+
 /* ---- what plugins do ---- */
 
 static llmcost_verdict plugin_enter(llmcost_leg *leg, void *state, void *user)
@@ -422,6 +492,40 @@ static void store_put(const uint8_t key[32], const void *value, size_t bytes, in
     (void)bytes;
     (void)ttl_ms;
     (void)user;
+}
+
+static struct {
+    char bytes[8000];
+    size_t length;
+} vectors_of_a_host;
+
+static void keep_vectors(const uint8_t key[32], const void *value, size_t bytes, int64_t ttl_ms, void *user)
+{
+    (void)key;
+    (void)ttl_ms;
+    (void)user;
+    assert_true(bytes <= sizeof vectors_of_a_host.bytes);
+    memcpy(vectors_of_a_host.bytes, value, bytes);
+    vectors_of_a_host.length = bytes;
+}
+
+static void give_vectors(const uint8_t key[32], llmcost_cache_reply *reply, void *user)
+{
+    (void)key;
+    (void)user;
+    llmcost_cache_reply_send(reply, vectors_of_a_host.length ? vectors_of_a_host.bytes : NULL, vectors_of_a_host.length);
+}
+
+/* Written for a host's store, and read from it. */
+static llmcost_status kept_vectors(sweep *self)
+{
+    llmcost_cache_store store = { .struct_size = sizeof store, .get = give_vectors, .put = keep_vectors };
+    vectors_of_a_host.length = 0;
+    assert_int_equal(llmcost_client_set_cache_store(self->rig.client, &store), LLMCOST_OK);
+    llmcost_status first = embed(self);
+    llmcost_cache_clear(self->rig.client);
+    llmcost_status second = embed(self);
+    return first ? first : second;
 }
 
 static llmcost_status plugins(sweep *self)
@@ -579,6 +683,11 @@ static void run_scenario(const char *config, scenario_fn scenario, llmcost_statu
     X(waits_for_room, TIGHT, LLMCOST_OK, LLMCOST_OK)                    \
     X(figures, FULL, LLMCOST_OK, LLMCOST_OK)                            \
     X(list_models, FULL, LLMCOST_OK, LLMCOST_OK)                        \
+    X(embed, FULL, LLMCOST_OK, LLMCOST_OK)                              \
+    X(embed_json, FULL, LLMCOST_OK, LLMCOST_OK)                         \
+    X(kept_vectors, FULL, LLMCOST_OK, LLMCOST_OK)                       \
+    X(count_tokens, FULL, LLMCOST_OK, LLMCOST_OK)                       \
+    X(balance, FULL, LLMCOST_OK, LLMCOST_OK)                            \
     X(plugins, FULL, LLMCOST_OK, LLMCOST_OK)                            \
     X(add_judge, FULL, LLMCOST_OK, LLMCOST_OK)                          \
     X(add_key_source, KEYS, LLMCOST_OK, LLMCOST_OK)                     \

@@ -75,13 +75,14 @@ static void a_conversation_with_tools(void **state)
     const llmcost_part thought[] = {
         { .type = LLMCOST_PART_REASONING, .text = "hm", .signature = "c2ln" }, { .type = LLMCOST_PART_REASONING, .text = "of another" },
         { .type = LLMCOST_PART_REASONING_HIDDEN, .text = "b64" }, { .type = LLMCOST_PART_TEXT, .text = "Looking" },
+        { .type = LLMCOST_PART_REASONING_HIDDEN, .text = "{\"type\":\"reasoning\"}" }, { .type = LLMCOST_PART_REASONING_HIDDEN, .text = "[{}]" }, /* of others */
     };
     const llmcost_part result[] = { { .type = LLMCOST_PART_TEXT, .text = "map" }, { .type = LLMCOST_PART_IMAGE_URL, .url = "https://example.org/m.png" } };
     const llmcost_tool_call calls[] = { { "t1", "weather", "{\"city\":\"Oslo\"}" }, { "t2", "map", "" } };
     const llmcost_message messages[] = {
         { .role = LLMCOST_SYSTEM, .text = "Be brief.", .cache_mark = 1 }, { .role = LLMCOST_SYSTEM, .text = "Be kind." },
         { .role = LLMCOST_USER, .parts = parts, .part_count = 5 },
-        { .role = LLMCOST_ASSISTANT, .parts = thought, .part_count = 4, .tool_calls = calls, .tool_call_count = 2 },
+        { .role = LLMCOST_ASSISTANT, .parts = thought, .part_count = 6, .tool_calls = calls, .tool_call_count = 2 },
         { .role = LLMCOST_TOOL, .tool_call_id = "t1", .text = "no", .is_error = 1 }, { .role = LLMCOST_TOOL, .tool_call_id = "t2", .parts = result, .part_count = 2, .cache_mark = 1 },
         { .role = LLMCOST_USER, .text = "And now?" },
         { .role = LLMCOST_ASSISTANT, .text = "4 degrees." },
@@ -257,6 +258,34 @@ static void models_are_placed(void **state)
                      budget ? "\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":1024}" : "\"output_config\":{\"effort\":\"low\"}");
             expect_body(&target, &request, body);
         }
+}
+
+static void documents_are_blocks(void **state)
+{
+    (void)state;
+    const llmcost_part parts[] = {
+        { .type = LLMCOST_PART_DOCUMENT, .data = "%PDF", .data_bytes = 4, .media_type = "application/pdf", .detail = "a.pdf" },
+        { .type = LLMCOST_PART_DOCUMENT, .data = "a\"b and more", .data_bytes = 3, .media_type = "text/plain" },
+        { .type = LLMCOST_PART_DOCUMENT, .url = "https://example.org/b.pdf" },
+    };
+    const llmcost_message message = { .role = LLMCOST_USER, .parts = parts, .part_count = 3, .cache_mark = 1 };
+    llmcost_request request = request_of(&message, 1);
+    llmc_codec_target target = target_of("anthropic", NEW, false);
+    expect_body(&target, &request,
+                "{\"model\":\"" NEW "\",\"max_tokens\":100,\"messages\":[{\"role\":\"user\",\"content\":["
+                "{\"type\":\"document\",\"source\":{\"type\":\"base64\",\"media_type\":\"application/pdf\",\"data\":\"JVBERg==\"},\"title\":\"a.pdf\"},"
+                "{\"type\":\"document\",\"source\":{\"type\":\"text\",\"media_type\":\"text/plain\",\"data\":\"a\\\"b\"}},"
+                "{\"type\":\"document\",\"source\":{\"type\":\"url\",\"url\":\"https://example.org/b.pdf\"}," MARK "}]}]}");
+    llmcost_part other = { .type = LLMCOST_PART_DOCUMENT, .data = "x", .data_bytes = 1, .media_type = "application/msword" };
+    llmcost_message said = { .role = LLMCOST_USER, .parts = &other, .part_count = 1 };
+    request.messages = &said;
+    expect_unsupported(&target, &request, "messages[0] document type");
+    other = (llmcost_part){ .type = LLMCOST_PART_AUDIO, .data = "x", .data_bytes = 1, .media_type = "audio/wav" };
+    expect_unsupported(&target, &request, "messages[0] audio");
+    const llmcost_message turns[] = { message, { .role = LLMCOST_ASSISTANT, .parts = parts, .part_count = 1 } };
+    request.messages = turns;
+    request.message_count = 2;
+    expect_unsupported(&target, &request, "messages[1] document");
 }
 
 static void what_it_cannot_do_is_said(void **state)
@@ -509,15 +538,45 @@ static void lists_of_models(void **state)
     expect_status(&list, "{\"type\":\"error\",\"error\":{\"type\":\"authentication_error\",\"message\":\"m\"}}", LLMCOST_E_AUTH);
 }
 
+static void counts_of_tokens(void **state)
+{
+    (void)state;
+    llmcost_message message = { .role = LLMCOST_USER, .text = "hi" };
+    llmcost_tool tool = { .name = "add" };
+    llmcost_request request = request_of(&message, 1);
+    llmc_codec_target target = target_of("anthropic", "claude-sonnet-4-5", false);
+    request.max_tokens = 4096;
+    request.effort = LLMCOST_EFFORT_LOW;
+    request.tools = &tool;
+    request.tool_count = 1;
+    request.stop_count = 1;
+    request.stop = (const char *const[]){ "x" };
+    request.end_user = "u";
+    request.extra = "{\"top_k\":1}";
+    target.stream = true;
+    expect_encoded(&target, LLMC_OP_COUNT_TOKENS, &request, "POST", "/v1/messages/count_tokens",
+                   "{\"model\":\"claude-sonnet-4-5\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"tools\":[{\"name\":\"add\",\"input_schema\":{\"type\":\"object\",\"properties\":{}}}],"
+                   "\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":1024}}");
+    const replay_how count = { .codec = &llmc_codec_anthropic, .operation = LLMC_OP_COUNT_TOKENS };
+    expect_events(&count, "{\"input_tokens\":13}", LLMCOST_OK, "USAGE 0 0 0=13 p=13 c=-1 t=-1 cost=-1 flags=1 tier= ||\n");
+    expect_status(&count, "{}", LLMCOST_E_MALFORMED);
+    expect_status(&count, "{\"input_tokens\":\"many\"}", LLMCOST_E_MALFORMED);
+    expect_status(&count, "{\"type\":\"error\",\"error\":{\"type\":\"authentication_error\",\"message\":\"m\"}}", LLMCOST_E_AUTH);
+    expect_decoder_clean_without_memory(&count, "{\"input_tokens\":13}");
+    assert_true(llmc_codec_anthropic.has_operation(LLMC_OP_COUNT_TOKENS));
+    assert_false(llmc_codec_anthropic.has_operation(LLMC_OP_EMBED));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_question_is_small), cmocka_unit_test(the_envelope), cmocka_unit_test(a_conversation_with_tools),
         cmocka_unit_test(marks_stand_on_what_can_bear_them), cmocka_unit_test(tools_and_choices), cmocka_unit_test(numbers_and_names),
-        cmocka_unit_test(efforts_and_budgets), cmocka_unit_test(models_are_placed), cmocka_unit_test(what_it_cannot_do_is_said),
+        cmocka_unit_test(efforts_and_budgets), cmocka_unit_test(models_are_placed), cmocka_unit_test(documents_are_blocks), cmocka_unit_test(what_it_cannot_do_is_said),
         cmocka_unit_test(what_is_malformed_is_named), cmocka_unit_test(a_whole_answer), cmocka_unit_test(a_streamed_answer),
         cmocka_unit_test(figures_replace_and_stay), cmocka_unit_test(compaction_is_added_and_advice_is_not), cmocka_unit_test(stop_reasons),
         cmocka_unit_test(failures_and_ends), cmocka_unit_test(cut_answers), cmocka_unit_test(too_many_tools), cmocka_unit_test(lists_of_models),
+        cmocka_unit_test(counts_of_tokens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -55,7 +55,7 @@ static const llmcost_request *read_good(fixture *f, const char *body)
     begin(f);
     llmcost_status status = parse(f, body);
     if (!status)
-        status = llmc_request_import(f->request, false, &f->arena, &imported, &f->error);
+        status = llmc_request_import(f->request, LLMC_OP_CHAT, false, &f->arena, &imported, &f->error);
     if (status)
         fail_msg("%s: %s", body, f->error.message);
     assert_ptr_equal(imported, f->request);
@@ -268,6 +268,32 @@ static void test_response_format(void **state)
 
 /* ---- messages ---- */
 
+static void test_audio_and_files(void **state)
+{
+    (void)state;
+    fixture f;
+    const llmcost_request *r = read_good(&f,
+        "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":["
+        "{\"type\":\"input_audio\",\"input_audio\":{\"format\":\"mp3\",\"data\":\"AP8B\"}},"
+        "{\"type\":\"file\",\"file\":{\"filename\":\"a.pdf\",\"file_data\":\"data:application/pdf;base64,JVBERg==\",\"file_id\":null}},"
+        "{\"file\":{\"file_data\":\"https://example.com/b.pdf\"},\"type\":\"file\"}]}]}");
+    const llmcost_part *parts = r->messages[0].parts;
+    assert_int_equal(r->messages[0].part_count, 3);
+    assert_int_equal(parts[0].type, LLMCOST_PART_AUDIO);
+    assert_string_equal(parts[0].media_type, "audio/mpeg");
+    assert_int_equal(parts[0].data_bytes, 3);
+    assert_memory_equal(parts[0].data, "\0\xFF\1", 3);
+    assert_int_equal(parts[1].type, LLMCOST_PART_DOCUMENT);
+    assert_string_equal(parts[1].media_type, "application/pdf");
+    assert_string_equal(parts[1].detail, "a.pdf");
+    assert_memory_equal(parts[1].data, "%PDF", 4);
+    assert_null(parts[1].url);
+    assert_int_equal(parts[2].type, LLMCOST_PART_DOCUMENT);
+    assert_string_equal(parts[2].url, "https://example.com/b.pdf");
+    assert_null(parts[2].detail);
+    end(&f);
+}
+
 static void test_messages(void **state)
 {
     (void)state;
@@ -470,15 +496,28 @@ static const struct {
     { MESSAGE("\"role\":\"assistant\",\"thinking_blocks\":[{\"type\":\"thinking\"}]"), "messages[1].thinking_blocks[0].thinking is missing" },
     { MESSAGE("\"role\":\"assistant\",\"thinking_blocks\":[{\"type\":\"musing\"}]"), "messages[1].thinking_blocks[0].type \"musing\" is not known" },
     { MESSAGE("\"role\":\"assistant\",\"thinking_blocks\":[{\"type\":\"redacted_thinking\",\"thinking\":\"x\"}]"), "messages[1].thinking_blocks[0].data is missing" },
-    { PART("\"type\":\"video\",\"video\":{\"url\":\"x\"}"), "messages[1].content[1].type \"video\" is not known: text, image_url or refusal" },
-    { PART("\"type\":\"input_audio\",\"input_audio\":{\"data\":\"\"}"), "messages[1].content[1].type \"input_audio\" is not known" },
+    { PART("\"type\":\"video\",\"video\":{\"url\":\"x\"}"), "messages[1].content[1].type \"video\" is not known: text, image_url, input_audio, file or refusal" },
+    { PART("\"type\":\"input_audio\",\"input_audio\":{\"data\":\"\"}"), "messages[1].content[1].input_audio.format is missing" },
     { PART("\"text\":\"a\""), "messages[1].content[1].type is missing" }, { PART("\"type\":\"text\""), "messages[1].content[1].text is missing" }, { PART("\"type\":\"text\",\"text\":5"), "messages[1].content[1].text must be a string" },
     { PART("\"type\":\"text\",\"text\":\"a\",\"foo\":1"), "messages[1].content[1].foo is not known" }, { PART("\"type\":\"image_url\""), "messages[1].content[1].image_url.url is missing" },
     { PART("\"type\":\"image_url\",\"image_url\":{\"url\":5}"), "messages[1].content[1].image_url.url must be a string" }, { PART("\"type\":\"image_url\",\"image_url\":{\"url\":\"x\",\"size\":5}"), "messages[1].content[1].image_url.size is not known" },
+    { PART("\"type\":\"input_audio\""), "messages[1].content[1].input_audio.data is missing" },
+    { PART("\"type\":\"input_audio\",\"input_audio\":{\"data\":\"AAAA\"}"), "messages[1].content[1].input_audio.format is missing" },
+    { PART("\"type\":\"input_audio\",\"input_audio\":{\"data\":\"AAAA\",\"format\":\"au\"}"), "messages[1].content[1].input_audio.format \"au\" is not known: wav, mp3" },
+    { PART("\"type\":\"input_audio\",\"input_audio\":{\"data\":\"A$\",\"format\":\"wav\"}"), "messages[1].content[1].input_audio.data is malformed base64" },
+    { PART("\"type\":\"input_audio\",\"input_audio\":{\"data\":\"\",\"format\":\"wav\"}"), "messages[1].content[1].input_audio.data is empty base64" },
+    { PART("\"type\":\"input_audio\",\"input_audio\":{\"path\":\"/etc/passwd\"}"), "messages[1].content[1].input_audio.path is not known" },
+    { PART("\"type\":\"file\""), "messages[1].content[1].file.file_data is missing" },
+    { PART("\"type\":\"file\",\"file\":{\"file_id\":\"f-1\"}"), "messages[1].content[1].file.file_id is not taken" },
+    { PART("\"type\":\"file\",\"file\":{\"file_data\":\"/etc/passwd\"}"), "messages[1].content[1].file.file_data must be a data: URL" },
+    { PART("\"type\":\"file\",\"file\":{\"file_data\":\"file:///etc/passwd\"}"), "messages[1].content[1].file.file_data must be a data: URL" },
+    { PART("\"type\":\"file\",\"file\":{\"file_data\":\"data:application/pdf,AAAA\"}"), "messages[1].content[1].file.file_data is a data: URL without" },
+    { PART("\"type\":\"file\",\"file\":{\"file_data\":\"data:application/pdf;base64,A$\"}"), "messages[1].content[1].file.file_data is malformed base64" },
+    { PART("\"type\":\"file\",\"file\":{\"path\":\"/etc/passwd\"}"), "messages[1].content[1].file.path is not known" },
     { PART("\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/png,abc\"}"), "messages[1].content[1].image_url.url is a data: URL without" },
     { PART("\"type\":\"image_url\",\"image_url\":{\"url\":\"data:;base64,abc\"}"), "messages[1].content[1].image_url.url is a data: URL without" },
-    { PART("\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/png;base64,a$c=\"}"), "messages[1].content[1].image_url.url is a data: URL whose base64 is malformed" },
-    { PART("\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/png;base64,\"}"), "messages[1].content[1].image_url.url is a data: URL whose base64 is empty" },
+    { PART("\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/png;base64,a$c=\"}"), "messages[1].content[1].image_url.url is malformed base64" },
+    { PART("\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/png;base64,\"}"), "messages[1].content[1].image_url.url is empty base64" },
     { PART("\"type\":\"text\",\"text\":\"a\",\"cache_control\":{\"type\":\"forever\"}"), "messages[1].content[1].cache_control.type \"forever\" is not known: ephemeral" },
     { PART("\"type\":\"text\",\"text\":\"a\",\"cache_control\":{\"type\":\"ephemeral\",\"scope\":\"x\"}"), "messages[1].content[1].cache_control.scope is not known" },
     { PART("\"type\":\"text\",\"text\":\"a\",\"cache_control\":{\"type\":\"ephemeral\",\"ttl\":\"1h\"}"), "messages[1].content[1].cache_control.ttl \"1h\" is not known: 5m" },
@@ -536,7 +575,8 @@ static void test_too_deep(void **state)
 
 /* Every prefix of a body that uses everything is refused, and nothing leaks. */
 static const char everything[] =
-    "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"a\\u00e9\"},{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/png;base64,AAAA\"}}]},"
+    "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"a\\u00e9\"},{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/png;base64,AAAA\"}},"
+    "{\"type\":\"input_audio\",\"input_audio\":{\"format\":\"wav\",\"data\":\"AP8B\"}},{\"type\":\"file\",\"file\":{\"file_data\":\"data:text/plain;base64,AAAA\"}}]},"
     "{\"role\":\"assistant\",\"content\":\"x\",\"refusal\":\"r\",\"thinking_blocks\":[{\"type\":\"thinking\",\"thinking\":\"t\",\"signature\":\"s\"}],"
     "\"tool_calls\":[{\"id\":\"c\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]},{\"role\":\"tool\",\"tool_call_id\":\"c\",\"content\":\"ok\"}],"
     "\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"parameters\":{\"a\":[1,2]}}}],\"stop\":[\"q\"],\"logit_bias\":{\"1\":2},\"top_k\":5,"
@@ -669,7 +709,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_small), cmocka_unit_test(test_every_member), cmocka_unit_test(test_other_spellings), cmocka_unit_test(test_null_is_absent),
         cmocka_unit_test(test_extra), cmocka_unit_test(test_foreign_values), cmocka_unit_test(test_tools), cmocka_unit_test(test_response_format),
-        cmocka_unit_test(test_messages), cmocka_unit_test(test_reasoning), cmocka_unit_test(test_cache_marks), cmocka_unit_test(test_many_messages),
+        cmocka_unit_test(test_messages), cmocka_unit_test(test_audio_and_files), cmocka_unit_test(test_reasoning), cmocka_unit_test(test_cache_marks), cmocka_unit_test(test_many_messages),
         cmocka_unit_test(test_repeated_members), cmocka_unit_test(test_every_failure), cmocka_unit_test(test_misuse), cmocka_unit_test(test_too_deep),
         cmocka_unit_test(test_every_prefix), cmocka_unit_test(test_failing_allocations), cmocka_unit_test(test_round_trip),
     };

@@ -17,9 +17,7 @@
 static const struct {
     const char *folder, *message;
 } exceptions[] = {
-    { "openai/chat-audio-in-", "input_audio" },
-    { "openrouter/chat-audio-in-", "input_audio" },
-    { "mistral/chat-cached-audio-in-", "input_audio" },
+    { "mistral/chat-cached-audio-in-", "input_audio" }, /* a bare text: Mistral's own way */
     { "ollama/chat-length-stop-image-in-", "images" }, /* Ollama's own member, sent to its OpenAI door */
     { "azure/chat-length-stop-", "model is missing" },         /* there the path names the deployment */
     { "azure/chat-stream-usage-chunk-", "model is missing" },
@@ -61,7 +59,7 @@ static bool read_request(const char *path)
     llmcost_status status = llmc_request_from_json(body, bytes, &arena, &request, &wish, &error);
     free(body);
     if (!status)
-        status = llmc_request_import(request, false, &arena, &imported, &error);
+        status = llmc_request_import(request, LLMC_OP_CHAT, false, &arena, &imported, &error);
     const char *exception = exception_of(path);
     bool as_wanted = exception ? status == LLMCOST_E_INVALID && strstr(error.message, exception) : status == LLMCOST_OK;
     if (!as_wanted)

@@ -474,7 +474,7 @@ static void embeddings_come(void **state)
     (void)state;
     const replay_how embed = { .codec = &llmc_codec_cohere, .operation = LLMC_OP_EMBED };
     static const char body[] = "{\"id\":\"c1\",\"texts\":[\"a\",\"b\"],\"embeddings\":{\"int8\":[[1]],\"float\":[[0.5,-1e-3,0],[1,2,3]]},\"meta\":{\"api_version\":{\"version\":\"2\"},\"billed_units\":{\"input_tokens\":4.0}}}";
-    expect_events(&embed, body, LLMCOST_OK, META "EMBEDDING 0 0 |0.5 -0.001 0|\nEMBEDDING 1 0 |1 2 3|\nUSAGE 0 0 0=4 p=4 c=-1 t=-1 cost=-1 flags=1 tier= ||\n");
+    expect_events(&embed, body, LLMCOST_OK, META "EMBEDDING 0 0 |0.5 -0.00100000005 0|\nEMBEDDING 1 0 |1 2 3|\nUSAGE 0 0 0=4 p=4 c=-1 t=-1 cost=-1 flags=1 tier= ||\n");
     expect_decoder_clean_without_memory(&embed, body);
     expect_stoppable(&embed, body);
     expect_events(&embed, "{\"id\":\"c1\",\"embeddings\":[[1]]}", LLMCOST_OK, META "EMBEDDING 0 0 |1|\n");

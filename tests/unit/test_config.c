@@ -171,8 +171,12 @@ static void test_from_the_environment(void **state)
 {
     (void)state;
     config_reading reading = good(NULL);
-    assert_int_equal(reading.settings->provider_count, 2);
+    assert_int_equal(reading.settings->provider_count, 3);
     assert_non_null(config_reading_provider(&reading, "openai"));
+    assert_non_null(config_reading_provider(&reading, "openai-responses"));
+    const llmc_route *bare;
+    assert_int_equal(llmc_settings_resolve(reading.settings, "gpt-4o", &reading.arena, &bare, &reading.error), LLMCOST_OK);
+    assert_string_equal(bare->name, "openai/gpt-4o"); /* the second door only by its name */
     assert_int_equal(config_reading_provider(&reading, "openai")->retries, 2);
     assert_string_equal(llmc_secret_reveal(&config_reading_provider(&reading, "anthropic")->credentials->key), "sk-anthropic");
     assert_int_equal(reading.settings->deadline_ms, 600000);

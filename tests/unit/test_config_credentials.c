@@ -196,10 +196,131 @@ static void urls_of_the_environment(void **state)
     config_reading_end(&reading);
 }
 
+/* What Ollama's own programs read from this variable. */
+static void addresses_of_ollama(void **state)
+{
+    (void)state;
+    static const struct { const char *written, *taken; bool loopback; } hosts[] = {
+        { "127.0.0.1", "http://127.0.0.1:11434", true },
+        { "127.0.0.1:9", "http://127.0.0.1:9", true },
+        { "0.0.0.0", "http://127.0.0.1:11434", true },
+        { "0.0.0.0:9", "http://127.0.0.1:9", true },
+        { "http://0.0.0.0:9/", "http://127.0.0.1:9", true },
+        { "0.0.0.01", "http://0.0.0.1:11434", false }, /* as libcurl reads it */
+        { "[::]", "http://[::1]:11434", true },
+        { "[::]:9", "http://[::1]:9", true },
+        { "http://[::]:9", "http://[::1]:9", true },
+        { "::", "http://[::1]:11434", true },
+        { "::1", "http://[::1]:11434", true },
+        { "[::1]", "http://[::1]:11434", true },
+        { "[::2]:9/", "http://[::2]:9", false },
+        { ":9", "http://127.0.0.1:9", true },
+        { "http://:9", "http://127.0.0.1:9", true },
+        { "box", "http://box:11434", false },
+        { "box/", "http://box:11434", false },
+        { "box:9//", "http://box:9", false },
+        { "box/ollama/", "http://box:11434/ollama", false },
+        { "http://box", "http://box", false },
+        { "https://BOX/", "https://box", false },
+    };
+    for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
+        char variable[100];
+        snprintf(variable, sizeof variable, "OLLAMA_HOST=%s", hosts[i].written);
+        const char *const environment[] = { variable, NULL };
+        config_reading reading = config_reading_good("{\"providers\": {\"ollama\": {}}}", environment);
+        assert_string_equal(reading.settings->providers->base_url, hosts[i].taken);
+        assert_int_equal(reading.settings->providers->loopback, hosts[i].loopback);
+        assert_ptr_equal(reading.settings->providers->codec, &llmc_codec_ollama);
+        config_reading_end(&reading);
+    }
+    static const char *const elsewhere[] = { "OLLAMA_HOST=0.0.0.0:9", "OPENAI_BASE_URL=0.0.0.0:9", NULL };
+    config_reading reading = config_reading_good("{\"providers\": {\"ollama\": {\"base_url\": \"http://0.0.0.0:8\"}, \"openai\": {\"key\": \"k\", \"send_key_over_plain_http\": true}, \"ollama-openai\": {}}}", elsewhere);
+    assert_string_equal(reading.settings->providers[0].base_url, "http://0.0.0.0:8"); /* what the config says, it means */
+    assert_string_equal(reading.settings->providers[1].base_url, "http://0.0.0.0:9/v1"); /* nobody's address of a listener */
+    assert_string_equal(reading.settings->providers[2].base_url, "http://localhost:11434/v1");
+    config_reading_end(&reading);
+    config_reading_sweep("{\"providers\": {\"ollama\": {}}}", elsewhere);
+}
+
+static void doors_of_ollama(void **state)
+{
+    (void)state;
+    static const char *const environment[] = { "OLLAMA_HOST=box/v1", NULL };
+    config_reading reading = config_reading_good("{\"providers\": {\"ollama\": {}, \"a\": {\"preset\": \"ollama\", \"base_url\": \"http://localhost:11434/v1/\", \"quirks\": {\"max_tokens\": false}},"
+                                                 "\"b\": {\"preset\": \"ollama\", \"base_url\": \"http://localhost:11434\"}, \"c\": {\"preset\": \"ollama\", \"base_url\": \"http://localhost/v1\", \"codec\": \"ollama\"},"
+                                                 "\"d\": {\"preset\": \"ollama\", \"base_url\": \"http://localhost/x/v1beta\"}}}", environment);
+    const llmc_preset *door = llmc_preset_find("ollama-openai");
+    const llmc_provider *providers = reading.settings->providers;
+    assert_string_equal(providers[0].base_url, "http://box:11434/v1");
+    assert_ptr_equal(providers[0].codec, &llmc_codec_openai);
+    assert_int_equal(providers[0].quirks, door->quirks);
+    assert_true(providers[0].free_of_charge);
+    assert_string_equal(providers[1].base_url, "http://localhost:11434/v1");
+    assert_ptr_equal(providers[1].codec, &llmc_codec_openai);
+    assert_int_equal(providers[1].quirks, door->quirks & ~LLMC_QUIRK(MAX_TOKENS));
+    assert_ptr_equal(providers[2].codec, &llmc_codec_ollama);
+    assert_ptr_equal(providers[3].codec, &llmc_codec_ollama); /* said in so many words */
+    assert_ptr_equal(providers[4].codec, &llmc_codec_ollama);
+    assert_int_equal(providers[4].quirks, 0);
+    config_reading_end(&reading);
+}
+
+static void azure(void **state)
+{
+    (void)state;
+    static const char config[] = "{\"providers\": {\"azure\": {\"key\": \"k\"}, \"azure-responses\": {\"key\": \"k\"}}}";
+    static const struct { const char *variable, *taken; } places[] = {
+        { "AZURE_OPENAI_ENDPOINT=https://res.openai.azure.com/", "https://res.openai.azure.com/openai/v1" },
+        { "AZURE_OPENAI_ENDPOINT=https://res.openai.azure.com", "https://res.openai.azure.com/openai/v1" },
+        { "AZURE_OPENAI_ENDPOINT=https://res.services.ai.azure.com/openai/v1/", "https://res.services.ai.azure.com/openai/v1" },
+        { "AZURE_OPENAI_RESOURCE=res", "https://res.openai.azure.com/openai/v1" },
+    };
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        const char *const environment[] = { places[i].variable, NULL };
+        config_reading reading = config_reading_good(config, environment);
+        for (size_t p = 0; p < 2; p++) {
+            assert_string_equal(reading.settings->providers[p].base_url, places[i].taken);
+            assert_int_equal(reading.settings->providers[p].auth, LLMC_AUTH_API_KEY);
+        }
+        config_reading_end(&reading);
+    }
+    static const char *const endpoint[] = { "AZURE_OPENAI_ENDPOINT=https://res.openai.azure.com/", NULL };
+    config_reading reading = config_reading_good("{\"providers\": {\"azure\": {\"key\": \"k\", \"api_version\": \"2024-10-21\"}}}", endpoint);
+    assert_string_equal(reading.settings->providers->base_url, "https://res.openai.azure.com/openai");
+    config_reading_end(&reading);
+    reading = config_reading_good("{\"providers\": {\"azure\": {\"key\": \"k\", \"resource\": \"other\"}}}", nothing);
+    assert_string_equal(reading.settings->providers->base_url, "https://other.openai.azure.com/openai/v1");
+    config_reading_end(&reading);
+    config_reading_bad_has("{\"providers\": {\"azure\": {\"key\": \"k\"}}}", nothing, "needs a \"resource\", or the environment variable AZURE_OPENAI_RESOURCE");
+}
+
+/* A key alone says nothing of where: only what has an address is opened. */
+static void azure_of_the_environment(void **state)
+{
+    (void)state;
+    static const char *const without[] = { "AZURE_OPENAI_API_KEY=k", "OPENAI_API_KEY=k", NULL };
+    static const char *const with[][4] = { { "AZURE_OPENAI_API_KEY=k", "AZURE_OPENAI_ENDPOINT=https://res.openai.azure.com/", NULL }, { "AZURE_OPENAI_API_KEY=k", "AZURE_OPENAI_RESOURCE=res", NULL } };
+    config_reading reading;
+    config_reading_begin(&reading, NULL, without);
+    assert_int_equal(reading.status, LLMCOST_OK);
+    assert_null(config_reading_provider(&reading, "azure"));
+    assert_null(config_reading_provider(&reading, "azure-responses"));
+    assert_non_null(config_reading_provider(&reading, "openai"));
+    config_reading_end(&reading);
+    for (size_t i = 0; i < 2; i++) {
+        config_reading_begin(&reading, NULL, with[i]);
+        assert_int_equal(reading.status, LLMCOST_OK);
+        assert_string_equal(config_reading_provider(&reading, "azure")->base_url, "https://res.openai.azure.com/openai/v1");
+        assert_string_equal(config_reading_provider(&reading, "azure-responses")->base_url, "https://res.openai.azure.com/openai/v1");
+        config_reading_end(&reading);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(several_keys), cmocka_unit_test(pairs), cmocka_unit_test(pairs_of_the_environment), cmocka_unit_test(environment_files), cmocka_unit_test(deployments), cmocka_unit_test(urls_of_the_environment),
+        cmocka_unit_test(addresses_of_ollama), cmocka_unit_test(doors_of_ollama), cmocka_unit_test(azure), cmocka_unit_test(azure_of_the_environment),
     };
     if (!mkdtemp(folder))
         return 1;

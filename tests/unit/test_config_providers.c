@@ -122,7 +122,7 @@ static void test_provider_errors(void **state)
     bad("{\"providers\": {\"x\": {\n\"preset\": \"mistrl\"}}}", "config:2: unknown preset \"mistrl\", did you mean \"mistral\"?");
     bad_has("{\"providers\": {\"x\": {\"preset\": 5}}}", "\"preset\" must be a text");
     bad_has("{\"providers\": {\"x\": {\"preset\": \"openai-compatible\"}}}", "provider \"x\" needs a \"base_url\"");
-    bad_has("{\"providers\": {\"openai\": {\"codec\": \"gopher\"}}}", "\"codec\" must be one of openai, anthropic");
+    bad_has("{\"providers\": {\"openai\": {\"codec\": \"gopher\"}}}", "\"codec\" must be one of openai, anthropic, gemini, responses, bedrock, cohere, ollama");
     bad_has("{\"providers\": {\"openai\": {\"codec\": 1}}}", "\"codec\" must be one of openai, anthropic");
     bad_has("{\"providers\": {\"openai\": {\"quirks\": {\"no_sed\": true}}}}", "unknown quirk \"no_sed\", did you mean \"no_seed\"?");
     bad_has("{\"providers\": {\"openai\": {\"quirks\": {\"no_seed\": 1}}}}", "\"no_seed\" must be true or false");

@@ -110,11 +110,60 @@ static void test_the_config_s_deadline_and_none(void **unused)
     rig_close(&rig);
 }
 
+/* A reader who looks at something else now and then: he waits as long as he says, and knows when next would not wait. */
+static void test_polling_a_stream(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_request space;
+    llmcost_stream *stream = NULL;
+    const llmcost_event *event = NULL;
+    llmcost_response *response = NULL;
+    assert_int_equal(llmcost_stream_poll(NULL, 1000), 1); /* next is E_MISUSE at once */
+    rig_open(&rig, "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":0}}}");
+    fake_exchange *exchange = fake_network_streams(&rig.network, NULL, (const char *const[]){ "one", NULL }, 10, 5);
+    exchange->done_ms += 2000;
+    for (size_t i = 0; i < exchange->piece_count; i++)
+        exchange->pieces[i].at_ms += 1000;
+    assert_int_equal(llmcost_stream_open(rig.client, rig_ask(&space, "openai/gpt-4o", "hello"), &stream), LLMCOST_OK);
+    assert_int_equal(llmcost_stream_poll(stream, 0), 0);
+    assert_int_equal(fake_clock_ms(&rig.clock), 0);
+    for (int i = 1; i <= 3; i++) {
+        assert_int_equal(llmcost_stream_poll(stream, 300), 0);
+        assert_int_equal(fake_clock_ms(&rig.clock), 300 * i);
+    }
+    char text[10] = "";
+    for (int pieces = 0;; pieces++) {
+        assert_int_equal(llmcost_stream_poll(stream, -1), 1);
+        assert_in_range(fake_clock_ms(&rig.clock), 1000, 2100);
+        int64_t before = fake_clock_ms(&rig.clock);
+        assert_int_equal(llmcost_stream_poll(stream, 5000), 1); /* still there */
+        assert_int_equal(llmcost_stream_next(stream, &event), LLMCOST_OK);
+        assert_int_equal(fake_clock_ms(&rig.clock), before);
+        if (!event)
+            break;
+        assert_in_range(pieces, 0, 10);
+        if (llmcost_event_get_kind(event) == LLMCOST_EVENT_TEXT)
+            strcat(text, llmcost_event_text(event, NULL));
+    }
+    assert_string_equal(text, "one");
+    assert_int_equal(llmcost_stream_poll(stream, 0), 1); /* over is over */
+    assert_int_equal(llmcost_stream_finish(stream, &response), LLMCOST_OK);
+    llmcost_response_free(response);
+    llmcost_stream_close(stream);
+    assert_int_equal(llmcost_stream_open(rig.client, rig_ask(&space, "nobody", "hello"), &stream), LLMCOST_OK);
+    assert_int_equal(llmcost_stream_poll(stream, -1), 1);
+    assert_int_equal(llmcost_stream_next(stream, &event), LLMCOST_E_UNKNOWN_MODEL);
+    llmcost_stream_close(stream);
+    rig_close(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_deadline),
         cmocka_unit_test(test_the_config_s_deadline_and_none),
+        cmocka_unit_test(test_polling_a_stream),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

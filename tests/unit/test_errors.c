@@ -1,6 +1,6 @@
 /* Error bodies and headers of every shape into one taxonomy. */
 #include "../support/nth_failure.h"
-#include "provider/codec.h"
+#include "provider/presets.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -119,13 +119,37 @@ static const struct body_case {
     { 401, "{\"error\":{\"message\":\"\\u00fcber\\ud83d\\ude00\"}}", LLMCOST_E_AUTH, "", "\xc3\xbc" "ber\xf0\x9f\x98\x80" },
 };
 
+/* The same four digits mean nothing at another host. */
+static void codes_of_a_host_are_its_own(void **state)
+{
+    (void)state;
+    static const char body[] = "{\"error\":{\"code\":\"1113\",\"message\":\"m\"}}";
+    llmcost_error error;
+    llmc_error_init(&error, &llmc_allocator_system);
+    assert_int_equal(llmc_decode_error_body(&error, 400, body, strlen(body)), LLMCOST_E_INVALID_REQUEST);
+    llmc_error_clear(&error);
+    assert_int_equal(llmc_decode_error_of_host(&error, LLMC_QUIRK(ZHIPU_CODES), 400, body, strlen(body)), LLMCOST_E_QUOTA);
+    llmc_error_clear(&error);
+}
+
+static void another_door_is_shown(void **state)
+{
+    (void)state;
+    static const char body[] = "{\"error\":{\"message\":\"Function tools are not supported with this model in /v1/chat/completions. Use /v1/responses instead.\"}}";
+    llmcost_error error;
+    llmc_error_init(&error, &llmc_allocator_system);
+    assert_int_equal(llmc_decode_error_body(&error, 400, body, strlen(body)), LLMCOST_E_INVALID_REQUEST);
+    assert_non_null(strstr(llmcost_error_message(&error), "openai-responses"));
+    llmc_error_clear(&error);
+}
+
 static void bodies_become_statuses(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
         llmcost_error error;
         llmc_error_init(&error, &llmc_allocator_system);
-        llmcost_status status = llmc_decode_error_body(&error, bodies[i].http, bodies[i].body, strlen(bodies[i].body));
+        llmcost_status status = llmc_decode_error_of_host(&error, LLMC_QUIRK(ZHIPU_CODES), bodies[i].http, bodies[i].body, strlen(bodies[i].body));
         if (status != bodies[i].status)
             fail_msg("%s: %s", bodies[i].body, llmcost_error_message(&error));
         assert_int_equal(error.status, status);
@@ -335,7 +359,8 @@ static void nesting_is_bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bodies_become_statuses), cmocka_unit_test(request_ids_are_kept), cmocka_unit_test(kinds_in_headers), cmocka_unit_test(statuses_without_a_body),
+        cmocka_unit_test(bodies_become_statuses), cmocka_unit_test(codes_of_a_host_are_its_own), cmocka_unit_test(another_door_is_shown),
+        cmocka_unit_test(request_ids_are_kept), cmocka_unit_test(kinds_in_headers), cmocka_unit_test(statuses_without_a_body),
         cmocka_unit_test(waits_are_read), cmocka_unit_test(exact_waits_win), cmocka_unit_test(a_delay_in_the_body_counts_where_no_header_did),
         cmocka_unit_test(without_memory_the_status_stays), cmocka_unit_test(huge_words_are_bounded), cmocka_unit_test(nesting_is_bounded),
     };

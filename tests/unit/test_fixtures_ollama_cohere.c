@@ -117,7 +117,7 @@ static void check_embeddings(const recorded *e, const replay *r)
     json_t *body = json_loadb(e->body, e->bytes, 0, NULL), *vectors = json_object_get(body, "embeddings");
     json_t *vector = json_array_get(json_is_array(vectors) ? vectors : json_object_get(vectors, "float"), 0);
     char begin[100];
-    snprintf(begin, sizeof begin, "EMBEDDING 0 0 |%g %g ", (double)(float)json_number_value(json_array_get(vector, 0)), (double)(float)json_number_value(json_array_get(vector, 1)));
+    snprintf(begin, sizeof begin, "EMBEDDING 0 0 |%.9g %.9g ", (double)(float)json_number_value(json_array_get(vector, 0)), (double)(float)json_number_value(json_array_get(vector, 1)));
     assert_non_null(strstr(r->log, begin));
     size_t numbers = 1;
     for (const char *at = strstr(r->log, begin) + strlen("EMBEDDING 0 0 |"); *at != '|'; at++)

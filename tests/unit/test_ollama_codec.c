@@ -475,7 +475,7 @@ static void embeddings_come(void **state)
     (void)state;
     const replay_how embed = { .codec = &llmc_codec_ollama, .operation = LLMC_OP_EMBED };
     static const char body[] = "{\"model\":\"e\",\"embeddings\":[[0.5,-1e-3,0],[1,2,3]],\"total_duration\":1,\"prompt_eval_count\":9}";
-    expect_events(&embed, body, LLMCOST_OK, "META 0 0 id= name=e ||\nEMBEDDING 0 0 |0.5 -0.001 0|\nEMBEDDING 1 0 |1 2 3|\nUSAGE 0 0 0=9 p=9 c=-1 t=-1 cost=-1 flags=1 tier= ||\n");
+    expect_events(&embed, body, LLMCOST_OK, "META 0 0 id= name=e ||\nEMBEDDING 0 0 |0.5 -0.00100000005 0|\nEMBEDDING 1 0 |1 2 3|\nUSAGE 0 0 0=9 p=9 c=-1 t=-1 cost=-1 flags=1 tier= ||\n");
     expect_decoder_clean_without_memory(&embed, body);
     expect_stoppable(&embed, body);
     expect_events(&embed, "{\"model\":\"e\",\"embeddings\":[]}", LLMCOST_OK, "META 0 0 id= name=e ||\n");

@@ -385,7 +385,7 @@ static void a_streamed_answer(void **state)
 {
     (void)state;
     expect_events(&stream, full_stream, LLMCOST_OK,
-                  "META 0 0 id= name=m-2 |c2|\n" "REASONING 0 0 |hm|\n" "TEXT 0 0 |It |\n" "LOGPROBS 0 0 |[{\"token\":\"It\"}]|\n" "TEXT 1 0 |Other |\n"
+                  "META 0 0 id= name=m-2 |c2|\n" "EXTRA 0 0 id= name=prompt_filter_results |[{}]|\n" "REASONING 0 0 |hm|\n" "TEXT 0 0 |It |\n" "LOGPROBS 0 0 |[{\"token\":\"It\"}]|\n" "TEXT 1 0 |Other |\n"
                   "TEXT 0 0 |\xf0\x9f\x98\x80 snows|\n" "TOOL_CALL 0 0 id=a name=f ||\n" "TOOL_ARGUMENTS 0 0 |{\"x\":|\n" "TOOL_CALL 0 1 id=b name=g ||\n"
                   "TOOL_ARGUMENTS 0 1 |{}|\n" "TOOL_ARGUMENTS 0 0 |1}|\n" "FINISH 0 0 finish=3 tool_calls ||\n" "TEXT 1 0 |\xef\xbf\xbd|\n"
                   "FINISH 1 0 finish=2 length ||\n" "USAGE 0 0 0=60 5=15 p=60 c=15 t=75 cost=-1 flags=1 tier= ||\n");

@@ -13,8 +13,8 @@ static void every_host_is_there(void **state)
     static const char *const names[] = { "openai", "anthropic", "google", "vertex", "deepseek", "moonshot", "moonshot-cn", "zhipu", "zai", "dashscope", "dashscope-intl", "doubao",
                                          "qianfan", "hunyuan", "minimax", "stepfun", "mistral", "xai", "groq", "openrouter", "siliconflow", "perplexity",
                                          "together", "fireworks", "cerebras", "deepinfra", "baichuan", "01ai", "spark", "mimo", "huggingface", "qiniu",
-                                         "holysheep", "vllm", "llamacpp", "lmstudio", "ollama", "ollama-openai", "ollama-cloud", "cohere",
-                                         "openai-compatible", "bedrock", "qianfan-v1" };
+                                         "holysheep", "openai-responses", "xai-responses", "azure", "azure-responses", "vllm", "llamacpp", "lmstudio",
+                                         "ollama", "ollama-openai", "ollama-cloud", "cohere", "openai-compatible", "bedrock", "qianfan-v1" };
     assert_int_equal(llmc_preset_count(), sizeof names / sizeof names[0]);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         assert_non_null(llmc_preset_find(names[i]));
@@ -35,7 +35,7 @@ static void every_entry_is_complete(void **state)
         const llmc_preset *preset = llmc_preset_at(i);
         assert_ptr_equal(llmc_preset_find(preset->name), preset); /* names are unique */
         assert_non_null(preset->codec);
-        assert_non_null(preset->catalog);
+        assert_non_null(preset->name);
         assert_true(!strcmp(preset->currency, "USD") || !strcmp(preset->currency, "CNY"));
         assert_int_equal(preset->quirks >> LLMC_QUIRK_BIT_COUNT, 0);
         if (!preset->base_url) {
@@ -50,7 +50,6 @@ static void every_entry_is_complete(void **state)
         }
         assert_memory_equal(preset->base_url, "https://", 8);
         assert_true(preset->key_variables[0] || preset->pairs);
-        assert_null(preset->key_variables[2]);
     }
     assert_string_equal(llmc_preset_find("google")->key_variables[0], "GOOGLE_API_KEY"); /* wins if both are there */
     assert_string_equal(llmc_preset_find("google")->key_variables[1], "GEMINI_API_KEY");
@@ -101,6 +100,11 @@ static void codecs_have_names(void **state)
     assert_ptr_equal(llmc_codec_find("gemini"), &llmc_codec_gemini);
     assert_ptr_equal(llmc_codec_find("ollama"), &llmc_codec_ollama);
     assert_ptr_equal(llmc_codec_find("cohere"), &llmc_codec_cohere);
+    assert_ptr_equal(llmc_codec_find("responses"), &llmc_codec_responses);
+    size_t count = 0;
+    for (; llmc_codec_at(count); count++)
+        assert_ptr_equal(llmc_codec_find(llmc_codec_at(count)->name), llmc_codec_at(count));
+    assert_int_equal(count, 8);
     assert_null(llmc_codec_find("gopher"));
     for (int i = 0; i <= LLMC_OP_LIST_MODELS; i++) {
         assert_int_equal(llmc_operations[i].id, i);

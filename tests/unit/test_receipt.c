@@ -312,7 +312,7 @@ static void test_every_key_is_listed_once(void **state)
         }
     }
     assert_int_equal(texts, 11);
-    assert_int_equal(count, 11 + 3 + 3 + LLMCOST_CLASS_COUNT + 4 + 15);
+    assert_int_equal(count, 11 + 3 + 3 + LLMCOST_CLASS_COUNT + 4 + 16);
     assert_int_equal(llmcost_line_key(count, &name, &unit), 0);
     assert_int_equal(llmcost_line_key(UINT32_MAX, &name, &unit), 0);
     assert_int_equal(llmcost_line_key(0, NULL, NULL), 1);

@@ -243,6 +243,6 @@ int main(void)
         cmocka_unit_test(test_a_driver_each), cmocka_unit_test(test_no_memory_for_a_driver), cmocka_unit_test(test_a_shorter_transport),
         cmocka_unit_test(test_impossible_transports),
     };
-    alarm(60);
+    alarm(600);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -217,7 +217,11 @@ static void counts_are_sensible(void **state)
     assert_int_equal(count_of("9223372036854775807"), -7);
     assert_int_equal(count_of("1e99"), -7);
     assert_int_equal(count_of("null"), -7);
-    assert_int_equal(count_of("\"5\""), -7);
+    assert_int_equal(count_of("\"5\""), 5); /* Hunyuan */
+    assert_int_equal(count_of("\"5 tokens\""), -7);
+    assert_int_equal(count_of("\"-5\""), -7);
+    assert_int_equal(count_of("\"\""), -7);
+    assert_int_equal(count_of("[5]"), -7);
 }
 
 static const char *tier_of(const char *text, llmc_usage_counts *counts)

@@ -581,6 +581,35 @@ static void test_a_child_of_an_unknown_name(void **unused)
     rig_close(&rig);
 }
 
+/* As a policy of ours may spawn, which is not confined to what lies further in than itself. */
+static llmcost_verdict spawn_a_cascade(llmcost_leg *leg, actor *self)
+{
+    if (self->entered > 1) /* the steps of the cascade pass here too */
+        return LLMCOST_CONTINUE;
+    llmc_spawn spawn = { .first_phase = LLMCOST_PHASE_ROUTE, .purpose = "spawn" };
+    assert_int_equal(llmc_settings_resolve(leg->services->settings, "r", llmc_leg_arena(leg), &spawn.route, &leg->error), LLMCOST_OK);
+    self->children[0] = llmc_leg_spawn(leg, &spawn);
+    return self->children[0] ? LLMCOST_WAIT : LLMCOST_FAIL;
+}
+
+/* The cascades' own policy comes first in its phase: a later one's child for a cascade is met by it. */
+static void test_a_cascade_under_a_later_policy_of_its_phase(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    actor one = { .enter = spawn_a_cascade, .resume = adopt_child };
+    trace[0] = '\0';
+    rig_open(&rig, "{" RIG_OPENAI ",\"routes\":{\"r\":{\"cascade\":[\"openai/gpt-4o-mini\",\"openai/gpt-4.1\"]}}}");
+    add(&rig, &one, LLMCOST_PHASE_ROUTE, "a");
+    fake_network_says(&rig.network, "gpt-4o-mini", "UNCERTAIN", 10, 5);
+    fake_network_says(&rig.network, "gpt-4.1", "sure", 10, 5);
+    llmcost_response *response = ask(&rig, LLMCOST_OK);
+    assert_string_equal(llmcost_response_text(response), "sure");
+    assert_int_equal(llmcost_response_line_count(response), 2);
+    llmcost_response_free(response);
+    rig_close(&rig);
+}
+
 /* ---- children that cannot be ---- */
 
 static llmcost_spawn asked_for; /* what the next child is to be */
@@ -953,6 +982,7 @@ int main(void)
         cmocka_unit_test(test_cancelling_a_parent_cancels_its_children),
         cmocka_unit_test(test_a_childs_own_deadline_ends_any_wait),
         cmocka_unit_test(test_a_child_of_an_unknown_name),
+        cmocka_unit_test(test_a_cascade_under_a_later_policy_of_its_phase),
         cmocka_unit_test(test_children_that_cannot_be),
         cmocka_unit_test(test_a_request_of_the_hosts_is_checked),
         cmocka_unit_test(test_a_childs_model_counts_in_every_phase),

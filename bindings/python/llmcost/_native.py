@@ -92,6 +92,7 @@ _FUNCTIONS = {
     "list_models": (c_int, c_void_p, c_char_p, _OUT),
     "stream_open_json": (c_int, c_void_p, c_char_p, c_size_t, _OUT),
     "stream_next": (c_int, c_void_p, _OUT),
+    "stream_poll": (c_int, c_void_p, c_int32),
     "stream_finish": (c_int, c_void_p, _OUT),
     "stream_close": (None, c_void_p),
     "event_get_kind": (c_int, c_void_p),

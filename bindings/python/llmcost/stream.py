@@ -2,7 +2,7 @@
 
 import ctypes
 import threading
-from typing import Any, Dict, Iterator, NamedTuple, Optional
+from typing import Any, Dict, Iterator, NamedTuple, Optional, Tuple
 
 from . import _native, errors
 from ._core import Core, called, closed_error
@@ -12,6 +12,9 @@ from .receipt import Receipt
 lib = _native.lib
 
 _KINDS = ("", "text", "reasoning", "refusal", "tool_call", "tool_arguments", "finish", "usage")
+
+
+_SLICE_MS = 100  # how long Ctrl-C may have to wait
 
 
 class Event(NamedTuple):
@@ -121,6 +124,8 @@ class Stream:
         self._core.refuse_foreign()
         with _Turn(self):
             if self._handle is not None:
+                while self._wait()[1]:
+                    pass
                 self._end()
         return self.answer
 
@@ -146,11 +151,17 @@ class Stream:
             raise closed_error()
         if self._handle is None:
             raise StopIteration
-        status, event = called(lib.stream_next, self._handle)
+        status, event = self._wait()
         if event:
             return event
         self._end()
         raise StopIteration
+
+    def _wait(self) -> Tuple[int, ctypes.c_void_p]:
+        """The next step's outcome. Comes back to Python now and then, which then heeds signals."""
+        while not lib.stream_poll(self._handle, _SLICE_MS):
+            pass
+        return called(lib.stream_next, self._handle)
 
     def _end(self) -> None:
         """Take the response, and close."""

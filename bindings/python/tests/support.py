@@ -11,7 +11,7 @@ from llmcost import Client, Mock
 MODEL = "gpt-4o-mini"
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 10) -> bool:
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> bool:
     """True as soon as the condition holds."""
     end = time.monotonic() + seconds
     while not condition():

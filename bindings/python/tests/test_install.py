@@ -31,7 +31,7 @@ def run(*command: Any, **options: Any) -> "subprocess.CompletedProcess[str]":
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=240,
+        timeout=900,
         **options,
     )
 

@@ -155,13 +155,14 @@ class DropIn(MockCase):
             base_url=self.mock.url + "/v1",
             organization="o",
             default_headers={"X-Team": "t"},
-            timeout=0.2,
+            timeout=60,
             max_retries=0,
         ) as client:
             client.chat.completions.create(model=MODEL, messages=MESSAGES)
             self.assertEqual(self.mock.header(-1, "X-Team"), "t")
             self.assertEqual(self.mock.header(-1, "OpenAI-Organization"), "o")
-            self.fault(silent=True)
+        self.fault(silent=True)
+        with OpenAI(api_key="k", base_url=self.mock.url + "/v1", timeout=0.2) as client:
             with self.assertRaises(DeadlineError):
                 client.chat.completions.create(model=MODEL, messages=MESSAGES)
 
