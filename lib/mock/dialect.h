@@ -40,6 +40,7 @@ struct llmc_mock_dialect {
     struct { int32_t status; const char *type, *code, *message; } wrong_key;
     const char *finishes[4];     /* for stop, length, tool_calls, content_filter */
     const char *details[4];      /* what slot d says for them; NULL: nothing */
+    const char *shared[5];       /* forms that stand in other ones */
     const char *error, *error_header, *error_in_stream;
     const char *const *members;  /* of a chat's body, see llmc_mock_check_members(); NULL: any */
     void (*read)(llmc_mock_question *question);
@@ -73,7 +74,8 @@ bool llmc_mock_question_route(llmc_mock_question *question);
  *   %P prompt  %C completion  %T total  %H cached  %W %L %S written for 5 minutes, 1 hour, both  %I the prompt without
  *   cached and written  %R reasoning  %V completion without it   %< ... %> only where usage is told
  *   %s %y %z %M %x status, type, code, message, parameter of an error   %t %e name, quoted or not; %1 %2 first, last name
- *   %, a comma unless a list begins here   %v vector of an input   %w the whole answer by its sheet
+ *   %, a comma unless a list begins here   %v vector of an input   %w the whole answer by its sheet   %3 to %7 the dialect's
+ *   shared forms
  * Quoted are m X c N A t M, and z x 1 2, which are null where there is nothing.
  */
 typedef struct llmc_mock_fill {

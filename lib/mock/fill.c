@@ -105,7 +105,7 @@ static void put_whole(const llmc_mock_fill *fill)
 /* "#name": form stands behind the '#'. Returns where it goes on. */
 static const char *put_event(llmc_buffer *out, const char *form)
 {
-    size_t bytes = strcspn(form, ",}");
+    size_t bytes = strcspn(form, ",}%");
     for (int line = 0; line < 2; line++) {
         llmc_mock_put(out, line ? "\ndata: {\"type\":\"" : "event: ");
         llmc_buffer_add(out, form, bytes);
@@ -127,6 +127,7 @@ static const char *put_special(llmc_mock_fill *fill, const char *form)
         if (out->length && out->data[out->length - 1] != '[')
             llmc_buffer_add_byte(out, ',');
         break;
+    case '3': case '4': case '5': case '6': case '7': llmc_mock_fill_form(fill, fill->dialect->shared[*form - '3']); break;
     default: put_slot(fill, *form);
     }
     return form + 1;

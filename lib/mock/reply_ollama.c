@@ -1,7 +1,7 @@
 /* Ollama's own format: a line per delta, and a last line that says done; without a stream that line alone. */
 #include "mock/dialect.h"
 
-#define HEAD "{'model':%m,'created_at':'2023-11-14T00:00:00.00000000%nZ','message':{'role':'assistant'"
+#define HEAD "{'model':%m,'created_at':'2023-11-14T00:00:00.%nZ','message':{'role':'assistant'"
 #define LINE(member) HEAD member "},'done':false}\n"
 #define CALL "{'id':%c,'function':{'index':%k,'name':%N,'arguments':%a}}"
 #define DONE ",'done':true,'done_reason':'%F','total_duration':2000,'load_duration':1000%<,'prompt_eval_count':%P,'prompt_eval_duration':500,'eval_count':%C,'eval_duration':500%>}"

@@ -3,18 +3,28 @@
 
 #include <string.h>
 
-#define RESPONSE "'id':'resp_mock_%n','object':'response','created_at':1700000000,'model':%m,'parallel_tool_calls':true,'tool_choice':'auto','tools':[],'error':null"
-#define REASONING(summary) "{'type':'reasoning','id':'rs_mock_%b','summary':[" summary "],'encrypted_content':'c2lnbmVk'}"
-#define SUMMARY(text) "{'type':'summary_text','text':" text "}"
+#define SUMMARY(text) "{'type':'reasoning','id':'rs_mock_%b','summary':[" text "],'encrypted_content':'c2lnbmVk'}"
 #define MESSAGE(status, part) "{'type':'message','id':'msg_mock_%b','role':'assistant','status':'" status "','content':[" part "]}"
-#define TEXT(text) "{'type':'output_text','text':" text ",'annotations':[],'logprobs':[]}"
 #define REFUSAL(text) "{'type':'refusal','refusal':" text "}"
 #define CALL(status, arguments) "{'type':'function_call','id':'fc_mock_%b','call_id':%c,'name':%N,'arguments':" arguments ",'status':'" status "'}"
 
+/* What several forms hold: the head of a response, the place of an event, and parts and items as they end. */
+#define RESPONSE "%3"
+#define PLACE "%4"
+#define TEXT "%5"
+#define DONE "%6"
+#define ADDED "%7"
+#define SHARED { \
+    "{'id':'resp_mock_%n','object':'response','created_at':1700000000,'model':%m,'parallel_tool_calls':true,'tool_choice':'auto','tools':[],'error':null", \
+    ",'sequence_number':%q,'output_index':%b", \
+    "{'type':'output_text','text':%X,'annotations':[],'logprobs':[]}", \
+    "#response.output_item.done" PLACE ",'item':", \
+    "#response.output_item.added" PLACE ",'item':" }
+
 static const llmc_mock_sheet whole = {
-    .open = "{" RESPONSE ",'output':[",
-    .reasoning.begin = "%," REASONING(SUMMARY("%X")),
-    .text.begin = "%," MESSAGE("completed", TEXT("%X")),
+    .open = RESPONSE ",'output':[",
+    .reasoning.begin = "%," SUMMARY("{'type':'summary_text','text':%X}"),
+    .text.begin = "%," MESSAGE("completed", TEXT),
     .refusal.begin = "%," MESSAGE("completed", REFUSAL("%X")),
     .call.begin = "%," CALL("completed", "%A"),
     .close = "],'status':'%F','incomplete_details':%d,'service_tier':'default'"
@@ -22,28 +32,25 @@ static const llmc_mock_sheet whole = {
              "'output_tokens_details':{'reasoning_tokens':%R},'total_tokens':%T}%>}",
 };
 
-#define EVENT(name) "#response." name ",'sequence_number':%q"
-#define AT(prefix) ",'output_index':%b,'item_id':'" prefix "_mock_%b'"
-#define ADDED(item) EVENT("output_item.added") ",'output_index':%b,'item':" item "}\n\n"
-#define DONE(item) EVENT("output_item.done") ",'output_index':%b,'item':" item "}\n\n"
-#define PART(event, part) EVENT("content_part." event) AT("msg") ",'content_index':0,'part':" part "}\n\n"
+#define BEGUN(event) "#response." event ",'sequence_number':%q,'response':" RESPONSE ",'status':'in_progress','output':[]}}\n\n"
+#define EVENT(event, id, more) "#response." event PLACE ",'item_id':'" id "_mock_%b'," more "}\n\n"
+#define PART(event, part) EVENT("content_part." event, "msg", "'content_index':0,'part':" part)
 
 static const llmc_mock_sheet stream = {
     .stream_type = "text/event-stream; charset=utf-8",
-    .open = EVENT("created") ",'response':{" RESPONSE ",'status':'in_progress','output':[]}}\n\n"
-            EVENT("in_progress") ",'response':{" RESPONSE ",'status':'in_progress','output':[]}}\n\n",
-    .reasoning = { ADDED(REASONING("")),
-                   EVENT("reasoning_summary_text.delta") AT("rs") ",'summary_index':0,'delta':'%p'}\n\n",
-                   EVENT("reasoning_summary_text.done") AT("rs") ",'summary_index':0,'text':%X}\n\n" DONE(REASONING(SUMMARY("%X"))) },
-    .text = { ADDED(MESSAGE("in_progress", "")) PART("added", TEXT("''")),
-              EVENT("output_text.delta") AT("msg") ",'content_index':0,'delta':'%p','logprobs':[]}\n\n",
-              EVENT("output_text.done") AT("msg") ",'content_index':0,'text':%X,'logprobs':[]}\n\n" PART("done", TEXT("%X")) DONE(MESSAGE("completed", TEXT("%X"))) },
-    .refusal = { ADDED(MESSAGE("in_progress", "")) PART("added", REFUSAL("''")),
-                 EVENT("refusal.delta") AT("msg") ",'content_index':0,'delta':'%p'}\n\n",
-                 EVENT("refusal.done") AT("msg") ",'content_index':0,'refusal':%X}\n\n" PART("done", REFUSAL("%X")) DONE(MESSAGE("completed", REFUSAL("%X"))) },
-    .call = { ADDED(CALL("in_progress", "''")),
-              EVENT("function_call_arguments.delta") AT("fc") ",'delta':'%p'}\n\n",
-              EVENT("function_call_arguments.done") AT("fc") ",'name':%N,'arguments':%A}\n\n" DONE(CALL("completed", "%A")) },
+    .open = BEGUN("created") BEGUN("in_progress"),
+    .reasoning = { ADDED SUMMARY("") "}\n\n",
+                   EVENT("reasoning_summary_text.delta", "rs", "'summary_index':0,'delta':'%p'"),
+                   EVENT("reasoning_summary_text.done", "rs", "'summary_index':0,'text':%X") DONE SUMMARY("{'type':'summary_text','text':%X}") "}\n\n" },
+    .text = { ADDED MESSAGE("in_progress", "") "}\n\n" PART("added", "{'type':'output_text','text':'','annotations':[],'logprobs':[]}"),
+              EVENT("output_text.delta", "msg", "'content_index':0,'delta':'%p','logprobs':[]"),
+              EVENT("output_text.done", "msg", "'content_index':0,'text':%X,'logprobs':[]") PART("done", TEXT) DONE MESSAGE("completed", TEXT) "}\n\n" },
+    .refusal = { ADDED MESSAGE("in_progress", "") "}\n\n" PART("added", REFUSAL("''")),
+                 EVENT("refusal.delta", "msg", "'content_index':0,'delta':'%p'"),
+                 EVENT("refusal.done", "msg", "'content_index':0,'refusal':%X") PART("done", REFUSAL("%X")) DONE MESSAGE("completed", REFUSAL("%X")) "}\n\n" },
+    .call = { ADDED CALL("in_progress", "''") "}\n\n",
+              EVENT("function_call_arguments.delta", "fc", "'delta':'%p'"),
+              EVENT("function_call_arguments.done", "fc", "'name':%N,'arguments':%A") DONE CALL("completed", "%A") "}\n\n" },
     .close = "event: response.%F\ndata: {'type':'response.%F','sequence_number':%q,'response':%w}\n\n",
 };
 
@@ -115,7 +122,7 @@ static bool validate(llmc_mock_question *question)
 const llmc_mock_dialect llmc_mock_responses = {
     .key_header = "api-key", .request_id = "X-Request-Id", .words = LLMC_MOCK_WORDS_OPENAI, .one_choice = true, .stream_failure = 500,
     .wrong_key = { 401, "invalid_request_error", "invalid_api_key", "Incorrect API key provided." },
-    .finishes = { "completed", "incomplete", "completed", "incomplete" },
+    .shared = SHARED, .finishes = { "completed", "incomplete", "completed", "incomplete" },
     .details = { NULL, "{\"reason\":\"max_output_tokens\"}", NULL, "{\"reason\":\"content_filter\"}" },
     .error = "{'error':{'message':%M,'type':'%y','param':%x,'code':%z}}",
     .error_in_stream = "#error,'sequence_number':%q,'code':%z,'message':%M,'param':%x}\n\n",
