@@ -51,13 +51,15 @@ static void add_checksum(llmc_buffer *out, size_t from)
         add_u32(out, llmc_crc32(0, out->data + from, out->length - from));
 }
 
-/* "name {...}"; '!' before the name: an exception. */
-static void add_frame(llmc_buffer *out, const char *line, size_t bytes)
+/* "name {...}"; '!' before the name: an exception, which begins with a small letter in a stream. */
+static void add_frame(llmc_buffer *out, char *line, size_t bytes)
 {
     const char *blank = memchr(line, ' ', bytes);
     bool exception = *line == '!';
     size_t from = out->length, name = (size_t)(blank - line) - exception, payload = bytes - (size_t)(blank + 1 - line);
     const char *type = exception ? "exception" : "event", *key = exception ? ":exception-type" : ":event-type";
+    if (exception && line[1] >= 'A' && line[1] <= 'Z')
+        line[1] |= 0x20;
     size_t headers = 4 + strlen(key) + name + 4 + strlen(":message-type") + strlen(type) + 4 + strlen(":content-type") + strlen("application/json");
     add_u32(out, (uint32_t)(16 + headers + payload));
     add_u32(out, (uint32_t)headers);
@@ -78,7 +80,7 @@ static void wrap(llmc_mock_body *body, size_t from)
     char *lines = llmc_strndup(out->allocator, out->data + from, bytes), *end;
     body->no_memory = body->no_memory || !lines;
     out->length = from;
-    for (const char *line = lines; line && (end = memchr(line, '\n', bytes - (size_t)(line - lines))); line = end + 1)
+    for (char *line = lines; line && (end = memchr(line, '\n', bytes - (size_t)(line - lines))); line = end + 1)
         add_frame(out, line, (size_t)(end - line));
     llmc_free(out->allocator, lines);
 }
