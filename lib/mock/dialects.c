@@ -128,8 +128,12 @@ static void decode_model(llmc_mock_question *question, llmc_mock_text model)
         llmc_buffer_add_byte(out, low < 0 ? model.text[i] : (char)(high << 4 | low));
         i += low < 0 ? 0 : 2;
     }
-    if (!model.bytes || !llmc_buffer_text(out))
+    if (!model.bytes)
         return;
+    if (!llmc_buffer_text(out)) {
+        out->length = 0; /* the failure stays */
+        return;
+    }
     llmc_utf8_sanitize(out->data);
     question->model = llmc_mock_path_model(question);
 }

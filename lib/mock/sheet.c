@@ -1,6 +1,7 @@
 /* From a sheet to an answer: the same walk over choices, texts and calls for every format and for both of its ways. */
 #include "mock/dialect.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct walk {
@@ -63,17 +64,13 @@ static bool put_calls(struct walk *walk, const json_t *calls)
     size_t index;
     json_t *call;
     json_array_foreach((json_t *)calls, index, call) {
-        char made_up[40] = "call_mock_", *digit = made_up + strlen(made_up);
-        size_t divisor = 1;
-        while (index / divisor >= 10)
-            divisor *= 10;
-        for (; divisor; divisor /= 10)
-            *digit++ = (char)('0' + index / divisor % 10);
+        char made_up[40];
+        snprintf(made_up, sizeof made_up, "call_mock_%zu", index);
         llmc_mock_fill *fill = &walk->fill;
         fill->call = (int64_t)index;
         fill->id = llmc_mock_member(call, "id");
         if (!fill->id.text)
-            fill->id = (llmc_mock_text){ made_up, (size_t)(digit - made_up) };
+            fill->id = llmc_mock_word(made_up);
         fill->tool = llmc_mock_member(call, "name");
         fill->arguments = llmc_mock_arguments(call);
         put(walk, index ? NULL : walk->sheet->calls_begin);

@@ -11,6 +11,7 @@
 
 #include <llmcost/mock.h>
 
+#include "../support/counting_memory.h"
 #include "../support/http_call.h"
 #include "base/base64.h"
 #include "wire/framing.h"
@@ -413,7 +414,7 @@ static void vectors_as_the_script_says(void **state)
     answer = ask_json(mock, "/v1/embeddings", "{\"model\":\"m\",\"input\":[\"a\"],\"encoding_format\":\"base64\"}", 200);
     const char *text = json_string_value(at(answer, "data.0.embedding"));
     unsigned char bytes[64];
-    size_t count;
+    size_t count = 0;
     static const unsigned char wanted[] = { 0, 0, 0, 0x3f, 0, 0, 0x80, 0xbf, 0xcd, 0xcc, 0xcc, 0x3d };
     assert_true(text && llmc_base64_decode(text, strlen(text), bytes, &count));
     assert_int_equal(count, sizeof wanted);
@@ -628,6 +629,47 @@ static void requests_are_validated(void **state)
     llmcost_mock_stop(lenient);
 }
 
+/* The n-th allocation of a call fails: the call is dropped, or answered to the end. */
+static void want_of_memory_spoils_no_answer(void **state)
+{
+    (void)state;
+    static const char *const whole[][2] = {
+        { GEMINI "generateContent", ASK_GEMINI }, { "/api/chat", ASK_OLLAMA_WHOLE }, { "/v2/chat", ASK_COHERE }, { BEDROCK "converse", ASK_BEDROCK },
+        { RESPONSES, ASK_RESPONSES }, { "/v1/embeddings", "{\"model\":\"m\",\"input\":[\"a\",\"b\"],\"encoding_format\":\"base64\"}" },
+        { GEMINI "batchEmbedContents", "{\"requests\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]}}]}" }, { BEDROCK "count-tokens", "{\"input\":{\"converse\":" ASK_BEDROCK "}}" },
+    };
+    counting_memory memory;
+    counting_memory_init(&memory);
+    llmcost_mock *mock = NULL;
+    llmcost_mock_options options = LLMCOST_MOCK_OPTIONS_INIT;
+    options.allocator = &memory.allocator;
+    options.record_requests = -1;
+    assert_int_equal(llmcost_mock_start(&mock, "{\"default\":{\"reply\":{\"reasoning\":\"think\",\"text\":\"answer\",\"tool_calls\":[{\"name\":\"f\"}]}}}", &options), LLMCOST_OK);
+    for (size_t i = 0; i < sizeof whole / sizeof whole[0] + STREAMS; i++) {
+        const char *path = i < STREAMS ? streams[i].path : whole[i - STREAMS][0], *body = i < STREAMS ? streams[i].body : whole[i - STREAMS][1];
+        http_reply right = ask(mock, path, body, 200);
+        int failures = 0;
+        for (long n = 1, fine = 0; fine < 3; n++) {
+            assert_true(n < 500);
+            atomic_store(&memory.failed, 0);
+            atomic_store(&memory.fail_at, atomic_load(&memory.calls) + n);
+            http_reply reply = http_call(NULL, llmcost_mock_url(mock), path, body, NULL);
+            fine = atomic_load(&memory.failed) ? 0 : fine + 1;
+            atomic_store(&memory.fail_at, 0);
+            failures += reply.result != CURLE_OK;
+            if (reply.result == CURLE_OK) {
+                assert_int_equal(reply.status, 200);
+                assert_in_range(reply.body_bytes + 60, right.body_bytes, right.body_bytes + 120); /* numbers of requests grow */
+            }
+            http_reply_free(&reply);
+        }
+        assert_in_range(failures, 3, 400);
+        http_reply_free(&right);
+    }
+    llmcost_mock_stop(mock);
+    assert_int_equal(atomic_load(&memory.blocks), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -647,6 +689,7 @@ int main(void)
         cmocka_unit_test(no_usage_is_no_usage),
         cmocka_unit_test(keys_in_each_providers_way),
         cmocka_unit_test(requests_are_validated),
+        cmocka_unit_test(want_of_memory_spoils_no_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
