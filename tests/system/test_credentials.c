@@ -162,7 +162,7 @@ static void plain_keys(void **unused)
 #define CONVERSE "{\"rules\":[{\"match\":{\"path\":\"*/converse\"},\"reply\":{\"raw\":{\"content_type\":\"application/json\",\"body\":" \
                  "\"{\\\"output\\\":{\\\"message\\\":{\\\"role\\\":\\\"assistant\\\",\\\"content\\\":[{\\\"text\\\":\\\"hi\\\"}]}},\\\"stopReason\\\":\\\"end_turn\\\"," \
                  "\\\"usage\\\":{\\\"inputTokens\\\":3,\\\"outputTokens\\\":2,\\\"totalTokens\\\":5}}\"}}}]}"
-#define BEDROCK_MODEL "anthropic.claude-3-5-sonnet-20241022-v2:0"
+#define SIGNED_MODEL "anthropic.claude-3-5-sonnet-20241022-v2:0"
 
 static int64_t time_of(const char *text, const char *format)
 {
@@ -194,8 +194,8 @@ static void aws_signs_what_arrives(void **unused)
     (void)unused;
     desk self;
     open_desk(&self, CONVERSE, "{\"providers\":{\"bedrock\":{\"base_url\":\"%U\",\"region\":\"eu-north-1\",\"key\":" PAIR "}}}", NULL);
-    ask_well(&self, "bedrock/" BEDROCK_MODEL);
-    ask_well(&self, "bedrock/" BEDROCK_MODEL);
+    ask_well(&self, "bedrock/" SIGNED_MODEL);
+    ask_well(&self, "bedrock/" SIGNED_MODEL);
     assert_non_null(strstr(received(&self, 0, ":path"), "v2%3A0/converse"));
     check_sigv4(&self, 0, NULL);
     check_sigv4(&self, 1, NULL);
@@ -203,13 +203,13 @@ static void aws_signs_what_arrives(void **unused)
 
     static const char *const environment[] = { "AWS_ACCESS_KEY_ID=" ID, "AWS_SECRET_ACCESS_KEY=" SECRET, "AWS_SESSION_TOKEN=IQoJb3JpZ2luX2Vj/+=SECRETtail", "AWS_REGION=eu-north-1", NULL };
     open_desk(&self, CONVERSE, "{\"providers\":{\"bedrock\":{\"base_url\":\"%U\"}}}", environment);
-    ask_well(&self, "bedrock/" BEDROCK_MODEL);
+    ask_well(&self, "bedrock/" SIGNED_MODEL);
     check_sigv4(&self, 0, "IQoJb3JpZ2luX2Vj/+=SECRETtail");
     close_desk(&self);
 
     static const char *const bearer[] = { "AWS_BEARER_TOKEN_BEDROCK=ABSK" SECRET, "AWS_REGION=eu-north-1", NULL };
     open_desk(&self, CONVERSE, "{\"providers\":{\"bedrock\":{\"base_url\":\"%U\"}}}", bearer);
-    ask_well(&self, "bedrock/" BEDROCK_MODEL);
+    ask_well(&self, "bedrock/" SIGNED_MODEL);
     assert_string_equal(received(&self, 0, "authorization"), "Bearer ABSK" SECRET);
     assert_string_equal(received(&self, 0, "x-amz-date"), "");
     close_desk(&self);

@@ -84,6 +84,8 @@ static const char *preset_of(const recorded *e)
     const llmc_preset *preset = recorded_preset(e);
     if (e->codec == &llmc_codec_responses)
         return strcmp(preset->name, "xai") == 0 ? "xai-responses" : "openai-responses";
+    if (e->codec == &llmc_codec_anthropic)
+        return "anthropic"; /* Claude at Vertex, too: the loopback provider serves a body whatever the path */
     return preset->codec == e->codec ? preset->name : "openai-compatible";
 }
 
