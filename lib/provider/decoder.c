@@ -8,12 +8,12 @@
 enum { REQUEST_MAXIMUM = 1 << 30, PATH_MAXIMUM = 4096, EVENT_MAXIMUM = 1 << 30 };
 
 const llmc_operation llmc_operations[LLMC_OP_COUNT] = {
-    [LLMC_OP_CHAT] = { LLMC_OP_CHAT, "chat", .streams = true, .cacheable = true, .priced = true, .generates = true, .has_request = true },
-    [LLMC_OP_LIST_MODELS] = { LLMC_OP_LIST_MODELS, "list_models" },
-    [LLMC_OP_EMBED] = { LLMC_OP_EMBED, "embed", .cacheable = true, .priced = true, .has_request = true },
-    [LLMC_OP_COUNT_TOKENS] = { LLMC_OP_COUNT_TOKENS, "count_tokens", .has_request = true },
-    [LLMC_OP_BALANCE] = { LLMC_OP_BALANCE, "balance" },
-    [LLMC_OP_TOKEN] = { LLMC_OP_TOKEN, "token" },
+    [LLMC_OP_CHAT] = { .id = LLMC_OP_CHAT, .name = "chat", .streams = true, .cacheable = true, .priced = true, .generates = true, .has_request = true },
+    [LLMC_OP_LIST_MODELS] = { .id = LLMC_OP_LIST_MODELS, .name = "list_models" },
+    [LLMC_OP_EMBED] = { .id = LLMC_OP_EMBED, .name = "embed", .cacheable = true, .priced = true, .has_request = true },
+    [LLMC_OP_COUNT_TOKENS] = { .id = LLMC_OP_COUNT_TOKENS, .name = "count_tokens", .has_request = true },
+    [LLMC_OP_BALANCE] = { .id = LLMC_OP_BALANCE, .name = "balance" },
+    [LLMC_OP_TOKEN] = { .id = LLMC_OP_TOKEN, .name = "token" },
 };
 
 const llmc_codec *llmc_codec_at(size_t index)
