@@ -1,6 +1,6 @@
 /*
- * The loopback provider: a real HTTP server on 127.0.0.1 that speaks the OpenAI and the Anthropic format, answers from
- * a script and misbehaves on demand. Tests, demos and benchmarks run on it, without a key and without a bill.
+ * The loopback provider: a real HTTP server on 127.0.0.1 that speaks the formats of the providers, answers from a script
+ * and misbehaves on demand. Tests, demos and benchmarks run on it, without a key and without a bill.
  *
  *     llmcost_mock *mock = NULL;
  *     llmcost_mock_start(&mock, "{\"default\": {\"reply\": {\"text\": \"Hello!\"}}}", NULL);
@@ -10,33 +10,46 @@
  * Nothing runs unless it is started. The conventions on top of llmcost.h hold here too; the promise is weaker: this
  * header is experimental and may change in any version.
  *
- * THE SERVER answers POST to every path that ends in /chat/completions (OpenAI) or /v1/messages (Anthropic), and GET to
- * every path that ends in /models (Anthropic's shape where the request has the header anthropic-version). Requests are
- * validated as a strict provider does and refused in its words (400, 401, 404). Members that OpenAI does not know are let
- * pass, since others speak the same dialect. GET /mock/stats gives {"requests", "connections", "open", "abandoned",
- * "dropped"}: abandoned are calls whose client left before the end of the answer, dropped were lost for want of memory.
- * POST /mock/script replaces the script. Both count as connections, not as requests.
+ * THE SERVER knows a format by the end of the path, whatever stands before it; {m} is the model, percent-encoded:
+ *   OpenAI      POST /chat/completions, /embeddings, and both behind Azure's /deployments/{m}; GET /models
+ *   Responses   POST /responses, /responses/input_tokens
+ *   Anthropic   POST /v1/messages, /v1/messages/count_tokens; GET /models with the header anthropic-version
+ *   Gemini      POST /models/{m}:generateContent, :streamGenerateContent (as SSE), :countTokens, :embedContent,
+ *               :batchEmbedContents, :predict (Vertex' way to embed); GET /v1beta/models, or /models with the header
+ *               x-goog-api-key or pageSize= in the query
+ *   Ollama      POST /api/chat (a stream unless "stream" is false), /api/embed; GET /api/tags
+ *   Cohere      POST /v2/chat, /v2/embed; GET /v1/models with page_size= in the query
+ *   Bedrock     POST /model/{m}/converse, /converse-stream, /count-tokens
+ * Requests are validated as a strict provider does and refused in its words (400, 401, 404). Members that OpenAI's chats
+ * do not know are let pass, since others speak the same dialect. GET /mock/stats gives {"requests", "connections", "open",
+ * "abandoned", "dropped"}: abandoned are calls whose client left before the end of the answer, dropped were lost for want
+ * of memory. POST /mock/script replaces the script. Both count as connections, not as requests.
  *
  * THE SCRIPT is a JSON object; an unknown key is an error:
  *   "rules"        the first one that matches answers; see below
  *   "default"      a rule without "match": answers what no rule answered. Without one: an echo of the last user message
- *   "models"       names for GET /models
- *   "require_key"  refuse requests without this key by 401
+ *   "models"       names for lists of models
+ *   "require_key"  refuse requests without this key: as a bearer, or in the header of their format (api-key, x-api-key,
+ *                  x-goog-api-key); of AWS's signatures the access key id is looked at and nothing else
  *   "validate"     false: requests are only skimmed where no rule needs more. For benchmarks
  *
  * A RULE:
  *   "match"        all that is given must hold: "path", "model" (a '*' at the front or at the end stands for anything),
- *                  "contains" (in the last user message), "system_contains", "header": {"name", "equals"}, "stream".
- *                  A rule without "path" matches chats only
+ *                  "contains" (in the last user message, or the last text to embed), "system_contains",
+ *                  "header": {"name", "equals"}, "stream". A rule without "path" does not match lists of models
  *   "after", "times"   let the first so many matches pass; then answer only so many times
  *   "reply"        "text", "reasoning", "refusal", "tool_calls": [{"id", "name", "arguments": object or text}],
  *                  "finish" ("stop", "length", "tool_calls", "content_filter", turned into the dialect's words; others go
- *                  as they are), "logprobs": [-0.1, ...] one per token, sent where asked for; "choices": [{...}, ...] each
- *                  with the members so far; "usage": {"prompt", "completion", "cached", "cache_write", "write_1h",
- *                  "reasoning"} or "none"; "model"; "headers": {...}; "raw": {"status", "content_type", "body"}.
- *                  Without text, refusal and tool calls: the echo. "prompt" counts cached and written tokens too, and
- *                  "completion" the reasoning; Anthropic's shape gets its disjoint figures from them. What usage does not
- *                  say is estimated: a quarter of the bytes of all texts, rounded up
+ *                  as they are), "logprobs": [-0.1, ...] one per token, sent where OpenAI's chats ask for them;
+ *                  "choices": [{...}, ...] each with the members so far (OpenAI's chats and Gemini; others take the first);
+ *                  "usage": {"prompt", "completion", "cached", "cache_write", "write_1h", "reasoning"} or "none"; "model";
+ *                  "embedding": {"dimensions": N} or {"vectors": [[0.5, ...], ...]}, one after the other; "headers": {...};
+ *                  "raw": {"status", "content_type", "body"}.
+ *                  Without text, refusal and tool calls: the echo; a format without a word for a refusal sends it as text.
+ *                  "prompt" counts cached and written tokens too, and "completion" the reasoning; shapes with disjoint
+ *                  figures get them from these. What usage does not say is estimated: a quarter of the bytes of all texts,
+ *                  rounded up. A count of tokens is "prompt". Vectors that are not given are made of a hash of their text,
+ *                  the same in every format: of the dimensions that were asked for, else of N, else of 8
  *   "delay_ms"     before the first byte; "chunk_delay_ms" between the events of a stream
  *   "chunk_bytes" or "chunks"  how a text is cut into deltas: of so many bytes (16), or into so many. Cuts fall between
  *                  characters; "split_utf8": true writes escapes and cuts surrogate pairs in the middle
@@ -47,7 +60,8 @@
  *   "retry_after_ms" (headers)                     "html": true           an HTML page, by itself with 502
  *   "garbage": true      bytes that are no HTTP    "garbage_body": true   200 and a body that is no JSON
  *   "error_with_200": {"type", "code", "message"}  "error_in_stream": {"after": deltas, "type", "code", "message"}
- *   "no_terminator": true  no [DONE], no message_stop   "no_usage": true
+ *   "no_terminator": true  no [DONE], no message_stop; of formats without such, the event that ends an answer is missing
+ *   "no_usage": true
  *   "cut_at": N          the connection ends after N bytes of the body    "reset": true   it ends by RST
  *   "silent": true       no answer, ever           "close_before_reply": true
  *   "drip_bytes", "drip_ms"  the whole reply, head included, that slowly
@@ -70,7 +84,7 @@ typedef struct llmcost_mock llmcost_mock;                   /* a running server 
 typedef struct llmcost_mock_exchange llmcost_mock_exchange; /* one request that a host answers, during its callback */
 
 /**
- * Answers a chat instead of the script. Runs on the server's thread, or in the child process.
+ * Answers a chat, of any format, instead of the script. Runs on the server's thread, or in the child process.
  * Returns 1 when it answered through the exchange, 0 to let the script answer.
  */
 typedef int (*llmcost_mock_fn)(llmcost_mock_exchange *exchange, void *user);

@@ -63,7 +63,7 @@ SECTION(PROVIDER, "providers.NAME", "Names are made of letters, digits, `_`, `.`
     KEY("accept_any_certificate", BOOL, llmc_provider, insecure_tls, 0, 0, "false", "turn TLS verification off: anybody can read the key and the prompts")
     KEY("retries", INTEGER, llmc_provider, retries, 0, 20, "2", "further attempts after one that failed for a passing reason")
     STRUCTURE("quirks", "{NAME: true or false}", "how its dialect differs, over the preset's")
-    STRUCTURE("codec", "NAME", "wire format: openai, anthropic, gemini, responses, bedrock, cohere or ollama; default: the preset's")
+    STRUCTURE("codec", "NAME", "wire format: openai, anthropic, gemini, responses, bedrock, cohere, ollama or qianfan_v1; default: the preset's")
 SECTION(ROUTE, "routes.NAME", "Steps are names, or nodes written in place.")
     STRUCTURE("cascade", "[NAME or {...}, ...]", "models or routes, cheap ones first: the next is asked when an answer is not good enough")
     STRUCTURE("escalate_on", "{...}", "when an answer is not good enough; default: {\"marker\": \"UNCERTAIN\"}")

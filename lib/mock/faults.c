@@ -1,32 +1,27 @@
 /* What goes wrong in a body: errors in each dialect's words, and bodies that are none. */
-#include "mock/reply.h"
+#include "mock/dialect.h"
 
 #include <string.h>
 
-static llmc_mock_text word(const char *text)
-{
-    return (llmc_mock_text){ text, text ? strlen(text) : 0 };
-}
-
 struct error_words {
     int32_t status;
-    const char *openai_type, *openai_code, *anthropic_type, *message;
+    const char *types[LLMC_MOCK_WORDS_COUNT], *code, *message; /* the code is OpenAI's */
 };
 
 static const struct error_words error_table[] = {
-    { 400, "invalid_request_error", NULL, "invalid_request_error", "The request is invalid." },
-    { 401, "invalid_request_error", "invalid_api_key", "authentication_error", "Incorrect API key provided." },
-    { 402, "insufficient_quota", "insufficient_quota", "billing_error", "The account has no money left." },
-    { 403, "invalid_request_error", "permission_denied", "permission_error", "The key may not do this." },
-    { 404, "invalid_request_error", "model_not_found", "not_found_error", "There is no such thing." },
-    { 408, "server_error", "timeout", "timeout_error", "The request took too long." },
-    { 409, "server_error", "conflict", "invalid_request_error", "Conflict." },
-    { 413, "invalid_request_error", "request_too_large", "request_too_large", "The request is too large." },
-    { 429, "requests", "rate_limit_exceeded", "rate_limit_error", "Too many requests." },
-    { 500, "server_error", NULL, "api_error", "The server failed." },
-    { 503, "server_error", "overloaded", "overloaded_error", "The server is overloaded." },
-    { 504, "server_error", "timeout", "timeout_error", "The server took too long." },
-    { 529, "server_error", "overloaded", "overloaded_error", "Overloaded" },
+    { 400, { "invalid_request_error", "invalid_request_error", "INVALID_ARGUMENT", "ValidationException" }, NULL, "The request is invalid." },
+    { 401, { "invalid_request_error", "authentication_error", "UNAUTHENTICATED", "UnrecognizedClientException" }, "invalid_api_key", "Incorrect API key provided." },
+    { 402, { "insufficient_quota", "billing_error", "RESOURCE_EXHAUSTED", "PaymentRequiredException" }, "insufficient_quota", "The account has no money left." },
+    { 403, { "invalid_request_error", "permission_error", "PERMISSION_DENIED", "AccessDeniedException" }, "permission_denied", "The key may not do this." },
+    { 404, { "invalid_request_error", "not_found_error", "NOT_FOUND", "ResourceNotFoundException" }, "model_not_found", "There is no such thing." },
+    { 408, { "server_error", "timeout_error", "DEADLINE_EXCEEDED", "ModelTimeoutException" }, "timeout", "The request took too long." },
+    { 409, { "server_error", "invalid_request_error", "ABORTED", "ConflictException" }, "conflict", "Conflict." },
+    { 413, { "invalid_request_error", "request_too_large", "INVALID_ARGUMENT", "ValidationException" }, "request_too_large", "The request is too large." },
+    { 429, { "requests", "rate_limit_error", "RESOURCE_EXHAUSTED", "ThrottlingException" }, "rate_limit_exceeded", "Too many requests." },
+    { 500, { "server_error", "api_error", "INTERNAL", "InternalServerException" }, NULL, "The server failed." },
+    { 503, { "server_error", "overloaded_error", "UNAVAILABLE", "ServiceUnavailableException" }, "overloaded", "The server is overloaded." },
+    { 504, { "server_error", "timeout_error", "DEADLINE_EXCEEDED", "ModelTimeoutException" }, "timeout", "The server took too long." },
+    { 529, { "server_error", "overloaded_error", "UNAVAILABLE", "ServiceUnavailableException" }, "overloaded", "Overloaded" },
 };
 
 static const struct error_words *words_of(int32_t status)
@@ -41,42 +36,47 @@ static const struct error_words *words_of(int32_t status)
     return fallback;
 }
 
-static bool is_anthropic(llmc_mock_dialect dialect)
-{
-    return dialect == LLMC_MOCK_ANTHROPIC || dialect == LLMC_MOCK_ANTHROPIC_MODELS;
-}
-
-void llmc_mock_error_object(llmc_buffer *out, llmc_mock_dialect dialect, int32_t status, const llmc_mock_failure *failure, const char *param)
+/* The slots of an error's forms. */
+static void describe(llmc_mock_fill *fill, llmc_buffer *out, const llmc_mock_dialect *dialect, int32_t status, const llmc_mock_failure *failure, const char *param)
 {
     const struct error_words *words = words_of(status);
-    bool anthropic = is_anthropic(dialect), own = failure && (failure->type.text || failure->code.text);
-    llmc_mock_text type = failure && failure->type.text ? failure->type : word(anthropic ? words->anthropic_type : words->openai_type);
-    llmc_mock_text code = own ? failure->code : word(words->openai_code);
-    llmc_mock_text message = failure && failure->message.text ? failure->message : word(words->message);
-    if (anthropic)
-        llmc_mock_anthropic_error(out, type, message);
-    else
-        llmc_mock_openai_error(out, type, code, message, param);
+    bool own = failure && (failure->type.text || failure->code.text);
+    llmc_mock_fill_begin(fill, out, dialect, NULL);
+    fill->status = status;
+    fill->type = failure && failure->type.text ? failure->type : llmc_mock_word(words->types[dialect->words]);
+    fill->code = own ? failure->code : llmc_mock_word(words->code);
+    fill->message = failure && failure->message.text ? failure->message : llmc_mock_word(words->message);
+    fill->param = llmc_mock_word(param);
 }
 
 void llmc_mock_error_body(llmc_mock_body *body, const llmc_mock_question *question, int32_t status, const llmc_mock_failure *failure, const char *param)
 {
+    const llmc_mock_dialect *dialect = question->route->dialect;
+    llmc_mock_fill fill;
     body->status = status;
-    llmc_mock_error_object(&body->bytes, question->dialect, status, failure, param);
+    describe(&fill, &body->bytes, dialect, status, failure, param);
+    llmc_mock_fill_form(&fill, dialect->error);
+    fill.out = &body->headers;
+    if (dialect->error_header)
+        llmc_mock_fill_form(&fill, dialect->error_header);
 }
 
 bool llmc_mock_stream_broke(llmc_mock_body *body, const llmc_mock_answer *answer)
 {
     const llmc_mock_fault *fault = &answer->rule->fault;
+    const llmc_mock_dialect *dialect = answer->question->route->dialect;
+    size_t from = body->bytes.length;
+    llmc_mock_fill fill;
     if (body->broken)
         return true;
     if (!fault->error_in_stream_json || (int64_t)body->events++ < fault->error_in_stream.after)
         return false;
     body->broken = true;
-    bool anthropic = is_anthropic(answer->question->dialect);
-    llmc_mock_put(&body->bytes, anthropic ? "event: error\ndata: " : "data: ");
-    llmc_mock_error_object(&body->bytes, answer->question->dialect, anthropic ? 529 : 500, &fault->error_in_stream, NULL);
-    llmc_mock_put(&body->bytes, "\n\n");
+    describe(&fill, &body->bytes, dialect, dialect->stream_failure, &fault->error_in_stream, NULL);
+    fill.sequence = (int64_t)body->events;
+    llmc_mock_fill_form(&fill, dialect->error_in_stream);
+    if (dialect->wrap)
+        dialect->wrap(body, from);
     llmc_mock_body_cut(body);
     return true;
 }

@@ -1,7 +1,6 @@
 /* Which rule answers: the first whose match holds and that is neither waiting nor used up; else the default. */
+#include "mock/dialect.h"
 #include "mock/http_request.h"
-#include "mock/question.h"
-#include "mock/script.h"
 
 #include <string.h>
 
@@ -43,10 +42,11 @@ static bool header_fits(const llmc_mock_match *match, const llmc_mock_question *
     return fits(match->header_equals, (llmc_mock_text){ value, bytes });
 }
 
-/* Without a path a rule speaks of chats only, so that one for everything does not answer GET /v1/models with a chat. */
+/* Without a path a rule speaks of what is asked only, so that one for everything does not answer GET /v1/models with a chat. */
 static bool holds(const llmc_mock_match *match, const llmc_mock_question *question)
 {
-    if (!match->path.text && !llmc_mock_question_is_chat(question))
+    uint8_t operation = question->route->operation;
+    if (!match->path.text && (operation == LLMC_MOCK_NOTHING || operation == LLMC_MOCK_MODELS))
         return false;
     if (!fits(match->path, question->path) || !header_fits(match, question))
         return false;

@@ -6,8 +6,8 @@
 #include "mock/server.h"
 
 #include "base/text.h"
+#include "mock/dialect.h"
 #include "mock/http_request.h"
-#include "mock/reply.h"
 
 #include <string.h>
 
@@ -170,7 +170,8 @@ static bool path_is(const llmc_mock_question *question, const char *path)
 
 static void read_body(llmc_mock_server *server, llmc_mock_question *question)
 {
-    bool skim = !server->script->validate && !server->on_request && !llmc_mock_script_reads_messages(server->script);
+    bool wanted = llmc_mock_question_is_chat(question) && question->route->dialect->skims;
+    bool skim = wanted && !server->script->validate && !server->on_request && !llmc_mock_script_reads_messages(server->script);
     if (skim && llmc_mock_question_skim(question))
         return;
     llmc_mock_question_read(question, server->script->validate);
@@ -189,20 +190,19 @@ static llmc_mock_wire *answer_rule(llmc_mock_server *server, llmc_mock_question 
 
 static llmc_mock_wire *answer_provider(llmc_mock_server *server, llmc_mock_question *question)
 {
-    bool chat = llmc_mock_question_is_chat(question);
+    bool chat = llmc_mock_question_is_chat(question), models = llmc_mock_question_lists_models(question);
     if (server->script->require_key.text)
         llmc_mock_question_check_key(question, server->script->require_key);
-    if (chat && !question->refusal)
+    if (question->route->operation != LLMC_MOCK_NOTHING && !models && !question->refusal)
         read_body(server, question);
     if (question->refusal)
         return llmc_mock_wire_of_refusal(&server->allocator, question);
-    if (question->user.failure || question->system.failure)
+    if (question->user.failure || question->system.failure || question->path_model.failure)
         return NULL;
     bool answered = false;
     llmc_mock_wire *wire = chat && server->on_request ? ask_host(server, question, &answered) : NULL;
     if (answered)
         return wire;
-    bool models = question->dialect == LLMC_MOCK_OPENAI_MODELS || question->dialect == LLMC_MOCK_ANTHROPIC_MODELS;
     if (!models)
         return answer_rule(server, question);
     llmc_mock_rule *rule = llmc_mock_script_choose(server->script, question);
@@ -222,7 +222,7 @@ llmc_mock_wire *llmc_mock_answer_request(llmc_mock_server *server, const llmc_ht
     question.path = (llmc_mock_text){ bytes + request->target, request->target_bytes };
     question.is_post = request->method == LLMC_HTTP_POST;
     question.http_1_0 = request->http_1_0;
-    question.dialect = llmc_mock_dialect_of(&question);
+    llmc_mock_question_route(&question);
     take_next_script(server);
     if (!question.is_post && request->method != LLMC_HTTP_GET)
         llmc_mock_refuse(&question, 405, "invalid_request_error", NULL, "Only GET and POST are answered here.");

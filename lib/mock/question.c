@@ -1,6 +1,7 @@
 /* See question.h. */
 #include "mock/question.h"
 
+#include "mock/dialect.h"
 #include "mock/http_request.h"
 
 #include <stdarg.h>
@@ -11,7 +12,8 @@ enum { MAX_TEXT = 1 << 28 };
 
 void llmc_mock_question_init(llmc_mock_question *question, const llmc_allocator *allocator)
 {
-    *question = (llmc_mock_question){ .n = 1 };
+    *question = (llmc_mock_question){ .n = 1, .route = llmc_mock_nobodys_route() };
+    llmc_buffer_init(&question->path_model, allocator, MAX_TEXT);
     llmc_buffer_init(&question->user, allocator, MAX_TEXT);
     llmc_buffer_init(&question->system, allocator, MAX_TEXT);
 }
@@ -19,32 +21,20 @@ void llmc_mock_question_init(llmc_mock_question *question, const llmc_allocator 
 void llmc_mock_question_free(llmc_mock_question *question)
 {
     json_decref(question->root);
+    json_decref(question->inputs);
+    llmc_buffer_free(&question->path_model);
     llmc_buffer_free(&question->user);
     llmc_buffer_free(&question->system);
 }
 
 bool llmc_mock_question_is_chat(const llmc_mock_question *question)
 {
-    return question->dialect == LLMC_MOCK_OPENAI || question->dialect == LLMC_MOCK_ANTHROPIC;
+    return question->route->operation == LLMC_MOCK_CHAT;
 }
 
-static bool ends_with(llmc_mock_text text, const char *end)
+bool llmc_mock_question_lists_models(const llmc_mock_question *question)
 {
-    size_t bytes = strlen(end);
-    return text.bytes >= bytes && memcmp(text.text + text.bytes - bytes, end, bytes) == 0;
-}
-
-llmc_mock_dialect llmc_mock_dialect_of(const llmc_mock_question *question)
-{
-    if (question->is_post && ends_with(question->path, "/chat/completions"))
-        return LLMC_MOCK_OPENAI;
-    if (question->is_post && ends_with(question->path, "/v1/messages"))
-        return LLMC_MOCK_ANTHROPIC;
-    if (question->is_post || !ends_with(question->path, "/models"))
-        return LLMC_MOCK_NONE;
-    const char *value;
-    size_t bytes;
-    return llmc_http_header(question->head, question->head_bytes, "anthropic-version", &value, &bytes) ? LLMC_MOCK_ANTHROPIC_MODELS : LLMC_MOCK_OPENAI_MODELS;
+    return question->route->operation == LLMC_MOCK_MODELS;
 }
 
 static void refuse(llmc_mock_question *question, int32_t status, const char *type, const char *param, const char *format, va_list arguments)
@@ -70,7 +60,7 @@ bool llmc_mock_invalid(llmc_mock_question *question, const char *param, const ch
 {
     va_list arguments;
     va_start(arguments, format);
-    refuse(question, 400, "invalid_request_error", param, format, arguments);
+    refuse(question, 400, NULL, param, format, arguments);
     va_end(arguments);
     return false;
 }
@@ -86,101 +76,26 @@ bool llmc_mock_text_is(const json_t *object, const char *name, const char *word)
     return text && strcmp(text, word) == 0;
 }
 
-static bool header_is(const llmc_mock_question *question, const char *name, const char *prefix, llmc_mock_text wanted)
+/* The header begins with prefix and the key; behind them stands nothing, or something that begins with `end`. */
+static bool header_holds(const llmc_mock_question *question, const char *name, const char *prefix, llmc_mock_text key, char end)
 {
     const char *value;
-    size_t bytes, before = strlen(prefix);
-    if (!llmc_http_header(question->head, question->head_bytes, name, &value, &bytes))
+    size_t bytes, before = strlen(prefix), needed = before + key.bytes;
+    if (!name || !llmc_http_header(question->head, question->head_bytes, name, &value, &bytes) || bytes < needed)
         return false;
-    return bytes == before + wanted.bytes && memcmp(value, prefix, before) == 0 && memcmp(value + before, wanted.text, wanted.bytes) == 0;
+    return memcmp(value, prefix, before) == 0 && memcmp(value + before, key.text, key.bytes) == 0 && (end ? bytes > needed && value[needed] == end : bytes == needed);
 }
 
 void llmc_mock_question_check_key(llmc_mock_question *question, llmc_mock_text key)
 {
-    bool anthropic = question->dialect == LLMC_MOCK_ANTHROPIC || question->dialect == LLMC_MOCK_ANTHROPIC_MODELS;
-    if (header_is(question, "authorization", "Bearer ", key) || (anthropic && header_is(question, "x-api-key", "", key)))
+    const llmc_mock_dialect *dialect = question->route->dialect;
+    bool amazon = dialect->words == LLMC_MOCK_WORDS_AMAZON;
+    if (header_holds(question, "authorization", "Bearer ", key, 0) || header_holds(question, dialect->key_header, "", key, 0))
         return;
-    if (anthropic) {
-        llmc_mock_refuse(question, 401, "authentication_error", NULL, "invalid x-api-key");
+    if (amazon && header_holds(question, "authorization", "AWS4-HMAC-SHA256 Credential=", key, '/'))
         return;
-    }
-    llmc_mock_refuse(question, 401, "invalid_request_error", NULL, "Incorrect API key provided.");
-    question->refusal_code = "invalid_api_key";
-}
-
-/* ---- the full reading */
-
-static size_t text_bytes_of(const json_t *content)
-{
-    if (json_is_string(content))
-        return json_string_length(content);
-    size_t total = 0, index;
-    json_t *part;
-    json_array_foreach(content, index, part) {
-        total += json_string_length(json_object_get(part, "text"));
-        total += text_bytes_of(json_object_get(part, "content")); /* a tool's result, one level down */
-    }
-    return total;
-}
-
-static void add_texts(llmc_buffer *out, const json_t *content)
-{
-    if (json_is_string(content))
-        llmc_buffer_add(out, json_string_value(content), json_string_length(content));
-    size_t index;
-    json_t *part;
-    json_array_foreach(content, index, part) {
-        json_t *text = json_object_get(part, "text");
-        if (json_is_string(text))
-            llmc_buffer_add(out, json_string_value(text), json_string_length(text));
-    }
-}
-
-static void read_messages(llmc_mock_question *question)
-{
-    json_t *system = json_object_get(question->root, "system"), *message, *last = NULL;
-    size_t index;
-    question->prompt_bytes = text_bytes_of(system);
-    add_texts(&question->system, system);
-    json_array_foreach(json_object_get(question->root, "messages"), index, message) {
-        json_t *content = json_object_get(message, "content");
-        question->prompt_bytes += text_bytes_of(content);
-        if (llmc_mock_text_is(message, "role", "system") || llmc_mock_text_is(message, "role", "developer"))
-            add_texts(&question->system, content);
-        if (llmc_mock_text_is(message, "role", "user"))
-            last = content;
-    }
-    add_texts(&question->user, last);
-}
-
-static bool check_content_type(llmc_mock_question *question)
-{
-    const char *value;
-    size_t bytes;
-    if (llmc_http_header(question->head, question->head_bytes, "content-type", &value, &bytes) && memmem(value, bytes, "json", 4))
-        return true;
-    return llmc_mock_invalid(question, NULL, "Content-Type must be application/json");
-}
-
-void llmc_mock_question_read(llmc_mock_question *question, bool validate)
-{
-    json_error_t where;
-    question->root = json_loadb(question->body, question->body_bytes, JSON_ALLOW_NUL | JSON_DECODE_ANY, &where);
-    if (!json_is_object(question->root)) {
-        llmc_mock_invalid(question, NULL, "We could not parse the JSON body of your request. (%s)", question->root ? "not an object" : where.text);
-        return;
-    }
-    if (validate && (!check_content_type(question) || !(question->dialect == LLMC_MOCK_ANTHROPIC ? llmc_mock_validate_anthropic : llmc_mock_validate_openai)(question)))
-        return;
-    json_t *model = json_object_get(question->root, "model"), *n = json_object_get(question->root, "n");
-    question->model = (llmc_mock_text){ json_is_string(model) ? json_string_value(model) : "", json_string_length(model) };
-    question->stream = json_is_true(json_object_get(question->root, "stream"));
-    question->include_usage = json_is_true(json_object_get(json_object_get(question->root, "stream_options"), "include_usage"));
-    question->logprobs = json_is_true(json_object_get(question->root, "logprobs"));
-    question->top_logprobs = json_integer_value(json_object_get(question->root, "top_logprobs")) > 0;
-    if (json_is_integer(n) && json_integer_value(n) >= 1 && json_integer_value(n) <= 128)
-        question->n = json_integer_value(n);
-    read_messages(question);
+    llmc_mock_refuse(question, dialect->wrong_key.status, dialect->wrong_key.type, NULL, "%s", dialect->wrong_key.message);
+    question->refusal_code = dialect->wrong_key.code;
 }
 
 /* ---- the skim: over the top level only, strings passed over by memchr */
@@ -280,5 +195,7 @@ bool llmc_mock_question_skim(llmc_mock_question *question)
             return false;
         skip_space(&skim);
     } while (skim.at < skim.end && *skim.at == ',');
+    if (question->path_model.length)
+        question->model = llmc_mock_path_model(question);
     return skim.at < skim.end && *skim.at == '}' && question->model.text;
 }

@@ -51,18 +51,11 @@ void llmc_mock_pieces_begin(llmc_mock_pieces *pieces, const llmc_allocator *allo
 bool llmc_mock_pieces_next(llmc_mock_pieces *pieces, const char **piece, size_t *bytes);
 void llmc_mock_pieces_free(llmc_mock_pieces *pieces, llmc_buffer *out); /* a text lost for want of memory fails out */
 
-/* The dialects. */
-void llmc_mock_openai_render(llmc_mock_body *body, const llmc_mock_answer *answer);
-void llmc_mock_anthropic_render(llmc_mock_body *body, const llmc_mock_answer *answer);
-void llmc_mock_openai_error(llmc_buffer *out, llmc_mock_text type, llmc_mock_text code, llmc_mock_text message, const char *param);
-void llmc_mock_anthropic_error(llmc_buffer *out, llmc_mock_text type, llmc_mock_text message);
-void llmc_mock_openai_models(llmc_mock_body *body, const json_t *models);
-void llmc_mock_anthropic_models(llmc_mock_body *body, const json_t *models);
-
 /* An error body in the question's dialect; without type and message: what the provider says with this status. */
 void llmc_mock_error_body(llmc_mock_body *body, const llmc_mock_question *question, int32_t status, const llmc_mock_failure *failure, const char *param);
-/* The same words as an object, for an error event inside a stream. */
-void llmc_mock_error_object(llmc_buffer *out, llmc_mock_dialect dialect, int32_t status, const llmc_mock_failure *failure, const char *param);
+/* A list of models, of vectors, or a count, by the forms of the question's route (reply_lists.c). */
+void llmc_mock_models_render(llmc_mock_body *body, const llmc_mock_question *question, const json_t *models);
+void llmc_mock_list_render(llmc_mock_body *body, const llmc_mock_answer *answer);
 /* When the rule wants the stream to fail at this point: writes the error event and returns true, from then on always. */
 bool llmc_mock_stream_broke(llmc_mock_body *body, const llmc_mock_answer *answer);
 /* The body of a rule with its faults; false: the rule renders in its dialect as usual. */
@@ -94,9 +87,10 @@ typedef struct llmc_mock_wire {
 llmc_mock_wire *llmc_mock_wire_assemble(const llmc_allocator *allocator, llmc_mock_body *body, const llmc_mock_question *question, const llmc_mock_rule *rule);
 /* The wire that answers a question by a rule. */
 llmc_mock_wire *llmc_mock_wire_of_rule(const llmc_allocator *allocator, const llmc_mock_question *question, llmc_mock_rule *rule);
-/* A refusal, an unknown path, a list of models. */
-llmc_mock_wire *llmc_mock_wire_of_refusal(const llmc_allocator *allocator, const llmc_mock_question *question);
+/* The list of models. */
 llmc_mock_wire *llmc_mock_wire_of_models(const llmc_allocator *allocator, const llmc_mock_question *question, const json_t *models);
+/* A refusal, an unknown path. */
+llmc_mock_wire *llmc_mock_wire_of_refusal(const llmc_allocator *allocator, const llmc_mock_question *question);
 llmc_mock_wire *llmc_mock_wire_of_json(const llmc_allocator *allocator, const llmc_mock_question *question, int32_t status, const char *json);
 void llmc_mock_wire_release(llmc_mock_wire *wire);
 

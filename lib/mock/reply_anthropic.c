@@ -1,17 +1,11 @@
 /* Anthropic Messages: the whole answer, and the stream of named events. It knows one choice only: the first. */
-#include "mock/reply.h"
+#include "mock/dialect.h"
 
 #include <string.h>
 
 static void add(llmc_buffer *out, llmc_mock_text text)
 {
     llmc_mock_add_string(out, text.text ? text.text : "", text.bytes);
-}
-
-static llmc_mock_text member(const json_t *object, const char *name)
-{
-    const json_t *value = json_object_get(object, name);
-    return (llmc_mock_text){ json_string_value(value), json_string_length(value) };
 }
 
 static llmc_mock_text stop_reason(llmc_mock_text finish)
@@ -59,7 +53,7 @@ static void add_usage(llmc_buffer *out, const llmc_mock_usage *usage, int64_t ou
 
 static void add_call_head(llmc_buffer *out, const json_t *call, size_t index)
 {
-    llmc_mock_text id = member(call, "id");
+    llmc_mock_text id = llmc_mock_member(call, "id");
     llmc_mock_put(out, "{\"type\":\"tool_use\",\"id\":");
     if (id.text) {
         add(out, id);
@@ -69,14 +63,8 @@ static void add_call_head(llmc_buffer *out, const json_t *call, size_t index)
         llmc_buffer_add_byte(out, '"');
     }
     llmc_mock_put(out, ",\"name\":");
-    add(out, member(call, "name"));
+    add(out, llmc_mock_member(call, "name"));
     llmc_mock_put(out, ",\"input\":");
-}
-
-static llmc_mock_text arguments_of(const json_t *call)
-{
-    llmc_mock_text arguments = member(call, "arguments");
-    return arguments.text ? arguments : (llmc_mock_text){ "{}", 2 };
 }
 
 static void comma(llmc_buffer *out, size_t *blocks)
@@ -103,7 +91,7 @@ static void add_blocks(llmc_buffer *out, const llmc_mock_choice *choice)
         llmc_buffer_add_byte(out, '}');
     }
     json_array_foreach(choice->tool_calls, index, call) {
-        llmc_mock_text arguments = arguments_of(call);
+        llmc_mock_text arguments = llmc_mock_arguments(call);
         comma(out, &blocks);
         add_call_head(out, call, index);
         llmc_buffer_add(out, arguments.text, arguments.bytes);
@@ -244,7 +232,7 @@ static bool send_calls(struct stream *stream, json_t *calls)
     size_t index;
     json_t *call;
     json_array_foreach(calls, index, call) {
-        llmc_mock_text arguments = arguments_of(call);
+        llmc_mock_text arguments = llmc_mock_arguments(call);
         begin_block(stream);
         add_call_head(&stream->body->bytes, call, index);
         llmc_mock_put(&stream->body->bytes, "{}}");
@@ -297,43 +285,16 @@ static void render_stream(llmc_mock_body *body, const llmc_mock_answer *answer)
         send_finish(&stream, &choice);
 }
 
-void llmc_mock_anthropic_render(llmc_mock_body *body, const llmc_mock_answer *answer)
+static void render(llmc_mock_body *body, const llmc_mock_answer *answer)
 {
     (answer->question->stream ? render_stream : render_whole)(body, answer);
 }
 
-void llmc_mock_anthropic_error(llmc_buffer *out, llmc_mock_text type, llmc_mock_text message)
-{
-    llmc_mock_put(out, "{\"type\":\"error\",\"error\":{\"type\":");
-    add(out, type);
-    llmc_mock_put(out, ",\"message\":");
-    add(out, message);
-    llmc_mock_put(out, "},\"request_id\":\"req_mock\"}");
-}
+#define ERROR "{'type':'error','error':{'type':'%y','message':%M},'request_id':'req_mock'}"
 
-void llmc_mock_anthropic_models(llmc_mock_body *body, const json_t *models)
-{
-    size_t index, count = json_array_size(models);
-    json_t *name;
-    llmc_buffer *out = &body->bytes;
-    llmc_mock_put(out, "{\"data\":[");
-    json_array_foreach((json_t *)models, index, name) {
-        llmc_mock_text text = { json_string_value(name), json_string_length(name) };
-        llmc_mock_put(out, index ? ",{\"type\":\"model\",\"id\":" : "{\"type\":\"model\",\"id\":");
-        add(out, text);
-        llmc_mock_put(out, ",\"display_name\":");
-        add(out, text);
-        llmc_mock_put(out, ",\"created_at\":\"2023-11-14T00:00:00Z\"}");
-    }
-    llmc_mock_put(out, "],\"has_more\":false,\"first_id\":");
-    for (int last = 0; last < 2; last++) {
-        const json_t *edge = json_array_get(models, last ? count - 1 : 0);
-        if (last)
-            llmc_mock_put(out, ",\"last_id\":");
-        if (edge)
-            llmc_mock_add_string(out, json_string_value(edge), json_string_length(edge));
-        else
-            llmc_mock_put(out, "null");
-    }
-    llmc_buffer_add_byte(out, '}');
-}
+const llmc_mock_dialect llmc_mock_anthropic = {
+    .key_header = "x-api-key", .request_id = "Request-Id", .words = LLMC_MOCK_WORDS_ANTHROPIC, .skims = true, .stream_failure = 529,
+    .wrong_key = { 401, "authentication_error", NULL, "invalid x-api-key" },
+    .error = ERROR, .error_in_stream = "event: error\ndata: " ERROR "\n\n",
+    .read = llmc_mock_read_chat, .validate = llmc_mock_validate_anthropic, .render = render,
+};

@@ -1,17 +1,11 @@
 /* OpenAI chat completions: the whole answer, and the stream of chunks. */
-#include "mock/reply.h"
+#include "mock/dialect.h"
 
 #include <string.h>
 
 static void add(llmc_buffer *out, llmc_mock_text text)
 {
     llmc_mock_add_string(out, text.text ? text.text : "", text.bytes);
-}
-
-static llmc_mock_text member(const json_t *object, const char *name)
-{
-    const json_t *value = json_object_get(object, name);
-    return (llmc_mock_text){ json_string_value(value), json_string_length(value) };
 }
 
 static void add_head(llmc_buffer *out, const llmc_mock_answer *answer, const char *object)
@@ -46,7 +40,7 @@ static void add_usage(llmc_buffer *out, const llmc_mock_usage *usage)
 
 static void add_call_head(llmc_buffer *out, const json_t *call, size_t index)
 {
-    llmc_mock_text id = member(call, "id");
+    llmc_mock_text id = llmc_mock_member(call, "id");
     llmc_mock_put(out, "\"id\":");
     if (id.text) {
         add(out, id);
@@ -56,14 +50,8 @@ static void add_call_head(llmc_buffer *out, const json_t *call, size_t index)
         llmc_buffer_add_byte(out, '"');
     }
     llmc_mock_put(out, ",\"type\":\"function\",\"function\":{\"name\":");
-    add(out, member(call, "name"));
+    add(out, llmc_mock_member(call, "name"));
     llmc_mock_put(out, ",\"arguments\":");
-}
-
-static llmc_mock_text arguments_of(const json_t *call)
-{
-    llmc_mock_text arguments = member(call, "arguments");
-    return arguments.text ? arguments : (llmc_mock_text){ "{}", 2 };
 }
 
 /* One token with its log-probability; the token is escaped already. */
@@ -122,7 +110,7 @@ static void add_message(llmc_buffer *out, const llmc_mock_choice *choice)
     json_array_foreach(choice->tool_calls, index, call) {
         llmc_mock_put(out, index ? ",{" : ",\"tool_calls\":[{");
         add_call_head(out, call, index);
-        add(out, arguments_of(call));
+        add(out, llmc_mock_arguments(call));
         llmc_mock_put(out, "}}");
     }
     llmc_mock_put(out, json_array_size(choice->tool_calls) ? "]}" : "}");
@@ -241,7 +229,7 @@ static bool send_calls(struct stream *stream, const json_t *calls)
         llmc_buffer_init(&fragment, out->allocator, sizeof before);
         llmc_buffer_add_format(&fragment, "\"tool_calls\":[{\"index\":%zu,\"function\":{\"arguments\":\"", index);
         const char *start = llmc_buffer_text(&fragment);
-        bool whole = start && send_pieces(stream, arguments_of(call), start, "\"}}]}", NULL);
+        bool whole = start && send_pieces(stream, llmc_mock_arguments(call), start, "\"}}]}", NULL);
         stream->body->no_memory = stream->body->no_memory || !start;
         llmc_buffer_free(&fragment);
         if (!whole)
@@ -296,39 +284,16 @@ static void render_stream(llmc_mock_body *body, const llmc_mock_answer *answer)
     llmc_buffer_free(&stream.head);
 }
 
-void llmc_mock_openai_render(llmc_mock_body *body, const llmc_mock_answer *answer)
+static void render(llmc_mock_body *body, const llmc_mock_answer *answer)
 {
     (answer->question->stream ? render_stream : render_whole)(body, answer);
 }
 
-void llmc_mock_openai_error(llmc_buffer *out, llmc_mock_text type, llmc_mock_text code, llmc_mock_text message, const char *param)
-{
-    llmc_mock_put(out, "{\"error\":{\"message\":");
-    add(out, message);
-    llmc_mock_put(out, ",\"type\":");
-    add(out, type);
-    llmc_mock_put(out, ",\"param\":");
-    if (param)
-        llmc_mock_add_string(out, param, strlen(param));
-    else
-        llmc_mock_put(out, "null");
-    llmc_mock_put(out, ",\"code\":");
-    if (code.text)
-        add(out, code);
-    else
-        llmc_mock_put(out, "null");
-    llmc_mock_put(out, "}}");
-}
+#define ERROR "{'error':{'message':%M,'type':'%y','param':%x,'code':%z}}"
 
-void llmc_mock_openai_models(llmc_mock_body *body, const json_t *models)
-{
-    size_t index;
-    json_t *name;
-    llmc_mock_put(&body->bytes, "{\"object\":\"list\",\"data\":[");
-    json_array_foreach((json_t *)models, index, name) {
-        llmc_mock_put(&body->bytes, index ? ",{\"id\":" : "{\"id\":");
-        llmc_mock_add_string(&body->bytes, json_string_value(name), json_string_length(name));
-        llmc_mock_put(&body->bytes, ",\"object\":\"model\",\"created\":1700000000,\"owned_by\":\"mock\"}");
-    }
-    llmc_mock_put(&body->bytes, "]}");
-}
+const llmc_mock_dialect llmc_mock_openai = {
+    .key_header = "api-key", .request_id = "X-Request-Id", .words = LLMC_MOCK_WORDS_OPENAI, .skims = true, .stream_failure = 500,
+    .wrong_key = { 401, "invalid_request_error", "invalid_api_key", "Incorrect API key provided." },
+    .error = ERROR, .error_in_stream = "data: " ERROR "\n\n",
+    .read = llmc_mock_read_chat, .validate = llmc_mock_validate_openai, .render = render,
+};

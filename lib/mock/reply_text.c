@@ -1,4 +1,4 @@
-/* What both dialects render with: escaping, cutting a text into deltas, the answer with echo and estimates filled in. */
+/* What all dialects render with: escaping, cutting a text into deltas, the answer with echo and estimates filled in. */
 #include "mock/reply.h"
 
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* Assembling: a body becomes what is sent, with its head, its framing, its delays and the faults of transport. */
-#include "mock/reply.h"
+#include "mock/dialect.h"
 
 #include "base/text.h"
 #include "mock/http_request.h"
@@ -61,14 +61,14 @@ static void add_rule_headers(struct assembly *assembly)
 /* One of our own, filled in when it is sent; a rule that brings its own keeps it. */
 static void add_request_id(struct assembly *assembly)
 {
-    bool anthropic = assembly->question->dialect == LLMC_MOCK_ANTHROPIC || assembly->question->dialect == LLMC_MOCK_ANTHROPIC_MODELS;
     const char *name;
     json_t *value;
     json_object_foreach(assembly->rule ? assembly->rule->headers : NULL, name, value) {
-        if (llmc_text_equal_ignoring_case(name, "x-request-id") || llmc_text_equal_ignoring_case(name, "request-id"))
+        if (llmc_text_equal_ignoring_case(name, "x-request-id") || llmc_text_equal_ignoring_case(name, "request-id") ||
+            llmc_text_equal_ignoring_case(name, assembly->question->route->dialect->request_id))
             return;
     }
-    llmc_buffer_add_format(&assembly->out, "%s: req_mock_", anthropic ? "Request-Id" : "X-Request-Id");
+    llmc_buffer_add_format(&assembly->out, "%s: req_mock_", assembly->question->route->dialect->request_id);
     assembly->wire->request_id = assembly->out.length;
     llmc_mock_put(&assembly->out, "0000000000000000\r\n");
 }
@@ -275,7 +275,13 @@ static void render(llmc_mock_body *body, const llmc_mock_question *question, con
     }
     llmc_mock_answer answer;
     llmc_mock_answer_begin(&answer, question, rule);
-    (question->dialect == LLMC_MOCK_ANTHROPIC ? llmc_mock_anthropic_render : llmc_mock_openai_render)(body, &answer);
+    const llmc_mock_dialect *dialect = question->route->dialect;
+    if (question->route->forms)
+        llmc_mock_list_render(body, &answer);
+    else if (dialect->render)
+        dialect->render(body, &answer);
+    else
+        llmc_mock_sheet_run(body, question->stream ? dialect->stream : dialect->whole, &answer);
 }
 
 /* A wire without an answer: it closes, resets, stays silent, or says what is no HTTP. */
@@ -302,7 +308,7 @@ static llmc_mock_wire *speechless(const llmc_allocator *allocator, const llmc_mo
 
 static uint32_t form_of(const llmc_mock_question *question)
 {
-    return (uint32_t)question->dialect << 2 | (uint32_t)question->stream << 1 | (uint32_t)question->include_usage;
+    return (uint32_t)(question->route - llmc_mock_route_at(0)) << 2 | (uint32_t)question->stream << 1 | (uint32_t)question->include_usage;
 }
 
 static llmc_mock_kept *find_kept(llmc_mock_rule *rule, const llmc_mock_question *question)
@@ -333,7 +339,7 @@ llmc_mock_wire *llmc_mock_wire_of_rule(const llmc_allocator *allocator, const ll
     const llmc_mock_fault *fault = &rule->fault;
     if (fault->silent || fault->close_before_reply || fault->garbage || (fault->reset && fault->cut_at < 0))
         return speechless(allocator, rule);
-    bool keepable = rule->is_fixed && question->n == 1 && !question->logprobs && !question->http_1_0;
+    bool keepable = rule->is_fixed && llmc_mock_question_is_chat(question) && question->n == 1 && !question->logprobs && !question->http_1_0;
     llmc_mock_kept *kept = keepable ? find_kept(rule, question) : NULL;
     if (kept && kept->wire) {
         kept->wire->refs++;
@@ -368,7 +374,7 @@ llmc_mock_wire *llmc_mock_wire_of_models(const llmc_allocator *allocator, const 
 {
     llmc_mock_body body;
     llmc_mock_body_init(&body, allocator);
-    (question->dialect == LLMC_MOCK_ANTHROPIC_MODELS ? llmc_mock_anthropic_models : llmc_mock_openai_models)(&body, models);
+    llmc_mock_models_render(&body, question, models);
     llmc_mock_wire *wire = llmc_mock_wire_assemble(allocator, &body, question, NULL);
     llmc_mock_body_free(&body);
     return wire;

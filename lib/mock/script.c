@@ -170,6 +170,11 @@ static const struct key usage_keys[] = {
     IN(COUNT, llmc_mock_usage, reasoning),
 };
 
+static const struct key embedding_keys[] = {
+    IN(COUNT, llmc_mock_embedding, dimensions),
+    IN(ARRAY, llmc_mock_embedding, vectors),
+};
+
 static const struct key raw_keys[] = {
     IN(COUNT, llmc_mock_raw, status),
     IN(TEXT, llmc_mock_raw, content_type),
@@ -232,7 +237,7 @@ static const struct key rule_keys[] = {
 
 struct reply_json {
     llmc_mock_choice only;
-    json_t *choices, *headers, *raw;
+    json_t *choices, *headers, *raw, *embedding;
     llmc_mock_text model;
     json_t *usage;
 };
@@ -247,6 +252,7 @@ static const struct key reply_keys[] = {
     IN(ARRAY, struct reply_json, choices),
     IN(OBJECT, struct reply_json, headers),
     IN(OBJECT, struct reply_json, raw),
+    IN(OBJECT, struct reply_json, embedding),
     IN(TEXT, struct reply_json, model),
     { "usage", OBJECT, offsetof(struct reply_json, usage) },
 };
@@ -343,6 +349,25 @@ static bool read_usage(struct reader *reader, json_t *usage, llmc_mock_usage *ou
     return !usage || READ(reader, usage, usage_keys, out);
 }
 
+static bool read_embedding(struct reader *reader, json_t *json, llmc_mock_embedding *out)
+{
+    size_t index, at;
+    json_t *vector, *number;
+    if (!READ(reader, json, embedding_keys, out))
+        return false;
+    if (out->dimensions > LLMC_MOCK_MOST_DIMENSIONS)
+        return complain(reader, "is too large", "dimensions");
+    json_array_foreach(out->vectors, index, vector) {
+        json_array_foreach(vector, at, number) {
+            if (!json_is_number(number))
+                return complain(reader, "must be arrays of numbers", "vectors");
+        }
+        if (!json_array_size(vector) || json_array_size(vector) > LLMC_MOCK_MOST_DIMENSIONS)
+            return complain(reader, "must be arrays of numbers", "vectors");
+    }
+    return true;
+}
+
 static bool read_reply(struct reader *reader, json_t *json, llmc_mock_rule *rule, const llmc_allocator *allocator)
 {
     struct reply_json reply = { 0 };
@@ -361,6 +386,8 @@ static bool read_reply(struct reader *reader, json_t *json, llmc_mock_rule *rule
     rule->headers = reply.headers;
     rule->raw_json = reply.raw;
     rule->raw.status = 200;
+    if (reply.embedding && !read_embedding(reader, reply.embedding, &rule->embedding))
+        return false;
     if (reply.raw && !READ(reader, reply.raw, raw_keys, &rule->raw))
         return false;
     if (rule->raw.status < 100 || rule->raw.status > 999)

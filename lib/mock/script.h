@@ -32,6 +32,13 @@ typedef struct llmc_mock_usage {
     bool none;
 } llmc_mock_usage;
 
+/* What embeddings are answered with: so many dimensions (0: the usual), or these, in turn. */
+enum { LLMC_MOCK_MOST_DIMENSIONS = 65536 };
+typedef struct llmc_mock_embedding {
+    int64_t dimensions;
+    json_t *vectors;
+} llmc_mock_embedding;
+
 typedef struct llmc_mock_raw {
     int64_t status;
     llmc_mock_text content_type, body;
@@ -73,6 +80,7 @@ typedef struct llmc_mock_rule {
     size_t choice_count;
     llmc_mock_usage usage;
     llmc_mock_text model;
+    llmc_mock_embedding embedding;
     json_t *headers;
     json_t *raw_json;
     llmc_mock_raw raw;

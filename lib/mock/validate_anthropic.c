@@ -1,6 +1,6 @@
 /* Refuses what Anthropic's Messages refuse: a version header, max_tokens, known members only, blocks that are whole. */
+#include "mock/dialect.h"
 #include "mock/http_request.h"
-#include "mock/question.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
  * Refuses what OpenAI's chat completions refuse, so that an encoder is tested for real. Members that OpenAI does not
  * know are let pass: the same dialect is spoken by providers that know more.
  */
-#include "mock/question.h"
+#include "mock/dialect.h"
 
 #include <string.h>
 
@@ -175,7 +175,7 @@ bool llmc_mock_validate_openai(llmc_mock_question *question)
 {
     const char *model = llmc_mock_text_at(question->root, "model");
     const json_t *messages = json_object_get(question->root, "messages");
-    if (!model || !*model)
+    if (!question->path_model.length && (!model || !*model))
         return llmc_mock_invalid(question, "model", "you must provide a model parameter");
     if (!messages)
         return llmc_mock_invalid(question, "messages", "Missing required parameter: 'messages'.");

@@ -17,123 +17,6 @@
 
 #include <stdio.h>
 
-/* ---- check ---- */
-
-static bool asks_several(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->n > 1;
-}
-
-static bool asks_seed(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->has_seed;
-}
-
-static bool asks_logprobs(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->logprobs || request->top_logprobs;
-}
-
-static bool asks_json_mode(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->format == LLMCOST_FORMAT_JSON;
-}
-
-static bool asks_no_effort(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->effort == LLMCOST_EFFORT_NONE || request->effort == LLMCOST_EFFORT_MINIMAL;
-}
-
-static bool asks_many_marks(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    uint32_t marks = 0;
-    for (uint32_t i = 0; i < request->message_count; i++)
-        marks += request->messages[i].cache_mark != 0;
-    for (uint32_t i = 0; i < request->tool_count; i++)
-        marks += request->tools[i].cache_mark != 0;
-    return marks > LLMC_CLAUDE_MARKS_MAXIMUM;
-}
-
-static const llmc_incapability incapabilities[] = {
-    { 0, asks_several, "n", "ask for one choice per call" },
-    { 0, asks_seed, "seed", "leave has_seed 0" },
-    { 0, asks_logprobs, "logprobs", "leave logprobs and top_logprobs 0" },
-    { 0, asks_json_mode, "format", "use LLMCOST_FORMAT_JSON_SCHEMA, or ask for JSON in the prompt" },
-    { 0, asks_no_effort, "effort", "the lowest is low; to turn thinking off pass {\"thinking\": {\"type\": \"disabled\"}} in extra" },
-    { 0, asks_many_marks, "cache_mark", "set at most 4 marks" },
-};
-
-static bool is_known_image(const char *media_type)
-{
-    static const char *const types[] = { "image/jpeg", "image/png", "image/gif", "image/webp" };
-    for (size_t i = 0; media_type && i < sizeof types / sizeof types[0]; i++)
-        if (!strcmp(types[i], media_type))
-            return true;
-    return false;
-}
-
-static bool is_known_document(const llmcost_part *part)
-{
-    return part->url || (part->media_type && (!strcmp(part->media_type, "application/pdf") || !strcmp(part->media_type, "text/plain")));
-}
-
-static llmcost_status check_part(const llmcost_message *message, uint32_t index, const llmcost_part *part, const llmc_codec_target *target, llmcost_error *error)
-{
-    if (part->type == LLMCOST_PART_AUDIO)
-        return llmc_unsupported_in(error, target, index, " audio", "send a transcript, or use a provider that hears");
-    if (part->type == LLMCOST_PART_DOCUMENT && message->role != LLMCOST_USER)
-        return llmc_unsupported_in(error, target, index, " document", "put documents into user messages");
-    if (part->type == LLMCOST_PART_DOCUMENT && !is_known_document(part))
-        return llmc_unsupported_in(error, target, index, " document type", "send a PDF or plain text");
-    bool image = part->type == LLMCOST_PART_IMAGE || part->type == LLMCOST_PART_IMAGE_URL;
-    if (!image)
-        return LLMCOST_OK;
-    if (message->role != LLMCOST_USER && message->role != LLMCOST_TOOL)
-        return llmc_unsupported_in(error, target, index, " image", "put images into user messages or tool results");
-    if (part->detail && strcmp(part->detail, "auto") != 0)
-        return llmc_unsupported_in(error, target, index, " image detail", "leave detail NULL; send a smaller image instead");
-    if (part->type == LLMCOST_PART_IMAGE && llmc_media_type_is_sane(part->media_type) && !is_known_image(part->media_type))
-        return llmc_unsupported_in(error, target, index, " image type", "send jpeg, png, gif or webp");
-    return LLMCOST_OK;
-}
-
-static llmcost_status check_messages(const llmcost_request *request, const llmc_codec_target *target, llmcost_error *error)
-{
-    bool begun = false;
-    for (uint32_t i = 0; i < request->message_count; i++) {
-        const llmcost_message *message = &request->messages[i];
-        if (message->name)
-            return llmc_unsupported_in(error, target, i, ".name", "say who speaks in the text");
-        if (message->role == LLMCOST_SYSTEM && begun)
-            return llmc_unsupported_in(error, target, i, " system text", "put all system text before the first turn");
-        if (message->role == LLMCOST_ASSISTANT && !begun)
-            return llmc_unsupported_in(error, target, i, " assistant turn", "the first turn must be the user's");
-        begun = begun || message->role != LLMCOST_SYSTEM;
-        for (uint32_t j = 0; j < message->part_count; j++) {
-            llmcost_status status = check_part(message, i, &message->parts[j], target, error);
-            if (status)
-                return status;
-        }
-    }
-    return begun ? LLMCOST_OK : llmc_unsupported(error, target, "messages", "add a user message");
-}
-
-llmcost_status llmc_anthropic_check(llmc_operation_id operation, const llmcost_request *request, const llmc_codec_target *target, llmcost_error *error)
-{
-    if (operation != LLMC_OP_CHAT && operation != LLMC_OP_COUNT_TOKENS)
-        return LLMCOST_OK;
-    llmcost_status status = llmc_check_capabilities(incapabilities, sizeof incapabilities / sizeof incapabilities[0], request, target, error);
-    if (!status)
-        status = llmc_claude_check(request, target, error);
-    return status ? status : check_messages(request, target, error);
-}
-
 /* ---- blocks ---- */
 
 static void begin_typed(llmc_json_writer *json, const char *type)
@@ -160,14 +43,31 @@ static void write_text_block(llmc_json_writer *json, const char *text, size_t by
     llmc_json_write_end_object(json);
 }
 
+static void write_plain_source(llmc_json_writer *json, const llmcost_part *part)
+{
+    begin_typed(json, "text");
+    llmc_json_write_key(json, "media_type");
+    llmc_json_write_text(json, "text/plain");
+    llmc_json_write_key(json, "data");
+    llmc_json_write_string(json, part->data, part->data_bytes);
+    llmc_json_write_end_object(json);
+}
+
+/* An image or a document: its data, or where it is. */
 static void write_source(llmc_encoding *encoding, const llmcost_part *part, uint32_t message, uint32_t index)
 {
     llmc_json_writer *json = &encoding->json;
     char media_type[64];
     const char *base64;
-    if (part->type == LLMCOST_PART_IMAGE || (part->type == LLMCOST_PART_DOCUMENT && part->data)) {
+    bool document = part->type == LLMCOST_PART_DOCUMENT;
+    if (part->type == LLMCOST_PART_IMAGE || (document && !part->url)) {
         if (!llmc_media_type_is_sane(part->media_type) || !part->data) {
-            llmc_encoding_invalid(encoding, "messages[%u].parts[%u] needs data and a media_type such as image/png", message, index);
+            llmc_encoding_invalid(encoding, "messages[%u].parts[%u] needs data and a media_type such as %s", message, index, document ? "application/pdf" : "image/png");
+            llmc_json_write_null(json);
+            return;
+        }
+        if (document && !strcmp(part->media_type, "text/plain")) {
+            write_plain_source(json, part);
             return;
         }
         begin_typed(json, "base64");
@@ -177,6 +77,7 @@ static void write_source(llmc_encoding *encoding, const llmcost_part *part, uint
         llmc_json_write_base64(json, "", part->data, part->data_bytes);
     } else if (!part->url || !*part->url) {
         llmc_encoding_invalid(encoding, "messages[%u].parts[%u].url is missing", message, index);
+        llmc_json_write_null(json);
         return;
     } else if (llmc_data_url(part->url, media_type, &base64)) {
         begin_typed(json, "base64");
@@ -194,25 +95,14 @@ static void write_source(llmc_encoding *encoding, const llmcost_part *part, uint
     llmc_json_write_end_object(json);
 }
 
-/* Plain text goes as it is, a PDF as its bytes or as where it is. */
-static void write_document(llmc_encoding *encoding, const llmcost_part *part, uint32_t message, uint32_t index, bool mark)
+static void write_sourced_block(llmc_encoding *encoding, const llmcost_part *part, uint32_t message, uint32_t index, bool mark)
 {
     llmc_json_writer *json = &encoding->json;
-    begin_typed(json, "document");
+    bool document = part->type == LLMCOST_PART_DOCUMENT;
+    begin_typed(json, document ? "document" : "image");
     llmc_json_write_key(json, "source");
-    if (part->data && !strcmp(part->media_type, "text/plain")) {
-        if (!llmc_utf8_valid(part->data, part->data_bytes))
-            llmc_encoding_invalid(encoding, "messages[%u].parts[%u].data is no UTF-8 text", message, index);
-        begin_typed(json, "text");
-        llmc_json_write_key(json, "media_type");
-        llmc_json_write_text(json, part->media_type);
-        llmc_json_write_key(json, "data");
-        llmc_json_write_string(json, part->data, encoding->status ? 0 : part->data_bytes);
-        llmc_json_write_end_object(json);
-    } else {
-        write_source(encoding, part, message, index);
-    }
-    if (part->detail) {
+    write_source(encoding, part, message, index);
+    if (document && part->detail && *part->detail) {
         llmc_json_write_key(json, "title");
         llmc_json_write_text(json, part->detail);
     }
@@ -273,15 +163,8 @@ static void write_blocks(llmc_encoding *encoding, const llmcost_message *message
         } else if (part->type == LLMCOST_PART_REASONING || part->type == LLMCOST_PART_REASONING_HIDDEN) {
             if (message->role == LLMCOST_ASSISTANT)
                 write_reasoning_block(json, part);
-        } else if (part->type == LLMCOST_PART_IMAGE || part->type == LLMCOST_PART_IMAGE_URL) {
-            begin_typed(json, "image");
-            llmc_json_write_key(json, "source");
-            write_source(encoding, part, index, i);
-            if (i == marked)
-                write_mark(json);
-            llmc_json_write_end_object(json);
-        } else if (part->type == LLMCOST_PART_DOCUMENT) {
-            write_document(encoding, part, index, i, i == marked);
+        } else if (part->type == LLMCOST_PART_IMAGE || part->type == LLMCOST_PART_IMAGE_URL || part->type == LLMCOST_PART_DOCUMENT) {
+            write_sourced_block(encoding, part, index, i, i == marked);
         } else {
             llmc_encoding_invalid(encoding, "messages[%u].parts[%u].type %d is unknown", index, i, (int)part->type);
         }
@@ -556,24 +439,36 @@ static void write_sampling(llmc_encoding *encoding)
     }
 }
 
-/* What is only counted has neither a bound nor a way to be answered. */
-static void write_chat(llmc_encoding *encoding, bool counts)
+static int64_t limit_of(const llmcost_request *request)
 {
+    return request->max_tokens > 0 ? request->max_tokens : LLMC_CLAUDE_DEFAULT_MAX_TOKENS;
+}
+
+static bool at_vertex(const llmc_codec_target *target)
+{
+    return target->quirks & LLMC_QUIRK(VERTEX);
+}
+
+/* Vertex has the model in the path, and the version, which elsewhere is a header, in the body. */
+static void write_model(llmc_encoding *encoding)
+{
+    bool vertex = at_vertex(encoding->target);
+    llmc_encoding_member(encoding, vertex ? "anthropic_version" : "model");
+    llmc_json_write_text(&encoding->json, vertex ? "vertex-2023-10-16" : encoding->target->model);
+}
+
+static void write_chat(llmc_encoding *encoding)
+{
+    static const char *const reserved[] = { "model", "max_tokens", "messages", "system", "stream", NULL };
     const llmcost_request *request = encoding->request;
     llmc_json_writer *json = &encoding->json;
-    int64_t max_tokens = request->max_tokens > 0 ? request->max_tokens : LLMC_CLAUDE_DEFAULT_MAX_TOKENS;
-    llmc_encoding_member(encoding, "model");
-    llmc_json_write_text(json, encoding->target->model);
-    if (!counts) {
-        llmc_encoding_member(encoding, "max_tokens");
-        llmc_json_write_integer(json, max_tokens);
-    }
+    write_model(encoding);
+    llmc_encoding_member(encoding, "max_tokens");
+    llmc_json_write_integer(json, limit_of(request));
     write_messages(encoding);
     write_tools(encoding);
-    write_thinking(encoding, max_tokens);
+    write_thinking(encoding, limit_of(request));
     write_output_config(encoding);
-    if (counts)
-        return;
     write_sampling(encoding);
     if (request->end_user) {
         llmc_encoding_member(encoding, "metadata");
@@ -586,24 +481,46 @@ static void write_chat(llmc_encoding *encoding, bool counts)
         llmc_encoding_member(encoding, "stream");
         llmc_json_write_bool(json, true);
     }
+    llmc_encoding_extra(encoding, reserved);
+}
+
+/* What is only counted has neither a bound nor a way to be answered. */
+static void write_count(llmc_encoding *encoding)
+{
+    write_model(encoding);
+    write_messages(encoding);
+    write_tools(encoding);
+    write_thinking(encoding, limit_of(encoding->request));
+    write_output_config(encoding);
+}
+
+static void write_path(llmc_operation_id operation, const llmc_codec_target *target, llmc_buffer *path)
+{
+    if (!at_vertex(target)) {
+        llmc_buffer_add_text(path, operation == LLMC_OP_COUNT_TOKENS ? "/v1/messages/count_tokens" : "/v1/messages");
+        return;
+    }
+    llmc_buffer_add_text(path, "/models/");
+    llmc_add_escaped(path, target->model, "@"); /* in front of a version */
+    llmc_buffer_add_text(path, target->stream ? ":streamRawPredict" : ":rawPredict");
 }
 
 llmcost_status llmc_anthropic_encode(llmc_operation_id operation, const llmcost_request *request, const llmc_codec_target *target, llmc_encoded *out, llmcost_error *error)
 {
-    static const char *const reserved[] = { "model", "max_tokens", "messages", "system", "stream", NULL };
     llmcost_status status = LLMCOST_OK;
-    out->headers[0] = "anthropic-version: 2023-06-01";
+    if (!at_vertex(target))
+        out->headers[0] = "anthropic-version: 2023-06-01";
     if (operation == LLMC_OP_LIST_MODELS) {
         out->method = "GET";
         llmc_buffer_add_text(&out->path, "/v1/models?limit=1000"); /* the default is a page of 20 */
     } else {
         llmc_encoding encoding;
-        bool counts = operation == LLMC_OP_COUNT_TOKENS;
-        llmc_buffer_add_text(&out->path, counts ? "/v1/messages/count_tokens" : "/v1/messages");
+        write_path(operation, target, &out->path);
         llmc_encoding_begin(&encoding, request, target, out, error);
-        write_chat(&encoding, counts);
-        if (!counts)
-            llmc_encoding_extra(&encoding, reserved);
+        if (operation == LLMC_OP_COUNT_TOKENS)
+            write_count(&encoding);
+        else
+            write_chat(&encoding);
         status = llmc_encoding_end(&encoding);
     }
     return status || !out->path.failure ? status : llmc_error_set(error, LLMCOST_E_MEMORY, "no memory for the request");

@@ -87,8 +87,12 @@ llmcost_status llmc_authorize(const llmc_provider *provider, const llmc_credenti
     case LLMC_AUTH_AWS: return credential->id.bytes && !token ? sign(provider, credential, request, lines) : add_bearer(lines, key);
     case LLMC_AUTH_BCE: return token ? add_bearer(lines, key) : sign(provider, credential, request, lines);
     case LLMC_AUTH_OAUTH:
-        if (token)
+        if (token && !provider->preset->token_in_query)
             return add_bearer(lines, key);
+        if (token) {
+            add_encoded(query, strchr(request->url, '?') ? "&access_token=" : "?access_token=", key);
+            return query->failure ? LLMCOST_E_MEMORY : LLMCOST_OK;
+        }
         add_encoded(query, "&client_id=", llmc_secret_reveal(&credential->id));
         add_encoded(query, "&client_secret=", llmc_secret_reveal(&credential->key));
         return query->failure ? LLMCOST_E_MEMORY : LLMCOST_OK;

@@ -122,12 +122,7 @@ static bool lacks_tools_after_use(const llmcost_request *request, const llmc_cod
 
 static bool asks_many_marks(const llmcost_request *request, const llmc_codec_target *target)
 {
-    uint32_t marks = 0;
-    for (uint32_t i = 0; i < request->message_count; i++)
-        marks += request->messages[i].cache_mark != 0;
-    for (uint32_t i = 0; i < request->tool_count; i++)
-        marks += request->tools[i].cache_mark != 0;
-    return marks > LLMC_CLAUDE_MARKS_MAXIMUM && llmc_bedrock_takes_marks(llmc_bedrock_family_of(target->model));
+    return llmc_request_marks(request, true) > LLMC_CLAUDE_MARKS_MAXIMUM && llmc_bedrock_takes_marks(llmc_bedrock_family_of(target->model));
 }
 
 static const llmc_incapability incapabilities[] = {

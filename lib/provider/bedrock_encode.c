@@ -497,16 +497,8 @@ static void write_count(llmc_encoding *encoding)
 
 static void add_path(llmc_buffer *path, const char *model, const char *action)
 {
-    static const char digits[] = "0123456789ABCDEF";
     llmc_buffer_add_text(path, "/model/");
-    for (const unsigned char *at = (const unsigned char *)model; *at; at++) {
-        if ((*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || (*at >= '0' && *at <= '9') || strchr("-_.~", *at)) {
-            llmc_buffer_add_byte(path, (char)*at);
-            continue;
-        }
-        const char escape[3] = { '%', digits[*at >> 4], digits[*at & 15] };
-        llmc_buffer_add(path, escape, sizeof escape);
-    }
+    llmc_add_escaped(path, model, "");
     llmc_buffer_add_text(path, action);
 }
 

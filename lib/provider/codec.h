@@ -132,6 +132,7 @@ extern const llmc_codec llmc_codec_ollama;
 extern const llmc_codec llmc_codec_responses;
 extern const llmc_codec llmc_codec_bedrock;
 extern const llmc_codec llmc_codec_cohere;
+extern const llmc_codec llmc_codec_qianfan_v1;
 extern const llmc_codec llmc_codec_baidu_token;
 const llmc_codec *llmc_codec_find(const char *name); /* NULL: none */
 const llmc_codec *llmc_codec_at(size_t index);       /* those that a config may name; NULL: no further one */

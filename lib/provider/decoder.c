@@ -20,6 +20,7 @@ const llmc_codec *llmc_codec_at(size_t index)
 {
     static const llmc_codec *const codecs[] = {
         &llmc_codec_openai, &llmc_codec_anthropic, &llmc_codec_gemini, &llmc_codec_responses, &llmc_codec_bedrock, &llmc_codec_cohere, &llmc_codec_ollama,
+        &llmc_codec_qianfan_v1,
     };
     return index < sizeof codecs / sizeof codecs[0] ? codecs[index] : NULL;
 }

@@ -256,6 +256,18 @@ bool llmc_encoding_joined(llmc_encoding *encoding, const char *key, const llmcos
     return any;
 }
 
+const llmc_cache_mark llmc_cache_control = { "cache_control", "{\"type\":\"ephemeral\"}" };
+
+void llmc_encoding_end_part(llmc_encoding *encoding)
+{
+    const llmc_cache_mark *mark = encoding->mark;
+    if (mark) {
+        llmc_json_write_key(&encoding->json, mark->member);
+        llmc_json_write_raw(&encoding->json, mark->value, strlen(mark->value));
+    }
+    llmc_json_write_end_object(&encoding->json);
+}
+
 void llmc_encoding_text_part(llmc_encoding *encoding, const char *text, size_t bytes)
 {
     llmc_json_writer *json = &encoding->json;
@@ -264,7 +276,7 @@ void llmc_encoding_text_part(llmc_encoding *encoding, const char *text, size_t b
     llmc_json_write_string(json, "text", 4);
     llmc_json_write_key(json, "text");
     llmc_json_write_string(json, text ? text : "", bytes);
-    llmc_json_write_end_object(json);
+    llmc_encoding_end_part(encoding);
 }
 
 void llmc_encoding_image_part(llmc_encoding *encoding, const llmcost_part *part, uint32_t message, uint32_t index)
@@ -288,7 +300,7 @@ void llmc_encoding_image_part(llmc_encoding *encoding, const llmcost_part *part,
         llmc_json_write_text(json, part->detail);
     }
     llmc_json_write_end_object(json);
-    llmc_json_write_end_object(json);
+    llmc_encoding_end_part(encoding);
 }
 
 void llmc_encoding_call_id(llmc_encoding *encoding, const char *id, const llmc_call_ids *rule)
@@ -356,7 +368,10 @@ static void write_function(llmc_encoding *encoding, const llmcost_tool *tool, ui
         llmc_json_write_bool(json, true);
     }
     llmc_json_write_end_object(json);
-    llmc_json_write_end_object(json);
+    if (tool->cache_mark && (encoding->target->quirks & LLMC_QUIRK(CACHE_CONTROL_TOOLS)))
+        encoding->mark = &llmc_cache_control;
+    llmc_encoding_end_part(encoding);
+    encoding->mark = NULL;
 }
 
 void llmc_encoding_functions(llmc_encoding *encoding, const char *no_parameters, bool strict)
@@ -388,6 +403,18 @@ static bool all_of(const char *text, size_t bytes, const char *others)
             return false;
     }
     return bytes > 0;
+}
+
+void llmc_add_escaped(llmc_buffer *out, const char *text, const char *others)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    for (const unsigned char *at = (const unsigned char *)text; *at; at++) {
+        const char escape[] = { '%', digits[*at >> 4], digits[*at & 15] };
+        if (all_of((const char *)at, 1, "-._~") || strchr(others, *at))
+            llmc_buffer_add_byte(out, (char)*at);
+        else
+            llmc_buffer_add(out, escape, sizeof escape);
+    }
 }
 
 bool llmc_media_type_is_sane(const char *media_type)
@@ -514,6 +541,16 @@ const char *llmc_effort_name(int32_t effort)
 {
     static const char *const names[] = { NULL, "none", "minimal", "low", "medium", "high", "xhigh", "max" };
     return effort > 0 && effort < (int32_t)(sizeof names / sizeof names[0]) ? names[effort] : NULL;
+}
+
+uint32_t llmc_request_marks(const llmcost_request *request, bool with_tools)
+{
+    uint32_t marks = 0;
+    for (uint32_t i = 0; i < request->message_count; i++)
+        marks += request->messages[i].cache_mark != 0;
+    for (uint32_t i = 0; with_tools && i < request->tool_count; i++)
+        marks += request->tools[i].cache_mark != 0;
+    return marks;
 }
 
 bool llmc_request_has_part(const llmcost_request *request, int32_t type)

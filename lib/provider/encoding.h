@@ -6,6 +6,12 @@
 
 enum { LLMC_MEMBERS_MAXIMUM = 40, LLMC_MERGED_MAXIMUM = 4 };
 
+/* A member that marks how far a prompt is cached: raw JSON. */
+typedef struct llmc_cache_mark {
+    const char *member, *value;
+} llmc_cache_mark;
+extern const llmc_cache_mark llmc_cache_control; /* Anthropic's, and of hosts that pass it on */
+
 typedef struct llmc_encoding {
     llmc_json_writer json;
     const llmcost_request *request;
@@ -16,6 +22,7 @@ typedef struct llmc_encoding {
     size_t written_count;
     const char *merged[LLMC_MERGED_MAXIMUM];    /* members of extra that went into ours of the same name */
     size_t merged_count;
+    const llmc_cache_mark *mark;                /* what the part at hand bears besides; NULL: nothing */
 } llmc_encoding;
 
 /* One thing that a format or a host cannot do. */
@@ -53,8 +60,11 @@ void llmc_encoding_texts(llmc_encoding *encoding, const char *const *texts, cons
  */
 bool llmc_encoding_joined(llmc_encoding *encoding, const char *key, const llmcost_message *message, int32_t type, bool always);
 /* {type: text, text} and {type: image_url, image_url: {url, detail}}; a data URL where there is data. */
+void llmc_encoding_end_part(llmc_encoding *encoding); /* the mark, and the end of the object */
 void llmc_encoding_text_part(llmc_encoding *encoding, const char *text, size_t bytes);
 void llmc_encoding_image_part(llmc_encoding *encoding, const llmcost_part *part, uint32_t message, uint32_t index);
+/* Percent-encoded, but for letters, digits, "-._~" and these others. */
+void llmc_add_escaped(llmc_buffer *out, const char *text, const char *others);
 /* What an id of a tool call may be: ids made by another provider are replaced by one that depends on them alone. */
 typedef struct llmc_call_ids {
     size_t minimum, maximum;
@@ -98,6 +108,7 @@ bool llmc_reasoning_is_word(const llmcost_part *part);
 
 /* "low" ...; NULL for the default. */
 const char *llmc_effort_name(int32_t effort);
+uint32_t llmc_request_marks(const llmcost_request *request, bool with_tools); /* how many cache marks it sets */
 bool llmc_request_has_part(const llmcost_request *request, int32_t type);
 
 #endif

@@ -537,21 +537,6 @@ static void write_prediction(llmc_encoding *encoding)
 
 /* ---- the envelope ---- */
 
-static void add_percent_encoded(llmc_buffer *out, const char *text, bool slashes)
-{
-    static const char hex[] = "0123456789ABCDEF";
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr("-._~", c) || (slashes && c == '/');
-        if (plain) {
-            llmc_buffer_add_byte(out, (char)c);
-            continue;
-        }
-        const char escape[] = { '%', hex[c >> 4], hex[c & 15] };
-        llmc_buffer_add(out, escape, sizeof escape);
-    }
-}
-
 static void write_path(llmc_operation_id operation, const llmcost_request *request, const llmc_codec_target *target, llmc_buffer *path)
 {
     const char *model = target->model, *method = ":generateContent";
@@ -563,7 +548,7 @@ static void write_path(llmc_operation_id operation, const llmcost_request *reque
     else if (target->stream)
         method = ":streamGenerateContent?alt=sse";
     llmc_buffer_add_text(path, named ? "/" : "/models/");
-    add_percent_encoded(path, model, named);
+    llmc_add_escaped(path, model, named ? "/" : "");
     llmc_buffer_add_text(path, method);
 }
 

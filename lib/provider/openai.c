@@ -645,6 +645,31 @@ static void read_array(llmc_json *json, llmc_json_span *out)
         llmc_json_skip(json);
 }
 
+/* What few hosts send, or few chunks hold. */
+static void decode_rare_member(llmc_json *json, const llmc_json_key *key, openai_state *state, openai_chunk *chunk)
+{
+    if (llmc_json_key_is(key, "error")) {
+        chunk->failed = is_failure(json) || chunk->failed;
+        llmc_json_skip(json);
+    } else if (llmc_json_key_is(key, "base_resp")) {
+        chunk->failed = read_base_resp(json) || chunk->failed;
+    } else if (llmc_json_key_is(key, "x_groq")) {
+        chunk->failed = read_x_groq(json, state) || chunk->failed;
+    } else if (llmc_json_key_is(key, "citations")) {
+        read_array(json, &chunk->citations);
+    } else if (llmc_json_key_is(key, "search_results")) {
+        read_array(json, &chunk->search_results);
+    } else if (llmc_json_key_is(key, "prompt_filter_results")) {
+        read_array(json, &chunk->filters);
+    } else if (llmc_json_key_is(key, "error_code")) {
+        chunk->failed = read_own_code(json) || chunk->failed;
+    } else if (llmc_json_key_is(key, "cost") && llmc_json_peek(json) == LLMC_JSON_OBJECT) {
+        llmc_openai_read_cost(json, &state->counts);
+    } else {
+        llmc_json_skip(json);
+    }
+}
+
 static llmcost_status decode_member(llmc_decoder *decoder, llmc_json *json, const llmc_json_key *key, openai_chunk *chunk)
 {
     openai_state *state = state_of(decoder);
@@ -666,25 +691,10 @@ static llmcost_status decode_member(llmc_decoder *decoder, llmc_json *json, cons
         read_usage(json, state);
     } else if (llmc_json_key_is(key, "service_tier")) {
         llmc_usage_read_tier(json, &state->counts);
-    } else if (llmc_json_key_is(key, "error")) {
-        chunk->failed = is_failure(json) || chunk->failed;
-        llmc_json_skip(json);
-    } else if (llmc_json_key_is(key, "base_resp")) {
-        chunk->failed = read_base_resp(json) || chunk->failed;
-    } else if (llmc_json_key_is(key, "x_groq")) {
-        chunk->failed = read_x_groq(json, state) || chunk->failed;
-    } else if (llmc_json_key_is(key, "citations")) {
-        read_array(json, &chunk->citations);
-    } else if (llmc_json_key_is(key, "search_results")) {
-        read_array(json, &chunk->search_results);
-    } else if (llmc_json_key_is(key, "prompt_filter_results")) {
-        read_array(json, &chunk->filters);
-    } else if (llmc_json_key_is(key, "error_code")) {
-        chunk->failed = read_own_code(json) || chunk->failed;
-    } else if (llmc_json_key_is(key, "cost") && llmc_json_peek(json) == LLMC_JSON_OBJECT) {
-        llmc_openai_read_cost(json, &state->counts);
+    } else if (llmc_json_key_is(key, "object") || llmc_json_key_is(key, "created") || llmc_json_key_is(key, "system_fingerprint")) {
+        llmc_json_skip(json); /* in every chunk, and needed by nobody: not compared with all the rest */
     } else {
-        llmc_json_skip(json);
+        decode_rare_member(json, key, state, chunk);
     }
     return LLMCOST_OK;
 }

@@ -130,6 +130,12 @@ static bool asks_schema(const llmcost_request *request, const llmc_codec_target 
     return request->format == LLMCOST_FORMAT_JSON_SCHEMA;
 }
 
+static bool asks_many_marks(const llmcost_request *request, const llmc_codec_target *target)
+{
+    enum { MARKS_MAXIMUM = 4 };
+    return llmc_request_marks(request, target->quirks & LLMC_QUIRK(CACHE_CONTROL_TOOLS)) > MARKS_MAXIMUM;
+}
+
 static bool asks_temperature_above(const llmcost_request *request, const llmc_codec_target *target)
 {
     double limit = target->quirks & LLMC_QUIRK(OPEN_UNIT_SAMPLING) ? 1.0 : 2.0;
@@ -154,6 +160,7 @@ static const llmc_incapability incapabilities[] = {
     { 0, asks_document_url, "document url", "send the document itself" },
     { LLMC_QUIRK(NO_TOOLS), asks_tools, "tools", "leave tools out, or use a provider that has them" },
     { LLMC_QUIRK(NO_JSON_SCHEMA), asks_schema, "format_schema", "use LLMCOST_FORMAT_JSON and describe the schema in the prompt" },
+    { LLMC_QUIRK(CACHE_CONTROL), asks_many_marks, "cache_mark", "set at most 4 marks" },
     { LLMC_QUIRK(NO_EFFORT), asks_effort, "effort", "leave it at the default, or pass the host's own member in extra" },
     { 0, llmc_openai_asks_refused_effort, "effort", "this value is not taken; choose another, or pass the host's own member in extra" },
     { 0, asks_budget_only, "thinking_budget_tokens", "set effort, or pass the host's own member in extra" },
@@ -186,6 +193,8 @@ llmcost_status llmc_openai_check(llmc_operation_id operation, const llmcost_requ
 {
     if (operation == LLMC_OP_BALANCE && !llmc_openai_balance_path(target))
         return llmc_unsupported(error, target, "balance", "this host tells none; look at its web page");
+    if (operation == LLMC_OP_EMBED && (target->quirks & LLMC_QUIRK(NO_EMBED)))
+        return llmc_unsupported(error, target, "embed", "this host has no models for it; use another provider");
     if (operation == LLMC_OP_COUNT_TOKENS && !counts_tokens(target))
         return llmc_unsupported(error, target, "count_tokens", "this host counts only while it answers; estimate, or use a provider that counts");
     if (operation != LLMC_OP_CHAT && operation != LLMC_OP_COUNT_TOKENS)

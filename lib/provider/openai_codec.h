@@ -22,6 +22,7 @@ bool llmc_responses_read_usage(llmc_json *json, llmc_usage_counts *counts, bool 
 
 bool llmc_openai_is_own(const llmc_codec_target *target); /* OpenAI itself, whose models' rules are known by name */
 bool llmc_openai_model_reasons(const char *model);
+bool llmc_openai_model_takes_marks(const char *model); /* explicit ones; the others cache by themselves alone */
 /* Capability questions (llmc_incapability.asked) about models. */
 bool llmc_openai_asks_refused_effort(const llmcost_request *request, const llmc_codec_target *target);
 bool llmc_openai_asks_temperature_while_reasoning(const llmcost_request *request, const llmc_codec_target *target);

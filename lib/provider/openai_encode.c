@@ -4,8 +4,8 @@
  * What the dialect has no member for is said the nearest way there is: a failed tool's result begins with "Error: ".
  * Reasoning of an earlier answer goes back on turns with tool calls, to hosts that read reasoning_content, and as
  * reasoning_details (openai_reasoning.c) to those that sent such; elsewhere it is left out, since no host of this dialect
- * takes it, and so are signatures and hidden reasoning of other formats. Cache marks are left out too: these hosts cache
- * by themselves. What inputs of embeddings are for has no member either; the models of these hosts make one kind.
+ * takes it, and so are signatures and hidden reasoning of other formats. Cache marks go to the hosts that know them, onto
+ * the last part of the message; the others cache by themselves. What inputs of embeddings are for has no member either; the models of these hosts make one kind.
  */
 #include "provider/openai_codec.h"
 
@@ -31,7 +31,7 @@ static void write_audio(llmc_encoding *encoding, const llmcost_part *part, uint3
         llmc_json_write_base64(json, "", part->data, part->data_bytes);
     else
         llmc_encoding_write_audio(encoding, part, message, index);
-    llmc_json_write_end_object(json);
+    llmc_encoding_end_part(encoding);
 }
 
 static void write_document_place(llmc_encoding *encoding, const llmcost_part *part, uint32_t message, uint32_t index)
@@ -60,16 +60,44 @@ static void write_document(llmc_encoding *encoding, const llmcost_part *part, ui
         write_document_place(encoding, part, message, index);
         llmc_json_write_end_object(json);
     }
-    llmc_json_write_end_object(json);
+    llmc_encoding_end_part(encoding);
+}
+
+/* NULL: the message has none, or the host or the model takes none. OpenAI's take none on what they said themselves. */
+static const llmc_cache_mark *mark_of(const llmc_encoding *encoding, const llmcost_message *message)
+{
+    static const llmc_cache_mark breakpoint = { "prompt_cache_breakpoint", "{\"mode\":\"explicit\"}" };
+    const llmc_codec_target *target = encoding->target;
+    if (!message->cache_mark)
+        return NULL;
+    if (target->quirks & LLMC_QUIRK(CACHE_CONTROL))
+        return &llmc_cache_control;
+    bool taken = (target->quirks & LLMC_QUIRK(CACHE_BREAKPOINT)) && llmc_openai_model_takes_marks(target->model) && message->role != LLMCOST_ASSISTANT;
+    return taken ? &breakpoint : NULL;
+}
+
+static uint32_t last_visible(const llmcost_message *message)
+{
+    uint32_t last = message->part_count;
+    while (last > 0 && !is_visible(&message->parts[last - 1]))
+        last--;
+    return last - 1; /* none: no part's index */
 }
 
 static void write_parts(llmc_encoding *encoding, const llmcost_message *message, uint32_t index, bool failed)
 {
+    const llmc_cache_mark *mark = mark_of(encoding, message);
+    uint32_t last = last_visible(message);
     llmc_json_write_begin_array(&encoding->json);
     if (failed)
         llmc_encoding_text_part(encoding, "Error:", 6);
+    if (message->part_count == 0) {
+        encoding->mark = mark;
+        llmc_encoding_text_part(encoding, message->text, llmc_text_bytes(message->text, message->text_bytes));
+    }
     for (uint32_t i = 0; i < message->part_count; i++) {
         const llmcost_part *part = &message->parts[i];
+        encoding->mark = i == last ? mark : NULL;
         if (part->type == LLMCOST_PART_TEXT)
             llmc_encoding_text_part(encoding, part->text, llmc_text_bytes(part->text, part->text_bytes));
         else if (part->type == LLMCOST_PART_IMAGE || part->type == LLMCOST_PART_IMAGE_URL)
@@ -81,10 +109,11 @@ static void write_parts(llmc_encoding *encoding, const llmcost_message *message,
         else if (is_visible(part))
             llmc_encoding_invalid(encoding, "messages[%u].parts[%u].type %d is unknown", index, i, (int)part->type);
     }
+    encoding->mark = NULL;
     llmc_json_write_end_array(&encoding->json);
 }
 
-/* A string where there is one text, which every imitator reads; an array where there is more. */
+/* A string where there is one text, which every imitator reads; an array where there is more, or a mark to bear. */
 static void write_content(llmc_encoding *encoding, const llmcost_message *message, uint32_t index)
 {
     const char *text = message->text;
@@ -100,7 +129,7 @@ static void write_content(llmc_encoding *encoding, const llmcost_message *messag
     }
     bool failed = message->role == LLMCOST_TOOL && message->is_error;
     llmc_json_write_key(&encoding->json, "content");
-    if (visible > 1 || (visible == 1 && !text)) {
+    if (visible > 1 || (visible == 1 && !text) || (bytes && mark_of(encoding, message))) {
         write_parts(encoding, message, index, failed);
     } else if (failed) {
         llmc_buffer marked;
@@ -401,28 +430,17 @@ static bool is_classic(const llmc_codec_target *target)
     return target->api_version && target->api_version[0] >= '0' && target->api_version[0] <= '9';
 }
 
-static void add_escaped(llmc_buffer *out, const char *text)
-{
-    for (; *text; text++) {
-        bool plain = (*text >= 'a' && *text <= 'z') || (*text >= 'A' && *text <= 'Z') || (*text >= '0' && *text <= '9') || strchr("-._~", *text);
-        if (plain)
-            llmc_buffer_add_byte(out, *text);
-        else
-            llmc_buffer_add_format(out, "%%%02X", (unsigned)(unsigned char)*text);
-    }
-}
-
 /* Azure's classic form names the deployment in the path; "model" stays in the body, where it is not read. */
 static void write_path(llmc_encoded *out, const llmc_codec_target *target, const char *path, bool of_model)
 {
     if (of_model && is_classic(target)) {
         llmc_buffer_add_text(&out->path, "/deployments/");
-        add_escaped(&out->path, target->model);
+        llmc_add_escaped(&out->path, target->model, "");
     }
     llmc_buffer_add_text(&out->path, path);
     if (target->api_version) {
         llmc_buffer_add_text(&out->path, "?api-version=");
-        add_escaped(&out->path, target->api_version);
+        llmc_add_escaped(&out->path, target->api_version, "");
     }
 }
 

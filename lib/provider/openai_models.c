@@ -15,6 +15,14 @@ bool llmc_openai_model_reasons(const char *model)
     return !strncmp(name, "gpt-", 4) && !strstr(name, "chat") && name[4] >= '5' && name[4] <= '9';
 }
 
+/* GPT-5.6 and later. */
+bool llmc_openai_model_takes_marks(const char *model)
+{
+    if (strncmp(model, "gpt-", 4) != 0 || model[4] < '5' || model[4] > '9')
+        return false;
+    return model[4] > '5' || (model[5] == '.' && model[6] >= '6' && model[6] <= '9');
+}
+
 bool llmc_openai_is_own(const llmc_codec_target *target)
 {
     return !strcmp(llmc_preset_catalog(target->preset), "openai");

@@ -9,6 +9,9 @@
     (Q(MAX_TOKENS) | Q(USER_ID_FIELD) | Q(NO_SEED) | Q(NO_N) | Q(NO_LOGPROBS) | Q(NO_JSON_SCHEMA) | Q(NO_STREAM_OPTIONS) |   \
      Q(OPEN_UNIT_SAMPLING) | Q(ZHIPU_CODES) | Q(THINKING_TYPE))
 
+#define DASHSCOPE (IMITATOR | Q(ENABLE_THINKING) | Q(AUDIO_PARTS) | Q(CACHE_CONTROL))
+#define MOONSHOT (Q(MAX_TOKENS) | Q(REASONING_CONTENT) | Q(THINKING_TYPE) | Q(NO_EMBED))
+
 #define OPENAI(name_, url, variable, quirks_, currency_)                                                                  \
     { .name = name_, .base_url = url, .codec = &llmc_codec_openai, .key_variables = { variable }, .auth = LLMC_AUTH_BEARER, \
       .quirks = quirks_, .currency = currency_ }
@@ -24,6 +27,11 @@ static const llmc_preset_pair qianfan_pairs[] = {
     { "QIANFAN_AK", "QIANFAN_SK", NULL, LLMC_AUTH_OAUTH },
     { NULL, NULL, NULL, LLMC_AUTH_BEARER },
 };
+static const llmc_preset_pair qianfan_v1_pairs[] = {
+    { "QIANFAN_AK", "QIANFAN_SK", NULL, LLMC_AUTH_OAUTH },
+    { "BAIDU_QIANFAN_AK", "BAIDU_QIANFAN_SK", NULL, LLMC_AUTH_OAUTH },
+    { NULL, NULL, NULL, LLMC_AUTH_BEARER },
+};
 static const llmc_preset_pair aws_pairs[] = {
     { "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", LLMC_AUTH_AWS },
     { NULL, NULL, NULL, LLMC_AUTH_BEARER },
@@ -32,11 +40,18 @@ static const llmc_preset_setting bedrock_settings[] = { { "region", { "AWS_REGIO
 static const llmc_preset_setting vertex_settings[] = {
     { "project", { "GOOGLE_CLOUD_PROJECT" }, NULL }, { "location", { "GOOGLE_CLOUD_LOCATION" }, "us-central1" }, { NULL, { NULL }, NULL },
 };
-#define VERTEX_PLACE(place, host) { "location", place, "https://" host "/v1/projects/{project}/locations/{location}/publishers/google" }
-static const llmc_preset_place vertex_places[] = {
-    VERTEX_PLACE("global", "aiplatform.googleapis.com"), VERTEX_PLACE("us", "aiplatform.us.rep.googleapis.com"), VERTEX_PLACE("eu", "aiplatform.eu.rep.googleapis.com"),
-    { NULL, NULL, NULL },
-};
+#define VERTEX_URL(host, publisher) "https://" host "/v1/projects/{project}/locations/{location}/publishers/" publisher
+#define VERTEX_PLACES(publisher)                                                                                           \
+    {                                                                                                                      \
+        { "location", "global", VERTEX_URL("aiplatform.googleapis.com", publisher) },                                       \
+        { "location", "us", VERTEX_URL("aiplatform.us.rep.googleapis.com", publisher) },                                    \
+        { "location", "eu", VERTEX_URL("aiplatform.eu.rep.googleapis.com", publisher) }, { NULL, NULL, NULL },              \
+    }
+#define VERTEX(publisher, places_)                                                                                         \
+    .base_url = VERTEX_URL("{location}-aiplatform.googleapis.com", publisher), .places = places_, .settings = vertex_settings, \
+    .key_variables = { "GOOGLE_OAUTH_ACCESS_TOKEN", "CLOUDSDK_AUTH_ACCESS_TOKEN" }, .auth = LLMC_AUTH_BEARER,                 \
+    .quirks = Q(VERTEX), .currency = "USD", .catalog = publisher
+static const llmc_preset_place vertex_places[] = VERTEX_PLACES("google"), vertex_anthropic_places[] = VERTEX_PLACES("anthropic");
 #define AZURE_URL "https://{resource}.openai.azure.com/openai/v1"
 #define AZURE                                                                                                              \
     .key_variables = { "AZURE_OPENAI_API_KEY" }, .base_url_variable = "AZURE_OPENAI_ENDPOINT", .auth = LLMC_AUTH_API_KEY,    \
@@ -47,7 +62,7 @@ static const llmc_preset_setting azure_settings[] = { { "resource", { "AZURE_OPE
 static const llmc_preset presets[] = {
     { .name = "openai", .base_url = "https://api.openai.com/v1", .codec = &llmc_codec_openai, .key_variables = { "OPENAI_API_KEY" },
       .base_url_variable = "OPENAI_BASE_URL", .auth = LLMC_AUTH_BEARER,
-      .quirks = Q(DEVELOPER_ROLE) | Q(AUDIO_PARTS) | Q(FILE_PARTS) | Q(BASE64_EMBEDDINGS), .currency = "USD" },
+      .quirks = Q(DEVELOPER_ROLE) | Q(AUDIO_PARTS) | Q(FILE_PARTS) | Q(BASE64_EMBEDDINGS) | Q(CACHE_BREAKPOINT), .currency = "USD" },
     { .name = "openai-responses", .base_url = "https://api.openai.com/v1", .codec = &llmc_codec_responses, .key_variables = { "OPENAI_API_KEY" },
       .base_url_variable = "OPENAI_BASE_URL", .auth = LLMC_AUTH_BEARER, .quirks = Q(DEVELOPER_ROLE), .currency = "USD", .catalog = "openai",
       .second_door = true },
@@ -62,24 +77,26 @@ static const llmc_preset presets[] = {
     { .name = "google", .base_url = "https://generativelanguage.googleapis.com/v1beta", .codec = &llmc_codec_gemini,
       .key_variables = { "GOOGLE_API_KEY", "GEMINI_API_KEY" }, .auth = LLMC_AUTH_X_GOOG_API_KEY, .currency = "USD" },
     /* The variables hold an access token: one of a service account lives for an hour, so a host that stays gives a callback. */
-    { .name = "vertex", .base_url = "https://{location}-aiplatform.googleapis.com/v1/projects/{project}/locations/{location}/publishers/google",
-      .codec = &llmc_codec_gemini, .key_variables = { "GOOGLE_OAUTH_ACCESS_TOKEN", "CLOUDSDK_AUTH_ACCESS_TOKEN" }, .auth = LLMC_AUTH_BEARER,
-      .quirks = Q(VERTEX), .currency = "USD", .catalog = "google", .settings = vertex_settings, .places = vertex_places },
+    { .name = "vertex", .codec = &llmc_codec_gemini, VERTEX("google", vertex_places) },
+    { .name = "vertex-anthropic", .codec = &llmc_codec_anthropic, VERTEX("anthropic", vertex_anthropic_places), .second_door = true },
     OPENAI("deepseek", "https://api.deepseek.com", "DEEPSEEK_API_KEY",
-           IMITATOR | Q(NO_SEED) | Q(NO_N) | Q(NO_JSON_SCHEMA) | Q(REASONING_CONTENT) | Q(THINKING_TYPE), "USD"),
-    OPENAI("moonshot", "https://api.moonshot.ai/v1", "MOONSHOT_API_KEY", Q(MAX_TOKENS) | Q(REASONING_CONTENT) | Q(THINKING_TYPE), "USD"),
-    OPENAI("moonshot-cn", "https://api.moonshot.cn/v1", "MOONSHOT_API_KEY", Q(MAX_TOKENS) | Q(REASONING_CONTENT) | Q(THINKING_TYPE), "CNY"),
+           IMITATOR | Q(NO_SEED) | Q(NO_N) | Q(NO_JSON_SCHEMA) | Q(REASONING_CONTENT) | Q(THINKING_TYPE) | Q(NO_EMBED), "USD"),
+    OPENAI("moonshot", "https://api.moonshot.ai/v1", "MOONSHOT_API_KEY", MOONSHOT, "USD"),
+    OPENAI("moonshot-cn", "https://api.moonshot.cn/v1", "MOONSHOT_API_KEY", MOONSHOT, "CNY"),
     { .name = "zhipu", .base_url = "https://open.bigmodel.cn/api/paas/v4", .codec = &llmc_codec_openai,
       .key_variables = { "ZHIPUAI_API_KEY", "ZHIPU_API_KEY" }, .auth = LLMC_AUTH_BEARER,
       .quirks = ZHIPU, .currency = "CNY" },
     OPENAI("zai", "https://api.z.ai/api/paas/v4", "ZAI_API_KEY", ZHIPU, "USD"),
-    OPENAI("dashscope", "https://dashscope.aliyuncs.com/compatible-mode/v1", "DASHSCOPE_API_KEY", IMITATOR | Q(ENABLE_THINKING) | Q(AUDIO_PARTS), "CNY"),
-    OPENAI("dashscope-intl", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", "DASHSCOPE_API_KEY", IMITATOR | Q(ENABLE_THINKING) | Q(AUDIO_PARTS), "USD"),
+    OPENAI("dashscope", "https://dashscope.aliyuncs.com/compatible-mode/v1", "DASHSCOPE_API_KEY", DASHSCOPE, "CNY"),
+    OPENAI("dashscope-intl", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", "DASHSCOPE_API_KEY", DASHSCOPE, "USD"),
     /* Its max_tokens does not bound thinking: the newer name does. */
     OPENAI("doubao", "https://ark.cn-beijing.volces.com/api/v3", "ARK_API_KEY", Q(USER_FIELD) | Q(THINKING_TYPE), "CNY"),
     { .name = "qianfan", .base_url = "https://qianfan.baidubce.com/v2", .codec = &llmc_codec_openai,
       .key_variables = { "QIANFAN_API_KEY", "QIANFAN_BEARER_TOKEN" }, .auth = LLMC_AUTH_BEARER, .quirks = Q(USER_FIELD), .currency = "CNY",
       .pairs = qianfan_pairs },
+    /* Prices must be configured: its models are named after endpoints. */
+    { .name = "qianfan-v1", .base_url = "https://aip.baidubce.com/rpc/2.0/ai_custom/v1/wenxinworkshop", .codec = &llmc_codec_qianfan_v1, .auth = LLMC_AUTH_OAUTH,
+      .currency = "CNY", .catalog = "qianfan-v1", .pairs = qianfan_v1_pairs, .token_in_query = true },
     { .name = "hunyuan", .base_url = "https://tokenhub.tencentmaas.com/v1", .codec = &llmc_codec_openai,
       .key_variables = { "TENCENT_TOKENHUB_API_KEY", "HUNYUAN_API_KEY" }, .auth = LLMC_AUTH_BEARER, .quirks = IMITATOR, .currency = "CNY" },
     OPENAI("minimax", "https://api.minimax.io/v1", "MINIMAX_API_KEY", IMITATOR | Q(REASONING_SPLIT) | Q(REASONING_DETAILS), "USD"),
@@ -87,17 +104,18 @@ static const llmc_preset presets[] = {
     OPENAI("mistral", "https://api.mistral.ai/v1", "MISTRAL_API_KEY",
            IMITATOR | Q(RANDOM_SEED) | Q(TOOL_ANY) | Q(NO_STREAM_OPTIONS) | Q(NO_LOGPROBS) | Q(AUDIO_PARTS) | Q(DOCUMENT_URL) | Q(SHORT_CALL_IDS) |
            Q(OUTPUT_DIMENSION), "USD"),
-    OPENAI("xai", "https://api.x.ai/v1", "XAI_API_KEY", Q(USER_FIELD) | Q(REASONING_BESIDE_COMPLETION), "USD"),
+    OPENAI("xai", "https://api.x.ai/v1", "XAI_API_KEY", Q(USER_FIELD) | Q(REASONING_BESIDE_COMPLETION) | Q(NO_EMBED), "USD"),
     { .name = "xai-responses", .base_url = "https://api.x.ai/v1", .codec = &llmc_codec_responses, .key_variables = { "XAI_API_KEY" },
       .auth = LLMC_AUTH_BEARER, .quirks = Q(USER_FIELD), .currency = "USD", .catalog = "xai", .second_door = true },
-    OPENAI("groq", "https://api.groq.com/openai/v1", "GROQ_API_KEY", Q(USER_FIELD) | Q(NO_N) | Q(NO_LOGPROBS), "USD"),
+    OPENAI("groq", "https://api.groq.com/openai/v1", "GROQ_API_KEY", Q(USER_FIELD) | Q(NO_N) | Q(NO_LOGPROBS) | Q(NO_EMBED), "USD"),
     OPENAI("openrouter", "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY",
-           IMITATOR | Q(REASONING_DETAILS) | Q(REASONING_BUDGET) | Q(AUDIO_PARTS) | Q(FILE_PARTS) | Q(FILE_URLS), "USD"),
+           IMITATOR | Q(REASONING_DETAILS) | Q(REASONING_BUDGET) | Q(AUDIO_PARTS) | Q(FILE_PARTS) | Q(FILE_URLS) |
+           Q(CACHE_CONTROL) | Q(CACHE_CONTROL_TOOLS), "USD"),
     OPENAI("siliconflow", "https://api.siliconflow.cn/v1", "SILICONFLOW_API_KEY", IMITATOR | Q(ENABLE_THINKING), "CNY"),
-    OPENAI("perplexity", "https://api.perplexity.ai", "PERPLEXITY_API_KEY", IMITATOR | Q(NO_TOOLS) | Q(NO_STREAM_OPTIONS) | Q(DONE_OPTIONAL), "USD"),
+    OPENAI("perplexity", "https://api.perplexity.ai", "PERPLEXITY_API_KEY", IMITATOR | Q(NO_TOOLS) | Q(NO_STREAM_OPTIONS) | Q(DONE_OPTIONAL) | Q(NO_EMBED), "USD"),
     OPENAI("together", "https://api.together.xyz/v1", "TOGETHER_API_KEY", IMITATOR, "USD"),
     OPENAI("fireworks", "https://api.fireworks.ai/inference/v1", "FIREWORKS_API_KEY", IMITATOR, "USD"),
-    OPENAI("cerebras", "https://api.cerebras.ai/v1", "CEREBRAS_API_KEY", Q(USER_FIELD) | Q(DONE_OPTIONAL), "USD"),
+    OPENAI("cerebras", "https://api.cerebras.ai/v1", "CEREBRAS_API_KEY", Q(USER_FIELD) | Q(DONE_OPTIONAL) | Q(NO_EMBED), "USD"),
     OPENAI("deepinfra", "https://api.deepinfra.com/v1/openai", "DEEPINFRA_API_KEY", IMITATOR, "USD"),
     OPENAI("baichuan", "https://api.baichuan-ai.com/v1", "BAICHUAN_API_KEY", IMITATOR, "CNY"),
     OPENAI("01ai", "https://api.lingyiwanwu.com/v1", "YI_API_KEY", IMITATOR, "CNY"),

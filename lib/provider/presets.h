@@ -42,7 +42,7 @@ typedef struct llmc_preset_place {
     X(USER_ID_FIELD, "user_id_field")            /* end user goes into user_id */                                     \
     X(REASONING_CONTENT, "reasoning_content")    /* wants its reasoning back on turns with tool calls */              \
     X(OPEN_UNIT_SAMPLING, "open_unit_sampling")  /* temperature and top_p strictly between 0 and 1: clamped */           \
-    X(VERTEX, "vertex")                          /* Gemini at Vertex AI: counts and embeds in another shape */        \
+    X(VERTEX, "vertex")                          /* at Vertex AI: Gemini counts and embeds in another shape, Claude is a raw predict */        \
     X(ZHIPU_CODES, "zhipu_codes")                /* errors bear Zhipu's four-digit codes */                           \
     X(THINKING_TYPE, "thinking_type")            /* effort none is thinking {"type": "disabled"} */                   \
     X(ENABLE_THINKING, "enable_thinking")        /* thinking is switched by enable_thinking, bounded by thinking_budget */ \
@@ -55,7 +55,11 @@ typedef struct llmc_preset_place {
     X(DOCUMENT_URL, "document_url")              /* takes documents as document_url, and audio as bare base64 */      \
     X(SHORT_CALL_IDS, "short_call_ids")          /* ids of tool calls are nine letters and digits */                  \
     X(OUTPUT_DIMENSION, "output_dimension")      /* dimensions of embeddings go by this name */                       \
-    X(BASE64_EMBEDDINGS, "base64_embeddings")    /* sends embeddings in base64 when asked to */
+    X(BASE64_EMBEDDINGS, "base64_embeddings")    /* sends embeddings in base64 when asked to */                       \
+    X(NO_EMBED, "no_embed")                      /* has no models that embed */                                       \
+    X(CACHE_CONTROL, "cache_control")            /* cache marks go onto parts of messages as cache_control */         \
+    X(CACHE_CONTROL_TOOLS, "cache_control_tools") /* and onto tools */                                                \
+    X(CACHE_BREAKPOINT, "cache_breakpoint")      /* GPT-5.6 and later take them as prompt_cache_breakpoint */
 
 enum llmc_quirk_bit {
 #define LLMC_QUIRK_BIT(name, text) LLMC_QUIRK_BIT_##name,
@@ -82,7 +86,8 @@ typedef struct llmc_preset {
     char currency[4];              /* what the host bills in */
     uint8_t auth;                  /* llmc_auth */
     bool free_of_charge;           /* a local server */
-    bool second_door;              /* another format of a host that has a preset already: a bare model name means that one */
+    bool second_door;              /* another way to models that a preset has already: a bare model name means that one */
+    bool token_in_query;           /* what a pair was exchanged for goes into the URL */
 } llmc_preset;
 
 const llmc_preset *llmc_preset_find(const char *name);

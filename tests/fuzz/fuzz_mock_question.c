@@ -1,8 +1,8 @@
 /*
- * The loopback provider's readings of a body: any bytes are read or refused, and where a skim understands a body that
- * is JSON without doubled names, it finds what the full reading finds.
+ * The loopback provider's readings of a body: any bytes are read or refused on any path, and where a skim understands a
+ * body that is JSON without doubled names, it finds what the full reading finds. What was read is answered, too.
  */
-#include "mock/question.h"
+#include "mock/dialect.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,15 +13,30 @@ static void check(int fine)
         abort();
 }
 
-static void begin(llmc_mock_question *question, llmc_mock_dialect dialect, const char *body, size_t bytes)
+/* A request without its body, as the parser lets it through. */
+static char *write_head(const char *target, size_t bytes)
 {
-    static const char head[] = "POST / HTTP/1.1\r\nContent-Type: application/json\r\nanthropic-version: 1\r\n\r\n";
+    static const char before[] = "POST /", behind[] = " HTTP/1.1\r\nContent-Type: application/json\r\nanthropic-version: 1\r\n\r\n";
+    char *head = malloc(sizeof before + bytes + sizeof behind);
+    check(head != NULL);
+    memcpy(head, before, sizeof before - 1);
+    for (size_t i = 0; i < bytes; i++)
+        head[sizeof before - 1 + i] = (unsigned char)target[i] <= ' ' || target[i] == 0x7F ? '_' : target[i];
+    memcpy(head + sizeof before - 1 + bytes, behind, sizeof behind);
+    return head;
+}
+
+static void begin(llmc_mock_question *question, const char *head, const char *body, size_t bytes)
+{
     llmc_mock_question_init(question, &llmc_allocator_system);
-    question->dialect = dialect;
     question->head = head;
-    question->head_bytes = sizeof head - 1;
+    question->head_bytes = strlen(head);
+    question->path = (llmc_mock_text){ head + 5, strcspn(head + 5, "? ") };
+    question->is_post = true;
     question->body = body;
     question->body_bytes = bytes;
+    llmc_mock_question_route(question);
+    check(!question->path_model.length || strlen(question->path_model.data) <= question->path_model.length);
 }
 
 static void compare(const llmc_mock_question *skimmed, const llmc_mock_question *read)
@@ -43,28 +58,63 @@ static bool is_plain(const char *body, size_t bytes)
     return plain;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+/* What an echo of the question, or a refusal of it, is made of. */
+static void answer(llmc_mock_question *question, llmc_mock_script *script)
 {
-    char *body = malloc(size + 1);
-    check(body != NULL);
-    if (size)
-        memcpy(body, data, size);
-    llmc_mock_question skimmed, read, strict;
-    begin(&skimmed, LLMC_MOCK_OPENAI, body, size);
-    begin(&read, LLMC_MOCK_OPENAI, body, size);
-    bool known = llmc_mock_question_skim(&skimmed);
-    llmc_mock_question_read(&read, false);
-    if (known && !read.refusal && is_plain(body, size))
-        compare(&skimmed, &read);
-    for (int dialect = LLMC_MOCK_OPENAI; dialect <= LLMC_MOCK_ANTHROPIC; dialect++) {
-        begin(&strict, (llmc_mock_dialect)dialect, body, size);
-        llmc_mock_question_read(&strict, true);
-        check(!strict.refusal || strict.refusal_message[0]);
-        llmc_mock_question_free(&strict);
+    llmc_mock_wire *wire = question->refusal ? llmc_mock_wire_of_refusal(&llmc_allocator_system, question)
+                                             : llmc_mock_wire_of_rule(&llmc_allocator_system, question, llmc_mock_script_choose(script, question));
+    check(wire && wire->length > 0);
+    llmc_mock_wire_release(wire);
+}
+
+static void read_fully(const char *head, const char *body, size_t bytes, llmc_mock_script *script)
+{
+    for (int validate = 0; validate < 2; validate++) {
+        llmc_mock_question question;
+        begin(&question, head, body, bytes);
+        if (question.route->operation != LLMC_MOCK_NOTHING) {
+            llmc_mock_question_read(&question, validate);
+            check(!question.refusal || question.refusal_message[0]);
+            check(question.refusal || question.model.text);
+            answer(&question, script);
+        }
+        llmc_mock_question_free(&question);
+    }
+}
+
+static void skim(const char *head, const char *body, size_t bytes)
+{
+    llmc_mock_question skimmed, read;
+    begin(&skimmed, head, body, bytes);
+    begin(&read, head, body, bytes);
+    if (llmc_mock_question_is_chat(&read) && read.route->dialect->skims) {
+        bool known = llmc_mock_question_skim(&skimmed);
+        llmc_mock_question_read(&read, false);
+        if (known && !read.refusal && is_plain(body, bytes))
+            compare(&skimmed, &read);
     }
     llmc_mock_question_free(&skimmed);
     llmc_mock_question_free(&read);
+}
+
+/* The path up to the end of the line, then the body; a body alone is an OpenAI chat. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const char chat[] = "chat/completions";
+    const char *text = (const char *)data, *line_end = size ? memchr(text, '\n', size) : NULL;
+    size_t from = line_end ? (size_t)(line_end + 1 - text) : 0, bytes = size - from;
+    char *head = line_end ? write_head(text, from - 1) : write_head(chat, sizeof chat - 1), *body = malloc(bytes + 1);
+    llmc_mock_script *script = NULL;
+    llmcost_error error;
+    llmc_error_init(&error, &llmc_allocator_system);
+    check(body && llmc_mock_script_compile(&script, NULL, 0, &llmc_allocator_system, &error) == LLMCOST_OK);
+    if (bytes)
+        memcpy(body, text + from, bytes);
+    read_fully(head, body, bytes, script);
+    skim(head, body, bytes);
+    llmc_mock_script_free(script);
     free(body);
+    free(head);
     return 0;
 }

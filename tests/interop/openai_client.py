@@ -1,10 +1,9 @@
 """The official openai client against the loopback provider: chat, stream, tools, errors. Usage: openai_client.py MOCK"""
 import json
-import subprocess
 import sys
-import tempfile
 
 import openai
+from loopback import loopback
 
 SCRIPT = {
     "models": ["gpt-4o", "gpt-4o-mini"],
@@ -16,18 +15,6 @@ SCRIPT = {
         {"reply": {"text": "Four degrees, and \u00e9l\u00e8ve \U0001F600.", "usage": {"prompt": 20, "completion": 8, "cached": 4}}, "chunk_bytes": 5},
     ],
 }
-
-
-def main():
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as script:
-        json.dump(SCRIPT, script)
-        script.flush()
-        mock = subprocess.Popen([sys.argv[1], script.name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        try:
-            talk(openai.OpenAI(api_key="sk-test", base_url=mock.stdout.readline().strip() + "/v1", max_retries=0))
-        finally:
-            mock.stdin.close()
-            mock.wait(10)
 
 
 def ask(client, text, **more):
@@ -63,4 +50,5 @@ def talk(client):
 
 
 if __name__ == "__main__":
-    main()
+    with loopback(sys.argv[1], SCRIPT) as url:
+        talk(openai.OpenAI(api_key="sk-test", base_url=url + "/v1", max_retries=0))

@@ -33,6 +33,22 @@ else
     skip openai_client "the package openai could not be installed, see $folder/pip-openai.log"
 fi
 
+# The official anthropic client likewise, and the library against a chaos mock of ten providers.
+has anthropic || timeout 300 "$venv/bin/pip" install -q anthropic >"$folder/pip-anthropic.log" 2>&1
+if has anthropic; then
+    timeout 120 "$venv/bin/python" "$here/anthropic_client.py" "$mock"
+    count "the anthropic client talks to the loopback provider" $?
+else
+    skip anthropic_client "the package anthropic could not be installed, see $folder/pip-anthropic.log"
+fi
+has llmock || timeout 300 "$venv/bin/pip" install -q llmock >"$folder/pip-llmock.log" 2>&1
+if has llmock; then
+    LLMCOST_LIBRARY=$(dirname "$folder")/libllmcost.so timeout 900 "$venv/bin/python" "$here/chaos.py" "$venv/bin/llmock"
+    count "a chaos mock of ten providers: every call ends once, answered or told why" $?
+else
+    skip chaos "the package llmock could not be installed, see $folder/pip-llmock.log"
+fi
+
 # The library against a small real model. Building llama.cpp takes minutes on a small machine.
 # Without GGML_NATIVE: some virtual machines announce instructions that they do not have.
 has llama_cpp.server || CMAKE_ARGS="-DGGML_NATIVE=OFF" timeout "${INTEROP_BUILD_SECONDS:-2400}" "$venv/bin/pip" install -q "llama-cpp-python[server]" >"$folder/pip-llama.log" 2>&1

@@ -54,7 +54,7 @@ static const llmc_codec *codec_of(const exchange *e, llmc_operation_id *operatio
 static const llmc_preset *preset_of(const exchange *e, const llmc_codec *codec)
 {
     static const struct { const char *folder, *codec, *preset; } doors[] = {
-        { "gemini", "", "google" }, { "vertexai", "", "vertex" }, { "ollama_cloud", "", "ollama-cloud" },
+        { "gemini", "", "google" }, { "vertexai", "gemini", "vertex" }, { "vertexai", "anthropic", "vertex-anthropic" }, { "ollama_cloud", "", "ollama-cloud" },
         { "openai", "responses", "openai-responses" }, { "xai", "responses", "xai-responses" },
     };
     const char *name = e->provider;

@@ -31,6 +31,17 @@ long open_descriptors(void)
     return count;
 }
 
+const char *const live_models[LIVE_FORMATS] = { OPENAI_MODEL, ANTHROPIC_MODEL, GOOGLE_MODEL, OLLAMA_MODEL, COHERE_MODEL, BEDROCK_MODEL };
+const char *const live_providers[LIVE_FORMATS] = { "openai", "anthropic", "google", "ollama", "cohere", "bedrock" };
+
+/* Where each lives, and its key; the key may be an object. */
+static const struct {
+    const char *path, *key;
+} homes[LIVE_FORMATS] = {
+    { "/v1", "\"" OPENAI_KEY "\"" }, { "", "\"" ANTHROPIC_KEY "\"" }, { "/v1beta", "\"" GOOGLE_KEY "\"" }, { "", "\"" OLLAMA_KEY "\"" }, { "", "\"" COHERE_KEY "\"" },
+    { "", "{\"access_key\":\"" BEDROCK_ID "\",\"secret_key\":\"" BEDROCK_KEY "\"},\"region\":\"us-east-1\"" },
+};
+
 /* ---- secrets ---- */
 
 void assert_no_secret(const char *text)
@@ -86,7 +97,7 @@ static void count_receipt(const llmcost_response *response, void *user)
 
 void live_open(live *all, const char *script, const char *provider, const char *root)
 {
-    char config[8000];
+    char config[16000];
     llmcost_error *error = NULL;
     memset(all, 0, sizeof *all);
     llmcost_mock_options mock_options = LLMCOST_MOCK_OPTIONS_INIT;
@@ -94,10 +105,12 @@ void live_open(live *all, const char *script, const char *provider, const char *
     if (llmcost_mock_start(&all->mock, script, &mock_options))
         fail_msg("mock: %s", llmcost_error_message(error));
     const char *members = provider ? provider : "\"retries\":0", *url = llmcost_mock_url(all->mock);
-    snprintf(config, sizeof config,
-             "{\"providers\":{\"openai\":{\"base_url\":\"%s/v1\",\"key\":\"" OPENAI_KEY "\",\"proxy\":\"\",%s},"
-             "\"anthropic\":{\"base_url\":\"%s\",\"key\":\"" ANTHROPIC_KEY "\",\"proxy\":\"\",%s}}%s%s}",
-             url, members, url, members, root ? "," : "", root ? root : "");
+    size_t at = (size_t)snprintf(config, sizeof config, "{\"providers\":{");
+    for (int i = 0; i < LIVE_FORMATS; i++)
+        at += (size_t)snprintf(config + at, sizeof config - at, "%s\"%s\":{\"base_url\":\"%s%s\",\"key\":%s,\"proxy\":\"\",%s}", i ? "," : "", live_providers[i], url,
+                               homes[i].path, homes[i].key, members);
+    at += (size_t)snprintf(config + at, sizeof config - at, "}%s%s}", root ? "," : "", root ? root : "");
+    assert_true(at < sizeof config);
     counting_memory_init(&all->memory);
     llmcost_options options = LLMCOST_OPTIONS_INIT;
     options.allocator = &all->memory.allocator;

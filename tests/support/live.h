@@ -1,4 +1,4 @@
-/* A client with both wire formats in front of a loopback provider, and one call made in each of the ways to make one. */
+/* A client with all wire formats in front of a loopback provider, and one call made in each of the ways to make one. */
 #ifndef TESTS_LIVE_H
 #define TESTS_LIVE_H
 
@@ -10,6 +10,19 @@
 #define ANTHROPIC_KEY "sk-ant-Yw72mHd9anthropicSECRETtail"
 #define OPENAI_MODEL "openai/gpt-4o-mini"
 #define ANTHROPIC_MODEL "anthropic/claude-sonnet-4-5"
+#define GOOGLE_KEY "AIza-Xv64pLt3googleSECRETtail"
+#define GOOGLE_MODEL "google/gemini-2.5-flash"
+#define OLLAMA_KEY "ol-Uu52kJs7ollamaSECRETtail"
+#define OLLAMA_MODEL "ollama/qwen2.5:7b"
+#define COHERE_KEY "co-Rt38cGb2cohereSECRETtail"
+#define COHERE_MODEL "cohere/command-a-03-2025"
+#define BEDROCK_ID "AKIALIVEPUBLIC0001"
+#define BEDROCK_KEY "Pq19dNw4bedrockSECRETtail"
+#define BEDROCK_MODEL "bedrock/amazon.nova-lite-v1:0"
+
+/* One of each format, in the order of live_format. */
+typedef enum live_format { LIVE_OPENAI, LIVE_ANTHROPIC, LIVE_GOOGLE, LIVE_OLLAMA, LIVE_COHERE, LIVE_BEDROCK, LIVE_FORMATS } live_format;
+extern const char *const live_models[LIVE_FORMATS], *const live_providers[LIVE_FORMATS];
 
 typedef struct live {
     llmcost_mock *mock;
@@ -33,7 +46,7 @@ typedef struct live_result {
     double seconds;
 } live_result;
 
-/* script: the mock's; provider: members of both providers (NULL: no retries); root: further members of the config, or NULL. */
+/* script: the mock's; provider: members of all providers (NULL: no retries); root: further members of the config, or NULL. */
 void live_open(live *live, const char *script, const char *provider, const char *root);
 void live_close(live *live); /* closes, and asserts that nothing of the client's memory is left */
 void live_script(live *live, const char *script);

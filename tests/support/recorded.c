@@ -250,6 +250,8 @@ static const llmc_codec *codec_for(const recorded *e)
     static const char *const others[] = { "gemini", "vertexai", "bedrock", "cohere", "ollama_cloud" };
     if (!strcmp(e->cells[RECORDED_PROVIDER], "anthropic") && recorded_has_tag(e, "messages"))
         return &llmc_codec_anthropic;
+    if (!strcmp(e->cells[RECORDED_PROVIDER], "vertexai") && !strncmp(e->cells[RECORDED_MODEL], "claude", 6))
+        return &llmc_codec_anthropic;
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         if (!strcmp(e->cells[RECORDED_PROVIDER], others[i]) && strncmp(e->cells[RECORDED_CASE], "chat", 4) != 0)
             return NULL;

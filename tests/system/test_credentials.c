@@ -380,6 +380,34 @@ static void qianfan_by_oauth(void **unused)
     }
 }
 
+/* Its first format: the token is a part of the URL, and a refusal comes under HTTP 200. */
+static void qianfan_v1(void **unused)
+{
+    (void)unused;
+    desk self;
+    static const char *const variables[] = { "QIANFAN_AK=" ID, "QIANFAN_SK=" SECRET, NULL };
+#define OAUTH(token, more) "{\"match\":{\"path\":\"/oauth/2.0/token*\"}" more ",\"reply\":{\"raw\":{\"content_type\":\"application/json\",\"body\":\"{\\\"expires_in\\\":2592000,\\\"access_token\\\":\\\"" token "\\\"}\"}}}"
+#define V1(members) "\"raw\":{\"content_type\":\"application/json\",\"body\":\"{" members "}\"}"
+    open_desk(&self, "{\"rules\":[" OAUTH("24.one-SECRETtail", ",\"times\":1") "," OAUTH("24.two-SECRETtail", "")
+                     ",{\"match\":{\"path\":\"/w/chat/*\"},\"after\":1,\"times\":1,\"reply\":{" V1("\\\"error_code\\\":111,\\\"error_msg\\\":\\\"Access token expired: 24.one-SECRETtail\\\"") "}}"
+                     ",{\"match\":{\"path\":\"/w/chat/*\"},\"reply\":{" V1("\\\"id\\\":\\\"as-1\\\",\\\"result\\\":\\\"hi\\\",\\\"is_end\\\":true,\\\"usage\\\":{\\\"prompt_tokens\\\":3,\\\"completion_tokens\\\":1,\\\"total_tokens\\\":4}") "}}]}",
+              "{\"providers\":{\"qianfan-v1\":{\"base_url\":\"%U/w\",\"token_url\":\"%U\",\"free\":true,\"retries\":0}}}", variables);
+    ask_well(&self, "qianfan-v1/completions_pro");
+    ask_well(&self, "qianfan-v1/completions_pro");
+    ask_well(&self, "qianfan-v1/ernie-4.0-turbo-8k");
+    static const char *const paths[] = {
+        "/oauth/2.0/token?grant_type=client_credentials&client_id=" ID "&client_secret=" SECRET, "/w/chat/completions_pro?access_token=24.one-SECRETtail",
+        "/w/chat/completions_pro?access_token=24.one-SECRETtail", "/oauth/2.0/token?grant_type=client_credentials&client_id=" ID "&client_secret=" SECRET,
+        "/w/chat/completions_pro?access_token=24.two-SECRETtail", "/w/chat/ernie-4.0-turbo-8k?access_token=24.two-SECRETtail",
+    };
+    assert_int_equal(llmcost_mock_request_count(self.mock), 6);
+    for (uint64_t i = 0; i < 6; i++) {
+        assert_string_equal(received(&self, i, ":path"), paths[i]);
+        assert_string_equal(received(&self, i, "authorization"), "");
+    }
+    close_desk(&self);
+}
+
 static void *ask_in_a_thread(void *user)
 {
     return (void *)(uintptr_t)ask(user, MODEL);
@@ -537,7 +565,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plain_keys), cmocka_unit_test(aws_signs_what_arrives), cmocka_unit_test(zhipu_signs_each_request), cmocka_unit_test(qianfan_by_a_key),
         cmocka_unit_test(qianfan_by_a_pair), cmocka_unit_test(a_token_runs_out), cmocka_unit_test(a_token_is_withdrawn), cmocka_unit_test(a_pair_is_not_accepted),
-        cmocka_unit_test(qianfan_by_oauth), cmocka_unit_test(one_exchange_for_many_threads), cmocka_unit_test(redirects_carry_nothing), cmocka_unit_test(no_key_over_plain_http),
+        cmocka_unit_test(qianfan_by_oauth), cmocka_unit_test(qianfan_v1), cmocka_unit_test(one_exchange_for_many_threads), cmocka_unit_test(redirects_carry_nothing), cmocka_unit_test(no_key_over_plain_http),
         cmocka_unit_test(a_callback_for_vertex), cmocka_unit_test(a_callback_for_entra), cmocka_unit_test(two_keys_take_turns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /*
- * Everything that a provider can do wrong, over real sockets, in both wire formats and in each way to make a call:
+ * Everything that a provider can do wrong, over real sockets, in all wire formats and in each way to make a call:
  * each ends in its own status, with an error, a receipt and within its time, and nothing leaks.
  */
 #include <setjmp.h>
@@ -16,19 +16,25 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const models[] = { OPENAI_MODEL, ANTHROPIC_MODEL };
+static const char *const *const models = live_models;
 
 typedef struct fault_case {
     const char *rule;       /* members of the mock's rule */
     const char *provider;   /* members of the provider, or NULL */
     int32_t http_status;    /* that the error tells; 0: none */
-    llmcost_status whole[2], stream[2]; /* OpenAI, Anthropic */
+    llmcost_status whole, stream;
+    struct {
+        live_format format; /* 0: no further one */
+        llmcost_status whole, stream;
+    } others[4]; /* formats in which it comes out otherwise */
 } fault_case;
 
-#define BOTH(status) { LLMCOST_##status, LLMCOST_##status }
-#define ALL(status) BOTH(status), BOTH(status)
+#define ALL(status) LLMCOST_##status, LLMCOST_##status, { { 0 } }
 #define STATUS(number, status) { "\"fault\":{\"status\":" #number "}", NULL, number, ALL(status) }
 #define LONG_REPLY "\"reply\":{\"text\":\"0123456789012345678901234567890123456789012345678901234567890123456789\"},\"chunk_bytes\":7,"
+
+/* These say all in fewer bytes than are let through. */
+#define SHORT_ANSWERS { { LIVE_OLLAMA, LLMCOST_OK, LLMCOST_E_TRUNCATED }, { LIVE_COHERE, LLMCOST_OK, LLMCOST_E_TRUNCATED } }
 
 static const fault_case cases[] = {
     STATUS(400, E_INVALID_REQUEST), STATUS(401, E_AUTH), STATUS(402, E_QUOTA), STATUS(403, E_PERMISSION), STATUS(404, E_NOT_FOUND),
@@ -37,50 +43,57 @@ static const fault_case cases[] = {
     STATUS(529, E_OVERLOADED), STATUS(599, E_SERVER),
     { "\"fault\":{\"status\":402,\"body\":\"no money\"}", NULL, 402, ALL(E_QUOTA) },
     { "\"fault\":{\"status\":500,\"body\":\"\"}", NULL, 500, ALL(E_SERVER) },
-    { "\"fault\":{\"status\":429,\"type\":\"insufficient_quota\",\"code\":\"insufficient_quota\"}", NULL, 429, ALL(E_QUOTA) },
+    { "\"fault\":{\"status\":429,\"type\":\"insufficient_quota\",\"code\":\"insufficient_quota\"}", NULL, 429, LLMCOST_E_QUOTA, LLMCOST_E_QUOTA,
+      { { LIVE_OLLAMA, LLMCOST_E_RATE_LIMITED, LLMCOST_E_RATE_LIMITED }, { LIVE_COHERE, LLMCOST_E_RATE_LIMITED, LLMCOST_E_RATE_LIMITED } } }, /* which know no codes */
     /* The status line says what it is, however badly the body ends. */
     { "\"fault\":{\"status\":500,\"cut_at\":10}", NULL, 500, ALL(E_SERVER) },
     { "\"fault\":{\"status\":429,\"cut_at\":0}", NULL, 429, ALL(E_RATE_LIMITED) },
     { "\"fault\":{\"status\":401,\"wrong_length\":50}", NULL, 401, ALL(E_AUTH) },
     { "\"fault\":{\"cut_at\":0}", NULL, 200, ALL(E_TRUNCATED) },
     { LONG_REPLY "\"fault\":{\"cut_at\":30}", NULL, 200, ALL(E_TRUNCATED) },
-    { LONG_REPLY "\"fault\":{\"cut_at\":350}", NULL, 200, ALL(E_TRUNCATED) },
-    { LONG_REPLY "\"fault\":{\"cut_at\":350,\"reset\":true}", NULL, 200, ALL(E_TRUNCATED) },
+    { LONG_REPLY "\"fault\":{\"cut_at\":350}", NULL, 200, LLMCOST_E_TRUNCATED, LLMCOST_E_TRUNCATED, SHORT_ANSWERS },
+    { LONG_REPLY "\"fault\":{\"cut_at\":350,\"reset\":true}", NULL, 200, LLMCOST_E_TRUNCATED, LLMCOST_E_TRUNCATED, SHORT_ANSWERS },
     { "\"fault\":{\"reset\":true}", NULL, 0, ALL(E_NETWORK) },
     { "\"fault\":{\"close_before_reply\":true}", NULL, 0, ALL(E_NETWORK) },
     { "\"delay_ms\":20,\"fault\":{\"close_before_reply\":true}", NULL, 0, ALL(E_NETWORK) },
     { "\"fault\":{\"silent\":true}", "\"retries\":0,\"first_byte_ms\":80", 0, ALL(E_FIRST_BYTE_TIMEOUT) },
     { "\"delay_ms\":120000", "\"retries\":0,\"first_byte_ms\":80", 0, ALL(E_FIRST_BYTE_TIMEOUT) },
-    { LONG_REPLY "\"fault\":{\"drip_bytes\":450,\"drip_ms\":60000}", "\"retries\":0,\"idle_ms\":80", 200, ALL(E_IDLE_TIMEOUT) },
+    { LONG_REPLY "\"fault\":{\"drip_bytes\":300,\"drip_ms\":60000}", "\"retries\":0,\"idle_ms\":80", 200, ALL(E_IDLE_TIMEOUT) },
     { LONG_REPLY "\"fault\":{\"drip_bytes\":200,\"drip_ms\":5}", "\"retries\":0,\"idle_ms\":30000", 200, ALL(OK) },
     { "\"fault\":{\"garbage\":true}", NULL, 0, ALL(E_MALFORMED) },
     { "\"fault\":{\"garbage_body\":true}", NULL, 200, ALL(E_MALFORMED) },
     { "\"fault\":{\"html\":true}", NULL, 502, ALL(E_SERVER) },
     { "\"fault\":{\"html\":true,\"status\":200}", NULL, 200, ALL(E_MALFORMED) },
-    { "\"fault\":{\"huge_bytes\":3000000}", "\"retries\":0,\"max_response_bytes\":65536", 200, ALL(E_TOO_LARGE) },
+    { "\"fault\":{\"huge_bytes\":3000000}", "\"retries\":0,\"max_response_bytes\":65536", 200, LLMCOST_E_TOO_LARGE, LLMCOST_E_TOO_LARGE,
+      { { LIVE_BEDROCK, LLMCOST_E_TOO_LARGE, LLMCOST_E_MALFORMED } } }, /* a frame with a wrong checksum comes first */
     { "\"fault\":{\"wrong_length\":10}", NULL, 200, ALL(E_TRUNCATED) },
-    { "\"fault\":{\"wrong_length\":-10}", NULL, 200, ALL(E_TRUNCATED) },
-    { LONG_REPLY "\"fault\":{\"error_in_stream\":{\"after\":2}}", NULL, 200, BOTH(OK), { LLMCOST_E_SERVER, LLMCOST_E_OVERLOADED } },
+    { "\"fault\":{\"wrong_length\":-10}", NULL, 200, LLMCOST_E_TRUNCATED, LLMCOST_E_TRUNCATED,
+      { { LIVE_BEDROCK, LLMCOST_E_TRUNCATED, LLMCOST_OK } } }, /* only its metadata is cut */
+    { LONG_REPLY "\"fault\":{\"error_in_stream\":{\"after\":2}}", NULL, 200, LLMCOST_OK, LLMCOST_E_SERVER, { { LIVE_ANTHROPIC, LLMCOST_OK, LLMCOST_E_OVERLOADED } } },
     { "\"fault\":{\"error_with_200\":{}}", NULL, 200, ALL(E_SERVER) },
-    { "\"fault\":{\"error_with_200\":{\"type\":\"rate_limit_error\",\"code\":\"rate_limit_exceeded\"}}", NULL, 200, ALL(E_RATE_LIMITED) },
-    { "\"fault\":{\"no_terminator\":true}", NULL, 200, BOTH(OK), BOTH(E_TRUNCATED) },
+    { "\"fault\":{\"error_with_200\":{\"type\":\"rate_limit_error\",\"code\":\"rate_limit_exceeded\"}}", NULL, 200, LLMCOST_E_RATE_LIMITED, LLMCOST_E_RATE_LIMITED,
+      { { LIVE_GOOGLE, LLMCOST_E_SERVER, LLMCOST_E_SERVER }, { LIVE_OLLAMA, LLMCOST_E_SERVER, LLMCOST_E_SERVER }, { LIVE_COHERE, LLMCOST_E_SERVER, LLMCOST_E_SERVER } } },
+    { "\"fault\":{\"no_terminator\":true}", NULL, 200, LLMCOST_OK, LLMCOST_E_TRUNCATED, { { 0 } } },
     { "\"fault\":{\"no_usage\":true}", NULL, 200, ALL(OK) },
     { "\"fault\":{\"long_header\":5000}", NULL, 200, ALL(OK) },
     { "\"fault\":{\"long_header\":250000}", NULL, 0, ALL(E_MALFORMED) },
 };
 
-static llmcost_status expected(const fault_case *wanted, size_t dialect, live_way way)
+static llmcost_status expected(const fault_case *wanted, size_t format, live_way way)
 {
-    return live_way_streams(way) ? wanted->stream[dialect] : wanted->whole[dialect];
+    for (size_t i = 0; i < sizeof wanted->others / sizeof wanted->others[0] && wanted->others[i].format; i++)
+        if (wanted->others[i].format == format)
+            return live_way_streams(way) ? wanted->others[i].stream : wanted->others[i].whole;
+    return live_way_streams(way) ? wanted->stream : wanted->whole;
 }
 
-static void check_failure(const fault_case *wanted, const live_result *result)
+static void check_failure(const fault_case *wanted, size_t format, const live_result *result)
 {
     const llmcost_error *error = llmcost_response_error(result->response);
     assert_int_equal(llmcost_error_status(error), result->status);
     assert_true(strlen(llmcost_error_message(error)) > 10);
     assert_null(strchr(llmcost_error_message(error), '\n'));
-    assert_true(strcmp(llmcost_error_provider(error), "openai") == 0 || strcmp(llmcost_error_provider(error), "anthropic") == 0);
+    assert_string_equal(llmcost_error_provider(error), live_providers[format]);
     if (wanted->http_status && llmcost_error_http_status(error) != wanted->http_status)
         fail_msg("%s: http status %d", wanted->rule, (int)llmcost_error_http_status(error));
     assert_string_equal(llmcost_response_line_text(result->response, 0, "status"), llmcost_status_name(result->status));
@@ -93,17 +106,17 @@ static void run_case(const fault_case *wanted)
     live all;
     live_result result;
     live_open(&all, script, wanted->provider, NULL);
-    for (size_t dialect = 0; dialect < 2; dialect++) {
+    for (size_t format = 0; format < LIVE_FORMATS; format++) {
         for (live_way way = BLOCKING; way < LIVE_WAYS; way++) {
-            live_ask(&all, way, models[dialect], "hello", &result);
-            if (result.status != expected(wanted, dialect, way))
-                fail_msg("%s, %s, %s: %s: %s", wanted->rule, models[dialect], live_way_name(way), llmcost_status_name(result.status),
+            live_ask(&all, way, models[format], "hello", &result);
+            if (result.status != expected(wanted, format, way))
+                fail_msg("%s, %s, %s: %s: %s", wanted->rule, models[format], live_way_name(way), llmcost_status_name(result.status),
                          result.status ? llmcost_error_message(llmcost_response_error(result.response)) : "");
             if (result.seconds > 30)
-                fail_msg("%s, %s, %s: took %.1f s", wanted->rule, models[dialect], live_way_name(way), result.seconds);
+                fail_msg("%s, %s, %s: took %.1f s", wanted->rule, models[format], live_way_name(way), result.seconds);
             assert_int_equal(llmcost_response_line_count(result.response), 1);
             if (result.status)
-                check_failure(wanted, &result);
+                check_failure(wanted, format, &result);
             live_result_free(&result);
         }
     }
@@ -123,7 +136,7 @@ static void each_fault_has_its_status(void **state)
 static void cut_at_every_byte(void **state)
 {
     (void)state;
-    for (size_t dialect = 0; dialect < 2; dialect++) {
+    for (size_t format = 0; format < LIVE_FORMATS; format++) {
         live all;
         live_result result;
         live_open(&all, "{\"default\":{\"reply\":{\"text\":\"abc\"}}}", NULL, NULL);
@@ -132,9 +145,9 @@ static void cut_at_every_byte(void **state)
             snprintf(script, sizeof script, "{\"default\":{\"reply\":{\"text\":\"abc\"},\"fault\":{\"cut_at\":%d}}}", cut);
             live_script(&all, script);
             for (live_way way = BLOCKING; way <= PULLED; way++) {
-                live_ask(&all, way, models[dialect], "hello", &result);
+                live_ask(&all, way, models[format], "hello", &result);
                 if (result.status != LLMCOST_E_TRUNCATED)
-                    fail_msg("cut at %d, %s, %s: %s", cut, models[dialect], live_way_name(way), llmcost_status_name(result.status));
+                    fail_msg("cut at %d, %s, %s: %s", cut, models[format], live_way_name(way), llmcost_status_name(result.status));
                 live_result_free(&result);
             }
         }
@@ -157,7 +170,7 @@ static void the_wait_that_is_asked_for_comes_through(void **state)
         snprintf(script, sizeof script, "{\"default\":{\"fault\":{\"status\":429,%s}}}", waits[i].fault);
         live_script(&all, script);
         for (live_way way = BLOCKING; way < LIVE_WAYS; way++) {
-            live_ask(&all, way, models[i % 2], "hello", &result);
+            live_ask(&all, way, models[i % LIVE_FORMATS], "hello", &result);
             assert_int_equal(result.status, LLMCOST_E_RATE_LIMITED);
             assert_int_equal(llmcost_error_retry_after_ms(llmcost_response_error(result.response)), waits[i].ms);
             live_result_free(&result);
@@ -173,12 +186,12 @@ static void a_broken_stream_keeps_its_beginning(void **state)
     live all;
     live_result result;
     live_open(&all, "{\"default\":{" LONG_REPLY "\"fault\":{\"error_in_stream\":{\"after\":4,\"message\":\"midway\"}}}}", NULL, NULL);
-    for (size_t dialect = 0; dialect < 2; dialect++) {
-        live_ask(&all, PULLED, models[dialect], "hello", &result);
+    for (size_t format = 0; format < LIVE_FORMATS; format++) {
+        live_ask(&all, PULLED, models[format], "hello", &result);
         assert_true(strlen(result.text) >= 7 && strlen(result.text) < 70);
         assert_memory_equal(result.text, "0123456", 7);
         assert_string_equal(llmcost_error_provider_message(llmcost_response_error(result.response)), "midway");
-        assert_true(llmcost_response_cost_nano(result.response) > 0);
+        assert_int_equal(llmcost_response_cost_nano(result.response) > 0, format != LIVE_OLLAMA);
         live_result_free(&result);
     }
     live_close(&all);
@@ -191,12 +204,12 @@ static void missing_usage_is_estimated(void **state)
     live all;
     live_result result;
     live_open(&all, "{\"default\":{\"reply\":{\"text\":\"0123456789012345678901234567890123456789\"},\"fault\":{\"no_usage\":true}}}", NULL, NULL);
-    for (int i = 0; i < 2 * LIVE_WAYS; i++) {
-        live_ask(&all, (live_way)(i / 2), models[i % 2], "hello", &result);
+    for (int i = 0; i < LIVE_FORMATS * LIVE_WAYS; i++) {
+        live_ask(&all, (live_way)(i / LIVE_FORMATS), models[i % LIVE_FORMATS], "hello", &result);
         assert_int_equal(result.status, LLMCOST_OK);
         assert_int_equal(llmcost_response_tokens(result.response, LLMCOST_OUTPUT), 10);
         assert_true(llmcost_response_tokens(result.response, LLMCOST_INPUT) > 0);
-        assert_true(llmcost_response_cost_nano(result.response) > 0);
+        assert_int_equal(llmcost_response_cost_nano(result.response) > 0, i % LIVE_FORMATS != LIVE_OLLAMA);
         assert_non_null(strstr(llmcost_response_receipt(result.response), "estimated"));
         live_result_free(&result);
     }
@@ -218,7 +231,7 @@ static void the_key_never_travels_on(void **state)
         snprintf(script, sizeof script, "{\"default\":{\"fault\":{\"redirect\":\"%s/v1/chat/completions\",\"status\":%d}}}", llmcost_mock_url(elsewhere), statuses[i]);
         live_script(&all, script);
         for (live_way way = BLOCKING; way < LIVE_WAYS; way++) {
-            live_ask(&all, way, models[i % 2], "hello", &result);
+            live_ask(&all, way, models[i % LIVE_FORMATS], "hello", &result);
             assert_int_equal(result.status, LLMCOST_E_NOT_FOUND);
             assert_int_equal(llmcost_error_http_status(llmcost_response_error(result.response)), statuses[i]);
             assert_non_null(strstr(llmcost_error_message(llmcost_response_error(result.response)), "redirect"));
@@ -235,19 +248,19 @@ static void the_key_never_travels_on(void **state)
 static void a_repeated_key_is_masked(void **state)
 {
     (void)state;
-    static const char *const keys[] = { OPENAI_KEY, ANTHROPIC_KEY };
+    static const char *const keys[] = { OPENAI_KEY, ANTHROPIC_KEY, GOOGLE_KEY, OLLAMA_KEY, COHERE_KEY, BEDROCK_KEY };
     live all;
     live_result result;
     live_open(&all, NULL, NULL, NULL);
-    for (size_t dialect = 0; dialect < 2; dialect++) {
+    for (size_t format = 0; format < LIVE_FORMATS; format++) {
         char script[1000];
         snprintf(script, sizeof script,
                  "{\"default\":{\"reply\":{\"headers\":{\"x-request-id\":\"id-%s\",\"request-id\":\"id-%s\"}},"
                  "\"fault\":{\"status\":401,\"code\":\"c-%s\",\"type\":\"t-%s\",\"message\":\"Wrong key %s, and again %s.\"}}}",
-                 keys[dialect], keys[dialect], keys[dialect], keys[dialect], keys[dialect], keys[dialect]);
+                 keys[format], keys[format], keys[format], keys[format], keys[format], keys[format]);
         live_script(&all, script);
         for (live_way way = BLOCKING; way < LIVE_WAYS; way++) {
-            live_ask(&all, way, models[dialect], "hello", &result); /* which looks for the key everywhere */
+            live_ask(&all, way, models[format], "hello", &result); /* which looks for the key everywhere */
             assert_int_equal(result.status, LLMCOST_E_AUTH);
             assert_string_equal(llmcost_error_provider_message(llmcost_response_error(result.response)), "Wrong key ***, and again ***.");
             live_result_free(&result);
@@ -271,11 +284,13 @@ static void listing_models_fails_alike(void **state)
         live all;
         char script[200];
         live_open(&all, NULL, faults[i].status == LLMCOST_E_FIRST_BYTE_TIMEOUT ? "\"retries\":0,\"first_byte_ms\":100" : NULL, NULL);
-        snprintf(script, sizeof script, "{\"rules\":[{\"match\":{\"path\":\"*/models\"},\"fault\":{%s}}]}", faults[i].fault);
+        snprintf(script, sizeof script, "{\"rules\":[{\"match\":{\"path\":\"*\"},\"fault\":{%s}}]}", faults[i].fault);
         live_script(&all, script);
-        for (size_t dialect = 0; dialect < 2; dialect++) {
+        for (size_t format = 0; format < LIVE_FORMATS; format++) {
             llmcost_response *response = NULL;
-            llmcost_status status = llmcost_list_models(all.client, dialect ? "anthropic" : "openai", &response);
+            if (format == LIVE_BEDROCK)
+                continue; /* lists them on another host */
+            llmcost_status status = llmcost_list_models(all.client, live_providers[format], &response);
             if (status != faults[i].status)
                 fail_msg("%s: %s", faults[i].fault, llmcost_status_name(status));
             assert_int_equal(llmcost_response_model_count(response), 0);
@@ -295,19 +310,19 @@ static void time_is_bounded(void **state)
     live_result result;
     live_open(&all, "{\"default\":{\"fault\":{\"silent\":true}}}", NULL, NULL);
     llmcost_message message = live_user("hello");
-    for (int i = 0; i < 2 * LIVE_WAYS; i++) {
-        llmcost_request request = live_request(models[i % 2], &message);
+    for (int i = 0; i < LIVE_FORMATS * LIVE_WAYS; i++) {
+        llmcost_request request = live_request(models[i % LIVE_FORMATS], &message);
         request.deadline_ms = 100;
-        live_run(&all, (live_way)(i / 2), &request, &result);
+        live_run(&all, (live_way)(i / LIVE_FORMATS), &request, &result);
         assert_int_equal(result.status, LLMCOST_E_DEADLINE);
         assert_true(result.seconds >= 0.099 && result.seconds < 60);
         live_result_free(&result);
     }
     live_script(&all, "{\"default\":{" LONG_REPLY "\"fault\":{\"drip_bytes\":5,\"drip_ms\":1000}}}");
-    for (int i = 0; i < 2 * LIVE_WAYS; i++) {
-        llmcost_request request = live_request(models[i % 2], &message);
+    for (int i = 0; i < LIVE_FORMATS * LIVE_WAYS; i++) {
+        llmcost_request request = live_request(models[i % LIVE_FORMATS], &message);
         request.deadline_ms = 150;
-        live_run(&all, (live_way)(i / 2), &request, &result);
+        live_run(&all, (live_way)(i / LIVE_FORMATS), &request, &result);
         assert_int_equal(result.status, LLMCOST_E_DEADLINE);
         assert_true(result.seconds >= 0.149 && result.seconds < 30);
         live_result_free(&result);
@@ -325,8 +340,8 @@ static void nobody_at_home(void **state)
     assert_int_equal(llmcost_mock_start(&home, NULL, NULL), LLMCOST_OK);
     llmcost_mock_stop(all.mock);
     all.mock = home;
-    for (int i = 0; i < 2 * LIVE_WAYS; i++) {
-        live_ask(&all, (live_way)(i / 2), models[i % 2], "hello", &result);
+    for (int i = 0; i < LIVE_FORMATS * LIVE_WAYS; i++) {
+        live_ask(&all, (live_way)(i / LIVE_FORMATS), models[i % LIVE_FORMATS], "hello", &result);
         assert_int_equal(result.status, LLMCOST_E_NETWORK);
         assert_true(result.seconds < 8); /* long before connect_ms */
         assert_int_equal(llmcost_response_cost_nano(result.response), 0); /* nothing was sent */
@@ -348,10 +363,10 @@ static void healthy_after_each_fault(void **state)
             continue;
         snprintf(script, sizeof script, "{\"rules\":[{\"times\":1,%s}]}", cases[i].rule);
         live_script(&all, script);
-        live_ask(&all, (live_way)(i % LIVE_WAYS), models[i % 2], "hello", &result);
+        live_ask(&all, (live_way)(i % LIVE_WAYS), models[i % LIVE_FORMATS], "hello", &result);
         live_result_free(&result);
         live_script(&all, "{\"default\":{\"reply\":{\"text\":\"well\"}}}");
-        live_ask(&all, (live_way)(i % LIVE_WAYS), models[i % 2], "hello", &result);
+        live_ask(&all, (live_way)(i % LIVE_WAYS), models[i % LIVE_FORMATS], "hello", &result);
         if (result.status || strcmp(llmcost_response_text(result.response), "well") != 0)
             fail_msg("after %s: %s, %s", cases[i].rule, llmcost_status_name(result.status), llmcost_response_text(result.response));
         live_result_free(&result);

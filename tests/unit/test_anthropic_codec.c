@@ -105,6 +105,129 @@ static void a_conversation_with_tools(void **state)
     expect_clean_without_memory(&target, &request);
 }
 
+static void documents_go_as_blocks(void **state)
+{
+    (void)state;
+    const llmcost_part parts[] = {
+        { .type = LLMCOST_PART_DOCUMENT, .data = "%PDF", .data_bytes = 4, .media_type = "application/pdf", .detail = "terms.pdf" },
+        { .type = LLMCOST_PART_DOCUMENT, .url = "https://example.org/a.pdf" },
+        { .type = LLMCOST_PART_DOCUMENT, .url = "https://example.org/a.pdf", .media_type = "application/pdf", .detail = "" },
+        { .type = LLMCOST_PART_DOCUMENT, .url = "data:application/pdf;base64,AAAA" },
+        { .type = LLMCOST_PART_DOCUMENT, .data = "a \"b\"", .data_bytes = 5, .media_type = "text/plain" },
+    };
+    const llmcost_message message = { .role = LLMCOST_USER, .parts = parts, .part_count = 5, .cache_mark = 1 };
+    llmcost_request request = request_of(&message, 1);
+    llmc_codec_target target = target_of("anthropic", NEW, false);
+    expect_body(&target, &request,
+                "{\"model\":\"" NEW "\",\"max_tokens\":100,\"messages\":[{\"role\":\"user\",\"content\":["
+                "{\"type\":\"document\",\"source\":{\"type\":\"base64\",\"media_type\":\"application/pdf\",\"data\":\"JVBERg==\"},\"title\":\"terms.pdf\"},"
+                "{\"type\":\"document\",\"source\":{\"type\":\"url\",\"url\":\"https://example.org/a.pdf\"}},"
+                "{\"type\":\"document\",\"source\":{\"type\":\"url\",\"url\":\"https://example.org/a.pdf\"}},"
+                "{\"type\":\"document\",\"source\":{\"type\":\"base64\",\"media_type\":\"application/pdf\",\"data\":\"AAAA\"}},"
+                "{\"type\":\"document\",\"source\":{\"type\":\"text\",\"media_type\":\"text/plain\",\"data\":\"a \\\"b\\\"\"}," MARK "}]}]}");
+    expect_clean_without_memory(&target, &request);
+}
+
+static void documents_and_sounds_it_cannot_read(void **state)
+{
+    (void)state;
+    llmc_codec_target target = target_of("anthropic", NEW, false);
+    llmcost_part part;
+    llmcost_message messages[] = { { .role = LLMCOST_USER, .text = "x" }, { .role = LLMCOST_USER, .parts = &part, .part_count = 1 } };
+    llmcost_request request = request_of(messages, 2);
+    const llmcost_part refused[] = {
+        { .type = LLMCOST_PART_DOCUMENT, .data = "x", .data_bytes = 1, .media_type = "text/markdown" },
+        { .type = LLMCOST_PART_DOCUMENT, .url = "https://example.org/a.txt", .media_type = "text/plain" },
+        { .type = LLMCOST_PART_DOCUMENT, .url = "data:text/plain;base64,AAAA" },
+        { .type = LLMCOST_PART_DOCUMENT, .url = "data:image/png;base64,AAAA", .media_type = "application/pdf" },
+    };
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        part = refused[i];
+        expect_unsupported(&target, &request, "messages[1] document type");
+    }
+    static const int32_t roles[] = { LLMCOST_ASSISTANT, LLMCOST_TOOL };
+    part = (llmcost_part){ .type = LLMCOST_PART_DOCUMENT, .data = "x", .data_bytes = 1, .media_type = "application/pdf" };
+    for (size_t i = 0; i < 2; i++) {
+        messages[1].role = roles[i];
+        messages[1].tool_call_id = "t";
+        expect_unsupported(&target, &request, "messages[1] document");
+    }
+    messages[1].role = LLMCOST_USER;
+    part = (llmcost_part){ .type = LLMCOST_PART_AUDIO, .data = "x", .data_bytes = 1, .media_type = "audio/wav" };
+    expect_unsupported(&target, &request, "messages[1] audio");
+    part = (llmcost_part){ .type = LLMCOST_PART_DOCUMENT, .media_type = "application/pdf" };
+    expect_invalid(&target, &request, "messages[1].parts[0] needs data and a media_type such as application/pdf");
+    part = (llmcost_part){ .type = LLMCOST_PART_DOCUMENT, .data = "x", .data_bytes = 1 };
+    expect_invalid(&target, &request, "messages[1].parts[0] needs data");
+    part = (llmcost_part){ .type = LLMCOST_PART_DOCUMENT, .url = "data:text" };
+    expect_invalid(&target, &request, "messages[1].parts[0].url is no base64 data URL");
+}
+
+static void what_is_counted(void **state)
+{
+    (void)state;
+    const llmcost_message messages[] = { { .role = LLMCOST_SYSTEM, .text = "Be brief." }, { .role = LLMCOST_USER, .text = "Hello", .cache_mark = 1 } };
+    const llmcost_tool tool = { .name = "look", .parameters = "{}" };
+    llmcost_request request = request_of(messages, 2);
+    llmc_codec_target target = target_of("anthropic", MIDDLE, true);
+    request.tools = &tool;
+    request.tool_count = 1;
+    request.parallel_tool_calls = LLMCOST_OFF;
+    request.max_tokens = 4000;
+    request.thinking_budget_tokens = 2000;
+    request.has_temperature = request.has_top_p = 1;
+    request.temperature = request.top_p = 1;
+    request.stop = (const char *const[]){ "END" };
+    request.stop_count = 1;
+    request.end_user = "u1";
+    request.format = LLMCOST_FORMAT_JSON_SCHEMA;
+    request.format_schema = "{}";
+    request.extra = "{\"top_k\":3}";
+    expect_encoded(&target, LLMC_OP_COUNT_TOKENS, &request, "POST", "/v1/messages/count_tokens",
+                   "{\"model\":\"" MIDDLE "\",\"system\":[{\"type\":\"text\",\"text\":\"Be brief.\"}],"
+                   "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"Hello\"," MARK "}]}],"
+                   "\"tools\":[{\"name\":\"look\",\"input_schema\":{}}],\"tool_choice\":{\"type\":\"auto\",\"disable_parallel_tool_use\":true},"
+                   "\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":2000},\"output_config\":{\"format\":{\"type\":\"json_schema\",\"schema\":{}}}}");
+    request = request_of(NULL, 0);
+    llmcost_error error;
+    llmc_error_init(&error, &llmc_allocator_system);
+    assert_int_equal(llmc_codec_anthropic.check(LLMC_OP_COUNT_TOKENS, &request, &target, &error), LLMCOST_E_UNSUPPORTED);
+    llmc_error_clear(&error);
+}
+
+static void claude_at_vertex(void **state)
+{
+    (void)state;
+    llmcost_request request = request_of(hello, 1);
+    llmc_codec_target target = target_of("vertex-anthropic", "claude-sonnet-4-5@20250929", false);
+    expect_encoded(&target, LLMC_OP_CHAT, &request, "POST", "/models/claude-sonnet-4-5@20250929:rawPredict",
+                   "{\"anthropic_version\":\"vertex-2023-10-16\",\"max_tokens\":100," HELLO "}");
+    target = target_of("vertex-anthropic", "a/b:c", true);
+    expect_encoded(&target, LLMC_OP_CHAT, &request, "POST", "/models/a%2Fb%3Ac:streamRawPredict",
+                   "{\"anthropic_version\":\"vertex-2023-10-16\",\"max_tokens\":100," HELLO ",\"stream\":true}");
+    expect_clean_without_memory(&target, &request);
+    static const char *const twice[] = { "{\"model\":\"x\"}", "{\"anthropic_version\":\"x\"}" };
+    for (size_t i = 0; i < 2; i++) {
+        request.extra = twice[i];
+        expect_invalid(&target, &request, "extra repeats the member");
+    }
+    request.extra = NULL;
+    llmc_encoded out;
+    llmcost_error error;
+    llmc_error_init(&error, &llmc_allocator_system);
+    llmc_encoded_init(&out, &llmc_allocator_system);
+    assert_int_equal(llmc_codec_anthropic.encode(LLMC_OP_CHAT, &request, &target, &out, &error), LLMCOST_OK);
+    assert_null(out.headers[0]); /* the version stands in the body */
+    llmc_encoded_free(&out);
+    static const struct { llmc_operation_id operation; const char *name; } others[] = { { LLMC_OP_LIST_MODELS, "list_models" }, { LLMC_OP_COUNT_TOKENS, "count_tokens" } };
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(llmc_codec_anthropic.check(others[i].operation, &request, &target, &error), LLMCOST_E_UNSUPPORTED);
+        assert_non_null(strstr(llmcost_error_message(&error), others[i].name));
+        assert_non_null(strstr(llmcost_error_message(&error), "vertex-anthropic"));
+    }
+    llmc_error_clear(&error);
+}
+
 static void marks_stand_on_what_can_bear_them(void **state)
 {
     (void)state;
@@ -561,6 +684,8 @@ static void counts_of_tokens(void **state)
     expect_events(&count, "{\"input_tokens\":13}", LLMCOST_OK, "USAGE 0 0 0=13 p=13 c=-1 t=-1 cost=-1 flags=1 tier= ||\n");
     expect_status(&count, "{}", LLMCOST_E_MALFORMED);
     expect_status(&count, "{\"input_tokens\":\"many\"}", LLMCOST_E_MALFORMED);
+    expect_status(&count, "{\"input_tok", LLMCOST_E_TRUNCATED);
+    expect_status(&count, "", LLMCOST_E_TRUNCATED);
     expect_status(&count, "{\"type\":\"error\",\"error\":{\"type\":\"authentication_error\",\"message\":\"m\"}}", LLMCOST_E_AUTH);
     expect_decoder_clean_without_memory(&count, "{\"input_tokens\":13}");
     assert_true(llmc_codec_anthropic.has_operation(LLMC_OP_COUNT_TOKENS));
@@ -576,6 +701,8 @@ int main(void)
         cmocka_unit_test(what_is_malformed_is_named), cmocka_unit_test(a_whole_answer), cmocka_unit_test(a_streamed_answer),
         cmocka_unit_test(figures_replace_and_stay), cmocka_unit_test(compaction_is_added_and_advice_is_not), cmocka_unit_test(stop_reasons),
         cmocka_unit_test(failures_and_ends), cmocka_unit_test(cut_answers), cmocka_unit_test(too_many_tools), cmocka_unit_test(lists_of_models),
+        cmocka_unit_test(documents_go_as_blocks), cmocka_unit_test(documents_and_sounds_it_cannot_read), cmocka_unit_test(what_is_counted),
+        cmocka_unit_test(claude_at_vertex),
         cmocka_unit_test(counts_of_tokens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,7 +37,7 @@ static llmc_credential credential_of(const char *key, const char *id, const char
 static shown show(llmc_auth auth, const char *key, const char *id, const char *session, const char *token, const llmc_unauthorized *to)
 {
     shown out = { 0 };
-    llmc_provider provider = { .auth = auth, .region = "us-east-1" };
+    llmc_provider provider = { .preset = llmc_preset_find(strstr(to->url, "wenxin") ? "qianfan-v1" : "qianfan"), .auth = auth, .region = "us-east-1" };
     llmc_credential credential = credential_of(key, id, session);
     llmc_secret secret = { 0 };
     llmc_buffer lines, query;
@@ -120,6 +120,16 @@ static void oauth_shows_the_pair_in_the_query(void **unused)
     assert_string_equal(pair.query, "");
 }
 
+/* Its first format wants the token in the URL, and nothing in a header. */
+static void oauth_token_in_the_query(void **unused)
+{
+    (void)unused;
+    const llmc_unauthorized plain = { "POST", "https://h/wenxinworkshop/chat/a", "{}", 2, 0 }, more = { "POST", "https://h/wenxinworkshop/chat/a?b=c", "{}", 2, 0 };
+    assert_string_equal(show(LLMC_AUTH_OAUTH, "s", "id", NULL, "24.t+/=k", &plain).query, "?access_token=24.t%2B%2F%3Dk");
+    assert_string_equal(show(LLMC_AUTH_OAUTH, "s", "id", NULL, "24.t", &more).query, "&access_token=24.t");
+    assert_string_equal(show(LLMC_AUTH_OAUTH, "s", "id", NULL, "24.t", &more).lines, "");
+}
+
 static void jwt_for_each_request(void **unused)
 {
     (void)unused;
@@ -177,7 +187,7 @@ static void without_memory(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(keys_as_they_are), cmocka_unit_test(pairs_sign), cmocka_unit_test(oauth_shows_the_pair_in_the_query), cmocka_unit_test(jwt_for_each_request),
+        cmocka_unit_test(keys_as_they_are), cmocka_unit_test(pairs_sign), cmocka_unit_test(oauth_shows_the_pair_in_the_query), cmocka_unit_test(oauth_token_in_the_query), cmocka_unit_test(jwt_for_each_request),
         cmocka_unit_test(what_cannot_sign), cmocka_unit_test(without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

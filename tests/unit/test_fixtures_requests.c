@@ -24,9 +24,8 @@ static const struct {
     const char *name, *member, *why;
 } intended[] = {
     { "mistral/chat-length-stop-json-schema-", "messages", "ids of calls are made fit for older models" },
-    { "openai/chat-cache-write-", "messages", "cache marks are left out: OpenAI caches by itself" },
+    { "openai/chat-cache-write-", "messages", "a cache mark in the middle of a message makes two of it" },
     { "openai/chat-cached-3c7ed1", "messages", "the same" },
-    { "openrouter/chat-length-stop-cache-write-", "tools", "cache marks are left out" },
     { "", "reasoning_split", "asked for so that thinking does not stand in the text" },
     { "", "stream_options", "usage is always asked for" },
 };
@@ -61,16 +60,28 @@ static void drop_nothings(json_t *object)
 }
 
 /* A list of texts is what they say together. */
+/* true: there is one. Five minutes are how long it lasts unless it says otherwise. */
+static bool plain_mark(json_t *object)
+{
+    json_t *mark = json_object_get(object, "cache_control");
+    if (json_is_string(json_object_get(mark, "ttl")) && !strcmp(json_string_value(json_object_get(mark, "ttl")), "5m"))
+        json_object_del(mark, "ttl");
+    return mark || json_object_get(object, "prompt_cache_breakpoint");
+}
+
 static void plain_content(json_t *message)
 {
     json_t *content = json_object_get(message, "content"), *part;
     size_t i, length = 0;
     char *text = calloc(1, 1);
-    json_array_foreach(content, i, part)
+    bool marked = false;
+    json_array_foreach(content, i, part) {
         drop_nothings(part);
+        marked = plain_mark(part) || marked;
+    }
     json_array_foreach(content, i, part) {
         const char *piece = json_string_value(json_object_get(part, "text"));
-        if (!piece) {
+        if (!piece || marked) {
             free(text);
             return;
         }
@@ -112,8 +123,10 @@ static void plain_tools(json_t *body)
 {
     size_t i;
     json_t *tool;
-    json_array_foreach(json_object_get(body, "tools"), i, tool)
+    json_array_foreach(json_object_get(body, "tools"), i, tool) {
         drop_nothings(json_object_get(tool, "function"));
+        plain_mark(tool);
+    }
     const char *choice = json_string_value(json_object_get(body, "tool_choice"));
     bool any = choice && !strcmp(choice, "any");
     if (choice && !strcmp(choice, "auto"))

@@ -405,6 +405,112 @@ static void tokens_are_counted_where_a_host_counts(void **state)
     expect_status(&count, "{\"data\":{\"total", LLMCOST_E_TRUNCATED);
 }
 
+#define CONTROL ",\"cache_control\":{\"type\":\"ephemeral\"}"
+#define BREAKPOINT ",\"prompt_cache_breakpoint\":{\"mode\":\"explicit\"}"
+#define TEXT_OF(text, mark) "{\"type\":\"text\",\"text\":\"" text "\"" mark "}"
+#define MARKED(model, role, system, image_mark, failed, said, tool_mark)                                                          \
+    "{\"model\":\"" model "\",\"messages\":[{\"role\":\"" role "\",\"content\":" system "},{\"role\":\"user\",\"content\":["            \
+    TEXT_OF("see", "") ",{\"type\":\"image_url\",\"image_url\":{\"url\":\"https://example.org/a.png\"}" image_mark "}]},"                \
+    "{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"abcdefghi\",\"type\":\"function\","                              \
+    "\"function\":{\"name\":\"look\",\"arguments\":\"{}\"}}]},{\"role\":\"tool\",\"tool_call_id\":\"abcdefghi\",\"content\":" failed "},"  \
+    "{\"role\":\"assistant\",\"content\":" said "},{\"role\":\"user\",\"content\":\"And?\"}],"                                          \
+    "\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"hear\"}" tool_mark "},{\"type\":\"function\",\"function\":{\"name\":\"look\"}}]}"
+#define UNMARKED(model, role) MARKED(model, role, "\"be\"", "", "\"Error: no\"", "\"so\"", "")
+#define FAILED(mark) "[" TEXT_OF("Error:", "") "," TEXT_OF("no", mark) "]"
+
+/* Marks on all that can bear one, as far as four go. */
+static void expect_marked(const char *preset, const char *model, bool tools_too, const char *body)
+{
+    const llmcost_part parts[] = {
+        { .type = LLMCOST_PART_TEXT, .text = "see" }, { .type = LLMCOST_PART_IMAGE_URL, .url = "https://example.org/a.png" }, { .type = LLMCOST_PART_REASONING, .text = "hm" },
+    };
+    const llmcost_tool_call call = { "abcdefghi", "look", "{}" };
+    const llmcost_message messages[] = {
+        { .role = LLMCOST_SYSTEM, .text = "be", .cache_mark = 1 }, { .role = LLMCOST_USER, .parts = parts, .part_count = 3, .cache_mark = 1 },
+        { .role = LLMCOST_ASSISTANT, .tool_calls = &call, .tool_call_count = 1 },
+        { .role = LLMCOST_TOOL, .tool_call_id = "abcdefghi", .text = "no", .is_error = 1, .cache_mark = !tools_too },
+        { .role = LLMCOST_ASSISTANT, .text = "so", .cache_mark = 1 }, { .role = LLMCOST_USER, .text = "And?" },
+    };
+    const llmcost_tool tools[] = { { .name = "hear", .cache_mark = 1 }, { .name = "look" } };
+    llmcost_request request = request_of(messages, 6);
+    llmc_codec_target target = target_of(preset, model, false);
+    request.tools = tools;
+    request.tool_count = 2;
+    expect_body(&target, &request, body);
+    expect_clean_without_memory(&target, &request);
+}
+
+static void cache_marks_go_where_they_are_known(void **state)
+{
+    (void)state;
+#define SYSTEM(mark) "[" TEXT_OF("be", mark) "]"
+#define SAID(mark) "[" TEXT_OF("so", mark) "]"
+    expect_marked("openrouter", "anthropic/claude-sonnet-4.6", true,
+                  MARKED("anthropic/claude-sonnet-4.6", "system", SYSTEM(CONTROL), CONTROL, "\"Error: no\"", SAID(CONTROL), CONTROL));
+    expect_marked("dashscope", "qwen3-max", false, MARKED("qwen3-max", "system", SYSTEM(CONTROL), CONTROL, FAILED(CONTROL), SAID(CONTROL), ""));
+    expect_marked("dashscope-intl", "qwen3-max", false, MARKED("qwen3-max", "system", SYSTEM(CONTROL), CONTROL, FAILED(CONTROL), SAID(CONTROL), ""));
+    expect_marked("openai", "gpt-5.6-sol", false, MARKED("gpt-5.6-sol", "developer", SYSTEM(BREAKPOINT), BREAKPOINT, FAILED(BREAKPOINT), "\"so\"", ""));
+    expect_marked("openai", "gpt-6.2-luna", false, MARKED("gpt-6.2-luna", "developer", SYSTEM(BREAKPOINT), BREAKPOINT, FAILED(BREAKPOINT), "\"so\"", ""));
+    expect_marked("openai", "gpt-5.5", false, UNMARKED("gpt-5.5", "developer"));
+    expect_marked("openai", "gpt-5", false, UNMARKED("gpt-5", "developer"));
+    expect_marked("openai", "gpt-4.9", false, UNMARKED("gpt-4.9", "system"));
+    expect_marked("openai", "o3", false, UNMARKED("o3", "developer"));
+    expect_marked("azure", "gpt-5.6-sol", false, UNMARKED("gpt-5.6-sol", "developer"));
+    expect_marked("deepseek", "m", false, UNMARKED("m", "system"));
+    expect_marked("openai-compatible", "gpt-5.6-sol", false, UNMARKED("gpt-5.6-sol", "system"));
+}
+
+static void marks_are_four_at_most(void **state)
+{
+    (void)state;
+    llmcost_message messages[5];
+    const llmcost_tool tool = { .name = "look", .cache_mark = 1 };
+    for (size_t i = 0; i < 5; i++)
+        messages[i] = (llmcost_message){ .role = LLMCOST_USER, .text = "x", .cache_mark = 1 };
+    static const char *const presets[] = { "openrouter", "dashscope" };
+    for (size_t i = 0; i < 2; i++) {
+        llmcost_request request = request_of(messages, 5);
+        llmc_codec_target target = target_of(presets[i], "m", false);
+        expect_unsupported(&target, &request, "cache_mark");
+    }
+    llmcost_request request = request_of(messages, 4);
+    request.tools = &tool;
+    request.tool_count = 1;
+    llmc_codec_target openrouter = target_of("openrouter", "m", false), dashscope = target_of("dashscope", "m", false), openai = target_of("openai", "gpt-5.6-sol", false);
+    expect_unsupported(&openrouter, &request, "cache_mark");
+    llmcost_error error;
+    llmc_error_init(&error, &llmc_allocator_system);
+    assert_int_equal(llmc_codec_openai.check(LLMC_OP_CHAT, &request, &dashscope, &error), LLMCOST_OK); /* marks on tools do not go there */
+    request.message_count = 5;
+    assert_int_equal(llmc_codec_openai.check(LLMC_OP_CHAT, &request, &openai, &error), LLMCOST_OK); /* the latest ones are written, the others only read */
+    llmc_error_clear(&error);
+}
+
+static void hosts_that_do_not_embed(void **state)
+{
+    (void)state;
+    static const char *const without[] = { "deepseek", "moonshot", "moonshot-cn", "xai", "groq", "perplexity", "cerebras" };
+    static const char *const with[] = { "openai", "azure", "zhipu", "dashscope", "doubao", "mistral", "siliconflow", "openrouter", "openai-compatible" };
+    llmcost_request request = LLMCOST_REQUEST_INIT;
+    llmcost_error error;
+    request.inputs = (const char *const[]){ "a" };
+    request.input_count = 1;
+    llmc_error_init(&error, &llmc_allocator_system);
+    for (size_t i = 0; i < sizeof without / sizeof without[0]; i++) {
+        llmc_codec_target target = target_of(without[i], "m", false);
+        assert_int_equal(llmc_codec_openai.check(LLMC_OP_EMBED, &request, &target, &error), LLMCOST_E_UNSUPPORTED);
+        assert_non_null(strstr(llmcost_error_message(&error), "\"embed\""));
+        assert_non_null(strstr(llmcost_error_message(&error), without[i]));
+        target.quirks &= ~LLMC_QUIRK(NO_EMBED); /* a config may know better */
+        assert_int_equal(llmc_codec_openai.check(LLMC_OP_EMBED, &request, &target, &error), LLMCOST_OK);
+    }
+    for (size_t i = 0; i < sizeof with / sizeof with[0]; i++) {
+        llmc_codec_target target = target_of(with[i], "m", false);
+        assert_int_equal(llmc_codec_openai.check(LLMC_OP_EMBED, &request, &target, &error), LLMCOST_OK);
+    }
+    llmc_error_clear(&error);
+}
+
 static void balances_are_asked_for(void **state)
 {
     (void)state;
@@ -458,7 +564,7 @@ int main(void)
         cmocka_unit_test(thinking_is_switched_in_many_ways), cmocka_unit_test(reasoning_details_are_kept), cmocka_unit_test(reasoning_details_go_back_whole),
         cmocka_unit_test(audio_and_documents), cmocka_unit_test(what_a_model_speaks_is_kept), cmocka_unit_test(stop_texts_have_limits), cmocka_unit_test(call_ids_fit_the_host),
         cmocka_unit_test(costs_of_gateways), cmocka_unit_test(audio_told_in_seconds), cmocka_unit_test(failures_with_status_200), cmocka_unit_test(embeddings_are_asked_for),
-        cmocka_unit_test(embeddings_are_read), cmocka_unit_test(tokens_are_counted_where_a_host_counts), cmocka_unit_test(balances_are_asked_for),
+        cmocka_unit_test(embeddings_are_read), cmocka_unit_test(tokens_are_counted_where_a_host_counts), cmocka_unit_test(cache_marks_go_where_they_are_known), cmocka_unit_test(marks_are_four_at_most), cmocka_unit_test(hosts_that_do_not_embed), cmocka_unit_test(balances_are_asked_for),
         cmocka_unit_test(balances_are_read),
     };
     return cmocka_run_group_tests_name("openai dialects", tests, NULL, NULL);

@@ -10,16 +10,20 @@
 static void every_host_is_there(void **state)
 {
     (void)state;
-    static const char *const names[] = { "openai", "anthropic", "google", "vertex", "deepseek", "moonshot", "moonshot-cn", "zhipu", "zai", "dashscope", "dashscope-intl", "doubao",
+    static const char *const names[] = { "openai", "anthropic", "google", "vertex", "vertex-anthropic", "deepseek", "moonshot", "moonshot-cn", "zhipu", "zai", "dashscope", "dashscope-intl", "doubao",
                                          "qianfan", "hunyuan", "minimax", "stepfun", "mistral", "xai", "groq", "openrouter", "siliconflow", "perplexity",
                                          "together", "fireworks", "cerebras", "deepinfra", "baichuan", "01ai", "spark", "mimo", "huggingface", "qiniu",
                                          "holysheep", "openai-responses", "xai-responses", "azure", "azure-responses", "vllm", "llamacpp", "lmstudio",
-                                         "ollama", "ollama-openai", "ollama-cloud", "cohere", "openai-compatible", "bedrock" };
+                                         "ollama", "ollama-openai", "ollama-cloud", "cohere", "openai-compatible", "bedrock", "qianfan-v1" };
     assert_int_equal(llmc_preset_count(), sizeof names / sizeof names[0]);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         assert_non_null(llmc_preset_find(names[i]));
     assert_ptr_equal(llmc_preset_find("gemini"), llmc_preset_find("google")); /* a second name */
     assert_null(llmc_preset_find("nobody"));
+    assert_null(llmc_preset_find("baidu-iam")); /* no host to ask a question */
+    assert_string_equal(llmc_preset_of_exchange(LLMC_AUTH_BCE)->base_url, "https://iam.bj.baidubce.com");
+    assert_string_equal(llmc_preset_of_exchange(LLMC_AUTH_OAUTH)->base_url, "https://aip.baidubce.com");
+    assert_null(llmc_preset_of_exchange(LLMC_AUTH_BEARER));
     assert_null(llmc_preset_find(""));
     assert_null(llmc_preset_at(llmc_preset_count()));
 }
@@ -45,7 +49,7 @@ static void every_entry_is_complete(void **state)
             continue;
         }
         assert_memory_equal(preset->base_url, "https://", 8);
-        assert_non_null(preset->key_variables[0]);
+        assert_true(preset->key_variables[0] || preset->pairs);
     }
     assert_string_equal(llmc_preset_find("google")->key_variables[0], "GOOGLE_API_KEY"); /* wins if both are there */
     assert_string_equal(llmc_preset_find("google")->key_variables[1], "GEMINI_API_KEY");
@@ -57,6 +61,15 @@ static void every_entry_is_complete(void **state)
     assert_string_equal(vertex->settings[1].name, "location");
     assert_string_equal(vertex->settings[1].otherwise, "us-central1");
     assert_null(vertex->settings[2].name);
+    const llmc_preset *claude = llmc_preset_find("vertex-anthropic");
+    assert_ptr_equal(claude->codec, &llmc_codec_anthropic);
+    assert_string_equal(claude->catalog, "anthropic");
+    assert_true(claude->second_door);
+    assert_false(vertex->second_door);
+    assert_string_equal(claude->base_url, "https://{location}-aiplatform.googleapis.com/v1/projects/{project}/locations/{location}/publishers/anthropic");
+    assert_string_equal(claude->places[0].base_url, "https://aiplatform.googleapis.com/v1/projects/{project}/locations/{location}/publishers/anthropic");
+    assert_string_equal(vertex->places[2].base_url, "https://aiplatform.eu.rep.googleapis.com/v1/projects/{project}/locations/{location}/publishers/google");
+    assert_null(claude->places[3].setting);
     assert_string_equal(llmc_preset_find("zhipu")->key_variables[1], "ZHIPU_API_KEY");
     const llmc_preset *bedrock = llmc_preset_find("bedrock");
     assert_int_equal(bedrock->auth, LLMC_AUTH_AWS);
@@ -100,7 +113,7 @@ static void codecs_have_names(void **state)
     size_t count = 0;
     for (; llmc_codec_at(count); count++)
         assert_ptr_equal(llmc_codec_find(llmc_codec_at(count)->name), llmc_codec_at(count));
-    assert_int_equal(count, 7);
+    assert_int_equal(count, 8);
     assert_null(llmc_codec_find("gopher"));
     for (int i = 0; i <= LLMC_OP_LIST_MODELS; i++) {
         assert_int_equal(llmc_operations[i].id, i);

@@ -51,6 +51,20 @@ static void refuses(config_reading *reading, const char *name, llmcost_status st
     assert_string_equal(llmcost_error_message(&reading->error), message);
 }
 
+/* Another way to the same models does not make their bare names ambiguous; alone, it is what they mean. */
+static void test_second_doors(void **state)
+{
+    (void)state;
+#define DOOR "\"vertex-anthropic\": {\"project\": \"p\", \"keys\": [\"env:OPENAI_API_KEY\"]}"
+    config_reading both = good("{\"providers\": {" DOOR ", \"anthropic\": {}}}"), alone = good("{\"providers\": {" DOOR "}}");
+#undef DOOR
+    assert_string_equal(resolve(&both, "claude-sonnet-4-5")->provider->name, "anthropic");
+    assert_string_equal(resolve(&both, "vertex-anthropic/claude-sonnet-4-5@20250929")->model, "claude-sonnet-4-5@20250929");
+    assert_string_equal(resolve(&alone, "claude-sonnet-4-5")->provider->name, "vertex-anthropic");
+    config_reading_end(&both);
+    config_reading_end(&alone);
+}
+
 static void test_names(void **state)
 {
     (void)state;
@@ -406,7 +420,7 @@ static void test_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),       cmocka_unit_test(test_names_that_fail), cmocka_unit_test(test_escalation),     cmocka_unit_test(test_routes_that_fail),
+        cmocka_unit_test(test_names), cmocka_unit_test(test_second_doors),       cmocka_unit_test(test_names_that_fail), cmocka_unit_test(test_escalation),     cmocka_unit_test(test_routes_that_fail),
         cmocka_unit_test(test_deep_routes), cmocka_unit_test(test_fingerprints),    cmocka_unit_test(test_many_names),      cmocka_unit_test(test_threads),        cmocka_unit_test(test_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <setjmp.h>
@@ -130,10 +131,37 @@ static void test_wipe(void **state)
     llmc_wipe(NULL, 0);
 }
 
+/* However a buffer grows and ends. */
+static void test_wiping_memory(void **state)
+{
+    (void)state;
+    struct watcher watcher = { .seen = "not yet" };
+    llmc_allocator under = { watch_allocate, NULL, watch_release, &watcher };
+    llmc_wiping_memory memory;
+    static const char zeros[64];
+    llmc_wiping_memory_init(&memory, &under);
+    char *piece = llmc_alloc(&memory.pieces, 20);
+    assert_int_equal((uintptr_t)piece % 16, 0);
+    memcpy(piece, "sk-the-first-key-it ", 20);
+    piece = llmc_realloc(&memory.pieces, piece, 40);
+    assert_int_equal(watcher.released, 1);
+    assert_memory_equal(watcher.seen + 16, zeros, 20);
+    assert_memory_equal(piece, "sk-the-first-key-it ", 20);
+    piece = llmc_realloc(&memory.pieces, piece, 6); /* shorter: what is cut off goes too */
+    assert_int_equal(watcher.released, 2);
+    assert_memory_equal(watcher.seen + 16, zeros, 40);
+    assert_memory_equal(piece, "sk-the", 6);
+    llmc_free(&memory.pieces, piece);
+    assert_int_equal(watcher.released, 3);
+    assert_memory_equal(watcher.seen + 16, zeros, 6);
+    llmc_free(&memory.pieces, NULL);
+    assert_null(memory.pieces.allocate(SIZE_MAX - 3, &memory));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_set_and_reveal), cmocka_unit_test(test_wiped_before_release), cmocka_unit_test(test_set_from_itself),
+        cmocka_unit_test(test_wiping_memory), cmocka_unit_test(test_set_and_reveal), cmocka_unit_test(test_wiped_before_release), cmocka_unit_test(test_set_from_itself),
         cmocka_unit_test(test_without_memory), cmocka_unit_test(test_mask), cmocka_unit_test(test_wipe),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

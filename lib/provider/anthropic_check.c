@@ -1,0 +1,131 @@
+/* What the Anthropic Messages format cannot say of what a request asks for: said before anything is sent, naming the field. */
+#include "provider/anthropic_codec.h"
+
+#include "provider/claude.h"
+
+static bool asks_several(const llmcost_request *request, const llmc_codec_target *target)
+{
+    (void)target;
+    return request->n > 1;
+}
+
+static bool asks_seed(const llmcost_request *request, const llmc_codec_target *target)
+{
+    (void)target;
+    return request->has_seed;
+}
+
+static bool asks_logprobs(const llmcost_request *request, const llmc_codec_target *target)
+{
+    (void)target;
+    return request->logprobs || request->top_logprobs;
+}
+
+static bool asks_json_mode(const llmcost_request *request, const llmc_codec_target *target)
+{
+    (void)target;
+    return request->format == LLMCOST_FORMAT_JSON;
+}
+
+static bool asks_no_effort(const llmcost_request *request, const llmc_codec_target *target)
+{
+    (void)target;
+    return request->effort == LLMCOST_EFFORT_NONE || request->effort == LLMCOST_EFFORT_MINIMAL;
+}
+
+static bool asks_many_marks(const llmcost_request *request, const llmc_codec_target *target)
+{
+    (void)target;
+    return llmc_request_marks(request, true) > LLMC_CLAUDE_MARKS_MAXIMUM;
+}
+
+static const llmc_incapability incapabilities[] = {
+    { 0, asks_several, "n", "ask for one choice per call" },
+    { 0, asks_seed, "seed", "leave has_seed 0" },
+    { 0, asks_logprobs, "logprobs", "leave logprobs and top_logprobs 0" },
+    { 0, asks_json_mode, "format", "use LLMCOST_FORMAT_JSON_SCHEMA, or ask for JSON in the prompt" },
+    { 0, asks_no_effort, "effort", "the lowest is low; to turn thinking off pass {\"thinking\": {\"type\": \"disabled\"}} in extra" },
+    { 0, asks_many_marks, "cache_mark", "set at most 4 marks" },
+};
+
+static bool is_known_image(const char *media_type)
+{
+    static const char *const types[] = { "image/jpeg", "image/png", "image/gif", "image/webp" };
+    for (size_t i = 0; media_type && i < sizeof types / sizeof types[0]; i++)
+        if (!strcmp(types[i], media_type))
+            return true;
+    return false;
+}
+
+/* By URL the type is the server's to say: PDF is what the provider then expects. */
+static bool is_known_document(const llmcost_part *part)
+{
+    char media_type[64];
+    const char *base64;
+    if (part->url && llmc_data_url(part->url, media_type, &base64))
+        return !strcmp(media_type, "application/pdf");
+    if (!part->media_type)
+        return part->url != NULL;
+    return !strcmp(part->media_type, "application/pdf") || (!part->url && !strcmp(part->media_type, "text/plain"));
+}
+
+static llmcost_status check_document(const llmcost_message *message, uint32_t index, const llmcost_part *part, const llmc_codec_target *target, llmcost_error *error)
+{
+    if (message->role != LLMCOST_USER)
+        return llmc_unsupported_in(error, target, index, " document", "put it into a user message");
+    if ((part->url || part->media_type) && !is_known_document(part))
+        return llmc_unsupported_in(error, target, index, " document type", "send application/pdf or text/plain, or its text");
+    return LLMCOST_OK;
+}
+
+static llmcost_status check_part(const llmcost_message *message, uint32_t index, const llmcost_part *part, const llmc_codec_target *target, llmcost_error *error)
+{
+    bool image = part->type == LLMCOST_PART_IMAGE || part->type == LLMCOST_PART_IMAGE_URL;
+    if (part->type == LLMCOST_PART_AUDIO)
+        return llmc_unsupported_in(error, target, index, " audio", "send a transcript, or use a provider that hears");
+    if (part->type == LLMCOST_PART_DOCUMENT)
+        return check_document(message, index, part, target, error);
+    if (!image)
+        return LLMCOST_OK;
+    if (message->role != LLMCOST_USER && message->role != LLMCOST_TOOL)
+        return llmc_unsupported_in(error, target, index, " image", "put images into user messages or tool results");
+    if (part->detail && strcmp(part->detail, "auto") != 0)
+        return llmc_unsupported_in(error, target, index, " image detail", "leave detail NULL; send a smaller image instead");
+    if (part->type == LLMCOST_PART_IMAGE && llmc_media_type_is_sane(part->media_type) && !is_known_image(part->media_type))
+        return llmc_unsupported_in(error, target, index, " image type", "send jpeg, png, gif or webp");
+    return LLMCOST_OK;
+}
+
+static llmcost_status check_messages(const llmcost_request *request, const llmc_codec_target *target, llmcost_error *error)
+{
+    bool begun = false;
+    for (uint32_t i = 0; i < request->message_count; i++) {
+        const llmcost_message *message = &request->messages[i];
+        if (message->name)
+            return llmc_unsupported_in(error, target, i, ".name", "say who speaks in the text");
+        if (message->role == LLMCOST_SYSTEM && begun)
+            return llmc_unsupported_in(error, target, i, " system text", "put all system text before the first turn");
+        if (message->role == LLMCOST_ASSISTANT && !begun)
+            return llmc_unsupported_in(error, target, i, " assistant turn", "the first turn must be the user's");
+        begun = begun || message->role != LLMCOST_SYSTEM;
+        for (uint32_t j = 0; j < message->part_count; j++) {
+            llmcost_status status = check_part(message, i, &message->parts[j], target, error);
+            if (status)
+                return status;
+        }
+    }
+    return begun ? LLMCOST_OK : llmc_unsupported(error, target, "messages", "add a user message");
+}
+
+llmcost_status llmc_anthropic_check(llmc_operation_id operation, const llmcost_request *request, const llmc_codec_target *target, llmcost_error *error)
+{
+    bool at_vertex = target->quirks & LLMC_QUIRK(VERTEX);
+    if (at_vertex && operation != LLMC_OP_CHAT)
+        return llmc_unsupported(error, target, llmc_operations[operation].name, "ask Anthropic itself");
+    if (operation != LLMC_OP_CHAT && operation != LLMC_OP_COUNT_TOKENS)
+        return LLMCOST_OK;
+    llmcost_status status = llmc_check_capabilities(incapabilities, sizeof incapabilities / sizeof incapabilities[0], request, target, error);
+    if (!status)
+        status = llmc_claude_check(request, target, error);
+    return status ? status : check_messages(request, target, error);
+}
