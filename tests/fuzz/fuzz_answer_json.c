@@ -25,6 +25,9 @@ static size_t walk(const llmc_answer *answer)
     size_t sum = strlen(answer->id) + strlen(answer->model) + strlen(answer->provider) + strlen(answer->receipt_id) + strlen(answer->extra);
     for (uint32_t i = 0; i < answer->model_count; i++)
         sum += strlen(answer->models[i]);
+    const unsigned char *floats = (const unsigned char *)answer->embeddings;
+    for (size_t i = 0; i < (size_t)answer->embedding_count * answer->dimensions * sizeof(float); i++)
+        sum += floats[i] > 255; /* read each */
     for (uint32_t i = 0; i < answer->choice_count; i++) {
         const llmc_choice *choice = &answer->choices[i];
         require(choice->text.text[choice->text.bytes] == '\0' && choice->logprobs.text[choice->logprobs.bytes] == '\0');

@@ -339,6 +339,45 @@ static void test_without_memory(void **state)
     llmc_answer_unref(answer);
 }
 
+static llmc_answer *read_vectors(const char *embeddings)
+{
+    char text[400];
+    int bytes = snprintf(text, sizeof text, "{\"llmcost_answer\":1,\"usage\":{\"input\":3},\"choices\":[],\"embeddings\":%s}", embeddings);
+    return llmc_answer_read(&llmc_allocator_system, text, (size_t)bytes);
+}
+
+static void test_vectors(void **state)
+{
+    (void)state;
+    static const float numbers[] = { 1, 2, 3, 4 }; /* "AACAPwAAAEAAAEBAAACAQA==" */
+    static const char *const wrong[] = {
+        "{}", "[]", "null", "{\"dimensions\":2}", "{\"vectors\":\"AACAPwAAAEAAAEBAAACAQA==\"}", "{\"dimensions\":0,\"vectors\":\"AACAPwAAAEAAAEBAAACAQA==\"}",
+        "{\"dimensions\":3,\"vectors\":\"AACAPwAAAEAAAEBAAACAQA==\"}", "{\"dimensions\":5,\"vectors\":\"AACAPwAAAEAAAEBAAACAQA==\"}",
+        "{\"dimensions\":-2,\"vectors\":\"AACAPwAAAEAAAEBAAACAQA==\"}", "{\"dimensions\":2,\"vectors\":\"\"}", "{\"dimensions\":1,\"vectors\":\"AACA\"}",
+        "{\"dimensions\":2,\"vectors\":\"AACAPwAAAEAAAEBAAAC$QA==\"}", "{\"dimensions\":2,\"vectors\":[1,2]}",
+        "{\"dimensions\":2,\"vectors\":\"AACAPwAAAEAAAEBAAACAQA==\"},\"embeddings\":{\"dimensions\":2,\"vectors\":\"AACAPwAAAEAAAEBAAACAQA==\"}",
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        llmc_answer *answer = read_vectors(wrong[i]);
+        if (answer)
+            fail_msg("%s was read", wrong[i]);
+    }
+    llmc_answer *answer = read_vectors("{\"vectors\":\"AACAPwAAAEAAAEBAAACAQA==\",\"dimensions\":2,\"new\":[1]}");
+    assert_non_null(answer);
+    assert_int_equal(answer->embedding_count, 2);
+    assert_int_equal(answer->dimensions, 2);
+    assert_memory_equal(answer->embeddings, numbers, sizeof numbers);
+    llmc_buffer out;
+    llmc_buffer_init(&out, &llmc_allocator_system, 1 << 20);
+    assert_true(llmc_answer_write(answer, &out));
+    assert_non_null(strstr(llmc_buffer_text(&out), "\"embeddings\":{\"dimensions\":2,\"vectors\":\"AACAPwAAAEAAAEBAAACAQA==\"}"));
+    llmc_answer *changed = llmc_answer_with_text(answer, "x", 1); /* whatever it is changed to, they stay */
+    assert_memory_equal(changed->embeddings, numbers, sizeof numbers);
+    llmc_answer_unref(changed);
+    llmc_buffer_free(&out);
+    llmc_answer_unref(answer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -349,6 +388,7 @@ int main(void)
         cmocka_unit_test(test_counts_are_bounded),
         cmocka_unit_test(test_what_cannot_be_kept),
         cmocka_unit_test(test_without_memory),
+        cmocka_unit_test(test_vectors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
