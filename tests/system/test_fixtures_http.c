@@ -187,7 +187,7 @@ static void classes_of(const recorded *e, const llmcost_response *response, bool
 static bool compute_bill(const recorded *e, const char *tier, const int64_t quantity[LLMCOST_CLASS_COUNT], int64_t *nano)
 {
     const llmc_preset *preset = llmc_preset_find(preset_of(e));
-    const llmc_model *model = llmc_catalog_find(catalog, preset->name, e->cells[RECORDED_MODEL]);
+    const llmc_model *model = llmc_catalog_find(catalog, llmc_preset_catalog(preset), e->cells[RECORDED_MODEL]);
     llmc_price_query query = { .wall_ms = price_day, .reasoned = quantity[LLMCOST_REASONING] > 0, .tier = tier };
     llmc_rates rates;
     for (int i = 0; i < LLMCOST_CLASS_COUNT; i++)
@@ -312,8 +312,8 @@ static void check_exchange(void **state)
 {
     static const int pieces[] = { 0, 1, 7, 100, 4096 };
     const recorded *e = *state;
-    if (e->codec == &llmc_codec_responses || e->operation != LLMC_OP_CHAT) {
-        print_message("%s: the loopback provider has no such door yet\n", e->name);
+    if (e->operation != LLMC_OP_CHAT) {
+        print_message("%s: no chat; read by the codecs' own test\n", e->name);
         skip();
     }
     json_t *meta = json_loads(e->meta ? e->meta : "{}", 0, NULL);
