@@ -123,12 +123,13 @@ fuzz:
 fuzz-targets: $(FUZZERS)
 .PHONY: fuzz fuzz-targets
 
-SIZE_LIMIT ?= 256000
-## size         the stripped shared library's bytes against SIZE_LIMIT (256000)
+SIZE_LIMIT ?= 614400
+## size         the stripped shared library's bytes against SIZE_LIMIT (614400)
 size: $(SHARED)
 	@strip -o $(BUILD)/stripped.so $(SHARED)
 	@bytes=$$(wc -c <$(BUILD)/stripped.so); echo "stripped $(notdir $(SHARED)): $$bytes bytes, limit $(SIZE_LIMIT)"; [ $$bytes -le $(SIZE_LIMIT) ]
 .PHONY: size
+EXTRA_CHECKS += "sh:" "$(MAKE) --no-print-directory -s size"
 
 -include tests/tests.mk tests/proof.mk tests/replay/replay.mk tests/interop/interop.mk tests/bench/bench.mk examples/examples.mk bindings/python/python.mk pkgconfig/install.mk
 
