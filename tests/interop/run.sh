@@ -24,23 +24,21 @@ has() {
     "$venv/bin/python" -c "import $1" >/dev/null 2>&1
 }
 
-# The official client against our loopback provider.
-has openai || timeout 300 "$venv/bin/pip" install -q openai >"$folder/pip-openai.log" 2>&1
-if has openai; then
-    timeout 120 "$venv/bin/python" "$here/openai_client.py" "$mock"
-    count "the openai client talks to the loopback provider" $?
-else
-    skip openai_client "the package openai could not be installed, see $folder/pip-openai.log"
-fi
+# The official clients against our loopback provider: file, package, what it is imported as.
+client() {
+    has "$3" || timeout 300 "$venv/bin/pip" install -q "$2" >"$folder/pip-$2.log" 2>&1
+    if has "$3"; then
+        timeout 120 "$venv/bin/python" "$here/$1.py" "$mock"
+        count "the $2 client talks to the loopback provider" $?
+    else
+        skip "$1" "the package $2 could not be installed, see $folder/pip-$2.log"
+    fi
+}
+client openai_client openai openai
+client anthropic_client anthropic anthropic
+client google_client google-genai google.genai
 
-# The official anthropic client likewise, and the library against a chaos mock of ten providers.
-has anthropic || timeout 300 "$venv/bin/pip" install -q anthropic >"$folder/pip-anthropic.log" 2>&1
-if has anthropic; then
-    timeout 120 "$venv/bin/python" "$here/anthropic_client.py" "$mock"
-    count "the anthropic client talks to the loopback provider" $?
-else
-    skip anthropic_client "the package anthropic could not be installed, see $folder/pip-anthropic.log"
-fi
+# The library against a chaos mock of ten providers.
 has llmock || timeout 300 "$venv/bin/pip" install -q llmock >"$folder/pip-llmock.log" 2>&1
 if has llmock; then
     LLMCOST_LIBRARY=$(dirname "$folder")/libllmcost.so timeout 900 "$venv/bin/python" "$here/chaos.py" "$venv/bin/llmock"
