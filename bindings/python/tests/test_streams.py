@@ -225,6 +225,12 @@ class Leaving(MockCase):
 
 
 class Interrupting(MockCase):
+    def setUp(self) -> None:
+        super().setUp()
+        # Whoever starts the tests in the background may have had the signal ignored.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        self.addCleanup(signal.signal, signal.SIGINT, before)
+
     def interrupted(self, wait: Callable[[Stream], object]) -> None:
         self.fault(silent=True)
         receipts: list = []
