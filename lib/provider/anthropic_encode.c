@@ -43,13 +43,17 @@ static void write_text_block(llmc_json_writer *json, const char *text, size_t by
     llmc_json_write_end_object(json);
 }
 
-static void write_plain_source(llmc_json_writer *json, const llmcost_part *part)
+static void write_plain_source(llmc_encoding *encoding, const llmcost_part *part, uint32_t message, uint32_t index)
 {
+    llmc_json_writer *json = &encoding->json;
+    bool sound = llmc_utf8_valid(part->data, part->data_bytes);
+    if (!sound)
+        llmc_encoding_invalid(encoding, "messages[%u].parts[%u].data is no UTF-8 text", message, index);
     begin_typed(json, "text");
     llmc_json_write_key(json, "media_type");
     llmc_json_write_text(json, "text/plain");
     llmc_json_write_key(json, "data");
-    llmc_json_write_string(json, part->data, part->data_bytes);
+    llmc_json_write_string(json, part->data, sound ? part->data_bytes : 0);
     llmc_json_write_end_object(json);
 }
 
@@ -67,7 +71,7 @@ static void write_source(llmc_encoding *encoding, const llmcost_part *part, uint
             return;
         }
         if (document && !strcmp(part->media_type, "text/plain")) {
-            write_plain_source(json, part);
+            write_plain_source(encoding, part, message, index);
             return;
         }
         begin_typed(json, "base64");
