@@ -1,6 +1,7 @@
 /* Children of legs, and legs that outlive their call. */
 #include "call/call.h"
 #include "call/events.h"
+#include "policy/decide.h"
 
 #include <string.h>
 
@@ -31,6 +32,15 @@ static bool is_sound(llmcost_leg *parent, const llmcost_leg *child)
     return !why;
 }
 
+/* A route that a policy names (a judge) has choices too. They are about the child's request. NULL: no memory. */
+static const llmc_route *decide(llmcost_leg *parent, llmcost_leg *child)
+{
+    const llmc_route *route = llmc_route_decide(child, child->route);
+    if (!route)
+        llmc_leg_out_of_memory(parent);
+    return route;
+}
+
 llmcost_leg *llmc_leg_spawn(llmcost_leg *parent, const llmc_spawn *spawn)
 {
     if (parent->cancelled || llmc_leg_is_detached(parent)) /* nobody waits for its outcome, and the request may be gone */
@@ -50,7 +60,9 @@ llmcost_leg *llmc_leg_spawn(llmcost_leg *parent, const llmc_spawn *spawn)
     }
     child->request = spawn->request ? spawn->request : parent->request;
     child->route = spawn->route ? spawn->route : parent->route;
-    if (!is_sound(parent, child)) {
+    if (child->route && child->route->choice_count)
+        child->route = decide(parent, child);
+    if (!child->route != !(spawn->route || parent->route) || !is_sound(parent, child)) {
         if (own_deadline)
             llmc_driver_unreserve_timer(driver);
         parent->children = child->next_sibling;

@@ -62,8 +62,8 @@ static void alert_of_account(const llmc_account_alert *alert, void *user)
 /* ---- opening ---- */
 
 static const llmcost_policy *const policies[] = { &llmc_policy_meter, &llmc_policy_resolve, &llmc_policy_cache, &llmc_policy_check, &llmc_policy_cascade,
-                                                  &llmc_policy_batch_inputs,
-                                                  &llmc_policy_retry, &llmc_policy_keys,   &llmc_policy_fit,     &llmc_policy_format, &llmc_policy_budget, &llmc_policy_wire };
+                                                  &llmc_policy_fallback, &llmc_policy_batch_inputs, &llmc_policy_retry, &llmc_policy_keys, &llmc_policy_fit,
+                                                  &llmc_policy_format, &llmc_policy_budget, &llmc_policy_wire };
 
 static llmcost_status open_services(llmcost_client *client)
 {

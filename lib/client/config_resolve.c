@@ -66,6 +66,13 @@ static void hash_escalation(llmc_sha256 *hash, const llmc_escalation *rules)
     hash_text(hash, rules->judge_instruction);
 }
 
+static void hash_cascade(llmc_sha256 *hash, const llmc_cascade *cascade)
+{
+    hash_escalation(hash, &cascade->escalation);
+    hash_number(hash, cascade->on_failure);
+}
+
+/* Which way a split or a choose goes is decided before, and enters with what is left of the tree. */
 void llmc_route_fingerprint(llmc_route *route)
 {
     llmc_sha256 hash;
@@ -77,8 +84,10 @@ void llmc_route_fingerprint(llmc_route *route)
     hash_number(&hash, route->step_count);
     for (size_t i = 0; i < route->step_count; i++)
         llmc_sha256_add(&hash, route->steps[i]->fingerprint, sizeof route->steps[i]->fingerprint);
-    hash_escalation(&hash, &route->escalation);
-    hash_number(&hash, route->on_failure);
+    if (route->cascade)
+        hash_cascade(&hash, route->cascade);
+    if (route->fallback)
+        hash_number(&hash, route->fallback->on);
     llmc_sha256_end(&hash, route->fingerprint);
 }
 

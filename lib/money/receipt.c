@@ -34,6 +34,7 @@ void llmc_receipt_init(llmc_receipt *receipt, uint64_t id, const char *currency,
     write_hex(receipt->id + 10, (uint32_t)id);
     memcpy(receipt->currency, currency, strnlen(currency, sizeof receipt->currency - 1));
     receipt->last = &receipt->lines;
+    receipt->last_decision = &receipt->decisions;
     receipt->started_wall_ms = wall_ms;
     receipt->cache_state = "off";
     receipt->delivered_in = receipt->delivered_out = -1;

@@ -51,10 +51,18 @@ typedef struct llmc_line {
     const struct llmc_rate_limits *limits; /* what the provider told of them; NULL: nothing */
 } llmc_line;
 
+/* A node of the route that chose one of its steps. */
+typedef struct llmc_decision {
+    struct llmc_decision *next;        /* in the order they were made */
+    const char *node, *kind;           /* "test", "split" */
+    const char *to, *why;              /* "openai/gpt-4o", "by its tag" */
+} llmc_decision;
+
 typedef struct llmc_receipt {
     char id[20];                       /* "r-" and 16 hex digits */
     llmc_line *lines, **last;
     uint32_t line_count;
+    llmc_decision *decisions, **last_decision;
     llmc_currency currency;
     int64_t started_wall_ms, duration_ns;
     int64_t cached_ns;                 /* what the answers out of the cache took when they were fetched */

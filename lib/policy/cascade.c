@@ -34,7 +34,7 @@ typedef struct cascade_state {
 
 static const llmc_escalation *rules(const llmcost_leg *leg)
 {
-    return &leg->route->escalation;
+    return &leg->route->cascade->escalation;
 }
 
 static bool is_last(const llmcost_leg *leg, const cascade_state *state)
@@ -95,7 +95,7 @@ static void begin_reading(cascade_state *state)
 
 static llmcost_verdict ask_step(llmcost_leg *leg, cascade_state *state)
 {
-    while (!is_last(leg, state) && !llmc_route_step_fits(leg, leg->route->steps[state->step]))
+    while (!is_last(leg, state) && !llmc_route_fits(leg, leg->route->steps[state->step]))
         state->step++; /* pruned: the receipt says so already */
     int64_t extra_tokens = 0;
     const llmcost_request *request = step_request(leg, state, &extra_tokens);
@@ -296,7 +296,7 @@ static llmcost_verdict deliver_best(llmcost_leg *leg, cascade_state *state)
 
 static bool can_deliver_best(const llmcost_leg *leg, const cascade_state *state)
 {
-    return state->best && state->best_bytes > 0 && !leg->delivered && leg->route->on_failure == LLMC_CASCADE_BEST;
+    return state->best && state->best_bytes > 0 && !leg->delivered && leg->route->cascade->on_failure == LLMC_CASCADE_BEST;
 }
 
 /* The step at hand has failed and none is left, or none may be asked any more. */

@@ -29,18 +29,27 @@ static void tell_pruned(llmcost_leg *leg, const llmc_route *route, const llmcost
     receipt->pruned = llmc_receipt_join(llmc_leg_arena(leg), receipt->pruned, route->name, llmcost_error_message(error));
 }
 
-/* A cascade fits when its last step does: that is the answer it stands for. The others may be pruned. */
+/* How many of a node's steps must fit. The last one of a cascade must: it is the answer that it stands for. */
+static bool node_fits(const llmc_route *route, size_t fitting, bool last_fits)
+{
+    return route->kind == LLMC_ROUTE_CASCADE ? last_fits : fitting > 0;
+}
+
 static bool fits(llmcost_leg *leg, const llmc_route *route, llmcost_error *error)
 {
+    size_t fitting = 0;
+    bool good = true;
     if (route->kind == LLMC_ROUTE_LEAF)
         return leaf_fits(leg, route, error);
     for (size_t i = 0; i < route->step_count; i++) {
-        if (fits(leg, route->steps[i], error))
+        good = fits(leg, route->steps[i], error);
+        fitting += good;
+        if (good)
             continue;
-        if (i + 1 == route->step_count)
-            return false;
         if (error->status != LLMCOST_E_UNSUPPORTED)
             return false; /* an invalid request is invalid everywhere */
+        if (i + 1 == route->step_count && !node_fits(route, fitting, false))
+            return false;
         tell_pruned(leg, route->steps[i], error);
         llmc_error_clear(error);
     }
@@ -59,13 +68,22 @@ static llmcost_verdict check_enter(llmcost_leg *leg, void *state, void *user)
     return LLMCOST_FAIL;
 }
 
-bool llmc_route_step_fits(llmcost_leg *leg, const llmc_route *step)
+bool llmc_route_fits(llmcost_leg *leg, const llmc_route *route)
 {
-    llmcost_error error;
-    llmc_error_init(&error, &leg->services->allocator);
-    bool good = step->kind == LLMC_ROUTE_LEAF ? leaf_fits(leg, step, &error) : llmc_route_step_fits(leg, step->steps[step->step_count - 1]);
-    llmc_error_clear(&error);
-    return good;
+    if (route->kind == LLMC_ROUTE_LEAF) {
+        llmcost_error error;
+        llmc_error_init(&error, &leg->services->allocator);
+        bool good = leaf_fits(leg, route, &error);
+        llmc_error_clear(&error);
+        return good;
+    }
+    size_t fitting = 0;
+    bool good = false;
+    for (size_t i = route->kind == LLMC_ROUTE_CASCADE ? route->step_count - 1 : 0; i < route->step_count; i++) {
+        good = llmc_route_fits(leg, route->steps[i]);
+        fitting += good;
+    }
+    return node_fits(route, fitting, good);
 }
 
 const llmcost_policy llmc_policy_check = {

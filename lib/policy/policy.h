@@ -68,6 +68,7 @@ struct llmcost_leg {
     const llmc_operation *operation;
     const llmcost_request *request;     /* newest layout; policies replace it, never write into it */
     const llmc_route *route;            /* NULL before resolve; a leaf is a target */
+    const llmc_route *named_route;      /* as it stands in the config, before its choices were made; for the baseline */
     const char *provider_name;          /* operations without a route (list models): where to */
     const llmc_credential *credential;  /* what it shows there; NULL: nothing, or the first */
     const llmc_secret *token;           /* what that was exchanged for; NULL: it is shown itself */
@@ -177,13 +178,14 @@ void llmc_services_log(llmc_services *services, int level, const char *part, con
 
 /* ---- the policies, in the order of their phases ---- */
 
-bool llmc_route_step_fits(llmcost_leg *leg, const llmc_route *step); /* check.c: whether a cascade may use this step */
+bool llmc_route_fits(llmcost_leg *leg, const llmc_route *route); /* check.c: whether it can serve the leg's request */
 
 extern const llmcost_policy llmc_policy_meter;
 extern const llmcost_policy llmc_policy_resolve;
 extern const llmcost_policy llmc_policy_cache;
 extern const llmcost_policy llmc_policy_check;
 extern const llmcost_policy llmc_policy_cascade;
+extern const llmcost_policy llmc_policy_fallback;
 extern const llmcost_policy llmc_policy_batch_inputs;
 extern const llmcost_policy llmc_policy_retry;
 extern const llmcost_policy llmc_policy_keys;

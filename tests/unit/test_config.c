@@ -147,8 +147,8 @@ static void test_a_real_config(void **state)
     assert_string_equal(faq->steps[0]->model, "gpt-4o-mini");
     assert_ptr_equal(faq->steps[0]->provider, openai);
     assert_non_null(faq->steps[0]->prices);
-    assert_string_equal(faq->escalation.marker, "UNCERTAIN");
-    assert_int_equal(faq->on_failure, LLMC_CASCADE_BEST);
+    assert_string_equal(faq->cascade->escalation.marker, "UNCERTAIN");
+    assert_int_equal(faq->cascade->on_failure, LLMC_CASCADE_BEST);
 
     assert_true(settings->cache_memory);
     assert_int_equal(settings->budget_count, 1);
