@@ -835,6 +835,7 @@ public:
 
     std::string report(const char *format = "text") const { return take([&](char **out) { return llmcost_report(get(), format, out); }); }
     std::string stats() const { return take([&](char **out) { return llmcost_stats(get(), out); }); }
+    std::string targets() const { return take([&](char **out) { return llmcost_targets(get(), out); }); }
     std::string budgets() const { return take([&](char **out) { return llmcost_budgets(get(), out); }); }
     void correct_budget(std::string_view budget, std::int64_t delta_nano, std::optional<std::string> value = std::nullopt)
     {
