@@ -227,6 +227,7 @@ void llmc_receipt_write(const llmc_receipt *receipt, llmcost_status status, llmc
     write_text(json, "cache", receipt->cache_state);
     write_bool(json, "altered", receipt->altered);
     write_integer(json, "escalations", receipt->escalations);
+    write_integer(json, "restarts", receipt->restarts);
     write_decisions(json, receipt);
     write_text(json, "pruned", receipt->pruned);
     write_text(json, "degraded", receipt->degraded);
