@@ -1,5 +1,6 @@
 /* fallback.c: asks the steps of a route one after the other until one has not failed. */
 #include "policy/decide.h"
+#include "policy/outlook.h"
 
 typedef struct fallback_state {
     size_t step;
@@ -16,9 +17,15 @@ static llmcost_verdict ask(llmcost_leg *leg, fallback_state *state)
     return state->child ? LLMCOST_WAIT : LLMCOST_FAIL;
 }
 
+bool llmc_fallback_goes_on(const llmc_route *fallback, llmcost_status status)
+{
+    (void)fallback;
+    return llmcost_status_is_retriable(status);
+}
+
 static bool goes_on(const llmcost_leg *leg, const fallback_state *state)
 {
-    return state->step + 1 < leg->route->step_count && llmcost_status_is_retriable(state->child->status) && !leg->delivered && !leg->cancelled;
+    return state->step + 1 < leg->route->step_count && llmc_fallback_goes_on(leg->route, state->child->status) && !leg->delivered && !leg->cancelled;
 }
 
 static llmcost_verdict fallback_enter(llmcost_leg *leg, void *memory, void *user)
