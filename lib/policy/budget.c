@@ -392,9 +392,8 @@ llmcost_verdict llmc_budget_look(llmcost_leg *leg, llmc_budget_outlook *out)
     llmcost_verdict verdict = match_all(leg, &state);
     if (verdict == LLMCOST_CONTINUE)
         verdict = find_bound(leg, &state);
-    bool asked = verdict == LLMCOST_CONTINUE && state.ref_count;
-    out->unknown = asked && !state.accounts->look;
-    if (asked && !out->unknown)
+    out->unknown = state.ref_count && !state.accounts->look;
+    if (state.ref_count && !out->unknown && verdict == LLMCOST_CONTINUE)
         verdict = look_at_reply(leg, &state, out);
     else if (state.ref_count && !out->unknown)
         state.accounts->look(state.accounts, state.refs, state.ref_count, 0, leg->requested_wall_ms, &state.reply, out->figures);
