@@ -507,7 +507,9 @@ typedef enum llmcost_event_kind {
     LLMCOST_EVENT_TOOL_CALL = 4,  /* a tool call begins: id and name */
     LLMCOST_EVENT_TOOL_ARGUMENTS = 5, /* a piece of its arguments */
     LLMCOST_EVENT_FINISH = 6,     /* a choice is complete: llmcost_event_finish() */
-    LLMCOST_EVENT_USAGE = 7       /* the provider reported its counts: llmcost_event_tokens() */
+    LLMCOST_EVENT_USAGE = 7,      /* the provider reported its counts: llmcost_event_tokens() */
+    LLMCOST_EVENT_RESTART_ANSWER = 8 /* the pieces so far are void: the target failed, and another one answers from the start.
+                                        Only of a route with "after_delta": "continue" */
 } llmcost_event_kind;
 
 typedef enum llmcost_finish {

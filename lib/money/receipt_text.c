@@ -226,6 +226,7 @@ void llmc_receipt_write(const llmc_receipt *receipt, llmcost_status status, llmc
     write_text(json, "cache", receipt->cache_state);
     write_bool(json, "altered", receipt->altered);
     write_integer(json, "escalations", receipt->escalations);
+    write_integer(json, "restarts", receipt->restarts);
     llmc_json_write_key(json, "route");
     llmc_decisions_write(json, receipt);
     write_text(json, "pruned", receipt->pruned);

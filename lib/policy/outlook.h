@@ -22,8 +22,11 @@ bool llmc_leaf_fits(llmcost_leg *leg, const llmc_route *leaf, llmcost_error *err
 /* The request that a step of the leg's cascade gets, and what it adds to the prompt. NULL: no memory. */
 const llmcost_request *llmc_cascade_step_request(llmcost_leg *leg, size_t step, int64_t *extra_tokens); /* cascade.c */
 
-/* Whether a fallback asks its next step after this failure. */
-bool llmc_fallback_goes_on(const llmc_route *fallback, llmcost_status status); /* fallback.c */
+/* fallback.c: whether the leg's fallback would ask a step, whether it goes on after a failure, and which of two it tells. */
+bool llmc_fallback_would_ask(llmcost_leg *leg, size_t step);
+bool llmc_fallback_goes_on(const llmc_route *fallback, llmcost_status status);
+bool llmc_fallback_prefers(llmcost_status status, llmcost_status other);
+llmcost_verdict llmc_fallback_look(llmcost_leg *leg); /* FAIL: the prompt is too long for all of them */
 
 typedef struct llmc_budget_outlook {
     llmc_account_ref refs[LLMC_BUDGET_MAX_MATCHES];

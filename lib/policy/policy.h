@@ -84,6 +84,8 @@ struct llmcost_leg {
     bool unchecked;                     /* the host gave it a request or a target of its own */
     bool unseen;                        /* its answer has not gone outward as events */
     bool delivered;                     /* content of this leg has reached the caller: no other try can be invisible */
+    bool has_alternative;               /* should it fail, somebody else is asked: waiting for this target is not the only way */
+    bool until_shown;                   /* its own deadline holds until content of it has reached the caller */
     uint32_t attempt;                   /* retries: 0 is the first */
     void **states;                      /* one per policy; NULL: not entered */
     const llmcost_request **requests;   /* one per policy: as it was when that policy let the leg inward */
@@ -102,6 +104,7 @@ struct llmcost_leg {
     const char *pruned;                 /* reasons, see check.c; bits of steps in pruned_steps */
     uint64_t pruned_steps;
     int64_t extra_prompt_tokens;
+    int64_t too_small;                  /* a context window of so many tokens did not hold the prompt; 0: none is known */
     int64_t requested_wall_ms;          /* decides price periods and budget windows */
     int64_t counted_nano, counted_out;  /* detached: what the caller's receipt said before the true usage was known */
     int64_t bound_nano;                 /* what a budget holds for it; -1: nothing */
@@ -137,6 +140,7 @@ typedef struct llmc_spawn {
     bool forwards;
     uint32_t attempt;
     int64_t deadline_ns; /* 0: the parent's */
+    bool until_shown;    /* deadline_ns holds until content of the child has reached the caller, then the parent's does */
 } llmc_spawn;
 llmcost_leg *llmc_leg_spawn(llmcost_leg *parent, const llmc_spawn *spawn);
 
@@ -160,6 +164,11 @@ void llmc_leg_drop_held(llmcost_leg *leg);
 llmcost_verdict llmc_leg_stopped(llmcost_leg *leg);
 llmcost_status llmc_leg_stop_status(const llmcost_leg *leg);
 void llmc_leg_lose_event(llmcost_leg *leg); /* for want of memory */
+/*
+ * Another answer follows in place of what came through the policy that the leg is at. What is held of it is dropped, the
+ * policies further out are told, and the caller too, if part of it has reached him. false: he wants no more.
+ */
+bool llmc_leg_begin_again(llmcost_leg *leg);
 /* Emit the leg's answer piece by piece, as a stream would have come: ANSWER, or FAIL when the caller wants no more. */
 llmcost_verdict llmc_leg_replay(llmcost_leg *leg);
 
