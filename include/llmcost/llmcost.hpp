@@ -837,6 +837,19 @@ public:
     std::string stats() const { return take([&](char **out) { return llmcost_stats(get(), out); }); }
     std::string targets() const { return take([&](char **out) { return llmcost_targets(get(), out); }); }
     std::string budgets() const { return take([&](char **out) { return llmcost_budgets(get(), out); }); }
+    /* Which way a request would go, why and at what cost, as JSON; nothing is sent. */
+    std::string explain(const request &what) const
+    {
+        return what.with_c_request([&](const llmcost_request *view) { return take([&](char **out) { return llmcost_explain(get(), view, out); }); });
+    }
+    std::string explain_json(std::string_view body) const
+    {
+        return take([&](char **out) { return body.empty() ? LLMCOST_E_INVALID : llmcost_explain_json(get(), body.data(), body.size(), out); });
+    }
+    std::string describe_routes(std::optional<std::string> name = std::nullopt) const
+    {
+        return take([&](char **out) { return llmcost_route_describe(get(), detail::or_null(name), out); });
+    }
     void correct_budget(std::string_view budget, std::int64_t delta_nano, std::optional<std::string> value = std::nullopt)
     {
         detail::check(llmcost_budget_correct(get(), detail::plain(budget).c_str(), detail::or_null(value), delta_nano));

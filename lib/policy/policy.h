@@ -88,7 +88,6 @@ struct llmcost_leg {
     bool unseen;                        /* its answer has not gone outward as events */
     bool has_alternative;               /* a further target is asked when it fails: it need not wait long, nor try what is bound to fail */
     bool delivered;                     /* content of this leg has reached the caller: no other try can be invisible */
-    bool has_alternative;               /* should it fail, somebody else is asked: waiting for this target is not the only way */
     bool until_shown;                   /* its own deadline holds until content of it has reached the caller */
     uint32_t attempt;                   /* retries: 0 is the first */
     void **states;                      /* one per policy; NULL: not entered */

@@ -229,6 +229,9 @@ static void json_in_json_out()
     std::optional<llmcost::event> first = stream.next();
     EXPECT(first && first->json().find("chat.completion.chunk") != std::string_view::npos);
     EXPECT(client.models("openai") == (std::vector<std::string>{ "b", "a" }));
+    EXPECT(client.describe_routes().find("openai/gpt-4o") != std::string::npos || client.describe_routes().empty());
+    EXPECT_THROWS((void)client.describe_routes("none such"), e.status() == LLMCOST_E_UNKNOWN_MODEL);
+    EXPECT(client.explain_json(R"({"model":"openai/gpt-4o","messages":[{"role":"user","content":"a"}]})").find("\"status\":\"OK\"") != std::string::npos);
     EXPECT(client.stats().front() == '{' && client.report("json").front() == '{');
     EXPECT_THROWS((void)client.report("yaml"), e.status() == LLMCOST_E_MISUSE);
 }

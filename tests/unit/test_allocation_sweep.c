@@ -350,6 +350,23 @@ static llmcost_status figures(sweep *self)
     return status ? status : worst;
 }
 
+static llmcost_status explain(sweep *self)
+{
+    rig_request space;
+    static const char body[] = "{\"model\":\"r\",\"response_format\":{\"type\":\"json_object\"},\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}";
+    llmcost_status worst = LLMCOST_OK;
+    for (int i = 0; i < 5; i++) {
+        char *text = NULL;
+        llmcost_status status = i == 0 ? llmcost_explain(self->rig.client, request_of(&space, "r", "hello"), &text)
+                                : i == 1 ? llmcost_explain(self->rig.client, request_of(&space, "none such", "hello"), &text)
+                                : i == 2 ? llmcost_explain_json(self->rig.client, body, 0, &text) : llmcost_route_describe(self->rig.client, i == 3 ? NULL : "openai/gpt-4.1-nano", &text);
+        assert_true((text != NULL) == (status == LLMCOST_OK));
+        llmcost_string_free(text);
+        worst = status ? status : worst;
+    }
+    return worst;
+}
+
 static llmcost_status list_models(sweep *self)
 {
     llmcost_response *response = NULL;

@@ -227,6 +227,26 @@ class Client:
             body.pop("llmcost", None)
         return body
 
+    # ---- before a call ----
+
+    def explain(self, model: str, messages: Messages, **options: Any) -> Dict[str, Any]:
+        """Which way chat() with the same arguments would go, why, and what it could cost.
+
+        Nothing is sent, held or counted: decisions, cache, tree, cost, budgets, and the status that
+        the call would have before anything is sent.
+        """
+        body = self._body(model, messages, options)
+        with self._core as client:
+            return self._core.read_json(  # type: ignore[no-any-return]
+                lib.explain_json, client, body, len(body)
+            )
+
+    def describe_routes(self, name: Optional[str] = None) -> str:
+        """The routes of the config as trees in plain text; name: one route, alias or model."""
+        wanted = None if name is None else _native.argument("name", name)
+        with self._core as client:
+            return self._core.read_text(lib.route_describe, client, wanted)
+
     # ---- tags ----
 
     def tags(self, **tags: object) -> TagScope:
