@@ -31,15 +31,17 @@ long open_descriptors(void)
     return count;
 }
 
-const char *const live_models[LIVE_FORMATS] = { OPENAI_MODEL, ANTHROPIC_MODEL, GOOGLE_MODEL, OLLAMA_MODEL, COHERE_MODEL, BEDROCK_MODEL };
-const char *const live_providers[LIVE_FORMATS] = { "openai", "anthropic", "google", "ollama", "cohere", "bedrock" };
+const char *const live_models[LIVE_FORMATS] = { OPENAI_MODEL, ANTHROPIC_MODEL, GOOGLE_MODEL, OLLAMA_MODEL, COHERE_MODEL, BEDROCK_MODEL, RESPONSES_MODEL, AZURE_MODEL };
+const char *const live_providers[LIVE_FORMATS] = { "openai", "anthropic", "google", "ollama", "cohere", "bedrock", "openai-responses", "azure" };
 
-/* Where each lives, and its key; the key may be an object. */
+/* Where each lives, and its key; the key may be an object, and further members come behind it. */
 static const struct {
     const char *path, *key;
 } homes[LIVE_FORMATS] = {
     { "/v1", "\"" OPENAI_KEY "\"" }, { "", "\"" ANTHROPIC_KEY "\"" }, { "/v1beta", "\"" GOOGLE_KEY "\"" }, { "", "\"" OLLAMA_KEY "\"" }, { "", "\"" COHERE_KEY "\"" },
     { "", "{\"access_key\":\"" BEDROCK_ID "\",\"secret_key\":\"" BEDROCK_KEY "\"},\"region\":\"us-east-1\"" },
+    { "/v1", "\"" RESPONSES_KEY "\"" },
+    { "", "\"" AZURE_KEY "\",\"api_version\":\"2024-10-21\",\"catalog\":\"openai\",\"models\":{\"deployed-mini\":\"gpt-4o-mini\"}" },
 };
 
 /* ---- secrets ---- */

@@ -19,9 +19,13 @@
 #define BEDROCK_ID "AKIALIVEPUBLIC0001"
 #define BEDROCK_KEY "Pq19dNw4bedrockSECRETtail"
 #define BEDROCK_MODEL "bedrock/amazon.nova-lite-v1:0"
+#define RESPONSES_KEY "sk-Mn53hVr8responsesSECRETtail"
+#define RESPONSES_MODEL "openai-responses/gpt-4o-mini"
+#define AZURE_KEY "az-Kd47tYs6azureSECRETtail"
+#define AZURE_MODEL "azure/deployed-mini"
 
-/* One of each format, in the order of live_format. */
-typedef enum live_format { LIVE_OPENAI, LIVE_ANTHROPIC, LIVE_GOOGLE, LIVE_OLLAMA, LIVE_COHERE, LIVE_BEDROCK, LIVE_FORMATS } live_format;
+/* One of each format, in the order of live_format; Azure speaks OpenAI's at an address of its own. */
+typedef enum live_format { LIVE_OPENAI, LIVE_ANTHROPIC, LIVE_GOOGLE, LIVE_OLLAMA, LIVE_COHERE, LIVE_BEDROCK, LIVE_RESPONSES, LIVE_AZURE, LIVE_FORMATS } live_format;
 extern const char *const live_models[LIVE_FORMATS], *const live_providers[LIVE_FORMATS];
 
 typedef struct live {

@@ -248,7 +248,7 @@ static void the_key_never_travels_on(void **state)
 static void a_repeated_key_is_masked(void **state)
 {
     (void)state;
-    static const char *const keys[] = { OPENAI_KEY, ANTHROPIC_KEY, GOOGLE_KEY, OLLAMA_KEY, COHERE_KEY, BEDROCK_KEY };
+    static const char *const keys[] = { OPENAI_KEY, ANTHROPIC_KEY, GOOGLE_KEY, OLLAMA_KEY, COHERE_KEY, BEDROCK_KEY, RESPONSES_KEY, AZURE_KEY };
     live all;
     live_result result;
     live_open(&all, NULL, NULL, NULL);
