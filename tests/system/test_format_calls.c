@@ -258,6 +258,42 @@ static void several_choices(void **state)
     live_close(&all);
 }
 
+/* What 50 tokens cost at each, and whether it tells how many they are. */
+static void vectors(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t cost_nano;
+        int counts;
+    } costs[LIVE_FORMATS] = { [LIVE_OPENAI] = { 1000, 1 }, [LIVE_GOOGLE] = { 0, 0 }, [LIVE_OLLAMA] = { 0, 1 }, [LIVE_COHERE] = { 6000, 1 }, [LIVE_AZURE] = { 1000, 1 } };
+    static const live_way ways[] = { BLOCKING, ON_A_LOOP };
+    live all;
+    live_result result;
+    live_open(&all, "{\"default\":{\"reply\":{\"usage\":{\"prompt\":50}}}}", NULL, NULL);
+    for (int i = 0; i < LIVE_FORMATS * 2; i++) {
+        live_format format = (live_format)(i / 2);
+        uint32_t one = 0, other = 0;
+        live_embed(&all, ways[i % 2], live_embedders[format] ? live_embedders[format] : live_models[format], &result);
+        if (!live_embedders[format]) {
+            assert_int_equal(result.status, LLMCOST_E_UNSUPPORTED);
+            live_result_free(&result);
+            continue;
+        }
+        check(&result, format, ways[i % 2]);
+        assert_int_equal(llmcost_response_embedding_count(result.response), 2);
+        assert_non_null(llmcost_response_embedding(result.response, 0, &one));
+        assert_non_null(llmcost_response_embedding(result.response, 1, &other));
+        assert_true(one > 0 && one == other);
+        assert_string_equal(llmcost_response_line_text(result.response, 0, "counts"), costs[format].counts ? "reported" : "estimated");
+        if (costs[format].counts) {
+            assert_int_equal(llmcost_response_tokens(result.response, LLMCOST_INPUT), 50);
+            assert_int_equal(llmcost_response_cost_nano(result.response), costs[format].cost_nano);
+        }
+        live_result_free(&result);
+    }
+    live_close(&all);
+}
+
 static void keys_are_shown_in_each_way(void **state)
 {
     (void)state;
@@ -311,6 +347,7 @@ int main(void)
         cmocka_unit_test(a_tool_turn_moves_to_another_format),
         cmocka_unit_test(every_setting_is_taken),
         cmocka_unit_test(several_choices),
+        cmocka_unit_test(vectors),
         cmocka_unit_test(keys_are_shown_in_each_way),
         cmocka_unit_test(models_are_listed),
     };
