@@ -614,6 +614,12 @@ LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_loop_submit(llmcost_loop *lo
 /** llmcost_loop_submit() on an OpenAI chat-completions body; "stream": true needs on_event. */
 LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_loop_submit_json(llmcost_loop *loop, const char *body, size_t body_bytes, llmcost_event_fn on_event,
                                                     llmcost_done_fn on_done, void *user, uint64_t *call);
+/** llmcost_embed() on a loop: as llmcost_loop_submit(), in one piece. */
+LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_loop_submit_embed(llmcost_loop *loop, const llmcost_request *request, llmcost_done_fn on_done, void *user,
+                                                     uint64_t *call);
+/** llmcost_embed_json() on a loop. */
+LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_loop_submit_embed_json(llmcost_loop *loop, const char *body, size_t body_bytes, llmcost_done_fn on_done,
+                                                          void *user, uint64_t *call);
 /** Cancel a call; it completes with E_CANCELLED unless it had completed. An unknown id is LLMCOST_OK. Any thread. */
 LLMCOST_API llmcost_status llmcost_loop_cancel(llmcost_loop *loop, uint64_t call);
 /**
@@ -806,6 +812,34 @@ LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_targets(llmcost_client *clie
  * Returns LLMCOST_OK, E_MISUSE (no such budget), E_MEMORY. Any thread.
  */
 LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_budget_correct(llmcost_client *client, const char *budget, const char *value, int64_t delta_nano);
+/**
+ * Which way a request would go and why, as JSON, without sending anything: nothing is held, counted or drawn from a
+ * random sequence, and a later call goes the way that it would have gone.
+ *
+ *   "model", "route", "kind"  what was asked for, and the route or model that this name is
+ *   "decisions"               which way each split and choose went: node, kind, to, why
+ *   "cache"                   "eligible"; "outcome": "hit", "miss", "refresh", "unknown" (a host's store is not asked), or
+ *                             why it is not for the cache; "address": the beginning of its address in hex
+ *   "tree"                    what is left of the route: "name", "kind", and "steps", or of a model: provider, context_window,
+ *                             "fits" or "why" not, "tries", upper bounds of its tokens and of the cost of one try, the
+ *                             "budgets" it matches as they stand now, and their "admission"
+ *   "cost"                    the most that the cheapest and the dearest way through the tree can cost, every try and every
+ *                             step of a cascade paid: least_nano, greatest_nano and as texts; null and "unknown" without a price
+ *   "status", "message"       "OK", or how the call would end before anything is sent
+ *   "not_asked"               the host's own policies, which may change all of it
+ *
+ * *out is yours: llmcost_string_free(). A request that would fail is explained too: LLMCOST_OK.
+ * Returns LLMCOST_OK, E_MISUSE, E_MEMORY, E_CLOSED. Any thread.
+ */
+LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_explain(llmcost_client *client, const llmcost_request *request, char **out);
+/** llmcost_explain() for an OpenAI chat-completions body; body_bytes 0: strlen. */
+LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_explain_json(llmcost_client *client, const char *body, size_t body_bytes, char **out);
+/**
+ * The routes of the config as trees, in plain text: kinds, rules, weights, and for each model its price per million
+ * tokens and its context window. name: one route, alias or model (E_UNKNOWN_MODEL, E_AMBIGUOUS_MODEL); NULL: all routes and aliases, by name.
+ * *out is yours: llmcost_string_free(). Returns LLMCOST_OK, E_MISUSE, E_MEMORY, E_CLOSED. Any thread.
+ */
+LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_route_describe(llmcost_client *client, const char *name, char **out);
 /** Forget every cached answer; what a host's store has kept is not asked for any more by this client, in this process. Any thread. */
 LLMCOST_API llmcost_status llmcost_cache_clear(llmcost_client *client);
 

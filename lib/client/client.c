@@ -93,6 +93,15 @@ static const llmcost_policy *const policies[] = { &llmc_policy_meter, &llmc_poli
                                                   &llmc_policy_fallback, &llmc_policy_batch_inputs, &llmc_policy_retry, &llmc_policy_keys, &llmc_policy_breaker, &llmc_policy_fit,
                                                   &llmc_policy_format, &llmc_policy_budget, &llmc_policy_wire };
 
+bool llmc_policy_is_ours(const llmcost_policy *policy)
+{
+    for (size_t i = 0; i < sizeof policies / sizeof policies[0]; i++) {
+        if (policy->name == policies[i]->name)
+            return true;
+    }
+    return false;
+}
+
 static llmcost_status open_services(llmcost_client *client)
 {
     llmc_services *services = &client->services;

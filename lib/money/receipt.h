@@ -103,6 +103,8 @@ void llmc_receipt_close(llmc_receipt *receipt, const llmc_saving_inputs *inputs)
 bool llmc_line_number(const llmc_line *line, const char *key, int64_t *out);
 const char *llmc_line_text(const llmc_line *line, const char *key);
 
+struct llmc_json_writer;
+void llmc_decisions_write(struct llmc_json_writer *json, const llmc_receipt *receipt); /* an array */
 void llmc_receipt_write(const llmc_receipt *receipt, llmcost_status status, llmc_buffer *out);   /* JSON */
 void llmc_receipt_summary(const llmc_receipt *receipt, llmcost_status status, llmc_buffer *out); /* one line of text */
 

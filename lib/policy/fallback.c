@@ -10,6 +10,7 @@
  */
 #include "policy/decide.h"
 #include "policy/fallback_cause.h"
+#include "policy/outlook.h"
 #include "policy/window.h"
 
 #include <stdio.h>
@@ -166,6 +167,39 @@ static void keep_failure(llmcost_leg *leg, fallback_state *state)
         state->retry_after_ms = wait;
 }
 
+/* ---- looking ahead ---- */
+
+static llmcost_verdict fail_too_long(llmcost_leg *leg)
+{
+    return llmc_leg_fail(leg, LLMCOST_E_CONTEXT_LENGTH, "%s: the prompt is longer than any of its models takes; nothing was sent", leg->route->name);
+}
+
+bool llmc_fallback_would_ask(llmcost_leg *leg, size_t step)
+{
+    fallback_state state = { .too_small = leg->too_small };
+    return find_step(leg, &state, step) == step;
+}
+
+bool llmc_fallback_goes_on(const llmc_route *fallback, llmcost_status status)
+{
+    llmc_fallback_cause cause = llmc_fallback_cause_of(status);
+    return cause != LLMC_CAUSE_NONE && fallback->fallback->on >> cause & 1;
+}
+
+bool llmc_fallback_prefers(llmcost_status status, llmcost_status other)
+{
+    return rank(status) < rank(other);
+}
+
+llmcost_verdict llmc_fallback_look(llmcost_leg *leg)
+{
+    for (size_t i = 0; i < leg->route->step_count; i++) {
+        if (llmc_fallback_would_ask(leg, i))
+            return LLMCOST_CONTINUE;
+    }
+    return fail_too_long(leg);
+}
+
 /* Behind the failure that is told: what became of the others, in their order. */
 static void name_the_others(llmcost_leg *leg, const llmcost_leg *told)
 {
@@ -264,7 +298,7 @@ static llmcost_verdict fallback_enter(llmcost_leg *leg, void *memory, void *user
         return ask(leg, state, first);
     if (!llmc_route_fits(leg, leg->route)) /* a policy of the host's has changed the request: the codec says what is wrong */
         return ask(leg, state, leg->route->step_count - 1);
-    return llmc_leg_fail(leg, LLMCOST_E_CONTEXT_LENGTH, "%s: the prompt is longer than any of its models takes; nothing was sent", leg->route->name);
+    return fail_too_long(leg);
 }
 
 /* The end of an answer is told when it is known to be one; a refusal likewise, where another target would be asked. */
