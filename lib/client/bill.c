@@ -131,7 +131,7 @@ static llmcost_status write_targets(llmcost_client *client, const void *how, llm
 
 llmcost_status llmcost_targets(llmcost_client *client, char **out)
 {
-    return hand_out(client, write_targets, NULL, out);
+    return llmc_client_hand_out(client, write_targets, NULL, out);
 }
 
 static llmcost_status correct(llmcost_client *client, const char *budget, const char *value, int64_t delta_nano)
