@@ -95,7 +95,8 @@ extern "C" {
     X(E_MALFORMED, 80, SERVER, "the provider's answer could not be understood")                                       \
     X(E_TRUNCATED, 81, SERVER, "the answer ended before it was complete")                                             \
     X(E_TOO_LARGE, 82, SERVER, "the answer is larger than max_response_bytes")                                        \
-    X(E_CACHE_MISS, 90, REQUEST, "the call asked for a cached answer only, and there is none")
+    X(E_CACHE_MISS, 90, REQUEST, "the call asked for a cached answer only, and there is none")                        \
+    X(E_BREAKER_OPEN, 92, CAPACITY, "the target failed too often lately; nothing was sent")
 
 typedef enum llmcost_status {
 #define LLMCOST_STATUS_ENUM(name, number, category, text) LLMCOST_##name = number,
@@ -236,7 +237,10 @@ LLMCOST_API llmcost_status llmcost_client_run(llmcost_client *client, int32_t ma
 
 /** Receives the response of every finished call, failed ones too; borrowed during the callback. */
 typedef void (*llmcost_receipt_fn)(const llmcost_response *response, void *user);
-/** Receives alerts as one JSON object, such as {"alert":"budget","budget":"faq","fraction":0.8,...}. */
+/**
+ * Receives alerts as one JSON object, such as {"alert":"budget","budget":"faq","fraction":0.8,...}, or when a circuit breaker
+ * has changed its state {"alert":"breaker","target":"openai/gpt-4o","state":"open","calls":12,"failures":10,"slow":0}.
+ */
 typedef void (*llmcost_alert_fn)(const char *json, void *user);
 struct llmcost_request;
 /* What a judge is shown; borrowed during the callback. Read no field beyond struct_size. */
@@ -790,6 +794,12 @@ LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_report(llmcost_client *clien
 LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_stats(llmcost_client *client, char **out);
 /** The state of every budget as JSON: limit, spent, held, window. *out as above. Any thread. */
 LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_budgets(llmcost_client *client, char **out);
+/**
+ * How every target ("provider/model") that is configured or was named is doing, as JSON, by name: the state of its circuit
+ * breaker (closed, open, half_open), whether it is healthy, calls, failures, slow and refused ones, the window that the
+ * breaker judges by, the latest error, p50 and p95 of its answers' times. *out as above. Any thread.
+ */
+LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_targets(llmcost_client *client, char **out);
 /**
  * Enter a correction into a budget's current window: delta_nano is added to what is spent (negative: given back).
  * budget: its "name" in the config; value: the tag value of a budget with "each", else NULL.

@@ -835,6 +835,7 @@ public:
 
     std::string report(const char *format = "text") const { return take([&](char **out) { return llmcost_report(get(), format, out); }); }
     std::string stats() const { return take([&](char **out) { return llmcost_stats(get(), out); }); }
+    std::string targets() const { return take([&](char **out) { return llmcost_targets(get(), out); }); }
     std::string budgets() const { return take([&](char **out) { return llmcost_budgets(get(), out); }); }
     /* Which way a request would go, why and at what cost, as JSON; nothing is sent. */
     std::string explain(const request &what) const

@@ -94,6 +94,7 @@ static llmcost_status write_stats(llmcost_client *client, const void *how, llmc_
     write_drivers(client, &writer);
     member(&writer, "budget_refusals", atomic_load(&services->refused));
     member(&writer, "bounds_exceeded", atomic_load(&services->bound_exceeded));
+    member(&writer, "retries_refused", atomic_load(&services->retries_refused));
     member(&writer, "policy_failures", atomic_load(&services->policy_failures));
     member(&writer, "detached", atomic_load(&services->detached));
     member(&writer, "detached_dropped", atomic_load(&services->dropped_detached));
@@ -119,6 +120,18 @@ static llmcost_status write_budgets(llmcost_client *client, const void *how, llm
 llmcost_status llmcost_budgets(llmcost_client *client, char **out)
 {
     return llmc_client_hand_out(client, write_budgets, NULL, out);
+}
+
+static llmcost_status write_targets(llmcost_client *client, const void *how, llmc_buffer *out)
+{
+    (void)how;
+    const llmc_services *services = &client->services;
+    return llmc_targets_describe(client->settings->targets, &services->allocator, llmc_clock_now(&services->clock), out);
+}
+
+llmcost_status llmcost_targets(llmcost_client *client, char **out)
+{
+    return llmc_client_hand_out(client, write_targets, NULL, out);
 }
 
 static llmcost_status correct(llmcost_client *client, const char *budget, const char *value, int64_t delta_nano)

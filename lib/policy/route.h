@@ -77,6 +77,7 @@ typedef struct llmc_route {
     const llmc_provider *provider;
     const char *model;
     const llmc_model *prices;      /* NULL: not in the catalog */
+    struct llmc_target *target;    /* what is known of its health, shared by all leaves of this name; NULL: nothing is kept */
     bool has_fixed_rates;          /* its standard rates are the same for every request: */
     llmc_rates fixed_rates;
 } llmc_route;

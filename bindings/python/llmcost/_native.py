@@ -146,6 +146,7 @@ _FUNCTIONS = {
     "budgets": (c_int, c_void_p, _OUT),
     "explain_json": (c_int, c_void_p, c_char_p, c_size_t, _OUT),
     "route_describe": (c_int, c_void_p, c_char_p, _OUT),
+    "targets": (c_int, c_void_p, _OUT),
     "budget_correct": (c_int, c_void_p, c_char_p, c_char_p, c_int64),
     "cache_clear": (c_int, c_void_p),
     "mock_start": (c_int, _OUT, c_char_p, c_void_p),
