@@ -614,6 +614,12 @@ LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_loop_submit(llmcost_loop *lo
 /** llmcost_loop_submit() on an OpenAI chat-completions body; "stream": true needs on_event. */
 LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_loop_submit_json(llmcost_loop *loop, const char *body, size_t body_bytes, llmcost_event_fn on_event,
                                                     llmcost_done_fn on_done, void *user, uint64_t *call);
+/** llmcost_embed() on a loop: as llmcost_loop_submit(), in one piece. */
+LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_loop_submit_embed(llmcost_loop *loop, const llmcost_request *request, llmcost_done_fn on_done, void *user,
+                                                     uint64_t *call);
+/** llmcost_embed_json() on a loop. */
+LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_loop_submit_embed_json(llmcost_loop *loop, const char *body, size_t body_bytes, llmcost_done_fn on_done,
+                                                          void *user, uint64_t *call);
 /** Cancel a call; it completes with E_CANCELLED unless it had completed. An unknown id is LLMCOST_OK. Any thread. */
 LLMCOST_API llmcost_status llmcost_loop_cancel(llmcost_loop *loop, uint64_t call);
 /**

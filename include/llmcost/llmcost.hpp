@@ -957,6 +957,15 @@ public:
         (void)job.release(); /* call_done deletes it */
         return id;
     }
+    /* The same for vectors: client::embed(). */
+    std::uint64_t submit_embed(const request &what, done_fn done)
+    {
+        auto job = std::make_unique<call>(call{ state_.get(), std::move(done), nullptr });
+        std::uint64_t id = 0;
+        detail::check(what.with_c_request([&](const llmcost_request *view) { return llmcost_loop_submit_embed(state_->raw, view, call_done, job.get(), &id); }));
+        (void)job.release();
+        return id;
+    }
     void cancel(std::uint64_t id) { detail::check(llmcost_loop_cancel(state_->raw, id)); }
     /* Throws what a callback threw, once the library is left. */
     void poll(std::int32_t timeout_ms)
