@@ -101,15 +101,16 @@ static void describe_cascade(const llmc_route *route, llmc_buffer *out)
 static void describe_fallback(const llmc_route *route, llmc_buffer *out)
 {
     const llmc_fallback *rules = route->fallback;
-    const char *between = "on ";
-    if (rules->on == LLMC_CAUSES_BY_DEFAULT)
-        llmc_buffer_add_text(out, "on any failure that may be another's success");
-    for (int i = 0; i < LLMC_CAUSES && rules->on != LLMC_CAUSES_BY_DEFAULT; i++)
+    const char *between = " on ";
+    llmc_buffer_add_text(out, "the next one");
+    for (unsigned i = 0; i < LLMC_CAUSES && rules->on != LLMC_CAUSES_BY_DEFAULT; i++)
         add_cause(out, rules->on >> i & 1, &between, llmc_fallback_cause_names[i]);
+    if (rules->on == LLMC_CAUSES_BY_DEFAULT)
+        llmc_buffer_add_text(out, " when one failed");
     if (rules->attempt_ms > 0)
-        llmc_buffer_add_format(out, "; at most %d ms for each but the last", (int)rules->attempt_ms);
+        llmc_buffer_add_format(out, ", or took longer than %d ms", (int)rules->attempt_ms);
     if (rules->begins_again)
-        llmc_buffer_add_text(out, "; begins again when part of an answer was shown");
+        llmc_buffer_add_text(out, "; from the start after part of an answer");
 }
 
 static void describe_split(const llmc_route *route, llmc_buffer *out)
