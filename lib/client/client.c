@@ -117,7 +117,10 @@ static llmcost_status open_services(llmcost_client *client)
     if (!status && settings->budget_count)
         status = llmc_memory_accounts_new(&services->accounts, &services->allocator, settings->budgets, settings->budget_count, alert_of_account, client);
     llmc_totals_settings totals = { settings->report_tags, settings->report_tag_count, settings->report_max_values, settings->report_max_days, settings->currency };
-    return status ? status : llmc_totals_new(&services->totals, &services->allocator, &totals);
+    if (!status)
+        status = llmc_totals_new(&services->totals, &services->allocator, &totals);
+    llmc_experiment_settings experiments = { settings->splits, settings->side_count, settings->report_feedback_calls, settings->currency };
+    return status || !settings->splits ? status : llmc_experiments_new(&services->experiments, &services->allocator, &experiments);
 }
 
 static void free_hooks(const llmc_services *services, llmc_named_hook *hooks)
@@ -137,6 +140,7 @@ static void close_services(llmcost_client *client)
     if (services->accounts)
         services->accounts->free(services->accounts);
     llmc_totals_free(services->totals);
+    llmc_experiments_free(services->experiments);
     free_hooks(services, services->judges);
     free_hooks(services, services->key_sources);
 }

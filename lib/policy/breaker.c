@@ -4,7 +4,7 @@
  * A leg that is refused has a line on the receipt, with nothing sent and nothing to pay. Left out on purpose: what to ask
  * instead (the route decides), and limits of rate, which belong to keys.
  */
-#include "policy/policy.h"
+#include "policy/outlook.h"
 
 #include <string.h>
 
@@ -70,6 +70,13 @@ static void tell(llmcost_leg *leg, const llmc_target_change *change)
 
 /* ---- the policy ---- */
 
+static llmcost_verdict fail_open(llmcost_leg *leg, int64_t wait_ms)
+{
+    if (wait_ms < 0)
+        return llmc_leg_fail(leg, LLMCOST_E_BREAKER_OPEN, "%s: it failed too often lately, and one call is trying it now; nothing was sent", leg->route->name);
+    return llmc_leg_fail(leg, LLMCOST_E_BREAKER_OPEN, "%s: it failed too often lately; nothing was sent, and the next try is in %lld ms", leg->route->name, (long long)wait_ms);
+}
+
 static llmcost_verdict refuse(llmcost_leg *leg, int64_t wait_ms)
 {
     const llmc_route *route = leg->route;
@@ -80,10 +87,7 @@ static llmcost_verdict refuse(llmcost_leg *leg, int64_t wait_ms)
     line->provider = provider;
     line->model = model;
     line->status = LLMCOST_E_BREAKER_OPEN;
-    if (wait_ms < 0)
-        llmc_leg_fail(leg, LLMCOST_E_BREAKER_OPEN, "%s: it failed too often lately, and one call is trying it now; nothing was sent", route->name);
-    else
-        llmc_leg_fail(leg, LLMCOST_E_BREAKER_OPEN, "%s: it failed too often lately; nothing was sent, and the next try is in %lld ms", route->name, (long long)wait_ms);
+    fail_open(leg, wait_ms);
     leg->error.retry_after_ms = wait_ms;
     llmc_error_set_text(&leg->error, &leg->error.provider, provider, strlen(provider));
     return LLMCOST_FAIL;
@@ -105,6 +109,19 @@ static llmcost_verdict breaker_enter(llmcost_leg *leg, void *memory, void *user)
     if (pass->probe)
         llmc_services_log(leg->services, LLMCOST_LOG_INFO, "breaker", "%s: this call tries whether it answers again", target->name);
     return LLMCOST_CONTINUE;
+}
+
+llmcost_verdict llmc_breaker_look(llmcost_leg *leg, llmc_target_view *out)
+{
+    llmc_target *target = leg->route->target;
+    int64_t now_ns = llmc_leg_now(leg);
+    *out = (llmc_target_view){ .healthy = true };
+    if (!target)
+        return LLMCOST_CONTINUE;
+    llmc_target_look(target, now_ns, out);
+    if (!llmc_target_would_refuse(target, now_ns, !leg->has_alternative))
+        return LLMCOST_CONTINUE;
+    return fail_open(leg, out->open_until_ns > now_ns ? (out->open_until_ns - now_ns + LLMC_MS - 1) / LLMC_MS : -1);
 }
 
 static void report(llmcost_leg *leg, llmc_target_pass *pass, llmc_outcome outcome)

@@ -129,6 +129,10 @@ static void describe_side(const llmc_route *route, size_t step, llmc_buffer *out
     uint64_t all = 0;
     for (size_t i = 0; i < route->step_count; i++)
         all += route->split->weights[i];
+    if (strcmp(route->split->sides[step], route->steps[step]->name) != 0) {
+        llmc_buffer_add_text(out, route->split->sides[step]);
+        llmc_buffer_add_text(out, ", ");
+    }
     uint64_t permille = all ? ((uint64_t)route->split->weights[step] * 1000 + all / 2) / all : 0;
     llmc_buffer_add_format(out, "weight %u (%u.%u%%): ", (unsigned)route->split->weights[step], (unsigned)(permille / 10), (unsigned)(permille % 10));
 }

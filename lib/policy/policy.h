@@ -30,6 +30,7 @@ typedef struct llmc_services {
     atomic_uint_fast64_t cache_generation; /* how often the cache was cleared: a host's store is then asked elsewhere */
     llmc_account_engine *accounts;        /* NULL: no budgets */
     llmc_totals *totals;
+    llmc_experiments *experiments;        /* NULL: the config has no split */
     llmcost_receipt_fn on_receipt;
     void *on_receipt_user;
     struct llmc_named_hook *judges, *key_sources;
@@ -203,6 +204,11 @@ llmc_outcome llmc_outcome_of(const llmcost_leg *leg); /* breaker.c: what the end
 /* ---- the policies, in the order of their phases ---- */
 
 bool llmc_route_fits(llmcost_leg *leg, const llmc_route *route); /* check.c: whether it can serve the leg's request */
+void llmc_route_tell_unfit(llmcost_leg *leg, const llmc_route *route); /* check.c: on the receipt, why it cannot */
+
+/* What came of the sides of splits (outcome.c). Late: a detached leg of a call that was counted cost so much more. */
+void llmc_count_outcome(llmcost_leg *leg, const llmc_call_facts *facts);
+void llmc_count_late(llmc_services *services, llmc_receipt *receipt, int64_t more_nano);
 
 extern const llmcost_policy llmc_policy_meter;
 extern const llmcost_policy llmc_policy_resolve;

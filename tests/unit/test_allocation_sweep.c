@@ -18,7 +18,8 @@
 #define HEAD "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":1,\"on_abort\":\"drain\",\"headers\":{\"x-a\":\"b\"}},\"anthropic\":{\"keys\":[\"a\"]},\"cohere\":{\"key\":\"k\"},\"google\":{\"key\":\"k\"},\"deepseek\":{\"key\":\"k\"},\"ollama\":{}}," \
              "\"models\":{\"small\":\"openai/gpt-4o-mini\",\"large\":\"openai/gpt-4o\"}," \
              "\"routes\":{\"r\":{\"cascade\":[\"small\",\"large\"]},\"j\":{\"cascade\":[\"small\",\"large\"],\"escalate_on\":{\"judge\":\"openai/gpt-4.1\",\"truncation\":true}}," \
-             "\"f\":{\"fallback\":[\"large\",\"cohere/command-a-03-2025\",\"small\"],\"on\":[\"default\",\"refusal\"],\"after_delta\":\"continue\",\"attempt_ms\":60000}}," \
+             "\"f\":{\"fallback\":[\"large\",\"cohere/command-a-03-2025\",\"small\"],\"on\":[\"default\",\"refusal\"],\"after_delta\":\"continue\",\"attempt_ms\":60000}," \
+             "\"fs\":{\"fallback\":[{\"split\":{\"r\":1,\"small\":1}},\"r\"]}}," \
              "\"cache\":{\"memory\":{},\"sampled\":true,\"namespace\":\"n\"},\"report\":{\"tags\":[\"feature\"]},"
 #define FULL HEAD "\"budgets\":[{\"name\":\"b\",\"limit\":\"0.05 USD\",\"per\":\"day\",\"alert_at\":[0.001,0.5]},{\"name\":\"t\",\"limit\":\"1 USD\",\"where\":{\"feature\":\"*\"},\"each\":\"feature\"}]}"
 #define KEYS "{\"providers\":{\"qianfan\":{\"keys\":[{\"access_key\":\"AK\",\"secret_key\":\"SK\"},{\"access_key\":\"AK2\",\"secret_key\":\"SK2\"}],\"free\":true,\"retries\":0}," \
@@ -402,7 +403,7 @@ static llmcost_status explain(sweep *self)
     llmcost_status worst = LLMCOST_OK;
     for (int i = 0; i < 5; i++) {
         char *text = NULL;
-        llmcost_status status = i == 0 ? llmcost_explain(self->rig.client, request_of(&space, "r", "hello"), &text)
+        llmcost_status status = i == 0 ? llmcost_explain(self->rig.client, request_of(&space, "fs", "hello"), &text)
                                 : i == 1 ? llmcost_explain(self->rig.client, request_of(&space, "none such", "hello"), &text)
                                 : i == 2 ? llmcost_explain_json(self->rig.client, body, 0, &text) : llmcost_route_describe(self->rig.client, i == 3 ? NULL : "openai/gpt-4.1-nano", &text);
         assert_true((text != NULL) == (status == LLMCOST_OK));
