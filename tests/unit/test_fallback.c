@@ -261,7 +261,7 @@ static void test_every_status_has_its_place(void **unused)
 {
     (void)unused;
     static const llmcost_status never[] = { LLMCOST_OK, LLMCOST_E_MEMORY, LLMCOST_E_MISUSE, LLMCOST_E_REENTRANT, LLMCOST_E_CLOSED, LLMCOST_E_CONFIG, LLMCOST_E_FILE, LLMCOST_E_UNKNOWN_MODEL,
-                                            LLMCOST_E_AMBIGUOUS_MODEL, LLMCOST_E_INVALID, LLMCOST_E_UNSUPPORTED, LLMCOST_E_DEADLINE, LLMCOST_E_CANCELLED, LLMCOST_E_INVALID_REQUEST, LLMCOST_E_CACHE_MISS };
+                                            LLMCOST_E_AMBIGUOUS_MODEL, LLMCOST_E_INVALID, LLMCOST_E_UNSUPPORTED, LLMCOST_E_DEADLINE, LLMCOST_E_CANCELLED, LLMCOST_E_INVALID_REQUEST, LLMCOST_E_CACHE_MISS, LLMCOST_E_UNKNOWN_CALL };
     for (int number = 0; number < 200; number++) {
         bool known = strcmp(llmcost_status_name((llmcost_status)number), "E_UNKNOWN") != 0, ends = !known;
         for (size_t i = 0; i < sizeof never / sizeof never[0]; i++)
