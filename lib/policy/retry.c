@@ -25,7 +25,7 @@ static int64_t delay_ms(llmcost_leg *leg, uint32_t tried)
 
 static bool may_retry(const llmcost_leg *leg, const retry_state *state)
 {
-    if (!llmcost_status_is_retriable(leg->status) || llmc_leg_was_delivered(leg) || leg->cancelled || llmc_leg_is_detached(leg))
+    if (!llmcost_status_is_retriable(leg->status) || leg->status == LLMCOST_E_LIMITED || llmc_leg_was_delivered(leg) || leg->cancelled || llmc_leg_is_detached(leg))
         return false;
     return leg->route && leg->route->provider && state->tried < (uint32_t)leg->route->provider->retries;
 }
