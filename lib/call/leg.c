@@ -248,6 +248,7 @@ static bool spawn_another(llmcost_leg *leg)
     child->token = leg->token;
     child->extra_prompt_tokens = leg->extra_prompt_tokens;
     child->purpose = leg->another ? leg->another : "retry";
+    leg->another = NULL;
     child->place = leg->place;
     child->forwards = 1;
     child->attempt = leg->attempt + 1;
