@@ -155,12 +155,16 @@ static llmcost_verdict take_from_exchange(llmcost_leg *leg, keys_state *state, c
 /* ---- the pool ---- */
 
 /* Whether the lane of a key has room; asked only where there are several keys and limits. */
+typedef struct room_question {
+    llmcost_leg *leg;
+    int64_t tokens, now_ns;
+} room_question;
+
 static bool has_room(void *user, size_t key)
 {
-    llmcost_leg *leg = user;
-    int64_t prompt;
-    int64_t tokens = llmc_limits_tokens(leg, &prompt);
-    return llmc_lane_has_room(leg->services->lanes, &leg->route->provider->credentials[key], leg->route->model, tokens, llmc_leg_now(leg));
+    const room_question *of = user;
+    const llmc_route *route = of->leg->route;
+    return llmc_lane_has_room(of->leg->services->lanes, &route->provider->credentials[key], route->model, of->tokens, of->now_ns);
 }
 
 static bool is_limited(const llmcost_leg *leg)
@@ -177,9 +181,15 @@ static bool take_key(llmcost_leg *leg, keys_state *state)
         bool balance = leg->operation->id == LLMC_OP_BALANCE;
         if (!state->model && pool->count > 1)
             state->model = llmc_key_model_hash(leg->route->model);
-        llmc_key_wish wish = { .model = state->model, .tried = state->tried, .asks_for_money = balance, .checks = balance || leg->operation->id == LLMC_OP_LIST_MODELS,
-                               .has_room = is_limited(leg) && pool->count > 1 ? has_room : NULL, .user = leg };
-        key = llmc_key_pool_take(pool, &wish, llmc_leg_now(leg));
+        room_question question = { .leg = leg, .now_ns = llmc_leg_now(leg) };
+        llmc_key_wish wish = { .model = state->model, .tried = state->tried, .asks_for_money = balance, .checks = balance || leg->operation->id == LLMC_OP_LIST_MODELS };
+        if (pool->count > 1 && is_limited(leg)) {
+            int64_t prompt;
+            question.tokens = llmc_limits_tokens(leg, &prompt);
+            wish.has_room = has_room;
+            wish.user = &question;
+        }
+        key = llmc_key_pool_take(pool, &wish, question.now_ns);
     }
     if (key < 0)
         return false;

@@ -265,7 +265,7 @@ static llmc_lane_outcome outcome_for(const llmc_lane *lane, const llmc_lane_wait
     bool first = !lane->first || lane->first == waiter || lane->first->priority < waiter->priority;
     if (first && opening->at_ns <= now_ns)
         return LLMC_LANE_TAKEN;
-    return later(opening->certain_ns, now_ns) >= waiter->give_up_ns ? LLMC_LANE_CLOSED : LLMC_LANE_QUEUED;
+    return opening->certain_ns > waiter->give_up_ns || now_ns >= waiter->give_up_ns ? LLMC_LANE_CLOSED : LLMC_LANE_QUEUED;
 }
 
 llmc_lane_outcome llmc_lane_enter(llmc_lanes *lanes, const void *key, const char *model, const llmc_limits *rules,
@@ -279,6 +279,7 @@ llmc_lane_outcome llmc_lane_enter(llmc_lanes *lanes, const void *key, const char
     if (!lane)
         lane = make_lane(lanes, shard, &name, rules);
     waiter->lane = lane;
+    waiter->shard = shard;
     waiter->place = place;
     if (lane) {
         lane_opening opening = opening_for(lane, waiter, now_ns);
@@ -299,12 +300,11 @@ llmc_lane_outcome llmc_lane_enter(llmc_lanes *lanes, const void *key, const char
 llmc_lane_outcome llmc_lane_look(llmc_lanes *lanes, llmc_lane_waiter *waiter, void **waker, int64_t now_ns)
 {
     llmc_lane *lane = waiter->lane;
-    lane_shard *shard = lane->shard;
+    lane_shard *shard = waiter->shard;
     fired_wakers fired = { .count = 0 };
     llmc_lane_outcome outcome = LLMC_LANE_TAKEN;
     pthread_mutex_lock(&shard->lock);
-    if (waiter->waker)
-        *waker = waiter->waker;
+    void *own = waiter->waker;
     waiter->waker = NULL;
     if (waiter->queued)
         serve(lanes, lane, &fired, now_ns);
@@ -314,10 +314,11 @@ llmc_lane_outcome llmc_lane_look(llmc_lanes *lanes, llmc_lane_waiter *waiter, vo
         waiter->opens_ns = opening.at_ns;
         waiter->alarm_ns = lane->first == waiter && opening.at_ns < waiter->give_up_ns ? opening.at_ns : waiter->give_up_ns;
     }
-    if (outcome == LLMC_LANE_QUEUED) {
-        waiter->waker = *waker;
+    if (outcome == LLMC_LANE_QUEUED && !own) {
+        own = *waker;
         *waker = NULL;
     }
+    waiter->waker = own;
     if (outcome == LLMC_LANE_CLOSED) {
         unqueue(waiter);
         serve(lanes, lane, &fired, now_ns);
@@ -330,7 +331,7 @@ llmc_lane_outcome llmc_lane_look(llmc_lanes *lanes, llmc_lane_waiter *waiter, vo
 void *llmc_lane_quit(llmc_lanes *lanes, llmc_lane_waiter *waiter, int64_t now_ns)
 {
     llmc_lane *lane = waiter->lane;
-    lane_shard *shard = lane->shard;
+    lane_shard *shard = waiter->shard;
     fired_wakers fired = { .count = 0 };
     pthread_mutex_lock(&shard->lock);
     void *waker = waiter->waker;

@@ -37,7 +37,8 @@ typedef struct llmc_lane_waiter {
     int64_t give_up_ns;
     int32_t priority;
     /* ---- */
-    llmc_lane *lane;
+    llmc_lane *lane;   /* NULL: it is out, and the lane may be gone */
+    struct lane_shard *shard;
     struct llmc_lane_waiter *next, *previous;
     llmc_lane_place *place;
     void *waker;       /* NULL: none, or it is fired */
@@ -56,9 +57,9 @@ typedef enum llmc_lane_outcome {
 /* key names the credential, or the provider that needs none: by its address. rules outlives the lanes. place is empty, and stays where it is while the waiter waits. */
 llmc_lane_outcome llmc_lane_enter(llmc_lanes *lanes, const void *key, const char *model, const llmc_limits *rules,
                                   llmc_lane_waiter *waiter, llmc_lane_place *place, int64_t now_ns);
-/* Who is queued looks whether it is his turn. *waker is taken over (and NULL afterwards) only if he goes on waiting. */
+/* Who is queued looks whether it is his turn. *waker is taken over (and NULL afterwards) only if he goes on waiting and has none. */
 llmc_lane_outcome llmc_lane_look(llmc_lanes *lanes, llmc_lane_waiter *waiter, void **waker, int64_t now_ns);
-/* Out of the queue, with its waker, which is the caller's again (NULL: none, or fired). A place that it was given meanwhile stays in *place. */
+/* Out of the queue, where it is in it, with its waker, which is the caller's again (NULL: none, or fired). A place that it was given meanwhile stays in *place. */
 void *llmc_lane_quit(llmc_lanes *lanes, llmc_lane_waiter *waiter, int64_t now_ns);
 
 /* How it went with a place that is given back. */

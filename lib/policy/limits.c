@@ -17,7 +17,7 @@ enum { OUTPUT_WHERE_UNKNOWN = 1000, LOOK_AGAIN_MS = 20, AGAIN_WHERE_UNKNOWN_MS =
 
 typedef struct limits_state {
     llmc_lane_waiter waiter;
-    void *spare;  /* a waker that is not in the queue */
+    void *spare;  /* a waker for the next time that it is told to look */
     bool waiting;
 } limits_state;
 
@@ -53,8 +53,8 @@ static void quit(llmcost_leg *leg, limits_state *state)
 {
     if (!state->waiting)
         return;
-    void *waker = llmc_lane_quit(leg->services->lanes, &state->waiter, llmc_leg_now(leg));
-    llmcost_waker_free(waker ? waker : state->spare);
+    llmcost_waker_free(llmc_lane_quit(leg->services->lanes, &state->waiter, llmc_leg_now(leg)));
+    llmcost_waker_free(state->spare);
     state->spare = NULL;
     state->waiting = false;
 }

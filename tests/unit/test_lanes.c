@@ -166,15 +166,15 @@ static void look(model *self, caller *at)
 {
     void *spare = at->wakers ? NULL : at;
     at->woken = false;
-    bool had_waker = at->wakers == 1;
     at->wakers = 1;
     llmc_lane_outcome outcome = llmc_lane_look(self->lanes, &at->waiter, &spare, self->now);
     if (outcome == LLMC_LANE_QUEUED) {
         assert_null(spare);
         return;
     }
-    assert_ptr_equal(spare, at); /* handed back, whoever had it */
-    (void)had_waker;
+    void *own = llmc_lane_quit(self->lanes, &at->waiter, self->now);
+    assert_ptr_equal(own ? own : spare, at); /* handed back, where it is */
+    assert_true(!own || !spare);
     at->wakers = 0;
     if (outcome == LLMC_LANE_TAKEN) {
         took(self, at);
