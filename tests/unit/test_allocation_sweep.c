@@ -350,6 +350,23 @@ static llmcost_status figures(sweep *self)
     return status ? status : worst;
 }
 
+static llmcost_status explain(sweep *self)
+{
+    rig_request space;
+    static const char body[] = "{\"model\":\"r\",\"response_format\":{\"type\":\"json_object\"},\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}";
+    llmcost_status worst = LLMCOST_OK;
+    for (int i = 0; i < 5; i++) {
+        char *text = NULL;
+        llmcost_status status = i == 0 ? llmcost_explain(self->rig.client, request_of(&space, "r", "hello"), &text)
+                                : i == 1 ? llmcost_explain(self->rig.client, request_of(&space, "none such", "hello"), &text)
+                                : i == 2 ? llmcost_explain_json(self->rig.client, body, 0, &text) : llmcost_route_describe(self->rig.client, i == 3 ? NULL : "openai/gpt-4.1-nano", &text);
+        assert_true((text != NULL) == (status == LLMCOST_OK));
+        llmcost_string_free(text);
+        worst = status ? status : worst;
+    }
+    return worst;
+}
+
 static llmcost_status list_models(sweep *self)
 {
     llmcost_response *response = NULL;
@@ -406,6 +423,29 @@ static llmcost_status embed_json(sweep *self)
         read_response(response);
     llmcost_response_free(response);
     return status;
+}
+
+static llmcost_status embed_on_a_loop(sweep *self)
+{
+    static const char body[] = "{\"model\":\"cohere/embed-v4.0\",\"input\":[\"a\",\"b\"]}", answer[] = "{\"embeddings\":{\"float\":[[1,2],[3,4]]}}";
+    static const char *const inputs[] = { "c", "d" };
+    llmcost_loop *opened = NULL;
+    llmcost_request request = LLMCOST_REQUEST_INIT;
+    self->done = 0;
+    fake_exchange_piece(fake_network_add(&self->rig.network, NULL), 0, answer, sizeof answer - 1);
+    llmcost_status status = llmcost_loop_open(self->rig.client, &opened);
+    if (status)
+        return status;
+    request.model = "cohere/embed-v4.0";
+    request.inputs = inputs;
+    request.input_count = 2;
+    llmcost_status first = llmcost_loop_submit_embed(opened, &request, on_done, self, NULL);
+    llmcost_status second = llmcost_loop_submit_embed_json(opened, body, 0, on_done, self, NULL);
+    for (int i = 0; i < 20 && llmcost_loop_pending(opened); i++)
+        assert_int_equal(llmcost_loop_poll(opened, 0), LLMCOST_OK);
+    assert_int_equal(llmcost_loop_close(opened), LLMCOST_OK);
+    assert_int_equal(self->done, !first + !second);
+    return first ? first : second;
 }
 
 static llmcost_status count_tokens(sweep *self)
@@ -685,6 +725,7 @@ static void run_scenario(const char *config, scenario_fn scenario, llmcost_statu
     X(list_models, FULL, LLMCOST_OK, LLMCOST_OK)                        \
     X(embed, FULL, LLMCOST_OK, LLMCOST_OK)                              \
     X(embed_json, FULL, LLMCOST_OK, LLMCOST_OK)                         \
+    X(embed_on_a_loop, FULL, LLMCOST_OK, LLMCOST_OK)                    \
     X(kept_vectors, FULL, LLMCOST_OK, LLMCOST_OK)                       \
     X(count_tokens, FULL, LLMCOST_OK, LLMCOST_OK)                       \
     X(balance, FULL, LLMCOST_OK, LLMCOST_OK)                            \
