@@ -612,7 +612,7 @@ static void conclude(wire_state *state, llmcost_status status, const char *detai
     leg->status = status;
     estimate_usage(state);
     charge(state); /* before the answer is kept: a fee per call belongs to its usage */
-    int64_t now = llmc_leg_now(leg);
+    int64_t now = leg->concluded_ns = llmc_leg_now(leg);
     keep_answer(state, now);
     settle_line(state, now);
     if (leg->status)
