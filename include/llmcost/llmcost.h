@@ -96,7 +96,8 @@ extern "C" {
     X(E_TRUNCATED, 81, SERVER, "the answer ended before it was complete")                                             \
     X(E_TOO_LARGE, 82, SERVER, "the answer is larger than max_response_bytes")                                        \
     X(E_CACHE_MISS, 90, REQUEST, "the call asked for a cached answer only, and there is none")                        \
-    X(E_BREAKER_OPEN, 92, CAPACITY, "the target failed too often lately; nothing was sent")                         \
+    X(E_UNKNOWN_CALL, 91, REQUEST, "no call of this receipt that went through a split is remembered")                 \
+    X(E_BREAKER_OPEN, 92, CAPACITY, "the target failed too often lately; nothing was sent")                           \
     X(E_LIMITED, 93, CAPACITY, "no place under the limits towards the provider came free in time; nothing was sent")
 
 typedef enum llmcost_status {
@@ -749,6 +750,8 @@ LLMCOST_API const char *llmcost_response_summary(const llmcost_response *respons
  * is estimated; one that was sent and never answered costs all that a budget held for it, else the estimate of its prompt.
  */
 LLMCOST_API int64_t llmcost_response_cost_nano(const llmcost_response *response);
+/** The receipt's id, such as "r-0123456789abcdef": what llmcost_feedback() asks for. Also of a failed call; "" of NULL. */
+LLMCOST_API const char *llmcost_response_id(const llmcost_response *response);
 /** What the call saved against the baseline, in nano-units; negative when the policies cost more than they saved. */
 LLMCOST_API int64_t llmcost_response_saved_nano(const llmcost_response *response);
 /** The ledger's currency, such as "USD". */
@@ -794,10 +797,21 @@ LLMCOST_API const char *llmcost_error_trail(const llmcost_error *error);
 /** A text that a function returned to you; NULL is fine. */
 LLMCOST_API void llmcost_string_free(char *text);
 /**
- * What was spent, saved and on what: by declared tag, model, provider and day, sorted by cost, with shares.
+ * What was spent, saved and on what: by declared tag, model, provider and day, sorted by cost, with shares; and what came
+ * of each side of every split, against its first one, with 95 % confidence intervals.
  * format "text" or "json"; *out is yours: llmcost_string_free(). Returns LLMCOST_OK, E_MISUSE, E_MEMORY. Any thread.
  */
 LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_report(llmcost_client *client, const char *format, char **out);
+/**
+ * Say how good an answer was: the score of the sides of all splits that the call went to, for the report.
+ *
+ * receipt_id   llmcost_response_id() of a finished call of this client, any time later, from anywhere
+ * score        any measure of yours, from -1e9 to 1e9, kept to a millionth; another one for the same call replaces it
+ *
+ * Returns LLMCOST_OK; E_UNKNOWN_CALL when the call went through no split, or is not one of the latest that did (config
+ * "report": {"feedback_calls": 10000}); E_MISUSE for what is no receipt's id or no such number. Any thread.
+ */
+LLMCOST_API llmcost_status llmcost_feedback(llmcost_client *client, const char *receipt_id, double score);
 /** Counters of the client as JSON: cache, budgets, connections, dropped work. *out as above. Any thread. */
 LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_stats(llmcost_client *client, char **out);
 /** The state of every budget as JSON: limit, spent, held, window. *out as above. Any thread. */

@@ -608,6 +608,8 @@ public:
     explicit event(const llmcost_event *raw) : raw_(raw) {}
     const llmcost_event *get() const { return raw_; }
     llmcost_event_kind kind() const { return llmcost_event_get_kind(raw_); }
+    /* All pieces so far are void: another target answers from the start (a route with "after_delta": "continue"). */
+    bool is_restart() const { return kind() == LLMCOST_EVENT_RESTART_ANSWER; }
     std::string_view text() const
     {
         std::size_t bytes = 0;

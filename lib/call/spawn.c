@@ -60,6 +60,7 @@ llmcost_leg *llmc_leg_spawn(llmcost_leg *parent, const llmc_spawn *spawn)
         return NULL;
     }
     child->request = spawn->request ? spawn->request : parent->request;
+    child->extra_prompt_tokens = spawn->request ? 0 : parent->extra_prompt_tokens; /* it is in the request */
     child->route = spawn->route ? spawn->route : parent->route;
     if (child->route && child->route->choice_count)
         child->route = decide(parent, child);
@@ -69,6 +70,8 @@ llmcost_leg *llmc_leg_spawn(llmcost_leg *parent, const llmc_spawn *spawn)
         parent->children = child->next_sibling;
         return NULL;
     }
+    if (child->route && child->route->through)
+        llmc_route_taken(child->route);
     child->provider_name = parent->provider_name;
     if (child->route && parent->route && child->route->provider == parent->route->provider) { /* no other host is shown it */
         child->credential = parent->credential;
@@ -96,6 +99,8 @@ static void count_difference(llmc_call *call)
     };
     facts.saved_nano[LLMC_SAVING_OVERHEAD] = -facts.cost_nano;
     llmc_totals_add(call->client->services.totals, &facts);
+    llmcost_response *origin = call->user;
+    llmc_count_late(&call->client->services, &origin->receipt, facts.cost_nano);
 }
 
 static void detached_done(llmc_call *call)

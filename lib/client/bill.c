@@ -27,7 +27,7 @@ llmcost_status llmc_client_hand_out(llmcost_client *client, llmc_write_fn write,
 
 static llmcost_status write_report(llmcost_client *client, const void *how, llmc_buffer *out)
 {
-    return llmc_totals_report(client->services.totals, *(const char *)how, out);
+    return llmc_totals_report(client->services.totals, client->services.experiments, *(const char *)how, out);
 }
 
 llmcost_status llmcost_report(llmcost_client *client, const char *format, char **out)
@@ -190,6 +190,20 @@ llmcost_status llmcost_budget_correct(llmcost_client *client, const char *budget
     if (status)
         return status;
     status = correct(client, budget, value, delta_nano);
+    llmc_client_leave(&visit);
+    return status;
+}
+
+llmcost_status llmcost_feedback(llmcost_client *client, const char *receipt_id, double score)
+{
+    uint64_t number;
+    if (!receipt_id || !llmc_receipt_number(receipt_id, &number))
+        return LLMCOST_E_MISUSE;
+    llmc_visit visit;
+    llmcost_status status = llmc_client_enter(client, &visit);
+    if (status)
+        return status;
+    status = llmc_experiments_feedback(client->services.experiments, number, score);
     llmc_client_leave(&visit);
     return status;
 }

@@ -92,8 +92,17 @@ static void alert_of_target(const llmc_target_change *change, void *user)
 /* ---- opening ---- */
 
 static const llmcost_policy *const policies[] = { &llmc_policy_meter, &llmc_policy_resolve, &llmc_policy_cache, &llmc_policy_check, &llmc_policy_cascade,
-                                                  &llmc_policy_fallback, &llmc_policy_batch_inputs, &llmc_policy_retry, &llmc_policy_keys, &llmc_policy_limits, &llmc_policy_breaker,
-                                                  &llmc_policy_fit, &llmc_policy_format, &llmc_policy_budget, &llmc_policy_wire };
+                                                  &llmc_policy_fallback, &llmc_policy_batch_inputs, &llmc_policy_retry, &llmc_policy_keys, &llmc_policy_limits, &llmc_policy_breaker, &llmc_policy_fit,
+                                                  &llmc_policy_format, &llmc_policy_budget, &llmc_policy_wire };
+
+bool llmc_policy_is_ours(const llmcost_policy *policy)
+{
+    for (size_t i = 0; i < sizeof policies / sizeof policies[0]; i++) {
+        if (policy->name == policies[i]->name)
+            return true;
+    }
+    return false;
+}
 
 static void fire_waker(void *waker, int32_t value)
 {
@@ -109,15 +118,6 @@ static llmcost_status open_lanes(llmc_services *services)
     if (limited)
         services->lanes = llmc_lanes_new(&services->allocator, llmc_random_next(&services->random), fire_waker);
     return limited && !services->lanes ? LLMCOST_E_MEMORY : LLMCOST_OK;
-}
-
-bool llmc_policy_is_ours(const llmcost_policy *policy)
-{
-    for (size_t i = 0; i < sizeof policies / sizeof policies[0]; i++) {
-        if (policy->name == policies[i]->name)
-            return true;
-    }
-    return false;
 }
 
 static llmcost_status open_services(llmcost_client *client)
@@ -139,7 +139,10 @@ static llmcost_status open_services(llmcost_client *client)
     if (!status)
         status = open_lanes(services);
     llmc_totals_settings totals = { settings->report_tags, settings->report_tag_count, settings->report_max_values, settings->report_max_days, settings->currency };
-    return status ? status : llmc_totals_new(&services->totals, &services->allocator, &totals);
+    if (!status)
+        status = llmc_totals_new(&services->totals, &services->allocator, &totals);
+    llmc_experiment_settings experiments = { settings->splits, settings->side_count, settings->report_feedback_calls, settings->currency };
+    return status || !settings->splits ? status : llmc_experiments_new(&services->experiments, &services->allocator, &experiments);
 }
 
 static void free_hooks(const llmc_services *services, llmc_named_hook *hooks)
@@ -159,6 +162,7 @@ static void close_services(llmcost_client *client)
     if (services->accounts)
         services->accounts->free(services->accounts);
     llmc_totals_free(services->totals);
+    llmc_experiments_free(services->experiments);
     llmc_lanes_free(services->lanes);
     if (client->settings)
         llmc_key_pools_close(client->settings->providers, client->settings->provider_count, &services->allocator);

@@ -36,6 +36,12 @@ static bool node_fits(const llmc_route *route, size_t fitting, bool last_fits)
     return route->kind == LLMC_ROUTE_CASCADE ? last_fits : fitting > 0;
 }
 
+/* A side of no weight is never asked. */
+static bool is_used(const llmc_route *route, size_t step)
+{
+    return route->kind != LLMC_ROUTE_SPLIT || route->split->weights[step];
+}
+
 static bool fits(llmcost_leg *leg, const llmc_route *route, llmcost_error *error)
 {
     size_t fitting = 0;
@@ -43,6 +49,8 @@ static bool fits(llmcost_leg *leg, const llmc_route *route, llmcost_error *error
     if (route->kind == LLMC_ROUTE_LEAF)
         return llmc_leaf_fits(leg, route, error);
     for (size_t i = 0; i < route->step_count; i++) {
+        if (!is_used(route, i))
+            continue;
         good = fits(leg, route->steps[i], error);
         fitting += good;
         if (good)
@@ -74,17 +82,26 @@ bool llmc_route_fits(llmcost_leg *leg, const llmc_route *route)
     if (route->kind == LLMC_ROUTE_LEAF) {
         llmcost_error error;
         llmc_error_init(&error, &leg->services->allocator);
-        bool good = llmc_leaf_fits(leg, route, &error);
+        bool good = llmc_leaf_fits(leg, route, &error) || error.status == LLMCOST_E_MEMORY; /* nobody knows; asked, it says so itself */
         llmc_error_clear(&error);
         return good;
     }
     size_t fitting = 0;
     bool good = false;
     for (size_t i = route->kind == LLMC_ROUTE_CASCADE ? route->step_count - 1 : 0; i < route->step_count; i++) {
-        good = llmc_route_fits(leg, route->steps[i]);
+        good = is_used(route, i) && llmc_route_fits(leg, route->steps[i]);
         fitting += good;
     }
     return node_fits(route, fitting, good);
+}
+
+void llmc_route_tell_unfit(llmcost_leg *leg, const llmc_route *route)
+{
+    llmcost_error error;
+    llmc_error_init(&error, &leg->services->allocator);
+    if (!fits(leg, route, &error))
+        tell_pruned(leg, route, &error);
+    llmc_error_clear(&error);
 }
 
 const llmcost_policy llmc_policy_check = {

@@ -31,6 +31,7 @@ typedef struct llmc_services {
     llmc_account_engine *accounts;        /* NULL: no budgets */
     struct llmc_lanes *lanes;             /* NULL: no provider has limits */
     llmc_totals *totals;
+    llmc_experiments *experiments;        /* NULL: the config has no split */
     llmcost_alert_fn on_alert;
     void *on_alert_user;
     llmcost_receipt_fn on_receipt;
@@ -97,6 +98,7 @@ struct llmcost_leg {
     const llmcost_request **requests;   /* one per policy: as it was when that policy let the leg inward */
 
     int64_t deadline_ns;
+    int64_t concluded_ns;               /* when its own exchange with a provider was over; 0: it had none, or has it still */
     llmc_timer timer;                   /* of llmcost_leg_timer() */
     llmc_timer deadline_timer;          /* of a child whose deadline is its own */
     llmc_pending_wake *wakes, **last_wake;
@@ -208,6 +210,11 @@ llmc_outcome llmc_outcome_of(const llmcost_leg *leg); /* breaker.c: what the end
 /* ---- the policies, in the order of their phases ---- */
 
 bool llmc_route_fits(llmcost_leg *leg, const llmc_route *route); /* check.c: whether it can serve the leg's request */
+void llmc_route_tell_unfit(llmcost_leg *leg, const llmc_route *route); /* check.c: on the receipt, why it cannot */
+
+/* What came of the sides of splits (outcome.c). Late: a detached leg of a call that was counted cost so much more. */
+void llmc_count_outcome(llmcost_leg *leg, const llmc_call_facts *facts);
+void llmc_count_late(llmc_services *services, llmc_receipt *receipt, int64_t more_nano);
 
 extern const llmcost_policy llmc_policy_meter;
 extern const llmcost_policy llmc_policy_resolve;
@@ -218,8 +225,8 @@ extern const llmcost_policy llmc_policy_fallback;
 extern const llmcost_policy llmc_policy_batch_inputs;
 extern const llmcost_policy llmc_policy_retry;
 extern const llmcost_policy llmc_policy_keys;
-extern const llmcost_policy llmc_policy_limits;
 extern const llmcost_policy llmc_policy_breaker;
+extern const llmcost_policy llmc_policy_limits;
 extern const llmcost_policy llmc_policy_fit;
 extern const llmcost_policy llmc_policy_format;
 extern const llmcost_policy llmc_policy_budget;

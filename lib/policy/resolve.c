@@ -46,7 +46,7 @@ static llmcost_verdict resolve_enter(llmcost_leg *leg, void *state, void *user)
     if (leg->status)
         return LLMCOST_FAIL;
     leg->named_route = leg->route;
-    if (leg->route->choice_count)
+    if (leg->route->choice_count && leg->operation->generates) /* what one model embeds means nothing to another: check.c refuses */
         leg->route = llmc_route_decide(leg, leg->route);
     return leg->route ? LLMCOST_CONTINUE : LLMCOST_FAIL;
 }

@@ -11,16 +11,6 @@ typedef struct llmc_model_alias {
     const char *name, *model;
 } llmc_model_alias;
 
-typedef enum llmc_key_order { LLMC_KEYS_ROUND_ROBIN = 0, LLMC_KEYS_LEAST_USED = 1, LLMC_KEYS_REMAINING = 2 } llmc_key_order;
-
-/* "limits": what each key may send to each model. */
-typedef struct llmc_limits {
-    const char *model;           /* NULL: every model that has none of its own */
-    int64_t requests_per_minute, tokens_per_minute, in_flight; /* 0: not limited */
-    int32_t wait_ms;             /* how long a call queues */
-    bool learn;                  /* by what the provider tells of its limits, too */
-} llmc_limits;
-
 /* "breaker": when a target counts as failing (policy/target.c). */
 typedef struct llmc_breaker_rules {
     bool off;
@@ -33,6 +23,16 @@ typedef struct llmc_breaker_rules {
 } llmc_breaker_rules;
 
 enum { LLMC_RETRY_STOCK = 20000 }; /* thousandths of a retry that a provider's stock holds at most, and at the start */
+
+typedef enum llmc_key_order { LLMC_KEYS_ROUND_ROBIN = 0, LLMC_KEYS_LEAST_USED = 1, LLMC_KEYS_REMAINING = 2 } llmc_key_order;
+
+/* "limits": what each key may send to each model. */
+typedef struct llmc_limits {
+    const char *model;           /* NULL: every model that has none of its own */
+    int64_t requests_per_minute, tokens_per_minute, in_flight; /* 0: not limited */
+    int32_t wait_ms;             /* how long a call queues */
+    bool learn;                  /* by what the provider tells of its limits, too */
+} llmc_limits;
 
 typedef struct llmc_provider {
     const char *name;            /* "kimi" in "kimi/kimi-k2" */
