@@ -9,7 +9,6 @@
 #define CAUSE_NAME(name, text) text,
 const char *const llmc_fallback_cause_names[LLMC_CAUSES] = { LLMC_CAUSE_LIST(CAUSE_NAME) };
 
-
 static const struct {
     int status;
     llmc_fallback_cause cause;

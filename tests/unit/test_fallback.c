@@ -263,7 +263,7 @@ static void test_every_status_has_its_place(void **unused)
 {
     (void)unused;
     static const llmcost_status never[] = { LLMCOST_OK, LLMCOST_E_MEMORY, LLMCOST_E_MISUSE, LLMCOST_E_REENTRANT, LLMCOST_E_CLOSED, LLMCOST_E_CONFIG, LLMCOST_E_FILE, LLMCOST_E_UNKNOWN_MODEL,
-                                            LLMCOST_E_AMBIGUOUS_MODEL, LLMCOST_E_INVALID, LLMCOST_E_UNSUPPORTED, LLMCOST_E_DEADLINE, LLMCOST_E_CANCELLED, LLMCOST_E_INVALID_REQUEST, LLMCOST_E_CACHE_MISS };
+                                            LLMCOST_E_AMBIGUOUS_MODEL, LLMCOST_E_INVALID, LLMCOST_E_UNSUPPORTED, LLMCOST_E_DEADLINE, LLMCOST_E_CANCELLED, LLMCOST_E_INVALID_REQUEST, LLMCOST_E_CACHE_MISS, LLMCOST_E_UNKNOWN_CALL };
     for (int number = 0; number < 200; number++) {
         bool known = strcmp(llmcost_status_name((llmcost_status)number), "E_UNKNOWN") != 0, ends = !known;
         for (size_t i = 0; i < sizeof never / sizeof never[0]; i++)
@@ -449,7 +449,7 @@ static void test_after_the_first_delta(void **unused)
     assert_true(llmcost_response_is_altered(out.response));
     const char *receipt = llmcost_response_receipt(out.response);
     assert_non_null(strstr(receipt, "\"restarts\":2"));
-    assert_non_null(strstr(receipt, "\"to\":\"openai/gpt-4o-mini\",\"why\":\"E_TRUNCATED, when part of its answer had been shown\""));
+    assert_non_null(strstr(receipt, "\"to\":\"second/gpt-4o-mini\",\"why\":\"E_TRUNCATED, when part of its answer had been shown\""));
     finish(&rig, &out);
 }
 
@@ -485,7 +485,7 @@ static void test_retries_after_a_restart(void **unused)
     (void)unused;
     engine_rig rig;
     seen out;
-    rig_open(&rig, "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":1}}," MODELS ",\"routes\":{\"r\":{\"fallback\":[\"a\",\"b\"],\"after_delta\":\"continue\"}}}");
+    rig_open(&rig, "{" PROVIDERS("\"retries\":1") "," MODELS ",\"routes\":{\"r\":{\"fallback\":[\"a\",\"b\"],\"after_delta\":\"continue\"}}}");
     breaks_off(&rig, bodies[0], "Once upon");
     fake_network_fails(&rig.network, bodies[1], 500, "server_error")->times = 1;
     answers(&rig, bodies[1], "hello", true);
@@ -866,7 +866,7 @@ static void test_a_cascade_in_a_fallback(void **unused)
         ask(&rig, streams, &out);
         assert_string_equal(out.text, "hello");
         assert_int_equal(llmcost_response_line_count(out.response), 3);
-        assert_non_null(strstr(llmcost_response_receipt(out.response), "{\"node\":\"r\",\"kind\":\"fallback\",\"to\":\"openai/gpt-4.1\",\"why\":\"E_SERVER\"}"));
+        assert_non_null(strstr(llmcost_response_receipt(out.response), "{\"node\":\"r\",\"kind\":\"fallback\",\"to\":\"third_/gpt-4.1\",\"why\":\"E_SERVER\"}"));
         finish(&rig, &out);
     }
 }
@@ -985,7 +985,7 @@ static void test_who_has_an_alternative(void **unused)
     seen out;
     noted all = { .count = 0 };
     llmcost_policy policy = { .struct_size = sizeof policy, .name = "noting", .phase = LLMCOST_PHASE_BREAKER, .operations = 1, .enter = note_alternative, .user = &all };
-    rig_open(&rig, "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":1}}," MODELS ",\"routes\":{\"r\":{\"fallback\":[{\"fallback\":[\"a\",\"b\"]},\"c\"]}}}");
+    rig_open(&rig, "{" PROVIDERS("\"retries\":1") "," MODELS ",\"routes\":{\"r\":{\"fallback\":[{\"fallback\":[\"a\",\"b\"]},\"c\"]}}}");
     assert_int_equal(llmcost_client_add_policy(rig.client, &policy), LLMCOST_OK);
     fake_network_fails(&rig.network, NULL, 500, "server_error");
     ask(&rig, false, &out);
