@@ -59,6 +59,7 @@ llmcost_leg *llmc_leg_spawn(llmcost_leg *parent, const llmc_spawn *spawn)
         return NULL;
     }
     child->request = spawn->request ? spawn->request : parent->request;
+    child->extra_prompt_tokens = spawn->request ? 0 : parent->extra_prompt_tokens; /* it is in the request */
     child->route = spawn->route ? spawn->route : parent->route;
     if (child->route && child->route->choice_count)
         child->route = decide(parent, child);
@@ -78,6 +79,7 @@ llmcost_leg *llmc_leg_spawn(llmcost_leg *parent, const llmc_spawn *spawn)
     child->purpose = spawn->purpose;
     child->forwards = spawn->forwards;
     child->attempt = spawn->attempt;
+    child->until_shown = own_deadline && spawn->until_shown;
     if (own_deadline)
         llmc_leg_set_deadline(child, driver, spawn->deadline_ns);
     llmc_leg_schedule(child);

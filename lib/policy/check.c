@@ -4,12 +4,13 @@
  * call fails and nothing was sent.
  */
 #include "policy/format.h"
+#include "policy/outlook.h"
 
 #include <string.h>
 
 static bool fits(llmcost_leg *leg, const llmc_route *route, llmcost_error *error);
 
-static bool leaf_fits(llmcost_leg *leg, const llmc_route *route, llmcost_error *error)
+bool llmc_leaf_fits(llmcost_leg *leg, const llmc_route *route, llmcost_error *error)
 {
     int32_t format;
     const llmc_provider *provider = route->provider;
@@ -46,7 +47,7 @@ static bool fits(llmcost_leg *leg, const llmc_route *route, llmcost_error *error
     size_t fitting = 0;
     bool good = true;
     if (route->kind == LLMC_ROUTE_LEAF)
-        return leaf_fits(leg, route, error);
+        return llmc_leaf_fits(leg, route, error);
     for (size_t i = 0; i < route->step_count; i++) {
         if (!is_used(route, i))
             continue;
@@ -81,7 +82,7 @@ bool llmc_route_fits(llmcost_leg *leg, const llmc_route *route)
     if (route->kind == LLMC_ROUTE_LEAF) {
         llmcost_error error;
         llmc_error_init(&error, &leg->services->allocator);
-        bool good = leaf_fits(leg, route, &error);
+        bool good = llmc_leaf_fits(leg, route, &error) || error.status == LLMCOST_E_MEMORY; /* nobody knows; asked, it says so itself */
         llmc_error_clear(&error);
         return good;
     }

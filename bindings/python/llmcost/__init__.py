@@ -34,7 +34,7 @@ from .mock import Mock
 from .openai_client import OpenAI
 from .openai_style import ChatCompletion, ChatCompletionChunk, ChunkStream
 from .receipt import Receipt
-from .stream import Event, Stream
+from .stream import RESTART, Event, Stream
 from .tagging import TagScope
 
 __version__ = "0.1.0"
@@ -68,6 +68,7 @@ __all__ = [
     "Mock",
     "NetworkError",
     "OpenAI",
+    "RESTART",
     "RateLimitError",
     "Receipt",
     "RequestError",
