@@ -97,7 +97,8 @@ extern "C" {
     X(E_TOO_LARGE, 82, SERVER, "the answer is larger than max_response_bytes")                                        \
     X(E_CACHE_MISS, 90, REQUEST, "the call asked for a cached answer only, and there is none")                        \
     X(E_UNKNOWN_CALL, 91, REQUEST, "no call of this receipt that went through a split is remembered")                 \
-    X(E_BREAKER_OPEN, 92, CAPACITY, "the target failed too often lately; nothing was sent")
+    X(E_BREAKER_OPEN, 92, CAPACITY, "the target failed too often lately; nothing was sent")                           \
+    X(E_LIMITED, 93, CAPACITY, "no place under the limits towards the provider came free in time; nothing was sent")
 
 typedef enum llmcost_status {
 #define LLMCOST_STATUS_ENUM(name, number, category, text) LLMCOST_##name = number,
@@ -421,7 +422,8 @@ typedef struct llmcost_request {
                                           unknown models, and members of `extra` that may cost (searches, server tools), which a
                                           hard budget else refuses with E_BUDGET; count in input tokens what they may cost */
     int32_t deadline_ms;               /* for everything together; 0: the config's; below 0: none */
-    uint32_t reserved1;                /* 0 */
+    int32_t priority;                  /* -1000 to 1000: who goes first where calls queue under "limits"; nothing is put by for
+                                          the lower ones, which get through only if room is left within their time */
     const char *const *inputs;         /* llmcost_embed(): the texts */
     const size_t *input_bytes;         /* their lengths; NULL, or 0 of one: strlen() */
     uint32_t input_count;
@@ -467,7 +469,7 @@ LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_chat_json(llmcost_client *cl
 /**
  * Vectors for texts: llmcost_response_embedding_count(), _embedding().
  *
- * request  model (a single one: a cascade is E_UNSUPPORTED), inputs, input_count, and where wanted input_bytes,
+ * request  model (a single one: a cascade or a fallback is E_UNSUPPORTED), inputs, input_count, and where wanted input_bytes,
  *          dimensions, input_purpose, extra, tags, deadline and the cache's fields; what else a request has is E_INVALID.
  *          llmcost_chat() refuses inputs likewise
  *
@@ -486,7 +488,7 @@ LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_embed_json(llmcost_client *c
 /**
  * What a provider would count as the prompt of a request, by asking it. At no cost, and not cached.
  *
- * request  as for llmcost_chat(); a cascade is E_UNSUPPORTED
+ * request  as for llmcost_chat(); a cascade or a fallback is E_UNSUPPORTED
  * tokens   the count; 0 after a failure
  * out      the response, as from llmcost_chat(), or NULL
  *
@@ -787,7 +789,9 @@ LLMCOST_API const char *llmcost_error_request_id(const llmcost_error *error);
 LLMCOST_API int32_t llmcost_error_http_status(const llmcost_error *error);
 /** How long the provider asks to wait, in milliseconds; -1 when it did not say. */
 LLMCOST_API int64_t llmcost_error_retry_after_ms(const llmcost_error *error);
-/** What was tried, as JSON: [{"target": "openai/gpt-4o", "status": "E_RATE_LIMITED", "message": ...}, ...]. */
+/**
+ * What was tried, in its order; the error of a route that failed on all targets is the most useful of them: the first that
+ * may pass, with the shortest wait that any of them asked for. JSON: [{"target": "openai/gpt-4o", "status": "E_RATE_LIMITED", "message": ...}, ...]. */
 LLMCOST_API const char *llmcost_error_trail(const llmcost_error *error);
 
 /* ------------------------------------------------------------------------------------------------ the bill */
