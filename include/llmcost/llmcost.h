@@ -790,8 +790,10 @@ LLMCOST_API int32_t llmcost_error_http_status(const llmcost_error *error);
 /** How long the provider asks to wait, in milliseconds; -1 when it did not say. */
 LLMCOST_API int64_t llmcost_error_retry_after_ms(const llmcost_error *error);
 /**
- * What was tried, in its order; the error of a route that failed on all targets is the most useful of them: the first that
- * may pass, with the shortest wait that any of them asked for. JSON: [{"target": "openai/gpt-4o", "status": "E_RATE_LIMITED", "message": ...}, ...]. */
+ * What was tried, in its order, as JSON: [{"target": "openai/gpt-4o", "status": "E_RATE_LIMITED", "message": ...}, ...].
+ * The error of a route of which all targets failed is the most useful of theirs: the first that may pass, with the
+ * shortest wait that any of them asked for.
+ */
 LLMCOST_API const char *llmcost_error_trail(const llmcost_error *error);
 
 /* ------------------------------------------------------------------------------------------------ the bill */
