@@ -187,7 +187,7 @@ static void read_function(llmc_json *json, wire_call *wire)
     }
 }
 
-static llmcost_status decode_tool_calls(llmc_decoder *decoder, llmc_json *json, openai_choice *choice, uint32_t index)
+static llmcost_status decode_tool_calls(llmc_decoder *decoder, llmc_json *json, openai_choice *choice, uint32_t index, bool *any)
 {
     llmc_json_key key;
     if (!llmc_json_array(json))
@@ -208,6 +208,7 @@ static llmcost_status decode_tool_calls(llmc_decoder *decoder, llmc_json *json, 
         }
         if (json->failure)
             break;
+        *any = true;
         llmcost_status status = take_call(decoder, choice, index, &wire);
         if (status)
             return status;
@@ -216,15 +217,13 @@ static llmcost_status decode_tool_calls(llmc_decoder *decoder, llmc_json *json, 
 }
 
 /* The shape before tool_calls: at most one, without an id. */
-static llmcost_status decode_function_call(llmc_decoder *decoder, llmc_json *json, openai_choice *choice, uint32_t index)
+static llmcost_status decode_function_call(llmc_decoder *decoder, const llmc_json_span *span, openai_choice *choice, uint32_t index)
 {
     wire_call wire = { .index = 0 };
-    if (llmc_json_peek(json) != LLMC_JSON_OBJECT) {
-        llmc_json_skip(json);
-        return LLMCOST_OK;
-    }
-    read_function(json, &wire);
-    return json->failure ? LLMCOST_OK : take_call(decoder, choice, index, &wire);
+    llmc_json json;
+    llmc_json_begin(&json, span->text, span->bytes);
+    read_function(&json, &wire);
+    return take_call(decoder, choice, index, &wire);
 }
 
 /* ---- text ---- */
@@ -321,8 +320,8 @@ static llmcost_status decode_details(llmc_decoder *decoder, const llmc_json_span
 static llmcost_status decode_message(llmc_decoder *decoder, llmc_json *json, openai_choice *choice, uint32_t index)
 {
     llmc_json_key key;
-    bool reasoned = false; /* some hosts say the same under two names */
-    llmc_json_span details = { 0 };
+    bool reasoned = false, called = false; /* some hosts say the same under two names */
+    llmc_json_span details = { 0 }, older = { 0 };
     llmcost_status status = LLMCOST_OK;
     if (!llmc_json_object(json))
         return LLMCOST_OK;
@@ -342,9 +341,9 @@ static llmcost_status decode_message(llmc_decoder *decoder, llmc_json *json, ope
         } else if (llmc_json_key_is(&key, "refusal")) {
             status = decode_text(decoder, json, LLMCOST_EVENT_REFUSAL, index, &choice->refusal);
         } else if (llmc_json_key_is(&key, "tool_calls")) {
-            status = decode_tool_calls(decoder, json, choice, index);
-        } else if (llmc_json_key_is(&key, "function_call")) {
-            status = decode_function_call(decoder, json, choice, index);
+            status = decode_tool_calls(decoder, json, choice, index, &called);
+        } else if (llmc_json_key_is(&key, "function_call") && llmc_json_peek(json) == LLMC_JSON_OBJECT) {
+            llmc_json_raw(json, &older);
         } else if (llmc_json_key_is(&key, "annotations")) {
             status = decode_extra(decoder, json, index, "annotations");
         } else if (llmc_json_key_is(&key, "images")) {
@@ -359,6 +358,8 @@ static llmcost_status decode_message(llmc_decoder *decoder, llmc_json *json, ope
             llmc_json_skip(json);
         }
     }
+    if (!status && older.bytes && !called && !json->failure)
+        status = decode_function_call(decoder, &older, choice, index);
     return status || details.bytes <= 2 ? status : decode_details(decoder, &details, index, choice, reasoned);
 }
 
