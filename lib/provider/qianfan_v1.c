@@ -277,11 +277,6 @@ static v1_state *state_of(llmc_decoder *decoder)
     return decoder->state;
 }
 
-__attribute__((cold)) static llmcost_status no_memory(llmc_decoder *decoder)
-{
-    return llmc_error_set(decoder->error, LLMCOST_E_MEMORY, "no memory for the answer");
-}
-
 static void read_answer(llmc_json *json, v1_answer *answer)
 {
     static const llmc_wanted_member wanted[] = {
@@ -301,7 +296,7 @@ static llmcost_status introduce(llmc_decoder *decoder, const v1_answer *answer)
     llmc_decode_member(&answer->id, &decoder->scratch);
     const char *id = llmc_buffer_text(&decoder->scratch);
     if (!id)
-        return no_memory(decoder);
+        return llmc_decoder_no_memory(decoder);
     llmc_utf8_sanitize(decoder->scratch.data);
     state_of(decoder)->introduced = true;
     return llmc_decoder_emit(decoder, &(llmcost_event){ .kind = LLMC_EVENT_META, .text = id, .bytes = strlen(id), .tool_name = "" });
@@ -318,7 +313,7 @@ static llmcost_status announce(llmc_decoder *decoder, const v1_answer *answer)
     llmc_decode_member(&answer->name, scratch);
     const char *id = llmc_buffer_text(scratch);
     if (!id)
-        return no_memory(decoder);
+        return llmc_decoder_no_memory(decoder);
     llmc_utf8_sanitize(scratch->data);
     llmc_utf8_sanitize(scratch->data + name);
     return llmc_decoder_emit(decoder, &(llmcost_event){ .kind = LLMCOST_EVENT_TOOL_CALL, .tool_id = id, .tool_name = id + name });
@@ -400,7 +395,7 @@ static llmcost_status decode_frame(llmc_decoder *decoder, const llmc_frame *fram
     v1_answer answer = { 0 };
     if (decoder->finished)
         return LLMCOST_OK;
-    if (decoder->http_status < 200 || decoder->http_status > 299)
+    if (llmc_decoder_refused(decoder))
         return llmc_decode_error_body(decoder->error, decoder->http_status, frame->data, frame->bytes);
     llmc_json_begin(&json, frame->data, frame->bytes);
     read_answer(&json, &answer);
@@ -409,15 +404,6 @@ static llmcost_status decode_frame(llmc_decoder *decoder, const llmc_frame *fram
     if (answer.error_code.bytes || (!answer.id.bytes && !answer.result.text && !answer.is_end.bytes))
         return llmc_decode_error_in_success(decoder, frame, "an answer without a result");
     return decode_answer(decoder, &answer);
-}
-
-static llmcost_status decode_end(llmc_decoder *decoder)
-{
-    if (decoder->finished)
-        return LLMCOST_OK;
-    if (decoder->http_status < 200 || decoder->http_status > 299)
-        return llmc_decode_error_body(decoder->error, decoder->http_status, "", 0);
-    return llmc_error_set(decoder->error, LLMCOST_E_TRUNCATED, decoder->stream ? "the stream ended before the answer was complete; try again" : "the answer is empty; try again");
 }
 
 static void decode_begin(llmc_decoder *decoder)
@@ -437,5 +423,5 @@ static bool has_operation(llmc_operation_id operation)
 
 const llmc_codec llmc_codec_qianfan_v1 = {
     .name = "qianfan_v1", .has_operation = has_operation, .check = check, .encode = encode, .stream_framing = &llmc_framing_sse, .stream_type = "text/event-stream",
-    .decoder_bytes = sizeof(v1_state), .decode_begin = decode_begin, .decode_frame = decode_frame, .decode_end = decode_end, .decode_free = decode_free,
+    .decoder_bytes = sizeof(v1_state), .decode_begin = decode_begin, .decode_frame = decode_frame, .decode_end = llmc_decoder_end_early, .decode_free = decode_free,
 };
