@@ -7,6 +7,7 @@
  * but for cache marks, strictness and the name of a schema; penalty_score and its kin pass through "extra".
  */
 #include "base/text.h"
+#include "provider/asks.h"
 #include "provider/decoding.h"
 #include "provider/encoding.h"
 #include "provider/signing.h"
@@ -23,40 +24,10 @@ typedef struct v1_answer {
 
 /* ---- check ---- */
 
-static bool asks_several(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->n > 1;
-}
-
-static bool asks_forced_tool(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->tool_choice == LLMCOST_TOOLS_REQUIRED || request->tool_choice == LLMCOST_TOOLS_ONE;
-}
-
 static bool asks_format(const llmcost_request *request, const llmc_codec_target *target)
 {
     (void)target;
     return request->format != LLMCOST_FORMAT_TEXT;
-}
-
-static bool asks_seed(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->has_seed;
-}
-
-static bool asks_logprobs(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->logprobs || request->top_logprobs;
-}
-
-static bool asks_effort(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->effort != LLMCOST_EFFORT_DEFAULT;
 }
 
 static bool asks_thinking(const llmcost_request *request, const llmc_codec_target *target)
@@ -66,12 +37,12 @@ static bool asks_thinking(const llmcost_request *request, const llmc_codec_targe
 }
 
 static const llmc_incapability incapabilities[] = {
-    { 0, asks_several, "n", "ask for one choice per call" },
-    { 0, asks_forced_tool, "tool_choice", "use auto, or leave all tools but one out and ask for it in the prompt" },
+    { 0, llmc_asks_several, "n", "ask for one choice per call" },
+    { 0, llmc_asks_forced_tool, "tool_choice", "use auto, or leave all tools but one out and ask for it in the prompt" },
     { 0, asks_format, "format", "ask for JSON in the prompt, or use the preset qianfan" },
-    { 0, asks_seed, "seed", "leave it out" },
-    { 0, asks_logprobs, "logprobs", "leave them out" },
-    { 0, asks_effort, "effort", "leave it at the default, or use the preset qianfan" },
+    { 0, llmc_asks_seed, "seed", "leave it out" },
+    { 0, llmc_asks_logprobs, "logprobs", "leave them out" },
+    { 0, llmc_asks_effort, "effort", "leave it at the default, or use the preset qianfan" },
     { 0, asks_thinking, "thinking_budget_tokens", "leave it at 0, or use the preset qianfan" },
 };
 
