@@ -46,7 +46,7 @@ typedef struct live_result {
     llmcost_response *response;
     char text[65536];       /* of its TEXT events, put together; several choices one after the other, as they come */
     char reasoning[4096];
-    unsigned kinds[8];      /* events by kind */
+    unsigned kinds[16];      /* events by kind */
     int completions;        /* on a loop */
     double seconds;
 } live_result;
