@@ -59,7 +59,7 @@ void expect_encoded(const llmc_codec_target *target, llmc_operation_id operation
         fail_msg("%s", llmcost_error_message(&error));
     assert_string_equal(out.method, method);
     assert_string_equal(llmc_buffer_text(&out.path), path);
-    assert_int_equal(out.headers[0] != NULL, target->preset->codec == &llmc_codec_anthropic); /* which is told the format's version */
+    assert_true(!out.headers[0] || target->preset->codec == &llmc_codec_anthropic); /* which may be told the format's version */
     if (json)
         same_json(&out.body, json);
     assert_int_equal(out.body.length > 0, json != NULL);
