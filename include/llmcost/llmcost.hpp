@@ -419,6 +419,7 @@ public:
     }
     request &input_bound_tokens(std::int64_t count) { return set(plain_.input_bound_tokens, count); }
     request &deadline_ms(std::int32_t value) { return set(plain_.deadline_ms, value); }
+    request &priority(std::int32_t value) { return set(plain_.priority, value); }
 
     /* Calls use(const llmcost_request *) with the C view, which lives during the call only. */
     template <typename Use>

@@ -403,9 +403,9 @@ static llmcost_status figures(sweep *self)
 {
     char *text;
     llmcost_status worst = LLMCOST_OK, status;
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 5; i++) {
         text = NULL;
-        status = i == 0 ? llmcost_report(self->rig.client, "text", &text) : i == 1 ? llmcost_report(self->rig.client, "json", &text)
+        status = i == 4 ? llmcost_targets(self->rig.client, &text) : i == 0 ? llmcost_report(self->rig.client, "text", &text) : i == 1 ? llmcost_report(self->rig.client, "json", &text)
                         : i == 2 ? llmcost_stats(self->rig.client, &text) : llmcost_budgets(self->rig.client, &text);
         assert_true((text != NULL) == (status == LLMCOST_OK));
         llmcost_string_free(text);
