@@ -200,7 +200,7 @@ static bool take_key(llmcost_leg *leg, keys_state *state)
 }
 
 /* As well off as the best of its keys. */
-static llmcost_verdict fail_without_key(llmcost_leg *leg, const keys_state *state)
+static void fail_without_key(llmcost_leg *leg, const keys_state *state)
 {
     static const llmcost_status statuses[LLMC_KEY_STATES] = { LLMCOST_E_RATE_LIMITED, LLMCOST_E_RATE_LIMITED, LLMCOST_E_QUOTA, LLMCOST_E_AUTH };
     static const char *const advice[LLMC_KEY_STATES] = { "ask again later", "ask again later", "top up and call llmcost_balance(), which puts a key with money back", "open the client anew with a key that is accepted" };
@@ -210,9 +210,7 @@ static llmcost_verdict fail_without_key(llmcost_leg *leg, const keys_state *stat
     llmc_error_clear(&leg->error);
     llmc_leg_fail(leg, statuses[census.best], "%s: no key of provider \"%s\" is usable, and nothing was sent: of %zu, %zu rate-limited, %zu out of money, %zu rejected; %s",
                   leg->route->name, pool->provider->name, pool->count, census.of[LLMC_KEY_LIMITED], census.of[LLMC_KEY_OUT_OF_MONEY], census.of[LLMC_KEY_REJECTED], advice[census.best]);
-    llmc_error_set_text(&leg->error, &leg->error.provider, pool->provider->name, strlen(pool->provider->name));
     leg->error.retry_after_ms = census.back_ns == LLMC_NEVER ? -1 : census.back_ns > now ? (census.back_ns - now + LLMC_MS - 1) / LLMC_MS : 0;
-    return LLMCOST_FAIL;
 }
 
 static void tell_of_key(const llmcost_leg *leg, const keys_state *state, const char *condition)
@@ -329,8 +327,11 @@ static llmcost_verdict keys_enter(llmcost_leg *leg, void *memory, void *user)
     leg->place = provider ? &state->place : NULL;
     if (!provider || !provider->pool)
         return LLMCOST_CONTINUE;
-    if (!take_key(leg, state))
-        return fail_without_key(leg, state);
+    if (!take_key(leg, state)) {
+        fail_without_key(leg, state);
+        llmc_place_note_refusal(leg, leg->status);
+        return LLMCOST_FAIL;
+    }
     return leg->credential->token ? get_token(leg, state) : LLMCOST_CONTINUE;
 }
 

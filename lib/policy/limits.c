@@ -66,6 +66,7 @@ static llmcost_verdict refuse(llmcost_leg *leg, const limits_state *state)
     llmc_leg_fail(leg, LLMCOST_E_LIMITED, "%s: no place under the \"limits\" of its provider came free in time; nothing was sent: ask again in %lld ms, raise \"wait_ms\", or add a key or a fallback",
                   leg->route->name, (long long)again_ms);
     leg->error.retry_after_ms = again_ms;
+    llmc_place_note_refusal(leg, LLMCOST_E_LIMITED);
     return LLMCOST_FAIL;
 }
 
@@ -108,7 +109,10 @@ static llmcost_verdict limits_enter(llmcost_leg *leg, void *memory, void *user)
     int64_t now = llmc_leg_now(leg);
     state->waiter.tokens = llmc_limits_tokens(leg, &state->waiter.prompt_tokens);
     state->waiter.priority = leg->request->priority;
-    state->waiter.give_up_ns = llmc_clock_after(now, rules->wait_ms);
+    int32_t wait_ms = rules->wait_ms;
+    if (leg->has_alternative && provider->failover_wait_ms < wait_ms) /* a further target can be asked instead */
+        wait_ms = provider->failover_wait_ms;
+    state->waiter.give_up_ns = llmc_clock_after(now, wait_ms);
     if (leg->deadline_ns < state->waiter.give_up_ns)
         state->waiter.give_up_ns = leg->deadline_ns;
     switch (llmc_lane_enter(leg->services->lanes, key, leg->route->model, rules, &state->waiter, &leg->place->lane, now)) {

@@ -16,6 +16,8 @@ typedef struct llmc_place {
     bool kept;            /* by a detached leg */
 } llmc_place;
 
+/* A line on the receipt for a leg that was refused by us: nothing was sent, there is nothing to pay, and the trail tells. */
+void llmc_place_note_refusal(llmcost_leg *leg, llmcost_status status);
 /* limits.c: what the leg may take of a limit on tokens, prompt and answer. */
 int64_t llmc_limits_tokens(llmcost_leg *leg, int64_t *prompt);
 

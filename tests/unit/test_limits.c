@@ -325,6 +325,25 @@ static void test_who_leaves_the_queue(void **unused)
     close_rig(&self);
 }
 
+/* Where a fallback has a further target a short wait is enough; behind the last one the whole of it. */
+static void test_a_further_target_is_asked_soon(void **unused)
+{
+    (void)unused;
+    limits_rig self;
+    open_rig(&self, "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":2,\"limits\":{\"in_flight\":1}}},"
+                    "\"routes\":{\"chat\":{\"fallback\":[\"openai/gpt-4o\",\"" MODEL "\"]}}}");
+    takes(&self, "question A", 60000);
+    takes(&self, NULL, 30000);
+    submit(&self, request_of(&self, "openai/gpt-4o", "question A"));
+    submit(&self, request_of(&self, "chat", "question B"));
+    submit(&self, request_of(&self, "chat", "question C"));
+    run(&self);
+    assert_sent(&self, "A@0 B@2000");
+    assert_end(&self, 1, LLMCOST_OK, 32000);
+    assert_end(&self, 2, LLMCOST_E_LIMITED, 12000);
+    close_rig(&self);
+}
+
 /* ---- tokens ---- */
 
 static void test_tokens_are_reserved_and_corrected(void **unused)
@@ -542,7 +561,7 @@ int main(void)
         cmocka_unit_test(test_one_after_the_other), cmocka_unit_test(test_models_have_lanes_of_their_own), cmocka_unit_test(test_a_key_with_room_goes_first),
         cmocka_unit_test(test_a_server_without_a_key), cmocka_unit_test(test_the_higher_priority_first), cmocka_unit_test(test_a_low_one_waits_in_vain),
         cmocka_unit_test(test_by_json), cmocka_unit_test(test_no_room_in_time), cmocka_unit_test(test_a_minute_that_is_spent),
-        cmocka_unit_test(test_the_deadline_comes_first), cmocka_unit_test(test_who_leaves_the_queue), cmocka_unit_test(test_tokens_are_reserved_and_corrected),
+        cmocka_unit_test(test_the_deadline_comes_first), cmocka_unit_test(test_who_leaves_the_queue), cmocka_unit_test(test_a_further_target_is_asked_soon), cmocka_unit_test(test_tokens_are_reserved_and_corrected),
         cmocka_unit_test(test_more_than_the_limit_goes_alone), cmocka_unit_test(test_what_a_budget_refuses_is_given_back), cmocka_unit_test(test_headers_are_heeded),
         cmocka_unit_test(test_a_refusal_holds_for_all), cmocka_unit_test(test_a_leg_that_is_read_on_keeps_its_place), cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_the_config),
