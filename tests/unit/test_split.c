@@ -437,13 +437,13 @@ static void test_errors_by_category(void **state)
     rig_open(&rig, "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":0}}," MODELS ",\"routes\":{\"r\":{\"split\":{\"a\":1}}}}");
     fake_network_fails(&rig.network, ASKS_A, 500, "server_error")->times = 1;
     fake_network_fails(&rig.network, ASKS_A, 429, "rate_limit_exceeded")->times = 2;
-    fake_network_fails(&rig.network, ASKS_A, 401, "invalid_api_key")->times = 1;
-    fake_network_says(&rig.network, ASKS_A, "at last", 10, 5);
+    fake_network_says(&rig.network, ASKS_A, "at last", 10, 5)->times = 1;
+    fake_network_fails(&rig.network, ASKS_A, 401, "invalid_api_key");
     call_as(&rig, "r", NULL, LLMCOST_E_SERVER, NULL);
     call_as(&rig, "r", NULL, LLMCOST_E_RATE_LIMITED, NULL);
     call_as(&rig, "r", NULL, LLMCOST_E_RATE_LIMITED, NULL);
-    call_as(&rig, "r", NULL, LLMCOST_E_AUTH, NULL);
     call_as(&rig, "r", NULL, LLMCOST_OK, NULL);
+    call_as(&rig, "r", NULL, LLMCOST_E_AUTH, NULL);
     assert_int_equal(figure(&rig, "r", "a", "calls"), 5);
     assert_int_equal(figure(&rig, "r", "a", "failed"), 4);
     assert_int_equal(figure(&rig, "r", "a", "server"), 1);
