@@ -39,7 +39,7 @@ typedef struct keys_rig {
     secret_watch watch;
     int asked;           /* the host's callback */
     int rejected;        /* how often it was told so */
-    const char *gives[4]; /* what it hands out, in turn; the last for ever */
+    const char *gives[64]; /* what it hands out, in turn; the last for ever */
     int64_t valid_ms;
     llmcost_status fails;
     char fill;           /* all of its room with this, without an end */
