@@ -149,9 +149,9 @@ static llmcost_event_verdict cascade_event(llmcost_leg *leg, void *memory, void 
 {
     (void)user;
     cascade_state *state = memory;
-    const llmc_escalation *rule = rules(leg);
-    if (!child || child != state->child || is_last(leg, state))
+    if (!child || child != state->child || is_last(leg, state)) /* nor is any other kind of route looked at */
         return LLMCOST_PASS;
+    const llmc_escalation *rule = rules(leg);
     if (event->kind == LLMCOST_EVENT_RESTART) {
         begin_reading(state);
         return LLMCOST_PASS;
