@@ -149,7 +149,7 @@ static llmcost_event_verdict cascade_event(llmcost_leg *leg, void *memory, void 
 {
     (void)user;
     cascade_state *state = memory;
-    if (!child || child != state->child || is_last(leg, state)) /* nor is any other kind of route looked at */
+    if (!child || child != state->child || is_last(leg, state)) /* of a leg that is no cascade, too */
         return LLMCOST_PASS;
     const llmc_escalation *rule = rules(leg);
     if (event->kind == LLMCOST_EVENT_RESTART) {

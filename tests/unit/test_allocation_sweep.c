@@ -368,7 +368,7 @@ static llmcost_status fallback(sweep *self)
 {
     fake_network_fails(&self->rig.network, "command-a", 503, "overloaded");
     fake_network_fails(&self->rig.network, "\"gpt-4o\"", 503, "overloaded");
-    fake_network_fails(&self->rig.network, "\"gpt-4o-mini\"", 401, "invalid_api_key")->times = 1;
+    fake_network_fails(&self->rig.network, "\"gpt-4o-mini\"", 404, "model_not_found")->times = 1;
     fake_network_says(&self->rig.network, "\"gpt-4o-mini\"", "hi", 10, 5);
     llmcost_status status = ask_one(self, "f");
     return status == LLMCOST_E_OVERLOADED ? ask_one(self, "f") : status;

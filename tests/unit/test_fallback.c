@@ -350,6 +350,23 @@ static void test_the_most_useful_error_is_told(void **unused)
     finish(&rig, &out);
 }
 
+/* A target that was not even asked tells less than one that failed, and more than one that will fail again. */
+static void test_what_was_not_asked_is_told_second(void **unused)
+{
+    (void)unused;
+    static const struct { llmc_fallback_cause other; llmcost_status told; } cases[] = { { LLMC_CAUSE_SERVER_ERROR, LLMCOST_E_SERVER }, { LLMC_CAUSE_AUTH, LLMCOST_E_BREAKER_OPEN } };
+    for (size_t i = 0; i < 2; i++) {
+        engine_rig rig;
+        seen out;
+        rig_open(&rig, CONFIG("\"r\":{\"fallback\":[\"a\",\"b\"]}"));
+        break_it(&rig, 0, LLMC_CAUSE_UNAVAILABLE);
+        break_it(&rig, 1, cases[i].other);
+        ask(&rig, false, &out);
+        assert_int_equal(out.status, cases[i].told);
+        finish(&rig, &out);
+    }
+}
+
 static void test_all_refused_by_the_budget(void **unused)
 {
     (void)unused;
@@ -1151,6 +1168,7 @@ int main(void)
         cmocka_unit_test(test_an_invalid_request_never_goes_on),
         cmocka_unit_test(test_what_will_not_pass_is_asked_once),
         cmocka_unit_test(test_the_most_useful_error_is_told),
+        cmocka_unit_test(test_what_was_not_asked_is_told_second),
         cmocka_unit_test(test_all_refused_by_the_budget),
         cmocka_unit_test(test_the_failed_ones_hold_is_free_again),
         cmocka_unit_test(test_money_of_the_failed_is_overhead),
