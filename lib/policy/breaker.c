@@ -44,7 +44,7 @@ static bool was_silent(const llmcost_leg *leg)
 
 llmc_outcome llmc_outcome_of(const llmcost_leg *leg)
 {
-    if (!leg->line || leg->line->duration_ms < 0) /* it was not on the wire itself */
+    if (!leg->concluded_ns || !leg->line) /* it was not on the wire itself */
         return LLMC_OUTCOME_NOTHING;
     if (leg->status == LLMCOST_OK)
         return LLMC_OUTCOME_GOOD;
@@ -124,15 +124,19 @@ llmcost_verdict llmc_breaker_look(llmcost_leg *leg, llmc_target_view *out)
     return fail_open(leg, out->open_until_ns > now_ns ? (out->open_until_ns - now_ns + LLMC_MS - 1) / LLMC_MS : -1);
 }
 
-static void report(llmcost_leg *leg, llmc_target_pass *pass, llmc_outcome outcome)
+static inline int64_t first_byte_ms(const llmc_line *line)
+{
+    return line->first_byte_ms < 0 ? -1 : line->first_byte_ms - line->started_ms;
+}
+
+__attribute__((noinline)) static void report(llmcost_leg *leg, llmc_target_pass *pass, llmc_outcome outcome)
 {
     const llmc_line *line = leg->line;
     llmc_target_report about = { .outcome = outcome, .status = leg->status, .whole_ms = -1, .first_byte_ms = -1, .retry_after_ms = -1 };
-    if (outcome >= LLMC_OUTCOME_GOOD || pass->probe)
-        about.now_ns = llmc_leg_now(leg);
+    about.now_ns = leg->concluded_ns ? leg->concluded_ns : pass->probe ? llmc_leg_now(leg) : 0;
     if (outcome >= LLMC_OUTCOME_GOOD) {
         about.whole_ms = line->duration_ms;
-        about.first_byte_ms = line->first_byte_ms < 0 ? -1 : line->first_byte_ms - line->started_ms;
+        about.first_byte_ms = first_byte_ms(line);
     }
     if (outcome == LLMC_OUTCOME_BAD)
         about.retry_after_ms = leg->error.retry_after_ms;
@@ -146,7 +150,10 @@ static llmcost_verdict breaker_leave(llmcost_leg *leg, void *memory, void *user)
 {
     (void)user;
     llmc_target_pass *pass = memory;
-    if (pass->target)
+    bool good = leg->status == LLMCOST_OK && leg->concluded_ns && pass->target && leg->line;
+    if (good && llmc_target_report_good(pass, leg->concluded_ns, leg->line->duration_ms, first_byte_ms(leg->line)))
+        pass->target = NULL;
+    else if (pass->target)
         report(leg, pass, llmc_outcome_of(leg));
     return LLMCOST_CONTINUE;
 }

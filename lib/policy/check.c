@@ -82,7 +82,7 @@ bool llmc_route_fits(llmcost_leg *leg, const llmc_route *route)
     if (route->kind == LLMC_ROUTE_LEAF) {
         llmcost_error error;
         llmc_error_init(&error, &leg->services->allocator);
-        bool good = llmc_leaf_fits(leg, route, &error);
+        bool good = llmc_leaf_fits(leg, route, &error) || error.status == LLMCOST_E_MEMORY; /* nobody knows; asked, it says so itself */
         llmc_error_clear(&error);
         return good;
     }

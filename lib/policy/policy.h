@@ -95,6 +95,7 @@ struct llmcost_leg {
     const llmcost_request **requests;   /* one per policy: as it was when that policy let the leg inward */
 
     int64_t deadline_ns;
+    int64_t concluded_ns;               /* when its own exchange with a provider was over; 0: it had none, or has it still */
     llmc_timer timer;                   /* of llmcost_leg_timer() */
     llmc_timer deadline_timer;          /* of a child whose deadline is its own */
     llmc_pending_wake *wakes, **last_wake;

@@ -86,11 +86,9 @@ static llmcost_verdict refuse(llmcost_leg *leg)
     return LLMCOST_CONTINUE;
 }
 
-static llmcost_verdict retry_leave(llmcost_leg *leg, void *memory, void *user)
+__attribute__((noinline)) static llmcost_verdict failed(llmcost_leg *leg, retry_state *state)
 {
-    (void)user;
-    retry_state *state = memory;
-    if (leg->status == LLMCOST_OK || !may_retry(leg, state))
+    if (!may_retry(leg, state))
         return LLMCOST_CONTINUE;
     int64_t delay = delay_ms(leg, state->tried);
     if (!is_worth_waiting(leg, delay))
@@ -104,6 +102,12 @@ static llmcost_verdict retry_leave(llmcost_leg *leg, void *memory, void *user)
         return LLMCOST_ANOTHER;
     state->waiting = true;
     return llmcost_leg_timer(leg, delay) == LLMCOST_OK ? LLMCOST_WAIT : LLMCOST_CONTINUE;
+}
+
+static llmcost_verdict retry_leave(llmcost_leg *leg, void *memory, void *user)
+{
+    (void)user;
+    return leg->status == LLMCOST_OK ? LLMCOST_CONTINUE : failed(leg, memory);
 }
 
 static llmcost_verdict retry_resume(llmcost_leg *leg, void *memory, void *user, const llmcost_wake *wake)

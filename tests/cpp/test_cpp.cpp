@@ -287,6 +287,19 @@ static void keys_are_handed_out()
     EXPECT_THROWS(third.add_key_source("late", [](std::string_view, bool) -> llmcost::handed_key { return {}; }), e.status() == LLMCOST_E_MISUSE);
 }
 
+static void a_breaker_opens_and_tells()
+{
+    server with(R"({"default": {"fault": {"status": 503}}})");
+    std::vector<std::string> alerts;
+    llmcost::client client(with.config(R"("breaker": {"min_calls": 2, "open_ms": "1h"})"));
+    client.on_alert([&](std::string_view json) { alerts.emplace_back(json); });
+    EXPECT_THROWS((void)client.ask(mini, "Hi"), e.status() == LLMCOST_E_OVERLOADED);
+    EXPECT_THROWS((void)client.ask(mini, "Hi"), e.status() == LLMCOST_E_OVERLOADED || e.status() == LLMCOST_E_BREAKER_OPEN);
+    EXPECT_THROWS((void)client.ask(mini, "Hi"), e.status() == LLMCOST_E_BREAKER_OPEN && e.category() == LLMCOST_CATEGORY_CAPACITY);
+    EXPECT(client.targets().find(R"("state":"open")") != std::string::npos);
+    EXPECT(alerts.size() == 1 && alerts[0].find(R"("alert":"breaker")") != std::string::npos);
+}
+
 static void a_cache_answers_again()
 {
     server with(R"({"default": {"reply": {"text": "fine"}}})");
@@ -464,7 +477,7 @@ int main()
 #define TEST(name) { #name, name }
         TEST(asks_and_reads_the_receipt), TEST(a_response_outlives_its_client_and_moves), TEST(a_request_owns_its_texts), TEST(images_and_formats_are_sent),
         TEST(a_tool_turn_goes_round), TEST(a_failure_is_an_exception_with_fields), TEST(a_budget_refuses), TEST(a_stream_is_a_range),
-        TEST(a_stream_may_be_left_and_outlives_the_client), TEST(a_stream_that_fails_throws), TEST(json_in_json_out), TEST(callbacks_may_throw), TEST(keys_are_handed_out), TEST(a_cache_answers_again), TEST(a_cached_answer_saves_what_it_would_have_cost),
+        TEST(a_stream_may_be_left_and_outlives_the_client), TEST(a_stream_that_fails_throws), TEST(json_in_json_out), TEST(callbacks_may_throw), TEST(keys_are_handed_out), TEST(a_breaker_opens_and_tells), TEST(a_cache_answers_again), TEST(a_cached_answer_saves_what_it_would_have_cost),
         TEST(texts_become_vectors), TEST(counts_and_balances_are_asked_for), TEST(limits_are_told), TEST(other_content_is_sent), TEST(a_policy_looks_at_a_leg), TEST(statuses_answer_questions), TEST(a_loop_carries_many), TEST(what_a_loop_callback_throws_comes_out_of_poll),
     };
     std::printf("1..%zu\n", sizeof tests / sizeof tests[0]);

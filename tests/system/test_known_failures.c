@@ -642,6 +642,25 @@ static void e60_the_wait_of_two_deployments(void **state)
     live_close(&all);
 }
 
+/* 61: a target that fails call after call is taken out, and stays so for the calls that come later. */
+static void e61_failures_in_a_row_take_a_target_out(void **state)
+{
+    (void)state;
+    live all;
+    live_result result;
+    live_open(&all, "{\"default\":{\"fault\":{\"status\":500}}}", NULL, "\"breaker\":{\"open_ms\":\"1h\"}");
+    for (int i = 0; i < 25; i++) {
+        live_ask(&all, (live_way)(i % LIVE_WAYS), OPENAI_MODEL, "hello", &result);
+        assert_int_equal(result.status, i < 10 ? LLMCOST_E_SERVER : LLMCOST_E_BREAKER_OPEN);
+        live_result_free(&result);
+    }
+    assert_int_equal(llmcost_mock_request_count(all.mock), 10);
+    live_ask(&all, BLOCKING, ANTHROPIC_MODEL, "hello", &result); /* that one only */
+    assert_int_equal(result.status, LLMCOST_E_SERVER);
+    live_result_free(&result);
+    live_close(&all);
+}
+
 /* 62: a revoked key is not tried again and again; neither is anything else that will not pass. */
 static void e62_no_retries_of_what_will_not_pass(void **state)
 {
@@ -702,7 +721,7 @@ int main(void)
         cmocka_unit_test(c45_silence_is_bounded), cmocka_unit_test(c45_silence_goes_on_to_the_next), cmocka_unit_test(c45_connecting_is_bounded), cmocka_unit_test(c46_no_attempts_after_the_caller_left),
         cmocka_unit_test(c46_no_targets_after_the_caller_left), cmocka_unit_test(c47_streams_are_tried_again), cmocka_unit_test(c47_streams_fall_back), cmocka_unit_test(c48_an_abort_is_billed_for_what_came), cmocka_unit_test(c49_a_cached_stream_tells_usage),
         cmocka_unit_test(c50_no_parameter_is_dropped), cmocka_unit_test(d51_the_key_has_every_field), cmocka_unit_test(d54_namespaces_are_apart),
-        cmocka_unit_test(d56_history_counts), cmocka_unit_test(d59_failures_are_not_kept), cmocka_unit_test(e60_the_wait_is_the_providers), cmocka_unit_test(e60_the_wait_of_two_deployments),
+        cmocka_unit_test(d56_history_counts), cmocka_unit_test(d59_failures_are_not_kept), cmocka_unit_test(e60_the_wait_is_the_providers), cmocka_unit_test(e60_the_wait_of_two_deployments), cmocka_unit_test(e61_failures_in_a_row_take_a_target_out),
         cmocka_unit_test(e62_no_retries_of_what_will_not_pass), cmocka_unit_test(h73_no_key_where_money_is_told),
     };
     alarm(600);

@@ -14,6 +14,7 @@ from .answer import Answer
 from .client import Chat, Client
 from .embeddings import Embeddings
 from .errors import (
+    BreakerOpenError,
     BudgetError,
     CacheMissError,
     CancelledError,
@@ -47,6 +48,7 @@ def library_version() -> str:
 
 __all__ = [
     "Answer",
+    "BreakerOpenError",
     "BudgetError",
     "CacheMissError",
     "CancelledError",

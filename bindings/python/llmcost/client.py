@@ -301,6 +301,11 @@ class Client:
         with self._core as client:
             return self._core.read_json(lib.budgets, client)  # type: ignore[no-any-return]
 
+    def targets(self) -> List[Dict[str, Any]]:
+        """How every target does: its circuit breaker, calls, failures, answer times."""
+        with self._core as client:
+            return self._core.read_json(lib.targets, client)  # type: ignore[no-any-return]
+
     def correct_budget(
         self, budget: str, amount: Union[Decimal, str, int], value: Optional[str] = None
     ) -> None:
