@@ -71,14 +71,21 @@ static llmcost_verdict check_enter(llmcost_leg *leg, void *state, void *user)
     (void)user;
     if (!leg->operation->generates && leg->route->kind != LLMC_ROUTE_LEAF)
         return llmc_leg_fail(leg, LLMCOST_E_UNSUPPORTED, "%s is a route of several models, and %s needs a single one: what one model says means nothing to another", leg->route->name, leg->operation->name);
-    if (leg->parent || fits(leg, leg->route, &leg->error))
+    const char *pruned = llmc_leg_receipt(leg)->pruned;
+    if (leg->parent)
         return LLMCOST_CONTINUE;
+    if (fits(leg, leg->route, &leg->error)) {
+        leg->all_fit = llmc_leg_receipt(leg)->pruned == pruned ? leg->request : NULL;
+        return LLMCOST_CONTINUE;
+    }
     leg->status = leg->error.status;
     return LLMCOST_FAIL;
 }
 
 bool llmc_route_fits(llmcost_leg *leg, const llmc_route *route)
 {
+    if (leg->all_fit && leg->all_fit == leg->request)
+        return true;
     if (route->kind == LLMC_ROUTE_LEAF) {
         llmcost_error error;
         llmc_error_init(&error, &leg->services->allocator);

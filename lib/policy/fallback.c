@@ -73,6 +73,7 @@ static llmcost_verdict ask(llmcost_leg *leg, fallback_state *state, size_t step)
         return LLMCOST_FAIL;
     state->child->has_alternative = leg->has_alternative || further;
     state->child->too_small = state->too_small;
+    state->child->all_fit = leg->all_fit;
     return LLMCOST_WAIT;
 }
 
@@ -304,8 +305,8 @@ static llmcost_event_verdict fallback_event(llmcost_leg *leg, void *memory, void
 {
     (void)user;
     const fallback_state *state = memory;
-    if (!child || child != state->child || state->next >= leg->route->step_count)
-        return LLMCOST_PASS;
+    if (!child || child != state->child || state->next >= leg->route->step_count || !llmc_leg_streams(leg))
+        return LLMCOST_PASS; /* where nobody is shown pieces, a next step voids what policies have seen of this one */
     if (event->kind == LLMCOST_EVENT_REFUSAL && goes_on_for(leg, LLMC_CAUSE_REFUSAL))
         return LLMCOST_HOLD;
     return event->kind == LLMCOST_EVENT_FINISH || event->kind == LLMCOST_EVENT_USAGE ? LLMCOST_HOLD : LLMCOST_PASS;

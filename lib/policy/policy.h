@@ -72,6 +72,7 @@ struct llmcost_leg {
     const llmc_operation *operation;
     const llmcost_request *request;     /* newest layout; policies replace it, never write into it */
     const llmc_route *route;            /* NULL before resolve; a leaf is a target */
+    const llmcost_request *all_fit;     /* every leaf of the route can serve this request; NULL: not known */
     const llmc_route *named_route;      /* as it stands in the config, before its choices were made; for the baseline */
     const char *provider_name;          /* operations without a route (list models): where to */
     const llmc_credential *credential;  /* what it shows there; NULL: nothing, or the first */
