@@ -24,6 +24,8 @@ EXAMPLES = {
     "budget": [r"\$0\.0007: .*", r"\$0\.0007: .*", r'alert: \{"alert":"budget","budget":"summaries",.*"fraction":0\.5,.*\}', r"\$0\.0007: .*", r"\$0\.0007: .*",
                r'openai/gpt-4o: budget "summaries" has \$0\.0002 left and the call may cost .*', r"refused: the budget could not cover the call; nothing was sent"],
     "report": [r"calls     4 .*", r"cost      \$0\.002124", r"feature .*", r"summaries .* 84\.7 % .*", r"faq .* 15\.3 % .*", r"model .*", r"provider .*", r"day .*"],
+    "split": [r"calls     100 .*", r"split faq by user .*", r"openai/gpt-4o-mini +50 +\d+ +0 +0 +0 +\$0\.00\d+ +\$0\.000108 .*", r"openai/gpt-4o +50 .* \$0\.0018 .*",
+              r"  openai/gpt-4o against openai/gpt-4o-mini, 95 % intervals", r"    cost of a call +\$0\.001692 +\$0\.001692 \.\. \$0\.001692   differs", r"    score +.* \.\. .*"],
     "epoll": [r"20 of 20 answered, asleep while waiting"],
     "embed": [r"\$0\.00000028: openai/text-embedding-3-small, 14 in", r"\$0\.00000016: openai/text-embedding-3-small, 8 in",
               r"nearest: An order takes three days\.", r"\$0 from the cache: 14 in, saved \$0\.00000028"],

@@ -97,7 +97,8 @@ extern "C" {
     X(E_TOO_LARGE, 82, SERVER, "the answer is larger than max_response_bytes")                                        \
     X(E_CACHE_MISS, 90, REQUEST, "the call asked for a cached answer only, and there is none")                        \
     X(E_UNKNOWN_CALL, 91, REQUEST, "no call of this receipt that went through a split is remembered")                 \
-    X(E_BREAKER_OPEN, 92, CAPACITY, "the target failed too often lately; nothing was sent")
+    X(E_BREAKER_OPEN, 92, CAPACITY, "the target failed too often lately; nothing was sent")                           \
+    X(E_LIMITED, 93, CAPACITY, "no place under the limits towards the provider came free in time; nothing was sent")
 
 typedef enum llmcost_status {
 #define LLMCOST_STATUS_ENUM(name, number, category, text) LLMCOST_##name = number,
@@ -421,7 +422,8 @@ typedef struct llmcost_request {
                                           unknown models, and members of `extra` that may cost (searches, server tools), which a
                                           hard budget else refuses with E_BUDGET; count in input tokens what they may cost */
     int32_t deadline_ms;               /* for everything together; 0: the config's; below 0: none */
-    uint32_t reserved1;                /* 0 */
+    int32_t priority;                  /* -1000 to 1000: who goes first where calls queue under "limits"; nothing is put by for
+                                          the lower ones, which get through only if room is left within their time */
     const char *const *inputs;         /* llmcost_embed(): the texts */
     const size_t *input_bytes;         /* their lengths; NULL, or 0 of one: strlen() */
     uint32_t input_count;

@@ -2,6 +2,7 @@
 #include "call/call.h"
 #include "call/events.h"
 #include "policy/decide.h"
+#include "policy/place.h"
 
 #include <string.h>
 
@@ -105,6 +106,7 @@ static void count_difference(llmc_call *call)
 static void detached_done(llmc_call *call)
 {
     count_difference(call);
+    llmc_place_leave(call->root, call->root->place);
     llmcost_response *origin = call->user;
     atomic_fetch_sub(&call->client->services.detached, 1);
     llmc_response_unref(origin);
@@ -178,6 +180,9 @@ llmcost_leg *llmc_leg_detach(llmcost_leg *leg, llmcost_phase phase)
     detached->route = leg->route;
     detached->provider_name = leg->provider_name;
     detached->credential = leg->credential;
+    if ((detached->place = leg->place))
+        detached->place->kept = true;
+    leg->place = NULL;
     detached->purpose = leg->purpose;
     detached->stage = LLMC_LEG_ENTERING;
     detached->waiting = 1;

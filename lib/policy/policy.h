@@ -29,8 +29,11 @@ typedef struct llmc_services {
     llmcost_cache_store cache_store;      /* get NULL: none */
     atomic_uint_fast64_t cache_generation; /* how often the cache was cleared: a host's store is then asked elsewhere */
     llmc_account_engine *accounts;        /* NULL: no budgets */
+    struct llmc_lanes *lanes;             /* NULL: no provider has limits */
     llmc_totals *totals;
     llmc_experiments *experiments;        /* NULL: the config has no split */
+    llmcost_alert_fn on_alert;
+    void *on_alert_user;
     llmcost_receipt_fn on_receipt;
     void *on_receipt_user;
     struct llmc_named_hook *judges, *key_sources;
@@ -115,6 +118,8 @@ struct llmcost_leg {
     int64_t counted_nano, counted_out;  /* detached: what the caller's receipt said before the true usage was known */
     int64_t bound_nano;                 /* what a budget holds for it; -1: nothing */
     struct llmc_held_events *held;      /* of the policy that holds */
+    struct llmc_place *place;           /* what it occupies at its provider; NULL: nothing. A detached leg takes it along */
+    const char *another;                /* purpose of its next try; NULL: "retry" */
 };
 
 /* ---- what the engine does for policies (call/) ---- */
@@ -222,6 +227,7 @@ extern const llmcost_policy llmc_policy_batch_inputs;
 extern const llmcost_policy llmc_policy_retry;
 extern const llmcost_policy llmc_policy_keys;
 extern const llmcost_policy llmc_policy_breaker;
+extern const llmcost_policy llmc_policy_limits;
 extern const llmcost_policy llmc_policy_fit;
 extern const llmcost_policy llmc_policy_format;
 extern const llmcost_policy llmc_policy_budget;

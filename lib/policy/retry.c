@@ -71,7 +71,8 @@ static bool is_worth_waiting(const llmcost_leg *leg, int64_t delay)
 
 static bool may_retry(const llmcost_leg *leg, const retry_state *state)
 {
-    if (!llmcost_status_is_retriable(leg->status) || leg->status == LLMCOST_E_BREAKER_OPEN || llmc_leg_was_delivered(leg) || leg->cancelled || llmc_leg_is_detached(leg))
+    if (!llmcost_status_is_retriable(leg->status) || leg->status == LLMCOST_E_BREAKER_OPEN || leg->status == LLMCOST_E_LIMITED ||
+        llmc_leg_was_delivered(leg) || leg->cancelled || llmc_leg_is_detached(leg))
         return false;
     return leg->route && leg->route->provider && state->tried < (uint32_t)leg->route->provider->retries;
 }

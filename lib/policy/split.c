@@ -18,13 +18,6 @@
 
 #include <string.h>
 
-/* Whom a call is for. "" is nobody in particular: all of those on one side would be no fair share. */
-static const char *sticky_value(const llmcost_request *request, const char *tag)
-{
-    const char *value = tag ? llmc_tag_value(request->tags, request->tag_count, tag) : NULL;
-    return value && *value ? value : NULL;
-}
-
 /* -log2 of a random fraction of 1, times 2^32. In integers, so that a value has the same side on every machine. */
 static uint64_t minus_log2(uint64_t random)
 {
@@ -80,7 +73,7 @@ size_t llmc_split_draw(const llmc_split *split, uint64_t seed, uint32_t without)
 size_t llmc_split_side(llmcost_leg *leg, const llmc_route *route, const char **why)
 {
     const llmc_split *split = route->split;
-    const char *value = sticky_value(leg->request, split->sticky);
+    const char *value = split->sticky ? llmc_tag_value(leg->request->tags, leg->request->tag_count, split->sticky) : NULL;
     uint64_t seed = value ? llmc_split_seed(split, value) : llmc_random_next(&leg->services->random);
     size_t first = llmc_split_draw(split, seed, 0), side = first;
     uint32_t unfit = 0;

@@ -26,6 +26,8 @@
              "\"old\":{\"preset\":\"qianfan\",\"key\":{\"access_key\":\"AK\",\"secret_key\":\"SK\"},\"auth\":\"oauth\",\"free\":true,\"retries\":0}," \
              "\"openai\":{\"keys\":[\"host:vault\",\"sk\"],\"retries\":0},\"zhipu\":{\"key\":\"id.secret\",\"auth\":\"jwt\",\"free\":true}," \
              "\"aws\":{\"base_url\":\"https://h\",\"region\":\"r\",\"auth\":\"aws\",\"key\":{\"access_key\":\"AK\",\"secret_key\":\"SK\",\"session_token\":\"ST\"},\"free\":true}}}"
+#define SPLIT "{" RIG_OPENAI ",\"routes\":{\"s\":{\"split\":[{\"use\":{\"fallback\":[{\"split\":{\"openai/gpt-4o\":1}},\"openai/gpt-4.1\"]},\"weight\":1,\"name\":\"x\"},{\"use\":\"openai/gpt-4o\",\"weight\":0}],\"sticky\":\"user\"}}," \
+              "\"report\":{\"feedback_calls\":5}}"
 #define TIGHT "{" RIG_OPENAI ",\"budgets\":[{\"limit\":\"0.0014 USD\"}]}"
 
 typedef struct sweep {
@@ -336,6 +338,23 @@ static llmcost_status waits_for_room(sweep *self)
     return status;
 }
 
+/* Without memory for the decision a call is counted nowhere, and takes no score. */
+static llmcost_status feedback(sweep *self)
+{
+    rig_request space;
+    llmcost_response *response = NULL;
+    char *report = NULL;
+    fake_network_says(&self->rig.network, NULL, "hello", 10, 5);
+    llmcost_status status = llmcost_chat(self->rig.client, request_of(&space, "s", "hello"), &response);
+    if (!status)
+        status = llmcost_feedback(self->rig.client, llmcost_response_id(response), 1);
+    llmcost_response_free(response);
+    if (!status)
+        status = llmcost_report(self->rig.client, "json", &report);
+    llmcost_string_free(report);
+    return status;
+}
+
 static llmcost_status ask_one(sweep *self, const char *model)
 {
     llmcost_response *response = NULL;
@@ -349,7 +368,7 @@ static llmcost_status fallback(sweep *self)
 {
     fake_network_fails(&self->rig.network, "command-a", 503, "overloaded");
     fake_network_fails(&self->rig.network, "\"gpt-4o\"", 503, "overloaded");
-    fake_network_fails(&self->rig.network, "\"gpt-4o-mini\"", 401, "invalid_api_key")->times = 1;
+    fake_network_fails(&self->rig.network, "\"gpt-4o-mini\"", 404, "model_not_found")->times = 1;
     fake_network_says(&self->rig.network, "\"gpt-4o-mini\"", "hi", 10, 5);
     llmcost_status status = ask_one(self, "f");
     return status == LLMCOST_E_OVERLOADED ? ask_one(self, "f") : status;
@@ -762,6 +781,7 @@ static void run_scenario(const char *config, scenario_fn scenario, llmcost_statu
     X(shortened, TIGHT, LLMCOST_OK, LLMCOST_OK)                         \
     X(waits_for_room, TIGHT, LLMCOST_OK, LLMCOST_OK)                    \
     X(figures, FULL, LLMCOST_OK, LLMCOST_OK)                            \
+    X(feedback, SPLIT, LLMCOST_OK, LLMCOST_E_UNKNOWN_CALL)              \
     X(explain, FULL, LLMCOST_OK, LLMCOST_OK)                            \
     X(list_models, FULL, LLMCOST_OK, LLMCOST_OK)                        \
     X(embed, FULL, LLMCOST_OK, LLMCOST_OK)                              \

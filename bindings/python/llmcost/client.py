@@ -24,7 +24,7 @@ from ._core import AlertCallback, Core, Judge, KeySource, ReceiptCallback, calle
 from .answer import Answer
 from .embeddings import Embeddings
 from .openai_style import Completions, EmbeddingsShape
-from .receipt import EXACT
+from .receipt import EXACT, Receipt
 from .stream import Stream
 from .tagging import TagScope, as_tags, current_tags
 
@@ -290,6 +290,25 @@ class Client:
         read = self._core.read_text if format == "text" else self._core.read_json
         with self._core as client:
             return read(lib.report, client, format.encode())
+
+    def feedback(self, call: Union[Answer, Receipt, str], score: float) -> bool:
+        """Say how good an answer was: the score of the side that a split sent the call to.
+
+        call   the answer, its receipt or the receipt's id, any time later
+        score  any measure from -1e9 to 1e9; another one for the same call replaces it
+
+        False: the call went through no split, or is not one of the latest that did.
+        """
+        receipt = call.receipt if isinstance(call, Answer) else call
+        text = receipt.id if isinstance(receipt, Receipt) else receipt
+        with self._core as client:
+            status = lib.feedback(client, _native.argument("call", text), score)
+        if not status:
+            return True
+        error = errors.from_status(status, "no receipt's id, or no score from -1e9 to 1e9")
+        if error.status == "E_UNKNOWN_CALL":
+            return False
+        raise error
 
     def stats(self) -> Dict[str, Any]:
         """Counters of the client: cache, budgets, connections."""
