@@ -469,7 +469,7 @@ LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_chat_json(llmcost_client *cl
 /**
  * Vectors for texts: llmcost_response_embedding_count(), _embedding().
  *
- * request  model (a single one: a cascade is E_UNSUPPORTED), inputs, input_count, and where wanted input_bytes,
+ * request  model (a single one: a cascade or a fallback is E_UNSUPPORTED), inputs, input_count, and where wanted input_bytes,
  *          dimensions, input_purpose, extra, tags, deadline and the cache's fields; what else a request has is E_INVALID.
  *          llmcost_chat() refuses inputs likewise
  *
@@ -488,7 +488,7 @@ LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_embed_json(llmcost_client *c
 /**
  * What a provider would count as the prompt of a request, by asking it. At no cost, and not cached.
  *
- * request  as for llmcost_chat(); a cascade is E_UNSUPPORTED
+ * request  as for llmcost_chat(); a cascade or a fallback is E_UNSUPPORTED
  * tokens   the count; 0 after a failure
  * out      the response, as from llmcost_chat(), or NULL
  *
@@ -789,7 +789,9 @@ LLMCOST_API const char *llmcost_error_request_id(const llmcost_error *error);
 LLMCOST_API int32_t llmcost_error_http_status(const llmcost_error *error);
 /** How long the provider asks to wait, in milliseconds; -1 when it did not say. */
 LLMCOST_API int64_t llmcost_error_retry_after_ms(const llmcost_error *error);
-/** What was tried, as JSON: [{"target": "openai/gpt-4o", "status": "E_RATE_LIMITED", "message": ...}, ...]. */
+/**
+ * What was tried, in its order; the error of a route that failed on all targets is the most useful of them: the first that
+ * may pass, with the shortest wait that any of them asked for. JSON: [{"target": "openai/gpt-4o", "status": "E_RATE_LIMITED", "message": ...}, ...]. */
 LLMCOST_API const char *llmcost_error_trail(const llmcost_error *error);
 
 /* ------------------------------------------------------------------------------------------------ the bill */

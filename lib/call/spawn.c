@@ -73,6 +73,7 @@ llmcost_leg *llmc_leg_spawn(llmcost_leg *parent, const llmc_spawn *spawn)
     if (child->route && child->route->through)
         llmc_route_taken(child->route);
     child->provider_name = parent->provider_name;
+    child->all_fit = parent->all_fit && child->request == parent->request;
     if (child->route && parent->route && child->route->provider == parent->route->provider) { /* no other host is shown it */
         child->credential = parent->credential;
         child->token = parent->token;

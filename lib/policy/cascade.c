@@ -107,7 +107,6 @@ static llmcost_verdict ask_step(llmcost_leg *leg, cascade_state *state)
     if (!state->child)
         return LLMCOST_FAIL;
     state->child->extra_prompt_tokens = leg->extra_prompt_tokens + extra_tokens;
-    state->child->all_fit = leg->all_fit;
     state->wait = FOR_STEP;
     if (!state->seen_made) {
         llmc_buffer_init(&state->seen, &leg->services->allocator, SIZE_MAX / 4);

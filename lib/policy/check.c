@@ -71,11 +71,10 @@ static llmcost_verdict check_enter(llmcost_leg *leg, void *state, void *user)
     (void)user;
     if (!leg->operation->generates && leg->route->kind != LLMC_ROUTE_LEAF)
         return llmc_leg_fail(leg, LLMCOST_E_UNSUPPORTED, "%s is a route of several models, and %s needs a single one: what one model says means nothing to another", leg->route->name, leg->operation->name);
-    const char *pruned = llmc_leg_receipt(leg)->pruned;
     if (leg->parent)
         return LLMCOST_CONTINUE;
     if (fits(leg, leg->route, &leg->error)) {
-        leg->all_fit = llmc_leg_receipt(leg)->pruned == pruned ? leg->request : NULL;
+        leg->all_fit = !llmc_leg_receipt(leg)->pruned;
         return LLMCOST_CONTINUE;
     }
     leg->status = leg->error.status;
@@ -84,7 +83,7 @@ static llmcost_verdict check_enter(llmcost_leg *leg, void *state, void *user)
 
 bool llmc_route_fits(llmcost_leg *leg, const llmc_route *route)
 {
-    if (leg->all_fit && leg->all_fit == leg->request)
+    if (leg->all_fit)
         return true;
     if (route->kind == LLMC_ROUTE_LEAF) {
         llmcost_error error;

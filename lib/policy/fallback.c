@@ -73,7 +73,6 @@ static llmcost_verdict ask(llmcost_leg *leg, fallback_state *state, size_t step)
         return LLMCOST_FAIL;
     state->child->has_alternative = leg->has_alternative || further;
     state->child->too_small = state->too_small;
-    state->child->all_fit = leg->all_fit;
     return LLMCOST_WAIT;
 }
 

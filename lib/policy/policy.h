@@ -75,7 +75,6 @@ struct llmcost_leg {
     const llmc_operation *operation;
     const llmcost_request *request;     /* newest layout; policies replace it, never write into it */
     const llmc_route *route;            /* NULL before resolve; a leaf is a target */
-    const llmcost_request *all_fit;     /* every leaf of the route can serve this request; NULL: not known */
     const llmc_route *named_route;      /* as it stands in the config, before its choices were made; for the baseline */
     const char *provider_name;          /* operations without a route (list models): where to */
     const llmc_credential *credential;  /* what it shows there; NULL: nothing, or the first */
@@ -90,6 +89,7 @@ struct llmcost_leg {
     bool altered, sent, timer_set, deadline_timer_set;
     bool no_store;                      /* not for the cache, though nothing about the answer is altered */
     bool unchecked;                     /* the host gave it a request or a target of its own */
+    bool all_fit;                       /* every leaf of the call's route can serve the request that this leg has */
     bool unseen;                        /* its answer has not gone outward as events */
     bool has_alternative;               /* a further target is asked when it fails: it need not wait long, nor try what is bound to fail */
     bool delivered;                     /* content of this leg has reached the caller: no other try can be invisible */

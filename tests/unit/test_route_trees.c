@@ -76,6 +76,7 @@ typedef struct model {
     leg walk[LONGEST_WALK];
     size_t legs;
     bool shown; /* content has reached the caller */
+    llmcost_status out[TREE_TARGETS]; /* its only key is: nothing is sent */
 } model;
 
 typedef struct outcome {
@@ -91,6 +92,8 @@ static saying ask(model *self, int target)
     int use = self->used[target]++;
     saying said = self->round->says[target][use < SAYINGS ? use : SAYINGS - 1];
     assert_true(self->legs < LONGEST_WALK);
+    if (said == REFUSES_THE_KEY || said == HAS_NO_QUOTA)
+        self->out[target] = sayings[said].status;
     self->walk[self->legs++] = (leg){ target, said };
     return said;
 }
@@ -108,6 +111,8 @@ static bool is_tried_again(saying said, bool alternative)
 
 static outcome walk_leaf(model *self, const tree_node *node, bool guarded, bool alternative)
 {
+    if (self->out[node->target])
+        return (outcome){ .status = self->out[node->target] };
     if (self->round->broke[node->target])
         return (outcome){ .status = LLMCOST_E_BUDGET };
     saying said = ask(self, node->target);
