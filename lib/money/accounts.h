@@ -103,6 +103,8 @@ struct llmc_account_engine {
     void (*wait)(llmc_account_engine *engine, llmc_account_waiter *waiter);
     void (*unwait)(llmc_account_engine *engine, llmc_account_waiter *waiter);
     llmcost_status (*correct)(llmc_account_engine *engine, uint32_t budget, const char *value, int64_t delta_nano, int64_t wall_ms);
+    /* What one account's window at this time has, without making it one. false: the engine cannot tell now. */
+    bool (*look)(llmc_account_engine *engine, const llmc_account_ref *ref, int64_t wall_ms, int64_t *spent_nano, int64_t *held_nano);
     /* Appends a JSON array with one object per account: name, value, limit_nano, spent_nano, held_nano, window, counts. */
     llmcost_status (*describe)(llmc_account_engine *engine, int64_t wall_ms, llmc_buffer *out);
     void (*free)(llmc_account_engine *engine);

@@ -23,7 +23,7 @@ static bool leaf_fits(llmcost_leg *leg, const llmc_route *route, llmcost_error *
     return status == LLMCOST_OK;
 }
 
-static void tell_pruned(llmcost_leg *leg, const llmc_route *route, const llmcost_error *error)
+void llmc_route_prune(llmcost_leg *leg, const llmc_route *route, const llmcost_error *error)
 {
     llmc_receipt *receipt = llmc_leg_receipt(leg);
     receipt->pruned = llmc_receipt_join(llmc_leg_arena(leg), receipt->pruned, route->name, llmcost_error_message(error));
@@ -50,7 +50,7 @@ static bool fits(llmcost_leg *leg, const llmc_route *route, llmcost_error *error
             return false; /* an invalid request is invalid everywhere */
         if (i + 1 == route->step_count && !node_fits(route, fitting, false))
             return false;
-        tell_pruned(leg, route->steps[i], error);
+        llmc_route_prune(leg, route->steps[i], error);
         llmc_error_clear(error);
     }
     return true;
@@ -68,22 +68,27 @@ static llmcost_verdict check_enter(llmcost_leg *leg, void *state, void *user)
     return LLMCOST_FAIL;
 }
 
-bool llmc_route_fits(llmcost_leg *leg, const llmc_route *route)
+bool llmc_route_takes(llmcost_leg *leg, const llmc_route *route, llmcost_error *error)
 {
-    if (route->kind == LLMC_ROUTE_LEAF) {
-        llmcost_error error;
-        llmc_error_init(&error, &leg->services->allocator);
-        bool good = leaf_fits(leg, route, &error);
-        llmc_error_clear(&error);
-        return good;
-    }
+    if (route->kind == LLMC_ROUTE_LEAF)
+        return leaf_fits(leg, route, error);
     size_t fitting = 0;
     bool good = false;
     for (size_t i = route->kind == LLMC_ROUTE_CASCADE ? route->step_count - 1 : 0; i < route->step_count; i++) {
-        good = llmc_route_fits(leg, route->steps[i]);
+        llmc_error_clear(error);
+        good = llmc_route_takes(leg, route->steps[i], error);
         fitting += good;
     }
     return node_fits(route, fitting, good);
+}
+
+bool llmc_route_fits(llmcost_leg *leg, const llmc_route *route)
+{
+    llmcost_error error;
+    llmc_error_init(&error, &leg->services->allocator);
+    bool good = llmc_route_takes(leg, route, &error);
+    llmc_error_clear(&error);
+    return good;
 }
 
 const llmcost_policy llmc_policy_check = {

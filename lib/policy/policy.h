@@ -31,7 +31,7 @@ typedef struct llmc_services {
     llmc_totals *totals;
     llmcost_receipt_fn on_receipt;
     void *on_receipt_user;
-    struct llmc_named_hook *judges, *key_sources;
+    struct llmc_named_hook *judges, *key_sources, *labellers;
     atomic_uint_fast64_t policy_failures, dropped_detached, detached, bound_exceeded, refused;
     llmcost_log_fn log;
     void *log_user;
@@ -45,6 +45,7 @@ typedef struct llmc_named_hook {
     union {
         llmcost_judge_fn judge;
         llmcost_key_fn key;
+        llmcost_labeller_fn label;
     } fn;
     void *user;
 } llmc_named_hook;
@@ -101,6 +102,7 @@ struct llmcost_leg {
     llmc_usage usage;
     const char *pruned;                 /* reasons, see check.c; bits of steps in pruned_steps */
     uint64_t pruned_steps;
+    struct llmc_facts *facts;           /* what chooses found out about its request; NULL: nothing so far */
     int64_t extra_prompt_tokens;
     int64_t requested_wall_ms;          /* decides price periods and budget windows */
     int64_t counted_nano, counted_out;  /* detached: what the caller's receipt said before the true usage was known */
@@ -176,14 +178,28 @@ llmcost_leg *llmc_leg_detach(llmcost_leg *leg, llmcost_phase phase);
 void llmc_leg_policy_failed(llmcost_leg *leg, const char *policy, const char *why);
 void llmc_services_log(llmc_services *services, int level, const char *part, const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+/* ---- health (health.c): for policies that choose by it, from enter or resume ---- */
+
+/* How the target of a leaf is, where that is known without asking it: true, and *healthy. */
+bool llmc_health_known(llmcost_leg *leg, const llmc_route *route, bool *healthy);
+/*
+ * Where it is not: a child that asks the target's server for its models, within half a second and at no cost; wait for it.
+ * NULL: it cannot be asked or another leg is at it, take llmc_target_is_healthy(); or the leg has failed: its status says so.
+ */
+llmcost_leg *llmc_health_ask(llmcost_leg *leg, const llmc_route *route);
+bool llmc_health_learn(llmcost_leg *leg, const llmcost_leg *child); /* of the complete child: healthy */
+
 /* ---- the policies, in the order of their phases ---- */
 
 bool llmc_route_fits(llmcost_leg *leg, const llmc_route *route); /* check.c: whether it can serve the leg's request */
+bool llmc_route_takes(llmcost_leg *leg, const llmc_route *route, llmcost_error *error); /* the same, saying why not */
+void llmc_route_prune(llmcost_leg *leg, const llmc_route *route, const llmcost_error *error); /* on the receipt: it cannot */
 
 extern const llmcost_policy llmc_policy_meter;
 extern const llmcost_policy llmc_policy_resolve;
 extern const llmcost_policy llmc_policy_cache;
 extern const llmcost_policy llmc_policy_check;
+extern const llmcost_policy llmc_policy_choose;
 extern const llmcost_policy llmc_policy_cascade;
 extern const llmcost_policy llmc_policy_fallback;
 extern const llmcost_policy llmc_policy_batch_inputs;

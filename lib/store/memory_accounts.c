@@ -133,15 +133,21 @@ static bool begin_window(memory_engine *engine, budget_state *budget, int64_t fr
     return true;
 }
 
-/* Go to the window of wall_ms. false: a new one is due, and there is no memory for it. */
-static bool enter_window(memory_engine *engine, budget_state *budget, int64_t wall_ms, bool *changed)
+/* Whether a time counts in the current window; else *from_ms, *until_ms is its own. */
+static bool in_window(const budget_state *budget, int64_t wall_ms, int64_t *from_ms, int64_t *until_ms)
 {
     if (wall_ms >= budget->from_ms && wall_ms < budget->until_ms)
         return true;
+    llmc_period_window(budget->rule->period, wall_ms, from_ms, until_ms);
+    bool same = *from_ms == budget->from_ms && *until_ms == budget->until_ms, just_before = *until_ms == budget->from_ms;
+    return same || just_before;
+}
+
+/* Go to the window of wall_ms. false: a new one is due, and there is no memory for it. */
+static bool enter_window(memory_engine *engine, budget_state *budget, int64_t wall_ms, bool *changed)
+{
     int64_t from_ms, until_ms;
-    llmc_period_window(budget->rule->period, wall_ms, &from_ms, &until_ms);
-    bool same = from_ms == budget->from_ms && until_ms == budget->until_ms, just_before = until_ms == budget->from_ms;
-    if (same || just_before)
+    if (in_window(budget, wall_ms, &from_ms, &until_ms))
         return true;
     if (!begin_window(engine, budget, from_ms, until_ms))
         return false;
@@ -184,13 +190,19 @@ static account *add_value(memory_engine *engine, budget_state *budget, const cha
     return fresh;
 }
 
+static account *known_value(const budget_state *budget, const char *value, uint64_t hash)
+{
+    account *found = budget->bucket_count ? budget->buckets[hash & (budget->bucket_count - 1)] : NULL;
+    while (found && (found->hash != hash || strcmp(found->value, value) != 0))
+        found = found->chain;
+    return found;
+}
+
 static account *value_account(memory_engine *engine, budget_state *budget, const char *value)
 {
     size_t bytes = strlen(value);
     uint64_t hash = llmc_hash64(value, bytes, (uintptr_t)engine);
-    account *found = budget->bucket_count ? budget->buckets[hash & (budget->bucket_count - 1)] : NULL;
-    while (found && (found->hash != hash || strcmp(found->value, value) != 0))
-        found = found->chain;
+    account *found = known_value(budget, value, hash);
     if (found)
         return found;
     if (bytes > MAX_VALUE_BYTES || (int64_t)budget->value_count >= budget->rule->max_accounts)
@@ -506,6 +518,36 @@ static void write_budget(llmc_json_writer *json, const budget_state *budget)
         write_account(json, budget->rule, of);
 }
 
+/* The account that a value has, or would share. NULL: it would be a new one. */
+static const account *find_value(const memory_engine *engine, const budget_state *budget, const char *value)
+{
+    size_t bytes = strlen(value);
+    const account *found = known_value(budget, value, llmc_hash64(value, bytes, (uintptr_t)engine));
+    bool shares = bytes > MAX_VALUE_BYTES || (int64_t)budget->value_count >= budget->rule->max_accounts;
+    return found || !shares ? found : budget->shared;
+}
+
+/* Changes nothing: who only asks begins no window and makes no account. */
+static bool engine_look(llmc_account_engine *base, const llmc_account_ref *ref, int64_t wall_ms, int64_t *spent_nano, int64_t *held_nano)
+{
+    memory_engine *engine = (memory_engine *)base;
+    if (ref->budget >= engine->budget_count)
+        return false;
+    *spent_nano = *held_nano = 0;
+    pthread_mutex_lock(&engine->mutex);
+    budget_state *budget = &engine->budgets[ref->budget];
+    const account *found = budget->shared;
+    int64_t from_ms, until_ms;
+    if (budget->rule->each)
+        found = find_value(engine, budget, ref->value ? ref->value : "");
+    if (found && in_window(budget, wall_ms, &from_ms, &until_ms)) {
+        *spent_nano = narrow(found->spent);
+        *held_nano = narrow(found->held);
+    }
+    pthread_mutex_unlock(&engine->mutex);
+    return true;
+}
+
 __attribute__((cold)) static llmcost_status engine_describe(llmc_account_engine *base, int64_t wall_ms, llmc_buffer *out)
 {
     memory_engine *engine = (memory_engine *)base;
@@ -571,7 +613,7 @@ __attribute__((cold)) llmcost_status llmc_memory_accounts_new(llmc_account_engin
     if (!engine)
         return LLMCOST_E_MEMORY;
     engine->base = (llmc_account_engine){ .name = "memory", .hold = engine_hold, .settle = engine_settle, .wait = engine_wait, .unwait = engine_unwait,
-                                          .correct = engine_correct, .describe = engine_describe, .free = engine_free };
+                                          .correct = engine_correct, .look = engine_look, .describe = engine_describe, .free = engine_free };
     engine->allocator = *allocator;
     engine->alert = alert;
     engine->alert_user = alert_user;
