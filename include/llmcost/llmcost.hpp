@@ -835,7 +835,21 @@ public:
 
     std::string report(const char *format = "text") const { return take([&](char **out) { return llmcost_report(get(), format, out); }); }
     std::string stats() const { return take([&](char **out) { return llmcost_stats(get(), out); }); }
+    std::string targets() const { return take([&](char **out) { return llmcost_targets(get(), out); }); }
     std::string budgets() const { return take([&](char **out) { return llmcost_budgets(get(), out); }); }
+    /* Which way a request would go, why and at what cost, as JSON; nothing is sent. */
+    std::string explain(const request &what) const
+    {
+        return what.with_c_request([&](const llmcost_request *view) { return take([&](char **out) { return llmcost_explain(get(), view, out); }); });
+    }
+    std::string explain_json(std::string_view body) const
+    {
+        return take([&](char **out) { return body.empty() ? LLMCOST_E_INVALID : llmcost_explain_json(get(), body.data(), body.size(), out); });
+    }
+    std::string describe_routes(std::optional<std::string> name = std::nullopt) const
+    {
+        return take([&](char **out) { return llmcost_route_describe(get(), detail::or_null(name), out); });
+    }
     void correct_budget(std::string_view budget, std::int64_t delta_nano, std::optional<std::string> value = std::nullopt)
     {
         detail::check(llmcost_budget_correct(get(), detail::plain(budget).c_str(), detail::or_null(value), delta_nano));
@@ -941,6 +955,15 @@ public:
             return llmcost_loop_submit(state_->raw, view, job->on_event ? call_event : nullptr, call_done, job.get(), &id);
         }));
         (void)job.release(); /* call_done deletes it */
+        return id;
+    }
+    /* The same for vectors: client::embed(). */
+    std::uint64_t submit_embed(const request &what, done_fn done)
+    {
+        auto job = std::make_unique<call>(call{ state_.get(), std::move(done), nullptr });
+        std::uint64_t id = 0;
+        detail::check(what.with_c_request([&](const llmcost_request *view) { return llmcost_loop_submit_embed(state_->raw, view, call_done, job.get(), &id); }));
+        (void)job.release();
         return id;
     }
     void cancel(std::uint64_t id) { detail::check(llmcost_loop_cancel(state_->raw, id)); }

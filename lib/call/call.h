@@ -10,7 +10,7 @@
 #include "policy/policy.h"
 #include "wire/http.h"
 
-enum { LLMC_MAX_POLICIES = 32, LLMC_RESPONSE_BYTES = 3072 };
+enum { LLMC_MAX_POLICIES = 40, LLMC_RESPONSE_BYTES = 3072 };
 
 typedef struct llmc_slot llmc_slot;
 
@@ -149,6 +149,13 @@ typedef struct llmc_call_start {
 
 /* A call on a new response; not started. NULL without memory (the response stays the caller's). */
 llmc_call *llmc_call_new(llmcost_client *client, llmcost_response *response, const llmc_call_start *start);
+/*
+ * A call to look at: its legs tell what would become of them and are never run. What they count, draw and log goes to
+ * `services`, a copy that is thrown away; the client does not notice. NULL without memory.
+ */
+llmc_call *llmc_call_sketch(llmcost_client *client, llmcost_response *response, const llmc_call_start *start, llmc_services *services);
+llmcost_leg *llmc_leg_sketch(llmcost_leg *parent, const llmc_route *route, const llmcost_request *request); /* a child to look at */
+void llmc_services_copy(llmc_services *copy, llmc_services *services); /* the same cache, accounts and hooks; counts, random numbers and log apart */
 void llmc_call_begin(llmc_call *call);                 /* the root leg enters; runs what is ready */
 void llmc_call_fail(llmc_call *call, llmcost_status status); /* complete at once with the response's error: it never began */
 void llmc_call_cancel(llmc_call *call, llmcost_status status); /* E_CANCELLED or E_DEADLINE; completes soon, through the legs */

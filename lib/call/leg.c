@@ -52,6 +52,7 @@ llmcost_leg *llmc_leg_new(llmc_call *call, llmcost_leg *parent, const llmc_opera
         parent->children = leg;
         leg->parent_visit = parent->visit;
         leg->unchecked = parent->unchecked;
+        leg->has_alternative = parent->has_alternative;
     }
     return leg;
 }

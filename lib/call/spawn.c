@@ -78,6 +78,7 @@ llmcost_leg *llmc_leg_spawn(llmcost_leg *parent, const llmc_spawn *spawn)
     child->purpose = spawn->purpose;
     child->forwards = spawn->forwards;
     child->attempt = spawn->attempt;
+    child->until_shown = own_deadline && spawn->until_shown;
     if (own_deadline)
         llmc_leg_set_deadline(child, driver, spawn->deadline_ns);
     llmc_leg_schedule(child);

@@ -5,10 +5,7 @@
 
 enum { LARGEST_REPORT = 64 << 20 };
 
-typedef llmcost_status (*write_fn)(llmcost_client *client, const void *how, llmc_buffer *out);
-
-/* Lets `write` fill a buffer and hands the text out. */
-static llmcost_status hand_out(llmcost_client *client, write_fn write, const void *how, char **out)
+llmcost_status llmc_client_hand_out(llmcost_client *client, llmc_write_fn write, const void *how, char **out)
 {
     if (!out)
         return LLMCOST_E_MISUSE;
@@ -38,7 +35,7 @@ llmcost_status llmcost_report(llmcost_client *client, const char *format, char *
         *out = NULL;
     if (!format || (strcmp(format, "text") != 0 && strcmp(format, "json") != 0))
         return LLMCOST_E_MISUSE;
-    return hand_out(client, write_report, format[0] == 't' ? "t" : "j", out);
+    return llmc_client_hand_out(client, write_report, format[0] == 't' ? "t" : "j", out);
 }
 
 static void member(llmc_json_writer *writer, const char *name, uint64_t value)
@@ -97,6 +94,7 @@ static llmcost_status write_stats(llmcost_client *client, const void *how, llmc_
     write_drivers(client, &writer);
     member(&writer, "budget_refusals", atomic_load(&services->refused));
     member(&writer, "bounds_exceeded", atomic_load(&services->bound_exceeded));
+    member(&writer, "retries_refused", atomic_load(&services->retries_refused));
     member(&writer, "policy_failures", atomic_load(&services->policy_failures));
     member(&writer, "detached", atomic_load(&services->detached));
     member(&writer, "detached_dropped", atomic_load(&services->dropped_detached));
@@ -106,7 +104,7 @@ static llmcost_status write_stats(llmcost_client *client, const void *how, llmc_
 
 llmcost_status llmcost_stats(llmcost_client *client, char **out)
 {
-    return hand_out(client, write_stats, NULL, out);
+    return llmc_client_hand_out(client, write_stats, NULL, out);
 }
 
 static llmcost_status write_budgets(llmcost_client *client, const void *how, llmc_buffer *out)
@@ -121,7 +119,19 @@ static llmcost_status write_budgets(llmcost_client *client, const void *how, llm
 
 llmcost_status llmcost_budgets(llmcost_client *client, char **out)
 {
-    return hand_out(client, write_budgets, NULL, out);
+    return llmc_client_hand_out(client, write_budgets, NULL, out);
+}
+
+static llmcost_status write_targets(llmcost_client *client, const void *how, llmc_buffer *out)
+{
+    (void)how;
+    const llmc_services *services = &client->services;
+    return llmc_targets_describe(client->settings->targets, &services->allocator, llmc_clock_now(&services->clock), out);
+}
+
+llmcost_status llmcost_targets(llmcost_client *client, char **out)
+{
+    return llmc_client_hand_out(client, write_targets, NULL, out);
 }
 
 static llmcost_status correct(llmcost_client *client, const char *budget, const char *value, int64_t delta_nano)

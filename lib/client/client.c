@@ -59,12 +59,48 @@ static void alert_of_account(const llmc_account_alert *alert, void *user)
     llmc_buffer_free(&text);
 }
 
+static void alert_of_target(const llmc_target_change *change, void *user)
+{
+    llmcost_client *client = user;
+    if (!client->on_alert)
+        return;
+    llmc_buffer text;
+    llmc_buffer_init(&text, &client->services.allocator, 1 << 16);
+    llmc_json_writer writer = { &text, false };
+    llmc_json_write_begin_object(&writer);
+    llmc_json_write_key(&writer, "alert");
+    llmc_json_write_text(&writer, "breaker");
+    llmc_json_write_key(&writer, "target");
+    llmc_json_write_text(&writer, change->target);
+    llmc_json_write_key(&writer, "state");
+    llmc_json_write_text(&writer, llmc_breaker_state_name(change->state));
+    llmc_json_write_key(&writer, "calls");
+    llmc_json_write_integer(&writer, change->window.calls);
+    llmc_json_write_key(&writer, "failures");
+    llmc_json_write_integer(&writer, change->window.failures);
+    llmc_json_write_key(&writer, "slow");
+    llmc_json_write_integer(&writer, change->window.slow);
+    llmc_json_write_end_object(&writer);
+    const char *json = llmc_buffer_text(&text);
+    if (json)
+        client->on_alert(json, client->on_alert_user);
+    llmc_buffer_free(&text);
+}
+
 /* ---- opening ---- */
 
-static const llmcost_policy *const policies[] = { &llmc_policy_meter, &llmc_policy_resolve, &llmc_policy_cache, &llmc_policy_check,
-                                                  &llmc_policy_choose, &llmc_policy_cascade,
-                                                  &llmc_policy_fallback, &llmc_policy_batch_inputs, &llmc_policy_retry, &llmc_policy_keys, &llmc_policy_fit,
+static const llmcost_policy *const policies[] = { &llmc_policy_meter, &llmc_policy_resolve, &llmc_policy_cache, &llmc_policy_check, &llmc_policy_choose, &llmc_policy_cascade,
+                                                  &llmc_policy_fallback, &llmc_policy_batch_inputs, &llmc_policy_retry, &llmc_policy_keys, &llmc_policy_breaker, &llmc_policy_fit,
                                                   &llmc_policy_format, &llmc_policy_budget, &llmc_policy_wire };
+
+bool llmc_policy_is_ours(const llmcost_policy *policy)
+{
+    for (size_t i = 0; i < sizeof policies / sizeof policies[0]; i++) {
+        if (policy->name == policies[i]->name)
+            return true;
+    }
+    return false;
+}
 
 static llmcost_status open_services(llmcost_client *client)
 {
@@ -72,6 +108,8 @@ static llmcost_status open_services(llmcost_client *client)
     const llmc_settings *settings = client->settings;
     llmcost_status status = LLMCOST_OK;
     services->settings = settings;
+    services->on_target = alert_of_target;
+    services->on_target_user = client;
     if (settings->cache_memory) {
         llmc_memory_cache_limits limits = { settings->cache_max_bytes, settings->cache_max_entries };
         status = llmc_memory_cache_new(&services->cache, &services->allocator, &limits, llmc_random_next(&services->random), release_answer);

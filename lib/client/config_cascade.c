@@ -34,7 +34,7 @@ static llmcost_status read_logprob(llmc_config *config, const llmc_config_node *
     return LLMCOST_OK;
 }
 
-static llmcost_status read_judge(llmc_config *config, const llmc_config_node *node, llmc_route_place at, llmc_escalation *rules)
+static llmcost_status read_judge(llmc_config *config, const llmc_config_node *node, llmc_route_place at, llmc_route *route, llmc_escalation *rules)
 {
     const char *name;
     if (!node)
@@ -42,13 +42,15 @@ static llmcost_status read_judge(llmc_config *config, const llmc_config_node *no
     llmcost_status status = llmc_config_name(config, node, &name);
     if (status)
         return status;
-    if (strncmp(name, "host:", 5) != 0)
-        return llmc_config_route(config, node, at, name, &rules->judge_route);
+    if (strncmp(name, "host:", 5) != 0) {
+        status = llmc_config_route(config, node, at, name, &rules->judge_route);
+        return status ? status : llmc_config_under(config, node, route, rules->judge_route);
+    }
     rules->judge_host = name + 5;
     return *rules->judge_host ? LLMCOST_OK : llmc_config_fail(config, node, "\"judge\" must name a callback behind \"host:\"");
 }
 
-static llmcost_status read_escalation(llmc_config *config, const llmc_config_node *node, llmc_route_place at, llmc_escalation *rules)
+static llmcost_status read_escalation(llmc_config *config, const llmc_config_node *node, llmc_route_place at, llmc_route *route, llmc_escalation *rules)
 {
     if (!node) {
         rules->marker = "UNCERTAIN";
@@ -60,7 +62,7 @@ static llmcost_status read_escalation(llmc_config *config, const llmc_config_nod
     if (!status)
         status = read_logprob(config, llmc_config_member(node, "logprob_below"), rules);
     if (!status)
-        status = read_judge(config, llmc_config_member(node, "judge"), at, rules);
+        status = read_judge(config, llmc_config_member(node, "judge"), at, route, rules);
     if (status)
         return status;
     bool judged = rules->judge_host || rules->judge_route;
@@ -82,5 +84,5 @@ llmcost_status llmc_config_cascade(llmc_config *config, const llmc_config_node *
     llmcost_status status = llmc_config_keys(config, LLMC_SECTION_CASCADE, node, cascade);
     if (!status)
         status = llmc_config_steps(config, llmc_config_member(node, "cascade"), at, route);
-    return status ? status : read_escalation(config, llmc_config_member(node, "escalate_on"), at, &cascade->escalation);
+    return status ? status : read_escalation(config, llmc_config_member(node, "escalate_on"), at, route, &cascade->escalation);
 }

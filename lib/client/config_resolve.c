@@ -7,6 +7,7 @@
 
 #include "base/sha256.h"
 #include "base/text.h"
+#include "policy/target.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -141,13 +142,15 @@ static llmcost_status make_leaf(const llmc_settings *settings, const llmc_provid
     size_t prefix = strlen(provider->name), bytes = strlen(model);
     llmc_route *leaf = llmc_arena_calloc(arena, 1, sizeof *leaf);
     char *name = llmc_arena_alloc(arena, prefix + 1 + bytes + 1);
-    if (!leaf || !name) {
+    if (name) {
+        memcpy(name, provider->name, prefix);
+        name[prefix] = '/';
+        memcpy(name + prefix + 1, model, bytes + 1);
+    }
+    if (!leaf || !name || !llmc_target_of(settings->targets, name, &provider->breaker, &leaf->target)) {
         snprintf(reason, LLMC_REASON_BYTES, "out of memory");
         return LLMCOST_E_MEMORY;
     }
-    memcpy(name, provider->name, prefix);
-    name[prefix] = '/';
-    memcpy(name + prefix + 1, model, bytes + 1);
     leaf->name = name;
     leaf->leaf_count = 1;
     leaf->provider = provider;

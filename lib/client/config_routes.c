@@ -96,7 +96,17 @@ llmcost_status llmc_config_step(llmc_config *config, const llmc_config_node *nod
     route->choice_count += (*step)->choice_count;
     if (route->leaf_count > MAX_LEAVES)
         return llmc_config_fail(config, node, "a route reaches more than %d models", MAX_LEAVES);
-    return route->choice_count <= LLMC_ROUTE_MAX_CHOICES ? LLMCOST_OK : llmc_config_fail(config, node, "a route has more than %d splits and chooses", LLMC_ROUTE_MAX_CHOICES);
+    if (route->choice_count > LLMC_ROUTE_MAX_CHOICES)
+        return llmc_config_fail(config, node, "a route has more than %d splits and chooses", LLMC_ROUTE_MAX_CHOICES);
+    return llmc_config_under(config, node, route, *step);
+}
+
+/* Names that were built before are not nested in the reading of this one, but in the tree, which calls walk down. */
+llmcost_status llmc_config_under(llmc_config *config, const llmc_config_node *node, llmc_route *route, const llmc_route *below)
+{
+    if (route->depth <= below->depth)
+        route->depth = below->depth + 1;
+    return route->depth <= MAX_DEPTH ? LLMCOST_OK : llmc_config_fail(config, node, "routes are nested more than %d deep", MAX_DEPTH);
 }
 
 llmcost_status llmc_config_make_steps(llmc_config *config, const llmc_config_node *list, llmc_route *route)

@@ -16,6 +16,8 @@ llmcost_status llmc_config_route(llmc_config *config, const llmc_config_node *no
 llmcost_status llmc_config_make_steps(llmc_config *config, const llmc_config_node *list, llmc_route *route);
 /* The next step of a route. */
 llmcost_status llmc_config_step(llmc_config *config, const llmc_config_node *node, llmc_route_place at, llmc_route *route);
+/* `below` hangs under the route in some way: as a step, or as what it asks. E_CONFIG: the tree is too deep. */
+llmcost_status llmc_config_under(llmc_config *config, const llmc_config_node *node, llmc_route *route, const llmc_route *below);
 /* Both, for a plain list of steps. */
 llmcost_status llmc_config_steps(llmc_config *config, const llmc_config_node *list, llmc_route_place at, llmc_route *route);
 

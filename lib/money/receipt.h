@@ -41,6 +41,7 @@ typedef struct llmc_line {
     const char *provider, *model, *served_model, *request_id, *key; /* "" where not known */
     const char *original;              /* cached: the receipt that paid for it */
     const char *note;                  /* what policies had to say; NULL: nothing */
+    const char *message;               /* of its error; NULL: none */
     llmc_usage usage;
     const llmc_rates *rates;           /* that were applied; NULL: none */
     int64_t exchange_nano;
@@ -70,6 +71,7 @@ typedef struct llmc_receipt {
     const char *baseline;              /* "openai/gpt-4o", by the call; NULL after closing: none could be priced */
     int64_t delivered_in, delivered_out; /* tokens of the answer that was delivered, a cached one's too; -1: not known */
     uint32_t escalations;
+    uint32_t restarts;                 /* how often the caller was told that what he was shown is void */
     bool altered, cached;
     const llmcost_tag *tags;           /* the call's; of the arena */
     size_t tag_count;
@@ -101,6 +103,8 @@ void llmc_receipt_close(llmc_receipt *receipt, const llmc_saving_inputs *inputs)
 bool llmc_line_number(const llmc_line *line, const char *key, int64_t *out);
 const char *llmc_line_text(const llmc_line *line, const char *key);
 
+struct llmc_json_writer;
+void llmc_decisions_write(struct llmc_json_writer *json, const llmc_receipt *receipt); /* an array */
 void llmc_receipt_write(const llmc_receipt *receipt, llmcost_status status, llmc_buffer *out);   /* JSON */
 void llmc_receipt_summary(const llmc_receipt *receipt, llmcost_status status, llmc_buffer *out); /* one line of text */
 

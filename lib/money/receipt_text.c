@@ -188,9 +188,8 @@ static void write_tags(llmc_json_writer *json, const llmc_receipt *receipt)
     llmc_json_write_end_array(json);
 }
 
-static void write_decisions(llmc_json_writer *json, const llmc_receipt *receipt)
+void llmc_decisions_write(llmc_json_writer *json, const llmc_receipt *receipt)
 {
-    llmc_json_write_key(json, "route");
     llmc_json_write_begin_array(json);
     for (const llmc_decision *decision = receipt->decisions; decision; decision = decision->next) {
         llmc_json_write_begin_object(json);
@@ -227,7 +226,9 @@ void llmc_receipt_write(const llmc_receipt *receipt, llmcost_status status, llmc
     write_text(json, "cache", receipt->cache_state);
     write_bool(json, "altered", receipt->altered);
     write_integer(json, "escalations", receipt->escalations);
-    write_decisions(json, receipt);
+    write_integer(json, "restarts", receipt->restarts);
+    llmc_json_write_key(json, "route");
+    llmc_decisions_write(json, receipt);
     write_text(json, "pruned", receipt->pruned);
     write_text(json, "degraded", receipt->degraded);
     write_integer(json, "started_wall_ms", receipt->started_wall_ms);

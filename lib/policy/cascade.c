@@ -7,7 +7,7 @@
  * error, as configured. Left out on purpose: failures of the last step's target (fallback), choices before the first.
  */
 #include "policy/marker.h"
-#include "policy/policy.h"
+#include "policy/outlook.h"
 #include "policy/request_copy.h"
 #include "policy/usage_estimate.h"
 #include "wire/json.h"
@@ -51,12 +51,13 @@ static bool needs_whole_answer(const llmcost_leg *leg)
 
 /* ---- asking a step ---- */
 
-static const llmcost_request *step_request(llmcost_leg *leg, const cascade_state *state, int64_t *extra_tokens)
+const llmcost_request *llmc_cascade_step_request(llmcost_leg *leg, size_t step, int64_t *extra_tokens)
 {
     const llmc_escalation *rule = rules(leg);
     const llmcost_request *request = leg->request;
     llmc_arena *arena = llmc_leg_arena(leg);
-    if (is_last(leg, state))
+    *extra_tokens = 0;
+    if (step + 1 >= leg->route->step_count)
         return request;
     if (rule->marker) {
         const char *text = rule->marker_instruction;
@@ -97,8 +98,8 @@ static llmcost_verdict ask_step(llmcost_leg *leg, cascade_state *state)
 {
     while (!is_last(leg, state) && !llmc_route_fits(leg, leg->route->steps[state->step]))
         state->step++; /* pruned: the receipt says so already */
-    int64_t extra_tokens = 0;
-    const llmcost_request *request = step_request(leg, state, &extra_tokens);
+    int64_t extra_tokens;
+    const llmcost_request *request = llmc_cascade_step_request(leg, state->step, &extra_tokens);
     if (!request)
         return llmc_leg_out_of_memory(leg);
     llmc_spawn spawn = { .first_phase = LLMCOST_PHASE_ROUTE, .route = leg->route->steps[state->step], .request = request, .purpose = "cascade", .forwards = true };

@@ -4,12 +4,13 @@
  * call fails and nothing was sent.
  */
 #include "policy/format.h"
+#include "policy/outlook.h"
 
 #include <string.h>
 
 static bool fits(llmcost_leg *leg, const llmc_route *route, llmcost_error *error);
 
-static bool leaf_fits(llmcost_leg *leg, const llmc_route *route, llmcost_error *error)
+bool llmc_leaf_fits(llmcost_leg *leg, const llmc_route *route, llmcost_error *error)
 {
     int32_t format;
     const llmc_provider *provider = route->provider;
@@ -40,7 +41,7 @@ static bool fits(llmcost_leg *leg, const llmc_route *route, llmcost_error *error
     size_t fitting = 0;
     bool good = true;
     if (route->kind == LLMC_ROUTE_LEAF)
-        return leaf_fits(leg, route, error);
+        return llmc_leaf_fits(leg, route, error);
     for (size_t i = 0; i < route->step_count; i++) {
         good = fits(leg, route->steps[i], error);
         fitting += good;
@@ -71,7 +72,7 @@ static llmcost_verdict check_enter(llmcost_leg *leg, void *state, void *user)
 bool llmc_route_takes(llmcost_leg *leg, const llmc_route *route, llmcost_error *error)
 {
     if (route->kind == LLMC_ROUTE_LEAF)
-        return leaf_fits(leg, route, error);
+        return llmc_leaf_fits(leg, route, error);
     size_t fitting = 0;
     bool good = false;
     for (size_t i = route->kind == LLMC_ROUTE_CASCADE ? route->step_count - 1 : 0; i < route->step_count; i++) {

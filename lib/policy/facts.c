@@ -184,10 +184,12 @@ static int64_t share_spent(llmcost_leg *leg, const llmc_condition *condition)
     llmc_account_engine *accounts = leg->services->accounts;
     const llmc_budget *budget = &leg->services->settings->budgets[condition->number];
     const llmc_account_ref ref = { condition->number, budget->each ? llmc_tag_value(leg->request->tags, leg->request->tag_count, budget->each) : NULL };
-    int64_t spent, held;
-    if (!accounts || !accounts->look(accounts, &ref, llmc_leg_receipt(leg)->started_wall_ms, &spent, &held))
+    llmc_hold_reply reply;
+    llmc_account_figures figures;
+    if (!accounts || !accounts->look)
         return -1;
-    __int128 used = (__int128)spent + held;
+    accounts->look(accounts, &ref, 1, 0, llmc_leg_receipt(leg)->started_wall_ms, &reply, &figures);
+    __int128 used = (__int128)figures.spent_nano + figures.held_nano;
     if (used <= 0)
         return budget->limit_nano > 0 ? 0 : MILLIONTHS;
     __int128 share = budget->limit_nano > 0 ? used * MILLIONTHS / budget->limit_nano : INT64_MAX;

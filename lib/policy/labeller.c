@@ -110,7 +110,7 @@ static const llmc_given_label *ask_host(llmcost_leg *leg, llmc_facts *facts, con
 const llmc_given_label *llmc_label_known(llmcost_leg *leg, llmc_facts *facts, const llmc_labeller *labeller)
 {
     const llmc_given_label *given = find(facts, labeller);
-    if (given || labeller->kind == LLMC_LABELLER_MODEL)
+    if (given || labeller->kind == LLMC_LABELLER_MODEL || (facts->only_looks && labeller->kind == LLMC_LABELLER_HOST))
         return given;
     return labeller->kind == LLMC_LABELLER_LOCAL ? classify(leg, facts, labeller) : ask_host(leg, facts, labeller);
 }
@@ -195,7 +195,7 @@ static const char *keep(llmcost_leg *leg, llmc_buffer *text, size_t *bytes)
     return kept;
 }
 
-static const llmcost_request *request_of(llmcost_leg *leg, const llmc_labeller *labeller)
+const llmcost_request *llmc_label_request(llmcost_leg *leg, const llmc_labeller *labeller)
 {
     llmc_arena *arena = llmc_leg_arena(leg);
     llmc_buffer system, user;
@@ -231,7 +231,7 @@ static int64_t deadline_of(llmcost_leg *leg)
 
 llmcost_leg *llmc_label_ask(llmcost_leg *leg, const llmc_labeller *labeller)
 {
-    const llmcost_request *request = request_of(leg, labeller);
+    const llmcost_request *request = llmc_label_request(leg, labeller);
     if (!request) {
         llmc_leg_out_of_memory(leg);
         return NULL;

@@ -10,5 +10,7 @@ const llmc_given_label *llmc_label_known(llmcost_leg *leg, llmc_facts *facts, co
 llmcost_leg *llmc_label_ask(llmcost_leg *leg, const llmc_labeller *labeller);
 /* What the complete child answered; child NULL: the middle label, because none could be asked. NULL: no memory. */
 const llmc_given_label *llmc_label_learn(llmcost_leg *leg, llmc_facts *facts, const llmc_labeller *labeller, const llmcost_leg *child);
+/* What the model is asked. NULL: no memory. */
+const llmcost_request *llmc_label_request(llmcost_leg *leg, const llmc_labeller *labeller);
 
 #endif

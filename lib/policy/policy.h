@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "money/receipt.h"
 #include "policy/settings.h"
+#include "policy/target.h"
 #include "provider/answer.h"
 #include "store/memory_cache.h"
 #include "wire/driver.h"
@@ -32,7 +33,9 @@ typedef struct llmc_services {
     llmcost_receipt_fn on_receipt;
     void *on_receipt_user;
     struct llmc_named_hook *judges, *key_sources, *labellers;
-    atomic_uint_fast64_t policy_failures, dropped_detached, detached, bound_exceeded, refused;
+    atomic_uint_fast64_t policy_failures, dropped_detached, detached, bound_exceeded, refused, retries_refused;
+    void (*on_target)(const llmc_target_change *change, void *user); /* a breaker has changed its state; never under a lock */
+    void *on_target_user;
     llmcost_log_fn log;
     void *log_user;
     int32_t log_level;
@@ -84,7 +87,9 @@ struct llmcost_leg {
     bool no_store;                      /* not for the cache, though nothing about the answer is altered */
     bool unchecked;                     /* the host gave it a request or a target of its own */
     bool unseen;                        /* its answer has not gone outward as events */
+    bool has_alternative;               /* a further target is asked when it fails: it need not wait long, nor try what is bound to fail */
     bool delivered;                     /* content of this leg has reached the caller: no other try can be invisible */
+    bool until_shown;                   /* its own deadline holds until content of it has reached the caller */
     uint32_t attempt;                   /* retries: 0 is the first */
     void **states;                      /* one per policy; NULL: not entered */
     const llmcost_request **requests;   /* one per policy: as it was when that policy let the leg inward */
@@ -104,6 +109,7 @@ struct llmcost_leg {
     uint64_t pruned_steps;
     struct llmc_facts *facts;           /* what chooses found out about its request; NULL: nothing so far */
     int64_t extra_prompt_tokens;
+    int64_t too_small;                  /* a context window of so many tokens did not hold the prompt; 0: none is known */
     int64_t requested_wall_ms;          /* decides price periods and budget windows */
     int64_t counted_nano, counted_out;  /* detached: what the caller's receipt said before the true usage was known */
     int64_t bound_nano;                 /* what a budget holds for it; -1: nothing */
@@ -139,6 +145,7 @@ typedef struct llmc_spawn {
     bool forwards;
     uint32_t attempt;
     int64_t deadline_ns; /* 0: the parent's */
+    bool until_shown;    /* deadline_ns holds until content of the child has reached the caller, then the parent's does */
 } llmc_spawn;
 llmcost_leg *llmc_leg_spawn(llmcost_leg *parent, const llmc_spawn *spawn);
 
@@ -162,6 +169,11 @@ void llmc_leg_drop_held(llmcost_leg *leg);
 llmcost_verdict llmc_leg_stopped(llmcost_leg *leg);
 llmcost_status llmc_leg_stop_status(const llmcost_leg *leg);
 void llmc_leg_lose_event(llmcost_leg *leg); /* for want of memory */
+/*
+ * Another answer follows in place of what came through the policy that the leg is at. What is held of it is dropped, the
+ * policies further out are told, and the caller too, if part of it has reached him. false: he wants no more.
+ */
+bool llmc_leg_begin_again(llmcost_leg *leg);
 /* Emit the leg's answer piece by piece, as a stream would have come: ANSWER, or FAIL when the caller wants no more. */
 llmcost_verdict llmc_leg_replay(llmcost_leg *leg);
 
@@ -188,6 +200,7 @@ bool llmc_health_known(llmcost_leg *leg, const llmc_route *route, bool *healthy)
  */
 llmcost_leg *llmc_health_ask(llmcost_leg *leg, const llmc_route *route);
 bool llmc_health_learn(llmcost_leg *leg, const llmcost_leg *child); /* of the complete child: healthy */
+llmc_outcome llmc_outcome_of(const llmcost_leg *leg); /* breaker.c: what the end of a leg that was on the wire says of its target */
 
 /* ---- the policies, in the order of their phases ---- */
 
@@ -205,6 +218,7 @@ extern const llmcost_policy llmc_policy_fallback;
 extern const llmcost_policy llmc_policy_batch_inputs;
 extern const llmcost_policy llmc_policy_retry;
 extern const llmcost_policy llmc_policy_keys;
+extern const llmcost_policy llmc_policy_breaker;
 extern const llmcost_policy llmc_policy_fit;
 extern const llmcost_policy llmc_policy_format;
 extern const llmcost_policy llmc_policy_budget;

@@ -1,6 +1,7 @@
 /* resolve.c: names become routes, and the choices of a route that need no call are made (decide.c). */
 #include "policy/choose.h"
 #include "policy/decide.h"
+#include "policy/outlook.h"
 
 #include <string.h>
 
@@ -45,6 +46,15 @@ static llmcost_verdict make_choices(llmcost_leg *leg)
     return leg->route ? LLMCOST_CONTINUE : LLMCOST_FAIL;
 }
 
+static llmcost_verdict find_route(llmcost_leg *leg)
+{
+    leg->status = llmc_settings_resolve(leg->services->settings, leg->request->model, llmc_leg_arena(leg), &leg->route, &leg->error);
+    if (leg->status)
+        return LLMCOST_FAIL;
+    leg->named_route = leg->route;
+    return LLMCOST_CONTINUE;
+}
+
 static llmcost_verdict resolve_enter(llmcost_leg *leg, void *memory, void *user)
 {
     (void)user;
@@ -53,16 +63,24 @@ static llmcost_verdict resolve_enter(llmcost_leg *leg, void *memory, void *user)
         return resolve_provider(leg);
     if (leg->parent && leg->route) /* a child that was made for a route */
         return LLMCOST_CONTINUE;
-    leg->status = llmc_settings_resolve(leg->services->settings, leg->request->model, llmc_leg_arena(leg), &leg->route, &leg->error);
-    if (leg->status)
-        return LLMCOST_FAIL;
-    leg->named_route = leg->route;
-    if (!leg->route->choice_count)
-        return LLMCOST_CONTINUE;
+    llmcost_verdict verdict = find_route(leg);
+    if (verdict != LLMCOST_CONTINUE || !leg->route->choice_count)
+        return verdict;
     state->asked = llmc_choose_ask_health(leg, leg->route);
     if (leg->status)
         return LLMCOST_FAIL;
     return state->asked ? LLMCOST_WAIT : make_choices(leg);
+}
+
+llmcost_verdict llmc_resolve_look(llmcost_leg *leg)
+{
+    llmcost_verdict verdict = find_route(leg);
+    if (verdict != LLMCOST_CONTINUE || !leg->route->choice_count)
+        return verdict;
+    if (!llmc_facts_of(leg))
+        return LLMCOST_FAIL;
+    leg->facts->only_looks = true;
+    return make_choices(leg);
 }
 
 static llmcost_verdict resolve_resume(llmcost_leg *leg, void *memory, void *user, const llmcost_wake *wake)

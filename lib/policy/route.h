@@ -42,7 +42,9 @@ typedef struct llmc_cascade {
 
 /* What makes a fallback go on. */
 typedef struct llmc_fallback {
-    uint32_t on; /* a bit per llmc_fallback_cause */
+    uint32_t on;        /* a bit per llmc_fallback_cause */
+    int32_t attempt_ms; /* how long a step that is not the last may take until its answer is shown; 0: no limit */
+    bool begins_again;  /* also when part of an answer has been shown: the next one begins from the start */
 } llmc_fallback;
 
 typedef struct llmc_split {
@@ -120,6 +122,7 @@ typedef struct llmc_route {
     uint8_t fingerprint[32];       /* SHA-256 over everything that decides which answer comes out of this subtree */
     uint32_t leaf_count;           /* leaves of the unfolded tree; 1 for a leaf */
     uint32_t choice_count;         /* its splits and chooses that are still to be decided */
+    uint32_t depth;                /* nodes below it on the longest way down; 0 for a leaf */
     /* All but a LEAF */
     const struct llmc_route *const *steps;
     size_t step_count;
@@ -131,6 +134,7 @@ typedef struct llmc_route {
     const llmc_provider *provider;
     const char *model;
     const llmc_model *prices;      /* NULL: not in the catalog */
+    struct llmc_target *target;    /* what is known of its health, shared by all leaves of this name; NULL: nothing is kept */
     bool has_fixed_rates;          /* its standard rates are the same for every request: */
     llmc_rates fixed_rates;
 } llmc_route;

@@ -615,6 +615,8 @@ static void conclude(wire_state *state, llmcost_status status, const char *detai
     settle_line(state, now);
     if (leg->status)
         set_error(state, leg->status, detail);
+    if (leg->status && leg->line)
+        leg->line->message = kept(leg, llmcost_error_message(&leg->error));
     llmc_services_log(leg->services, LLMCOST_LOG_TRACE, "wire", "%s: HTTP %d, %s, %lld bytes in %lld ms", leg->route->name, (int)state->http_status,
                       status ? llmcost_status_name(status) : "OK", (long long)state->received, (long long)((now - state->began_ns) / LLMC_MS));
 }

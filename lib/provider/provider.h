@@ -11,6 +11,19 @@ typedef struct llmc_model_alias {
     const char *name, *model;
 } llmc_model_alias;
 
+/* "breaker": when a target counts as failing (policy/target.c). */
+typedef struct llmc_breaker_rules {
+    bool off;
+    bool strict;             /* "alone": a call with no other target is refused as any other */
+    bool slow_whole;         /* "slow_until": the whole answer counts; else its first byte */
+    bool rate_limits;        /* rate limits count as failures */
+    int32_t min_calls, failed_permille, window_ms;
+    int32_t slow_ms, slow_permille; /* slow_ms 0: no call is slow */
+    int32_t open_ms, max_open_ms, probes;
+} llmc_breaker_rules;
+
+enum { LLMC_RETRY_STOCK = 20000 }; /* thousandths of a retry that a provider's stock holds at most, and at the start */
+
 typedef struct llmc_provider {
     const char *name;            /* "kimi" in "kimi/kimi-k2" */
     const llmc_preset *preset;
@@ -43,6 +56,12 @@ typedef struct llmc_provider {
     const char *ca_file;         /* NULL: the system's */
     bool insecure_tls;           /* "accept_any_certificate": true, never by accident */
     int32_t retries;             /* attempts after the first */
+    int32_t retry_wait_ms;       /* a provider that asks for a longer wait is not asked again */
+    int32_t failover_wait_ms;    /* the same, where a further target can be asked instead */
+    int32_t retry_permille;      /* "retry_budget": what a first attempt earns of a retry; 0: retries are not counted */
+    atomic_int *retry_stock;     /* what is left, in thousandths of a retry; NULL: not counted */
+    llmc_breaker_rules breaker;
+    int32_t health_check_ms;     /* how long the result of an active check is good; 0: no such checks */
 } llmc_provider;
 
 #endif

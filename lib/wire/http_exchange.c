@@ -138,6 +138,7 @@ void llmc_exchange_free(exchange *x)
     if (x->easy)
         curl_easy_cleanup(x->easy);
     free_headers(x->headers);
+    curl_url_cleanup(x->parts);
     free_text(allocator, x->url);
     llmc_free(allocator, x->proxy);
     llmc_free(allocator, x->ca_file);
@@ -240,10 +241,33 @@ static bool set_text(exchange *x, CURLoption option, char **current, const char 
     return true;
 }
 
+/*
+ * libcurl takes a URL apart for every transfer, and again writes it together; one that is taken apart already it only
+ * copies. What it cannot parse here it refuses when it starts, in its own words.
+ */
+static bool set_url(exchange *x, const char *wanted)
+{
+    if (x->url && strcmp(wanted, x->url) == 0)
+        return true;
+    CURLU *parts = curl_url();
+    if (!parts || !set_text(x, CURLOPT_URL, &x->url, wanted)) {
+        curl_url_cleanup(parts);
+        return false;
+    }
+    if (curl_url_set(parts, CURLUPART_URL, wanted, CURLU_GUESS_SCHEME | CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK) {
+        curl_url_cleanup(parts);
+        parts = NULL;
+    }
+    curl_easy_setopt(x->easy, CURLOPT_CURLU, parts);
+    curl_url_cleanup(x->parts);
+    x->parts = parts;
+    return true;
+}
+
 bool llmc_exchange_prepare(exchange *x, const llmcost_http_request *request)
 {
     bool get = strcmp(request->method, "GET") == 0;
-    if (!set_text(x, CURLOPT_URL, &x->url, request->url) || !set_text(x, CURLOPT_PROXY, &x->proxy, request->proxy) || !set_headers(x, request))
+    if (!set_url(x, request->url) || !set_text(x, CURLOPT_PROXY, &x->proxy, request->proxy) || !set_headers(x, request))
         return false;
     /* Wait for a connection that may carry many streams; where ALPN cannot tell that, it would be a wait for a whole answer. */
     if (!x->prepared || x->alone != x->host->plain)

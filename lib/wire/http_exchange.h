@@ -35,6 +35,7 @@ typedef struct exchange {
     void *context;
     struct curl_slist *headers;
     char *url, *proxy, *ca_file;    /* what the handle is set to */
+    CURLU *parts;                   /* of the URL; NULL: libcurl parses it, and fails */
     const char *system_ca_file;     /* asked once per handle: libcurl writes its whole version text each time */
     bool get, accept_any, alone, fresh, prepared;
     bool running, doomed;

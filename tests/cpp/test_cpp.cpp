@@ -229,6 +229,9 @@ static void json_in_json_out()
     std::optional<llmcost::event> first = stream.next();
     EXPECT(first && first->json().find("chat.completion.chunk") != std::string_view::npos);
     EXPECT(client.models("openai") == (std::vector<std::string>{ "b", "a" }));
+    EXPECT(client.describe_routes().find("openai/gpt-4o") != std::string::npos || client.describe_routes().empty());
+    EXPECT_THROWS((void)client.describe_routes("none such"), e.status() == LLMCOST_E_UNKNOWN_MODEL);
+    EXPECT(client.explain_json(R"({"model":"openai/gpt-4o","messages":[{"role":"user","content":"a"}]})").find("\"status\":\"OK\"") != std::string::npos);
     EXPECT(client.stats().front() == '{' && client.report("json").front() == '{');
     EXPECT_THROWS((void)client.report("yaml"), e.status() == LLMCOST_E_MISUSE);
 }
@@ -404,6 +407,12 @@ static void texts_become_vectors()
     EXPECT(answer.cost_nano() == 6 * 20);
     EXPECT(with.sent(R"("two")") && with.sent(R"("dimensions":2)"));
     EXPECT(client.embed_json(R"({"model": "openai/text-embedding-3-small", "input": ["a", "b"]})").json().find(R"("embedding":[1.0,-2.0])") != std::string::npos);
+    llmcost::loop loop(client);
+    int vectors = 0;
+    EXPECT(loop.submit_embed(texts, [&](llmcost::response ended) { vectors += static_cast<int>(ended.embedding_count()); }) > 0);
+    while (loop.pending())
+        loop.poll(1000);
+    EXPECT(vectors == 2);
     EXPECT_THROWS(client.embed(llmcost::request(mini).user("hi")), e.status() == LLMCOST_E_INVALID);
     EXPECT_THROWS(client.embed_json(""), e.status() == LLMCOST_E_INVALID);
     EXPECT_THROWS(client.chat(texts), e.status() == LLMCOST_E_INVALID);

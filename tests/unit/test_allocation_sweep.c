@@ -26,6 +26,15 @@
              "\"aws\":{\"base_url\":\"https://h\",\"region\":\"r\",\"auth\":\"aws\",\"key\":{\"access_key\":\"AK\",\"secret_key\":\"SK\",\"session_token\":\"ST\"},\"free\":true}}}"
 #define TIGHT "{" RIG_OPENAI ",\"budgets\":[{\"limit\":\"0.0014 USD\"}]}"
 
+#define CHOOSING "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":0},\"deepseek\":{\"key\":\"k\"}},\"models\":{\"small\":\"openai/gpt-4o-mini\",\"large\":\"openai/gpt-4o\"}," \
+                 "\"cache\":{\"memory\":{},\"sampled\":true},\"budgets\":[{\"name\":\"b\",\"limit\":\"1 USD\",\"where\":{\"feature\":\"*\"}}],\"routes\":{" \
+                 "\"facts\":{\"choose\":[{\"when\":{\"tag\":{\"feature\":[\"x\",\"faq\"]},\"prompt_tokens\":{\"above\":1},\"fits\":true,\"spent\":{\"budget\":\"b\",\"below\":2},\"label\":\"simple\"," \
+                 "\"healthy\":[\"small\",\"large\"],\"hour\":{\"from\":0,\"to\":23},\"weekday\":[\"mon\",\"tue\",\"wed\",\"thu\",\"fri\",\"sat\",\"sun\"]},\"use\":{\"fallback\":[\"large\",\"small\"]}},{\"use\":\"small\"}],\"label_with\":\"local\"}," \
+                 "\"label\":{\"fallback\":[{\"choose\":[{\"when\":{\"label\":\"a\"},\"use\":\"large\"},{\"use\":\"small\"}],\"label_with\":\"openai/gpt-4.1\",\"labels\":{\"a\":\"first\",\"b\":\"second\"}},\"large\"]}," \
+                 "\"host\":{\"choose\":[{\"when\":{\"label\":\"x\"},\"use\":\"large\"},{\"use\":\"small\"}],\"label_with\":\"host:me\"}," \
+                 "\"cheap\":{\"choose\":[{\"use\":{\"cheapest\":[\"large\",\"small\"]}}]}," \
+                 "\"deep\":{\"choose\":[{\"when\":{\"needs\":\"audio\"},\"use\":\"deepseek/deepseek-chat\"},{\"use\":\"deepseek/deepseek-reasoner\"}]}}}"
+
 typedef struct sweep {
     engine_rig rig;
     const char *config;
@@ -350,6 +359,85 @@ static llmcost_status figures(sweep *self)
     return status ? status : worst;
 }
 
+static llmcost_status explain(sweep *self)
+{
+    rig_request space;
+    static const char body[] = "{\"model\":\"r\",\"response_format\":{\"type\":\"json_object\"},\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}";
+    llmcost_status worst = LLMCOST_OK;
+    for (int i = 0; i < 5; i++) {
+        char *text = NULL;
+        llmcost_status status = i == 0 ? llmcost_explain(self->rig.client, request_of(&space, "r", "hello"), &text)
+                                : i == 1 ? llmcost_explain(self->rig.client, request_of(&space, "none such", "hello"), &text)
+                                : i == 2 ? llmcost_explain_json(self->rig.client, body, 0, &text) : llmcost_route_describe(self->rig.client, i == 3 ? NULL : "openai/gpt-4.1-nano", &text);
+        assert_true((text != NULL) == (status == LLMCOST_OK));
+        llmcost_string_free(text);
+        worst = status ? status : worst;
+    }
+    return worst;
+}
+
+static llmcost_status chosen(sweep *self)
+{
+    rig_request space;
+    fake_network_says(&self->rig.network, "\"gpt-4o\"", "hi there", 10, 5);
+    return chat_with(self, request_of(&space, "facts", "hello"));
+}
+
+static llmcost_status labelled(sweep *self)
+{
+    rig_request space;
+    fake_network_says(&self->rig.network, "gpt-4.1", "a", 10, 5);
+    fake_network_says(&self->rig.network, NULL, "hi there", 10, 5);
+    return chat_with(self, request_of(&space, "label", "hello"));
+}
+
+static int host_label(const llmcost_labelling *shown, char *label, size_t capacity, void *user)
+{
+    (void)user;
+    (void)capacity;
+    strcpy(label, "x");
+    return strcmp(shown->question, "hello");
+}
+
+static llmcost_status labelled_by_host(sweep *self)
+{
+    rig_request space;
+    llmcost_status status = llmcost_client_add_labeller(self->rig.client, "me", host_label, NULL);
+    fake_network_says(&self->rig.network, "\"gpt-4o\"", "hi there", 10, 5);
+    return status ? status : chat_with(self, request_of(&space, "host", "hello"));
+}
+
+static llmcost_status cheapest(sweep *self)
+{
+    rig_request space;
+    fake_network_says(&self->rig.network, "\"gpt-4o-mini\"", "hi there", 10, 5);
+    return chat_with(self, request_of(&space, "cheap", "hello"));
+}
+
+static llmcost_status unfit(sweep *self)
+{
+    rig_request space;
+    llmcost_part part = { .type = LLMCOST_PART_AUDIO, .data = "xx", .data_bytes = 2, .media_type = "audio/wav" };
+    request_of(&space, "deep", "hello");
+    space.messages[0] = (llmcost_message){ .role = LLMCOST_USER, .parts = &part, .part_count = 1 };
+    return chat_with(self, &space.request);
+}
+
+static llmcost_status explain_choices(sweep *self)
+{
+    rig_request space;
+    llmcost_status worst = LLMCOST_OK;
+    static const char *const names[] = { "facts", "label", "host", "cheap" };
+    for (size_t i = 0; i < 2 * sizeof names / sizeof names[0]; i++) {
+        char *text = NULL;
+        llmcost_status status = i % 2 ? llmcost_explain(self->rig.client, request_of(&space, names[i / 2], "hello"), &text) : llmcost_route_describe(self->rig.client, names[i / 2], &text);
+        assert_true((text != NULL) == (status == LLMCOST_OK));
+        llmcost_string_free(text);
+        worst = status ? status : worst;
+    }
+    return worst;
+}
+
 static llmcost_status list_models(sweep *self)
 {
     llmcost_response *response = NULL;
@@ -406,6 +494,29 @@ static llmcost_status embed_json(sweep *self)
         read_response(response);
     llmcost_response_free(response);
     return status;
+}
+
+static llmcost_status embed_on_a_loop(sweep *self)
+{
+    static const char body[] = "{\"model\":\"cohere/embed-v4.0\",\"input\":[\"a\",\"b\"]}", answer[] = "{\"embeddings\":{\"float\":[[1,2],[3,4]]}}";
+    static const char *const inputs[] = { "c", "d" };
+    llmcost_loop *opened = NULL;
+    llmcost_request request = LLMCOST_REQUEST_INIT;
+    self->done = 0;
+    fake_exchange_piece(fake_network_add(&self->rig.network, NULL), 0, answer, sizeof answer - 1);
+    llmcost_status status = llmcost_loop_open(self->rig.client, &opened);
+    if (status)
+        return status;
+    request.model = "cohere/embed-v4.0";
+    request.inputs = inputs;
+    request.input_count = 2;
+    llmcost_status first = llmcost_loop_submit_embed(opened, &request, on_done, self, NULL);
+    llmcost_status second = llmcost_loop_submit_embed_json(opened, body, 0, on_done, self, NULL);
+    for (int i = 0; i < 20 && llmcost_loop_pending(opened); i++)
+        assert_int_equal(llmcost_loop_poll(opened, 0), LLMCOST_OK);
+    assert_int_equal(llmcost_loop_close(opened), LLMCOST_OK);
+    assert_int_equal(self->done, !first + !second);
+    return first ? first : second;
 }
 
 static llmcost_status count_tokens(sweep *self)
@@ -685,10 +796,18 @@ static void run_scenario(const char *config, scenario_fn scenario, llmcost_statu
     X(list_models, FULL, LLMCOST_OK, LLMCOST_OK)                        \
     X(embed, FULL, LLMCOST_OK, LLMCOST_OK)                              \
     X(embed_json, FULL, LLMCOST_OK, LLMCOST_OK)                         \
+    X(embed_on_a_loop, FULL, LLMCOST_OK, LLMCOST_OK)                    \
     X(kept_vectors, FULL, LLMCOST_OK, LLMCOST_OK)                       \
     X(count_tokens, FULL, LLMCOST_OK, LLMCOST_OK)                       \
     X(balance, FULL, LLMCOST_OK, LLMCOST_OK)                            \
     X(plugins, FULL, LLMCOST_OK, LLMCOST_OK)                            \
+    X(explain, FULL, LLMCOST_OK, LLMCOST_OK)                            \
+    X(chosen, CHOOSING, LLMCOST_OK, LLMCOST_OK)                         \
+    X(labelled, CHOOSING, LLMCOST_OK, LLMCOST_OK)                       \
+    X(labelled_by_host, CHOOSING, LLMCOST_OK, LLMCOST_OK)               \
+    X(cheapest, CHOOSING, LLMCOST_OK, LLMCOST_OK)                       \
+    X(unfit, CHOOSING, LLMCOST_E_UNSUPPORTED, LLMCOST_E_UNSUPPORTED)    \
+    X(explain_choices, CHOOSING, LLMCOST_OK, LLMCOST_OK)                \
     X(add_judge, FULL, LLMCOST_OK, LLMCOST_OK)                          \
     X(add_key_source, KEYS, LLMCOST_OK, LLMCOST_OK)                     \
     X(handed_out, KEYS, LLMCOST_OK, LLMCOST_OK)                         \

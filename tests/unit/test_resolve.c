@@ -217,7 +217,7 @@ static void test_routes_that_fail(void **state)
     bad_has(with_openai("\"routes\": {\"r\":\n {\"fallback\": []}}"), "config:3: \"fallback\" must be a list of 1 to 16 names");
     bad_has(with_openai("\"routes\": {\"r\": {\"split\": {\"openai/x\": -1}}}"), "the weight of \"openai/x\" must be a whole number from 0 to 1000000");
     bad_has(with_openai("\"routes\": {\"r\": {\"split\": {\"openai/x\": 0}}}"), "a split needs a weight above 0");
-    bad_has(with_openai("\"routes\": {\"r\": {\"fallbck\": []}}"), "a route needs its kind: \"cascade\", \"fallback\", \"split\" or \"choose\", did you mean \"fallback\"?");
+    bad_has(with_openai("\"routes\": {\"r\": {\"fallbck\": []}}"), "a route needs its kind: \"cascade\", \"fallback\", \"split\", \"choose\" or \"cheapest\", did you mean \"fallback\"?");
 }
 
 static void test_deep_routes(void **state)

@@ -10,6 +10,7 @@
 
 #include "../support/engine_rig.h"
 
+#define UNBROKEN "{\"breaker\":false,\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":2}}}"
 #define CONFIG "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":2}},\"budgets\":[{\"limit\":\"1 USD\"}]}"
 
 static int tries_of(int http_status, const char *code, llmcost_status expected)
@@ -60,7 +61,7 @@ static void test_jitter(void **unused)
     for (int client = 0; client < 40; client++) {
         engine_rig rig;
         llmcost_response *response;
-        rig_open(&rig, CONFIG);
+        rig_open(&rig, UNBROKEN);
         fake_network_fails(&rig.network, NULL, 500, "server_error");
         for (int call = 0; call <= client % 5; call++) {
             size_t before = rig.network.request_count;
