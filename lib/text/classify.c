@@ -208,11 +208,11 @@ static void give_points(const counts *all, llmc_score *out)
     size_t code = all->found[LLMC_HINT_CODE] + all->symbols / 2 + 4 * all->fences;
     size_t math = 2 * all->found[LLMC_HINT_MATH] + all->formulas + all->operators / 2;
     out->points[LLMC_HINT_LENGTH] = REACHED(size, 250, 700, 2000, 8000);
-    out->points[LLMC_HINT_CODE] = REACHED(code, 2, 4, 8);
-    out->points[LLMC_HINT_MATH] = REACHED(math, 2, 4, 8);
-    out->points[LLMC_HINT_NUMBERS] = REACHED(all->numbers, 3, 6);
+    out->points[LLMC_HINT_CODE] = REACHED(code, 1, 2, 4, 8);
+    out->points[LLMC_HINT_MATH] = REACHED(math, 2, 3, 5, 9);
+    out->points[LLMC_HINT_NUMBERS] = REACHED(all->numbers, 3, 6, 12);
     out->points[LLMC_HINT_QUESTIONS] = REACHED(all->question_marks, 2, 4);
-    out->points[LLMC_HINT_REASONING] = REACHED(all->found[LLMC_HINT_REASONING], 1, 2, 4);
+    out->points[LLMC_HINT_REASONING] = REACHED(all->found[LLMC_HINT_REASONING], 1, 1, 2, 4);
     out->points[LLMC_HINT_STEPS] = REACHED(all->found[LLMC_HINT_STEPS] + all->items, 2, 4);
     out->points[LLMC_HINT_CONDITIONS] = REACHED(all->found[LLMC_HINT_CONDITIONS], 2, 4);
     out->points[LLMC_HINT_EASY] = all->found[LLMC_HINT_EASY] ? -2 : 0;
