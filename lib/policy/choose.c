@@ -32,7 +32,7 @@ static bool label_holds(const llmc_rule *rule, const llmc_given_label *given)
     return !rule->label_count;
 }
 
-/* "task is code, label complex (score 7: code 3, length 4)". NULL given: the rule asks for no label. */
+/* "task is code, label complex (score 7: code 3, length 4)". NULL given: no label was needed so far. */
 static const char *reasons(llmcost_leg *leg, llmc_facts *facts, const llmc_rule *rule, const llmc_route *to, const llmc_given_label *given)
 {
     llmc_buffer text;
@@ -41,14 +41,16 @@ static const char *reasons(llmcost_leg *leg, llmc_facts *facts, const llmc_rule 
         llmc_buffer_add_text(&text, i ? ", " : "");
         llmc_condition_tell(leg, facts, &rule->conditions[i], to, &text);
     }
+    if (!rule->condition_count && !rule->label_count)
+        llmc_buffer_add_text(&text, "by default");
     if (given) {
-        llmc_buffer_add_text(&text, rule->condition_count ? ", label " : "label ");
+        llmc_buffer_add_text(&text, text.length ? ", label " : "label ");
         llmc_buffer_add_text(&text, given->label);
         llmc_buffer_add_text(&text, " (");
         llmc_buffer_add_text(&text, given->why);
         llmc_buffer_add_text(&text, ")");
     }
-    const char *whole = text.length ? llmc_buffer_text(&text) : "by default", *kept = llmc_arena_strdup(llmc_leg_arena(leg), whole);
+    const char *kept = llmc_arena_strdup(llmc_leg_arena(leg), llmc_buffer_text(&text));
     llmc_buffer_free(&text);
     return kept ? kept : "";
 }
@@ -84,6 +86,7 @@ uint32_t llmc_choose_steps(llmcost_leg *leg, const llmc_route *route, bool *open
 {
     const llmc_choose *choose = route->choose;
     llmc_facts *facts = llmc_facts_of(leg);
+    const llmc_given_label *given = NULL;
     llmcost_error first;
     uint32_t steps = 0;
     *open = false;
@@ -92,7 +95,6 @@ uint32_t llmc_choose_steps(llmcost_leg *leg, const llmc_route *route, bool *open
     llmc_error_init(&first, &leg->services->allocator);
     for (size_t i = 0; i < route->step_count && !leg->status; i++) {
         const llmc_rule *rule = &choose->rules[i];
-        const llmc_given_label *given = NULL;
         if (!conditions_hold(leg, facts, rule, route->steps[i]))
             continue;
         if (rule->label_count && (given = llmc_label_known(leg, facts, choose->labeller)) && !label_holds(rule, given))
