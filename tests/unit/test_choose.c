@@ -270,6 +270,121 @@ static void test_free_is_cheapest(void **state)
     rig_close(&rig);
 }
 
+/* ---- health ---- */
+
+#define LOCAL "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":0},\"local\":{\"preset\":\"ollama\",\"base_url\":\"http://127.0.0.1:1/v1\",\"retries\":0}},"
+#define LOCAL_FIRST LOCAL "\"routes\":{\"r\":{\"choose\":[{\"when\":{\"healthy\":\"local/qwen2.5:7b\",\"label\":[\"simple\",\"medium\"]}," \
+                    "\"use\":{\"fallback\":[\"local/qwen2.5:7b\",\"openai/gpt-4o-mini\"]}},{\"use\":\"openai/gpt-4o-mini\"}],\"label_with\":\"local\"}}}"
+#define HARD "First prove the theorem, then derive the equation, explain why, compare both. ```x```"
+
+static void add_local(engine_rig *rig, bool alive)
+{
+    static const char models[] = "{\"object\":\"list\",\"data\":[{\"id\":\"qwen2.5:7b\"}]}";
+    fake_exchange *list = fake_network_add(&rig->network, NULL);
+    list->url = "/models";
+    if (alive)
+        fake_exchange_piece(list, 0, models, sizeof models - 1);
+    else
+        list->status_ms = FAKE_SILENT;
+}
+
+static void test_a_live_local_server(void **state)
+{
+    (void)state;
+    engine_rig rig;
+    rig_request space;
+    rig_open(&rig, LOCAL_FIRST);
+    add_local(&rig, true);
+    fake_network_says(&rig.network, NULL, "local", 10, 5)->url = "127.0.0.1";
+    fake_network_says(&rig.network, NULL, "cloud", 10, 5)->url = "api.openai.com";
+    expect_answer(&rig, rig_ask(&space, "r", "hi"), "local", "\"why\":\"local/qwen2.5:7b is healthy, label simple (score 0: easy -2)\"");
+    expect_answer(&rig, rig_ask(&space, "r", HARD), "cloud", "by default, label complex");
+    assert_int_equal(rig.network.request_count, 3); /* it was asked once how it is */
+    rig_close(&rig);
+}
+
+static void test_a_slow_local_server(void **state)
+{
+    (void)state;
+    engine_rig rig;
+    rig_request space;
+    rig_open(&rig, LOCAL_FIRST);
+    add_local(&rig, false);
+    fake_network_says(&rig.network, NULL, "cloud", 10, 5)->url = "api.openai.com";
+    expect_answer(&rig, rig_ask(&space, "r", "hi"), "cloud", "by default");
+    assert_int_equal(fake_clock_ms(&rig.clock), 500);
+    expect_answer(&rig, rig_ask(&space, "r", "hi"), "cloud", NULL);
+    assert_int_equal(fake_clock_ms(&rig.clock), 500); /* known now */
+    assert_int_equal(rig.network.request_count, 3);
+    fake_clock_advance(&rig.clock, 10000);
+    expect_answer(&rig, rig_ask(&space, "r", "hi"), "cloud", NULL);
+    assert_int_equal(rig.network.request_count, 5);   /* asked again */
+    rig_close(&rig);
+}
+
+static void test_a_dead_local_server(void **state)
+{
+    (void)state;
+    engine_rig rig;
+    rig_request space;
+    rig_open(&rig, LOCAL_FIRST);
+    fake_exchange *dead = fake_network_add(&rig.network, NULL);
+    dead->url = "127.0.0.1";
+    dead->http_status = 0;
+    dead->status = LLMCOST_E_NETWORK;
+    fake_network_says(&rig.network, NULL, "cloud", 10, 5)->url = "api.openai.com";
+    expect_answer(&rig, rig_ask(&space, "r", "hi"), "cloud", "by default");
+    rig_close(&rig);
+}
+
+/* It answers the check and then fails: the fallback of the same entry goes on, and the next call knows. */
+static void test_a_local_server_that_dies(void **state)
+{
+    (void)state;
+    engine_rig rig;
+    rig_request space;
+    rig_open(&rig, LOCAL_FIRST);
+    add_local(&rig, true);
+    fake_network_fails(&rig.network, NULL, 500, "crashed")->url = "127.0.0.1";
+    fake_network_says(&rig.network, NULL, "cloud", 10, 5)->url = "api.openai.com";
+    expect_answer(&rig, rig_ask(&space, "r", "hi"), "cloud", "local/qwen2.5:7b is healthy");
+    expect_answer(&rig, rig_ask(&space, "r", "hi"), "cloud", "by default");
+    rig_close(&rig);
+}
+
+static void test_health_of_nodes(void **state)
+{
+    (void)state;
+    engine_rig rig;
+    rig_request space;
+    rig_open(&rig, LOCAL "\"routes\":{\"any\":{\"fallback\":[\"local/a\",\"openai/gpt-4o\"]},\"last\":{\"cascade\":[\"openai/gpt-4o\",\"local/a\"]},"
+                         "\"r\":{\"choose\":[{\"when\":{\"healthy\":true},\"use\":\"last\"},{\"when\":{\"healthy\":[\"last\",\"any\"]},\"use\":\"openai/gpt-4o\"},{\"use\":\"openai/gpt-4o-mini\"}]}}}");
+    add_local(&rig, false);
+    fake_network_says(&rig.network, "\"gpt-4o\"", "large", 10, 5);
+    expect_answer(&rig, rig_ask(&space, "r", "hi"), "large", "\"why\":\"any is healthy\"");
+    rig_close(&rig);
+}
+
+/* Other conditions are looked at before anybody is asked, and a call that is cancelled meanwhile ends. */
+static void test_nobody_is_asked_in_vain(void **state)
+{
+    (void)state;
+    engine_rig rig;
+    rig_request space;
+    llmcost_stream *stream;
+    rig_open(&rig, LOCAL "\"routes\":{\"r\":{\"choose\":[{\"when\":{\"tag\":{\"a\":\"1\"},\"healthy\":true},\"use\":\"local/a\"},{\"use\":\"openai/gpt-4o-mini\"}]}}}");
+    add_local(&rig, false);
+    fake_network_says(&rig.network, NULL, "cloud", 10, 5)->url = "api.openai.com";
+    expect_answer(&rig, rig_ask(&space, "r", "hi"), "cloud", NULL);
+    assert_int_equal(rig.network.request_count, 1);
+    llmcost_tag tag = { "a", "1" };
+    assert_int_equal(llmcost_stream_open(rig.client, tagged(&space, &tag, 1), &stream), LLMCOST_OK);
+    assert_int_equal(llmcost_stream_poll(stream, 1), 0);
+    llmcost_stream_close(stream);
+    assert_int_equal(rig.network.request_count, 2);
+    rig_close(&rig);
+}
+
 /* ---- what cannot serve the request ---- */
 
 #define TWO_HOSTS "\"providers\":{\"openai\":{\"key\":\"k\"},\"deepseek\":{\"key\":\"k\"}}"
@@ -403,7 +518,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tag), cmocka_unit_test(test_map_by_tag), cmocka_unit_test(test_map_with_conditions), cmocka_unit_test(test_prompt_tokens),
         cmocka_unit_test(test_needs), cmocka_unit_test(test_needs_audio_and_documents), cmocka_unit_test(test_fits), cmocka_unit_test(test_hour), cmocka_unit_test(test_weekday),
-        cmocka_unit_test(test_spent), cmocka_unit_test(test_cheapest), cmocka_unit_test(test_free_is_cheapest), cmocka_unit_test(test_unfit_rules_are_skipped),
+        cmocka_unit_test(test_spent), cmocka_unit_test(test_cheapest), cmocka_unit_test(test_free_is_cheapest), cmocka_unit_test(test_a_live_local_server), cmocka_unit_test(test_a_slow_local_server),
+        cmocka_unit_test(test_a_dead_local_server), cmocka_unit_test(test_a_local_server_that_dies), cmocka_unit_test(test_health_of_nodes), cmocka_unit_test(test_nobody_is_asked_in_vain), cmocka_unit_test(test_unfit_rules_are_skipped),
         cmocka_unit_test(test_invalid_request), cmocka_unit_test(test_nested), cmocka_unit_test(test_cache_keys_go_by_the_choice),
         cmocka_unit_test(test_a_decided_choose_is_its_step), cmocka_unit_test(test_embeddings_and_counts_choose_too), cmocka_unit_test(test_receipt_outlives_the_client),
     };
