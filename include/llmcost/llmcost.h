@@ -96,7 +96,9 @@ extern "C" {
     X(E_TRUNCATED, 81, SERVER, "the answer ended before it was complete")                                             \
     X(E_TOO_LARGE, 82, SERVER, "the answer is larger than max_response_bytes")                                        \
     X(E_CACHE_MISS, 90, REQUEST, "the call asked for a cached answer only, and there is none")                        \
-    X(E_BREAKER_OPEN, 92, CAPACITY, "the target failed too often lately; nothing was sent")
+    X(E_UNKNOWN_CALL, 91, REQUEST, "no call of this receipt that went through a split is remembered")                 \
+    X(E_BREAKER_OPEN, 92, CAPACITY, "the target failed too often lately; nothing was sent")                           \
+    X(E_LIMITED, 93, CAPACITY, "no place under the limits towards the provider came free in time; nothing was sent")
 
 typedef enum llmcost_status {
 #define LLMCOST_STATUS_ENUM(name, number, category, text) LLMCOST_##name = number,
@@ -441,7 +443,8 @@ typedef struct llmcost_request {
                                           unknown models, and members of `extra` that may cost (searches, server tools), which a
                                           hard budget else refuses with E_BUDGET; count in input tokens what they may cost */
     int32_t deadline_ms;               /* for everything together; 0: the config's; below 0: none */
-    uint32_t reserved1;                /* 0 */
+    int32_t priority;                  /* -1000 to 1000: who goes first where calls queue under "limits"; nothing is put by for
+                                          the lower ones, which get through only if room is left within their time */
     const char *const *inputs;         /* llmcost_embed(): the texts */
     const size_t *input_bytes;         /* their lengths; NULL, or 0 of one: strlen() */
     uint32_t input_count;
@@ -487,7 +490,7 @@ LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_chat_json(llmcost_client *cl
 /**
  * Vectors for texts: llmcost_response_embedding_count(), _embedding().
  *
- * request  model (a single one: a cascade is E_UNSUPPORTED), inputs, input_count, and where wanted input_bytes,
+ * request  model (a single one: a cascade or a fallback is E_UNSUPPORTED), inputs, input_count, and where wanted input_bytes,
  *          dimensions, input_purpose, extra, tags, deadline and the cache's fields; what else a request has is E_INVALID.
  *          llmcost_chat() refuses inputs likewise
  *
@@ -506,7 +509,7 @@ LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_embed_json(llmcost_client *c
 /**
  * What a provider would count as the prompt of a request, by asking it. At no cost, and not cached.
  *
- * request  as for llmcost_chat(); a cascade is E_UNSUPPORTED
+ * request  as for llmcost_chat(); a cascade or a fallback is E_UNSUPPORTED
  * tokens   the count; 0 after a failure
  * out      the response, as from llmcost_chat(), or NULL
  *
@@ -768,6 +771,8 @@ LLMCOST_API const char *llmcost_response_summary(const llmcost_response *respons
  * is estimated; one that was sent and never answered costs all that a budget held for it, else the estimate of its prompt.
  */
 LLMCOST_API int64_t llmcost_response_cost_nano(const llmcost_response *response);
+/** The receipt's id, such as "r-0123456789abcdef": what llmcost_feedback() asks for. Also of a failed call; "" of NULL. */
+LLMCOST_API const char *llmcost_response_id(const llmcost_response *response);
 /** What the call saved against the baseline, in nano-units; negative when the policies cost more than they saved. */
 LLMCOST_API int64_t llmcost_response_saved_nano(const llmcost_response *response);
 /** The ledger's currency, such as "USD". */
@@ -805,7 +810,9 @@ LLMCOST_API const char *llmcost_error_request_id(const llmcost_error *error);
 LLMCOST_API int32_t llmcost_error_http_status(const llmcost_error *error);
 /** How long the provider asks to wait, in milliseconds; -1 when it did not say. */
 LLMCOST_API int64_t llmcost_error_retry_after_ms(const llmcost_error *error);
-/** What was tried, as JSON: [{"target": "openai/gpt-4o", "status": "E_RATE_LIMITED", "message": ...}, ...]. */
+/**
+ * What was tried, in its order; the error of a route that failed on all targets is the most useful of them: the first that
+ * may pass, with the shortest wait that any of them asked for. JSON: [{"target": "openai/gpt-4o", "status": "E_RATE_LIMITED", "message": ...}, ...]. */
 LLMCOST_API const char *llmcost_error_trail(const llmcost_error *error);
 
 /* ------------------------------------------------------------------------------------------------ the bill */
@@ -813,10 +820,21 @@ LLMCOST_API const char *llmcost_error_trail(const llmcost_error *error);
 /** A text that a function returned to you; NULL is fine. */
 LLMCOST_API void llmcost_string_free(char *text);
 /**
- * What was spent, saved and on what: by declared tag, model, provider and day, sorted by cost, with shares.
+ * What was spent, saved and on what: by declared tag, model, provider and day, sorted by cost, with shares; and what came
+ * of each side of every split, against its first one, with 95 % confidence intervals.
  * format "text" or "json"; *out is yours: llmcost_string_free(). Returns LLMCOST_OK, E_MISUSE, E_MEMORY. Any thread.
  */
 LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_report(llmcost_client *client, const char *format, char **out);
+/**
+ * Say how good an answer was: the score of the sides of all splits that the call went to, for the report.
+ *
+ * receipt_id   llmcost_response_id() of a finished call of this client, any time later, from anywhere
+ * score        any measure of yours, from -1e9 to 1e9, kept to a millionth; another one for the same call replaces it
+ *
+ * Returns LLMCOST_OK; E_UNKNOWN_CALL when the call went through no split, or is not one of the latest that did (config
+ * "report": {"feedback_calls": 10000}); E_MISUSE for what is no receipt's id or no such number. Any thread.
+ */
+LLMCOST_API llmcost_status llmcost_feedback(llmcost_client *client, const char *receipt_id, double score);
 /** Counters of the client as JSON: cache, budgets, connections, dropped work. *out as above. Any thread. */
 LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_stats(llmcost_client *client, char **out);
 /** The state of every budget as JSON: limit, spent, held, window. *out as above. Any thread. */

@@ -65,8 +65,6 @@ struct llmcost_client {
     atomic_bool sealed;          /* a call was made: no more policies, hooks, stores */
     atomic_bool closing;
     unsigned char *fork_mark;    /* a page that reads as zero in a forked child */
-    llmcost_alert_fn on_alert;
-    void *on_alert_user;
     pthread_t background;
     bool background_runs;
     atomic_bool background_stop;

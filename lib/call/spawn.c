@@ -2,6 +2,7 @@
 #include "call/call.h"
 #include "call/events.h"
 #include "policy/decide.h"
+#include "policy/place.h"
 
 #include <string.h>
 
@@ -61,6 +62,7 @@ llmcost_leg *llmc_leg_spawn(llmcost_leg *parent, const llmc_spawn *spawn)
         return NULL;
     }
     child->request = spawn->request ? spawn->request : parent->request;
+    child->extra_prompt_tokens = spawn->request ? 0 : parent->extra_prompt_tokens; /* it is in the request */
     child->route = spawn->route ? spawn->route : parent->route;
     if (child->route && child->route->choice_count)
         child->route = decide(parent, child);
@@ -70,7 +72,10 @@ llmcost_leg *llmc_leg_spawn(llmcost_leg *parent, const llmc_spawn *spawn)
         parent->children = child->next_sibling;
         return NULL;
     }
+    if (child->route && child->route->through)
+        llmc_route_taken(child->route);
     child->provider_name = parent->provider_name;
+    child->all_fit = parent->all_fit && child->request == parent->request;
     if (child->route && parent->route && child->route->provider == parent->route->provider) { /* no other host is shown it */
         child->credential = parent->credential;
         child->token = parent->token;
@@ -97,11 +102,14 @@ static void count_difference(llmc_call *call)
     };
     facts.saved_nano[LLMC_SAVING_OVERHEAD] = -facts.cost_nano;
     llmc_totals_add(call->client->services.totals, &facts);
+    llmcost_response *origin = call->user;
+    llmc_count_late(&call->client->services, &origin->receipt, facts.cost_nano);
 }
 
 static void detached_done(llmc_call *call)
 {
     count_difference(call);
+    llmc_place_leave(call->root, call->root->place);
     llmcost_response *origin = call->user;
     atomic_fetch_sub(&call->client->services.detached, 1);
     llmc_response_unref(origin);
@@ -175,6 +183,9 @@ llmcost_leg *llmc_leg_detach(llmcost_leg *leg, llmcost_phase phase)
     detached->route = leg->route;
     detached->provider_name = leg->provider_name;
     detached->credential = leg->credential;
+    if ((detached->place = leg->place))
+        detached->place->kept = true;
+    leg->place = NULL;
     detached->purpose = leg->purpose;
     detached->stage = LLMC_LEG_ENTERING;
     detached->waiting = 1;

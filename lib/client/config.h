@@ -78,7 +78,7 @@ typedef enum llmc_config_key_kind {
 } llmc_config_key_kind;
 
 typedef enum llmc_config_section_id {
-    LLMC_SECTION_ROOT, LLMC_SECTION_PROVIDER, LLMC_SECTION_BREAKER, LLMC_SECTION_CASCADE, LLMC_SECTION_ESCALATE, LLMC_SECTION_FALLBACK,
+    LLMC_SECTION_ROOT, LLMC_SECTION_PROVIDER, LLMC_SECTION_BREAKER, LLMC_SECTION_LIMITS, LLMC_SECTION_CASCADE, LLMC_SECTION_ESCALATE, LLMC_SECTION_FALLBACK,
     LLMC_SECTION_SPLIT, LLMC_SECTION_SPLIT_SIDE, LLMC_SECTION_CHOOSE, LLMC_SECTION_CHOOSE_RULE, LLMC_SECTION_WHEN, LLMC_SECTION_WHEN_PROMPT,
     LLMC_SECTION_WHEN_SPENT, LLMC_SECTION_WHEN_HOUR, LLMC_SECTION_CHEAPEST, LLMC_SECTION_CACHE, LLMC_SECTION_CACHE_MEMORY,
     LLMC_SECTION_BUDGET, LLMC_SECTION_EXCHANGE, LLMC_SECTION_UNKNOWN_PRICE, LLMC_SECTION_REPORT, LLMC_SECTION_COUNT
@@ -101,6 +101,7 @@ llmcost_status llmc_config_breaker(llmc_config *config, const llmc_config_node *
 llmcost_status llmc_config_providers_of_environment(llmc_config *config);
 llmcost_status llmc_config_base_url(llmc_config *config, const llmc_config_node *object, llmc_provider *provider); /* config_url.c */
 llmcost_status llmc_config_credentials(llmc_config *config, const llmc_config_node *object, llmc_provider *provider); /* config_credentials.c */
+llmcost_status llmc_config_limits(llmc_config *config, const llmc_config_node *node, llmc_provider *provider); /* config_limits.c */
 void llmc_config_keep_loopback_local(llmc_provider *provider); /* no proxy of the environment for it */
 llmcost_status llmc_config_check_plain_http(llmc_config *config, const llmc_config_node *node, const llmc_provider *provider); /* config_providers.c */
 bool llmc_config_has_usual_key(const llmc_config *config, const llmc_preset *preset);

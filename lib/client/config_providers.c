@@ -271,6 +271,8 @@ static llmcost_status read_provider(llmc_config *config, const llmc_config_node 
     if (!status)
         status = read_models(config, llmc_config_member(object, "models"), provider);
     if (!status)
+        status = llmc_config_limits(config, llmc_config_member(object, "limits"), provider);
+    if (!status)
         status = llmc_config_credentials(config, object, provider);
     if (!status)
         llmc_config_keep_loopback_local(provider);

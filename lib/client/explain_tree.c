@@ -130,7 +130,12 @@ static void write_budgets(llmc_explaining *explaining, llmcost_leg *leg, const l
 static llmc_ways write_outlook(llmc_explaining *explaining, llmcost_leg *leg)
 {
     llmc_budget_outlook outlook = { .output_tokens = -1, .bound_nano = -1 };
-    llmcost_verdict verdict = enter(leg, &llmc_policy_fit);
+    llmc_target_view target;
+    llmcost_verdict verdict = llmc_breaker_look(leg, &target);
+    llmc_explain_text(explaining, leg, "breaker", llmc_breaker_state_name(target.state));
+    write_bool(explaining, "healthy", target.healthy);
+    if (verdict == LLMCOST_CONTINUE)
+        verdict = enter(leg, &llmc_policy_fit);
     if (verdict == LLMCOST_CONTINUE)
         verdict = enter(leg, &llmc_policy_format);
     if (verdict == LLMCOST_CONTINUE)
@@ -174,18 +179,22 @@ static llmc_ways explain_leaf(llmc_explaining *explaining, llmcost_leg *leg)
 
 /* ---- nodes ---- */
 
-/* Steps one after the other, each of which may be paid; a refusal of the node is that of its last. */
-static void add_step(llmc_ways *all, const llmc_ways *step, bool first, bool goes_on)
+/* Steps one after the other, each of which may be paid. */
+static void add_cost(llmc_ways *all, const llmc_ways *step, bool first)
 {
     int64_t sum;
     bool unknown = all->greatest_nano < 0 || step->greatest_nano < 0 || __builtin_add_overflow(all->greatest_nano, step->greatest_nano, &sum);
     all->greatest_nano = unknown ? -1 : sum;
     if (first || (all->least_nano >= 0 && step->least_nano < all->least_nano)) /* below 0, unknown, is the least too */
         all->least_nano = step->least_nano;
-    if (!goes_on)
-        return;
-    all->refusal = step->refusal;
-    all->message = step->message;
+}
+
+/* Whether a node asks a step at all: unfit ones are pruned, and a fallback passes over windows that are too small. */
+static bool would_ask(llmcost_leg *leg, size_t step)
+{
+    if (leg->route->kind == LLMC_ROUTE_FALLBACK)
+        return llmc_fallback_would_ask(leg, step);
+    return llmc_route_fits(leg, leg->route->steps[step]);
 }
 
 /* One of the steps, and nobody knows yet which: a refusal of the node is one of all of them. */
@@ -206,6 +215,13 @@ static bool goes_on_after(const llmc_route *node, llmcost_status refusal)
     return refusal && (node->kind == LLMC_ROUTE_CASCADE || llmc_fallback_goes_on(node, refusal));
 }
 
+/* Of several failures a fallback tells one, a cascade its last. */
+static bool tells(const llmc_route *node, const llmc_ways *all, const llmc_ways *step, bool first)
+{
+    return first || !step->refusal || node->kind != LLMC_ROUTE_FALLBACK || !llmc_fallback_goes_on(node, step->refusal) ||
+           llmc_fallback_prefers(step->refusal, all->refusal);
+}
+
 static llmcost_leg *step_leg(llmcost_leg *leg, size_t step)
 {
     int64_t extra_tokens = 0;
@@ -213,8 +229,12 @@ static llmcost_leg *step_leg(llmcost_leg *leg, size_t step)
     if (leg->route->kind == LLMC_ROUTE_CASCADE)
         request = llmc_cascade_step_request(leg, step, &extra_tokens);
     llmcost_leg *child = request ? llmc_leg_sketch(leg, leg->route->steps[step], request) : NULL;
-    if (child)
-        child->extra_prompt_tokens += extra_tokens;
+    if (!child)
+        return NULL;
+    child->extra_prompt_tokens += extra_tokens;
+    child->has_alternative = leg->has_alternative;
+    for (size_t i = step + 1; i < leg->route->step_count && leg->route->kind == LLMC_ROUTE_FALLBACK; i++)
+        child->has_alternative |= llmc_fallback_would_ask(leg, i);
     return child;
 }
 
@@ -230,20 +250,30 @@ static llmc_ways explain_steps(llmc_explaining *explaining, llmcost_leg *leg)
             explaining->no_memory = true;
             break;
         }
-        bool fits = llmc_route_fits(leg, leg->route->steps[i]);
+        bool asks = would_ask(leg, i);
         llmc_json_write_begin_object(&explaining->json);
         llmc_ways step = llmc_explain_tree(explaining, child);
         llmc_json_write_end_object(&explaining->json);
-        if (!fits)
+        if (!asks)
             continue;
-        if (leg->route->kind == LLMC_ROUTE_CHOOSE)
+        if (leg->route->kind == LLMC_ROUTE_CHOOSE) {
             add_alternative(&all, &step, first);
-        else
-            add_step(&all, &step, first, goes_on);
-        goes_on = goes_on && leg->route->kind != LLMC_ROUTE_CHOOSE && goes_on_after(leg->route, step.refusal);
+            first = false;
+            continue;
+        }
+        add_cost(&all, &step, first);
+        if (goes_on && tells(leg->route, &all, &step, first)) {
+            all.refusal = step.refusal;
+            all.message = step.message;
+        }
+        goes_on = goes_on && goes_on_after(leg->route, step.refusal);
         first = false;
     }
     llmc_json_write_end_array(&explaining->json);
+    if (leg->route->kind == LLMC_ROUTE_FALLBACK && llmc_fallback_look(leg) == LLMCOST_FAIL) {
+        all.refusal = leg->status;
+        all.message = llmcost_error_message(&leg->error);
+    }
     return all;
 }
 

@@ -40,6 +40,20 @@ void llmc_receipt_init(llmc_receipt *receipt, uint64_t id, const char *currency,
     receipt->delivered_in = receipt->delivered_out = -1;
 }
 
+bool llmc_receipt_number(const char *id, uint64_t *number)
+{
+    *number = 0;
+    if (strlen(id) != 18 || id[0] != 'r' || id[1] != '-')
+        return false;
+    for (const char *at = id + 2; *at; at++) {
+        int digit = *at >= '0' && *at <= '9' ? *at - '0' : *at >= 'a' && *at <= 'f' ? *at - 'a' + 10 : -1;
+        if (digit < 0)
+            return false;
+        *number = *number << 4 | (unsigned)digit;
+    }
+    return true;
+}
+
 llmc_line *llmc_receipt_add(llmc_receipt *receipt, llmc_arena *arena, const char *purpose, int32_t parent)
 {
     llmc_line *line = llmc_arena_calloc(arena, 1, sizeof *line);

@@ -57,6 +57,10 @@ typedef struct llmc_decision {
     struct llmc_decision *next;        /* in the order they were made */
     const char *node, *kind;           /* "test", "split" */
     const char *to, *why;              /* "openai/gpt-4o", "by its tag" */
+    const char *side;                  /* of a split: as the config calls it; else NULL */
+    uint32_t side_number;
+    bool taken;                        /* what it went to was really asked */
+    struct llmc_decision *inner;       /* the one that followed from it at once; NULL: none, or it does not matter */
 } llmc_decision;
 
 typedef struct llmc_receipt {
@@ -68,6 +72,7 @@ typedef struct llmc_receipt {
     int64_t started_wall_ms, duration_ns;
     int64_t cached_ns;                 /* what the answers out of the cache took when they were fetched */
     int64_t cost_nano, baseline_nano, saved_nano[LLMC_SAVING_COUNT];
+    int64_t late_nano;                 /* what detached legs cost beyond cost_nano, as far as it was counted */
     const char *baseline;              /* "openai/gpt-4o", by the call; NULL after closing: none could be priced */
     int64_t delivered_in, delivered_out; /* tokens of the answer that was delivered, a cached one's too; -1: not known */
     uint32_t escalations;
@@ -81,6 +86,7 @@ typedef struct llmc_receipt {
 } llmc_receipt;
 
 void llmc_receipt_init(llmc_receipt *receipt, uint64_t id, const char *currency, int64_t wall_ms);
+bool llmc_receipt_number(const char *id, uint64_t *number); /* of its text; false: that is none */
 llmc_line *llmc_receipt_add(llmc_receipt *receipt, llmc_arena *arena, const char *purpose, int32_t parent); /* NULL without memory */
 /* A text behind another, with "; " between them: for pruned and degraded. The old one without memory; never NULL text. */
 const char *llmc_receipt_join(llmc_arena *arena, const char *before, const char *name, const char *text);

@@ -195,6 +195,8 @@ void llmc_decisions_write(llmc_json_writer *json, const llmc_receipt *receipt)
         llmc_json_write_begin_object(json);
         write_text(json, "node", decision->node);
         write_text(json, "kind", decision->kind);
+        if (decision->side)
+            write_text(json, "side", decision->side);
         write_text(json, "to", decision->to);
         write_text(json, "why", decision->why);
         llmc_json_write_end_object(json);

@@ -4,7 +4,7 @@
  * A leg that is refused has a line on the receipt, with nothing sent and nothing to pay. Left out on purpose: what to ask
  * instead (the route decides), and limits of rate, which belong to keys.
  */
-#include "policy/policy.h"
+#include "policy/outlook.h"
 
 #include <string.h>
 
@@ -44,7 +44,7 @@ static bool was_silent(const llmcost_leg *leg)
 
 llmc_outcome llmc_outcome_of(const llmcost_leg *leg)
 {
-    if (!leg->line || leg->line->duration_ms < 0) /* it was not on the wire itself */
+    if (!leg->concluded_ns || !leg->line) /* it was not on the wire itself */
         return LLMC_OUTCOME_NOTHING;
     if (leg->status == LLMCOST_OK)
         return LLMC_OUTCOME_GOOD;
@@ -70,6 +70,13 @@ static void tell(llmcost_leg *leg, const llmc_target_change *change)
 
 /* ---- the policy ---- */
 
+static llmcost_verdict fail_open(llmcost_leg *leg, int64_t wait_ms)
+{
+    if (wait_ms < 0)
+        return llmc_leg_fail(leg, LLMCOST_E_BREAKER_OPEN, "%s: it failed too often lately, and one call is trying it now; nothing was sent", leg->route->name);
+    return llmc_leg_fail(leg, LLMCOST_E_BREAKER_OPEN, "%s: it failed too often lately; nothing was sent, and the next try is in %lld ms", leg->route->name, (long long)wait_ms);
+}
+
 static llmcost_verdict refuse(llmcost_leg *leg, int64_t wait_ms)
 {
     const llmc_route *route = leg->route;
@@ -80,11 +87,9 @@ static llmcost_verdict refuse(llmcost_leg *leg, int64_t wait_ms)
     line->provider = provider;
     line->model = model;
     line->status = LLMCOST_E_BREAKER_OPEN;
-    if (wait_ms < 0)
-        llmc_leg_fail(leg, LLMCOST_E_BREAKER_OPEN, "%s: it failed too often lately, and one call is trying it now; nothing was sent", route->name);
-    else
-        llmc_leg_fail(leg, LLMCOST_E_BREAKER_OPEN, "%s: it failed too often lately; nothing was sent, and the next try is in %lld ms", route->name, (long long)wait_ms);
+    fail_open(leg, wait_ms);
     leg->error.retry_after_ms = wait_ms;
+    line->message = llmc_arena_strdup(llmc_leg_arena(leg), llmcost_error_message(&leg->error)); /* NULL without memory: none */
     llmc_error_set_text(&leg->error, &leg->error.provider, provider, strlen(provider));
     return LLMCOST_FAIL;
 }
@@ -107,15 +112,32 @@ static llmcost_verdict breaker_enter(llmcost_leg *leg, void *memory, void *user)
     return LLMCOST_CONTINUE;
 }
 
-static void report(llmcost_leg *leg, llmc_target_pass *pass, llmc_outcome outcome)
+llmcost_verdict llmc_breaker_look(llmcost_leg *leg, llmc_target_view *out)
+{
+    llmc_target *target = leg->route->target;
+    int64_t now_ns = llmc_leg_now(leg);
+    *out = (llmc_target_view){ .healthy = true };
+    if (!target)
+        return LLMCOST_CONTINUE;
+    llmc_target_look(target, now_ns, out);
+    if (!llmc_target_would_refuse(target, now_ns, !leg->has_alternative))
+        return LLMCOST_CONTINUE;
+    return fail_open(leg, out->open_until_ns > now_ns ? (out->open_until_ns - now_ns + LLMC_MS - 1) / LLMC_MS : -1);
+}
+
+static inline int64_t first_byte_ms(const llmc_line *line)
+{
+    return line->first_byte_ms < 0 ? -1 : line->first_byte_ms - line->started_ms;
+}
+
+__attribute__((noinline)) static void report(llmcost_leg *leg, llmc_target_pass *pass, llmc_outcome outcome)
 {
     const llmc_line *line = leg->line;
     llmc_target_report about = { .outcome = outcome, .status = leg->status, .whole_ms = -1, .first_byte_ms = -1, .retry_after_ms = -1 };
-    if (outcome >= LLMC_OUTCOME_GOOD || pass->probe)
-        about.now_ns = llmc_leg_now(leg);
+    about.now_ns = leg->concluded_ns ? leg->concluded_ns : pass->probe ? llmc_leg_now(leg) : 0;
     if (outcome >= LLMC_OUTCOME_GOOD) {
         about.whole_ms = line->duration_ms;
-        about.first_byte_ms = line->first_byte_ms < 0 ? -1 : line->first_byte_ms - line->started_ms;
+        about.first_byte_ms = first_byte_ms(line);
     }
     if (outcome == LLMC_OUTCOME_BAD)
         about.retry_after_ms = leg->error.retry_after_ms;
@@ -129,7 +151,10 @@ static llmcost_verdict breaker_leave(llmcost_leg *leg, void *memory, void *user)
 {
     (void)user;
     llmc_target_pass *pass = memory;
-    if (pass->target)
+    bool good = leg->status == LLMCOST_OK && leg->concluded_ns && pass->target && leg->line;
+    if (good && llmc_target_report_good(pass, leg->concluded_ns, leg->line->duration_ms, first_byte_ms(leg->line)))
+        pass->target = NULL;
+    else if (pass->target)
         report(leg, pass, llmc_outcome_of(leg));
     return LLMCOST_CONTINUE;
 }

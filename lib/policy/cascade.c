@@ -149,9 +149,9 @@ static llmcost_event_verdict cascade_event(llmcost_leg *leg, void *memory, void 
 {
     (void)user;
     cascade_state *state = memory;
-    const llmc_escalation *rule = rules(leg);
-    if (!child || child != state->child || is_last(leg, state))
+    if (!child || child != state->child || is_last(leg, state)) /* of a leg that is no cascade, too */
         return LLMCOST_PASS;
+    const llmc_escalation *rule = rules(leg);
     if (event->kind == LLMCOST_EVENT_RESTART) {
         begin_reading(state);
         return LLMCOST_PASS;
@@ -374,7 +374,7 @@ static const llmcost_request *judge_request(llmcost_leg *leg, const llmc_choice 
     messages[1] = (llmcost_message){ .role = LLMCOST_USER, .text = text, .text_bytes = at + choice->text.bytes };
     /* Only tags, namespace and deadline are the caller's. */
     llmcost_request fresh = { .struct_size = request->struct_size, .model = request->model, .tags = request->tags, .tag_count = request->tag_count,
-                              .cache_namespace = request->cache_namespace, .deadline_ms = request->deadline_ms, .messages = messages, .message_count = 2,
+                              .cache_namespace = request->cache_namespace, .deadline_ms = request->deadline_ms, .priority = request->priority, .messages = messages, .message_count = 2,
                               .max_tokens = JUDGE_MAX_TOKENS, .has_temperature = 1, .temperature = 0 };
     *request = fresh;
     return request;

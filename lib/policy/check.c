@@ -36,6 +36,12 @@ static bool node_fits(const llmc_route *route, size_t fitting, bool last_fits)
     return route->kind == LLMC_ROUTE_CASCADE ? last_fits : fitting > 0;
 }
 
+/* A side of no weight is never asked. */
+static bool is_used(const llmc_route *route, size_t step)
+{
+    return route->kind != LLMC_ROUTE_SPLIT || route->split->weights[step];
+}
+
 static bool fits(llmcost_leg *leg, const llmc_route *route, llmcost_error *error)
 {
     size_t fitting = 0;
@@ -43,6 +49,8 @@ static bool fits(llmcost_leg *leg, const llmc_route *route, llmcost_error *error
     if (route->kind == LLMC_ROUTE_LEAF)
         return llmc_leaf_fits(leg, route, error);
     for (size_t i = 0; i < route->step_count; i++) {
+        if (!is_used(route, i))
+            continue;
         good = fits(leg, route->steps[i], error);
         fitting += good;
         if (good)
@@ -63,8 +71,12 @@ static llmcost_verdict check_enter(llmcost_leg *leg, void *state, void *user)
     (void)user;
     if (!leg->operation->generates && leg->route->kind != LLMC_ROUTE_LEAF)
         return llmc_leg_fail(leg, LLMCOST_E_UNSUPPORTED, "%s is a route of several models, and %s needs a single one: what one model says means nothing to another", leg->route->name, leg->operation->name);
-    if (leg->parent || fits(leg, leg->route, &leg->error))
+    if (leg->parent)
         return LLMCOST_CONTINUE;
+    if (fits(leg, leg->route, &leg->error)) {
+        leg->all_fit = !llmc_leg_receipt(leg)->pruned;
+        return LLMCOST_CONTINUE;
+    }
     leg->status = leg->error.status;
     return LLMCOST_FAIL;
 }
@@ -72,10 +84,13 @@ static llmcost_verdict check_enter(llmcost_leg *leg, void *state, void *user)
 bool llmc_route_takes(llmcost_leg *leg, const llmc_route *route, llmcost_error *error)
 {
     if (route->kind == LLMC_ROUTE_LEAF)
-        return llmc_leaf_fits(leg, route, error);
+        return llmc_leaf_fits(leg, route, error) || error->status == LLMCOST_E_MEMORY; /* nobody knows; asked, it says so itself */
     size_t fitting = 0;
     bool good = false;
     for (size_t i = route->kind == LLMC_ROUTE_CASCADE ? route->step_count - 1 : 0; i < route->step_count; i++) {
+        good = false;
+        if (!is_used(route, i))
+            continue;
         llmc_error_clear(error);
         good = llmc_route_takes(leg, route->steps[i], error);
         fitting += good;
@@ -86,10 +101,21 @@ bool llmc_route_takes(llmcost_leg *leg, const llmc_route *route, llmcost_error *
 bool llmc_route_fits(llmcost_leg *leg, const llmc_route *route)
 {
     llmcost_error error;
+    if (leg->all_fit)
+        return true;
     llmc_error_init(&error, &leg->services->allocator);
     bool good = llmc_route_takes(leg, route, &error);
     llmc_error_clear(&error);
     return good;
+}
+
+void llmc_route_tell_unfit(llmcost_leg *leg, const llmc_route *route)
+{
+    llmcost_error error;
+    llmc_error_init(&error, &leg->services->allocator);
+    if (!fits(leg, route, &error))
+        llmc_route_prune(leg, route, &error);
+    llmc_error_clear(&error);
 }
 
 const llmcost_policy llmc_policy_check = {

@@ -184,6 +184,7 @@ static llmcost_verdict take(llmcost_leg *leg, const llmc_given_label *given)
             continue;
         llmc_leg_decided(leg, route, route->steps[i], reasons(leg, route->choose->facts, rule, route->steps[i], given));
         leg->route = route->steps[i];
+        llmc_route_taken(leg->route);
         return LLMCOST_CONTINUE;
     }
     return llmc_leg_fail(leg, LLMCOST_E_UNSUPPORTED, "%s: no rule of this choose is left for the label \"%s\" (%s); what else holds cannot serve the request",

@@ -14,23 +14,30 @@
 
 const char *const llmc_route_kind_names[LLMC_ROUTE_KINDS] = { "model", "cascade", "fallback", "split", "choose" };
 
-void llmc_leg_decided(llmcost_leg *leg, const llmc_route *node, const llmc_route *to, const char *why)
+llmc_decision *llmc_leg_decided(llmcost_leg *leg, const llmc_route *node, const llmc_route *to, const char *why)
 {
     llmc_receipt *receipt = llmc_leg_receipt(leg);
     size_t name = strlen(node->name), target = strlen(to->name);
     llmc_decision *decision = llmc_arena_alloc(llmc_leg_arena(leg), sizeof *decision + name + 1 + target + 1);
     if (!decision)
-        return;
+        return NULL;
     char *names = (char *)(decision + 1); /* the receipt outlives the config */
     *decision = (llmc_decision){ .node = names, .kind = llmc_route_kind_names[node->kind], .to = names + name + 1, .why = why };
     llmc_put_text(llmc_put_text(names, node->name, name), to->name, target);
     *receipt->last_decision = decision;
     receipt->last_decision = &decision->next;
+    return decision;
 }
 
-/* Two bytes for each choice of the whole tree, at its own place: 0 where none was made. Of a choose a bit for each step that is left. */
+void llmc_route_taken(const llmc_route *route)
+{
+    for (llmc_decision *decision = route->through; decision; decision = decision->inner)
+        decision->taken = true;
+}
+
 typedef struct choices {
-    uint16_t made[LLMC_ROUTE_MAX_CHOICES];
+    uint16_t made[LLMC_ROUTE_MAX_CHOICES]; /* one for each choice of the whole tree, at its own place: 0 where none was made; of a choose a bit for each step that is left */
+    bool nested;                           /* below a node that may never ask for what is decided */
 } choices;
 
 static const llmc_route *decide(llmcost_leg *leg, const llmc_route *route, uint32_t place, choices *all);
@@ -44,13 +51,33 @@ static uint32_t place_of_step(const llmc_route *route, uint32_t place, size_t st
     return place;
 }
 
+/* A node of the call's own that remembers the decision for it, which counts when it is asked: see llmc_route_taken(). */
+static const llmc_route *remember(llmcost_leg *leg, const llmc_route *decided, llmc_decision *decision)
+{
+    llmc_route *copy = llmc_arena_alloc(llmc_leg_arena(leg), sizeof *copy);
+    if (!copy) {
+        llmc_leg_out_of_memory(leg);
+        return NULL;
+    }
+    *copy = *decided;
+    decision->inner = decided->through;
+    copy->through = decision;
+    return copy;
+}
+
 static const llmc_route *decide_split(llmcost_leg *leg, const llmc_route *route, uint32_t place, choices *all)
 {
     const char *why = "";
     size_t side = llmc_split_side(leg, route, &why);
     all->made[place] = (uint16_t)(side + 1);
-    llmc_leg_decided(leg, route, route->steps[side], why);
-    return decide(leg, route->steps[side], place_of_step(route, place, side), all);
+    llmc_decision *decision = llmc_leg_decided(leg, route, route->steps[side], why);
+    if (decision) {
+        decision->side = route->split->sides[side];
+        decision->side_number = route->split->first_side + (uint32_t)side;
+        decision->taken = !all->nested;
+    }
+    const llmc_route *decided = decide(leg, route->steps[side], place_of_step(route, place, side), all);
+    return decided && decision && all->nested ? remember(leg, decided, decision) : decided;
 }
 
 /* SHA-256 is random already: the choices are laid over the half of it that they fit into twice. */
@@ -74,6 +101,7 @@ static const llmc_route *decide_steps(llmcost_leg *leg, const llmc_route *route,
     *copy = *route;
     copy->steps = steps;
     copy->choice_count = 0;
+    all->nested = true;
     for (size_t i = 0; i < route->step_count; i++) {
         if (!(steps[i] = decide(leg, route->steps[i], place_of_step(route, place, i), all)))
             return NULL;
@@ -111,6 +139,7 @@ static const llmc_route *leave_open(llmcost_leg *leg, const llmc_route *route, u
     copy->step_count = copy->choice_count = 0;
     *choose = (llmc_choose){ rules, route->choose->labeller, leg->facts };
     copy->choose = choose;
+    all->nested = true;
     for (size_t i = 0; i < route->step_count; i++) {
         if (!(all->made[place] & 1u << i))
             continue;
@@ -148,6 +177,6 @@ static const llmc_route *decide(llmcost_leg *leg, const llmc_route *route, uint3
 
 const llmc_route *llmc_route_decide(llmcost_leg *leg, const llmc_route *route)
 {
-    choices all = { { 0 } };
+    choices all = { .nested = false };
     return decide(leg, route, 0, &all);
 }

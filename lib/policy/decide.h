@@ -10,11 +10,16 @@
  */
 const llmc_route *llmc_route_decide(llmcost_leg *leg, const llmc_route *route);
 
-/* On the receipt: which way a node went, and why. why: static, or of the call's arena. Nothing without memory. */
-void llmc_leg_decided(llmcost_leg *leg, const llmc_route *node, const llmc_route *to, const char *why);
+/* On the receipt: which way a node went, and why. why: static, or of the call's arena. NULL, and nothing, without memory. */
+llmc_decision *llmc_leg_decided(llmcost_leg *leg, const llmc_route *node, const llmc_route *to, const char *why);
+/* A leg for this part of a tree begins: the decisions that led to it count. */
+void llmc_route_taken(const llmc_route *route);
 
 /* ---- the kinds of nodes that choose ---- */
 
-size_t llmc_split_side(llmcost_leg *leg, const llmc_route *split, const char **why); /* split.c */
+/* split.c */
+size_t llmc_split_side(llmcost_leg *leg, const llmc_route *split, const char **why);
+uint64_t llmc_split_seed(const llmc_split *split, const char *value);                    /* of a tag's value */
+size_t llmc_split_draw(const llmc_split *split, uint64_t seed, uint32_t without);        /* a bit for each side that is passed over; SIZE_MAX: none is left */
 
 #endif

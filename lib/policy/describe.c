@@ -4,6 +4,8 @@
  */
 #include "policy/describe.h"
 
+#include "policy/fallback_cause.h"
+
 #include <string.h>
 
 enum { STEP_BYTES = 3 };
@@ -98,8 +100,17 @@ static void describe_cascade(const llmc_route *route, llmc_buffer *out)
 
 static void describe_fallback(const llmc_route *route, llmc_buffer *out)
 {
-    (void)route;
-    llmc_buffer_add_text(out, "the next one when one failed");
+    const llmc_fallback *rules = route->fallback;
+    const char *between = " on ";
+    llmc_buffer_add_text(out, "the next one");
+    for (unsigned i = 0; i < LLMC_CAUSES && rules->on != LLMC_CAUSES_BY_DEFAULT; i++)
+        add_cause(out, rules->on >> i & 1, &between, llmc_fallback_cause_names[i]);
+    if (rules->on == LLMC_CAUSES_BY_DEFAULT)
+        llmc_buffer_add_text(out, " when one failed");
+    if (rules->attempt_ms > 0)
+        llmc_buffer_add_format(out, ", or took longer than %d ms", (int)rules->attempt_ms);
+    if (rules->begins_again)
+        llmc_buffer_add_text(out, "; from the start after part of an answer");
 }
 
 static void describe_split(const llmc_route *route, llmc_buffer *out)
@@ -118,6 +129,10 @@ static void describe_side(const llmc_route *route, size_t step, llmc_buffer *out
     uint64_t all = 0;
     for (size_t i = 0; i < route->step_count; i++)
         all += route->split->weights[i];
+    if (strcmp(route->split->sides[step], route->steps[step]->name) != 0) {
+        llmc_buffer_add_text(out, route->split->sides[step]);
+        llmc_buffer_add_text(out, ", ");
+    }
     uint64_t permille = all ? ((uint64_t)route->split->weights[step] * 1000 + all / 2) / all : 0;
     llmc_buffer_add_format(out, "weight %u (%u.%u%%): ", (unsigned)route->split->weights[step], (unsigned)(permille / 10), (unsigned)(permille % 10));
 }

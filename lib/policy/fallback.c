@@ -135,13 +135,11 @@ static const char *kept(llmcost_leg *leg, const char *text)
     return copy ? copy : "";
 }
 
-/* A target that was never sent to has no line so far; among others that were it shall not be missed. */
+/* A target that was never sent to may have no line so far; among others that were it shall not be missed. */
 static void tell_refused(llmcost_leg *leg, llmcost_leg *child)
 {
-    if (child->status == LLMCOST_OK || child->line || child->route->kind != LLMC_ROUTE_LEAF)
-        return;
-    llmc_line *line = llmc_leg_line(child);
-    if (!line)
+    llmc_line *line = child->route->kind == LLMC_ROUTE_LEAF ? llmc_leg_line(child) : NULL;
+    if (!line || line->message)
         return;
     line->provider = kept(leg, child->route->provider->name);
     line->model = kept(leg, child->route->model);
@@ -306,7 +304,7 @@ static llmcost_event_verdict fallback_event(llmcost_leg *leg, void *memory, void
 {
     (void)user;
     const fallback_state *state = memory;
-    if (!child || child != state->child || state->next >= leg->route->step_count)
+    if (!child || child != state->child || state->next >= leg->route->step_count || !llmc_leg_streams(leg))
         return LLMCOST_PASS;
     if (event->kind == LLMCOST_EVENT_REFUSAL && goes_on_for(leg, LLMC_CAUSE_REFUSAL))
         return LLMCOST_HOLD;

@@ -9,8 +9,6 @@
 #define CAUSE_NAME(name, text) text,
 const char *const llmc_fallback_cause_names[LLMC_CAUSES] = { LLMC_CAUSE_LIST(CAUSE_NAME) };
 
-enum { E_BREAKER_OPEN = 92, E_LIMITED = 93 };
-
 static const struct {
     int status;
     llmc_fallback_cause cause;
@@ -37,8 +35,8 @@ static const struct {
     { LLMCOST_E_MALFORMED, LLMC_CAUSE_MALFORMED },
     { LLMCOST_E_TRUNCATED, LLMC_CAUSE_MALFORMED },
     { LLMCOST_E_TOO_LARGE, LLMC_CAUSE_MALFORMED },
-    { E_BREAKER_OPEN, LLMC_CAUSE_UNAVAILABLE },
-    { E_LIMITED, LLMC_CAUSE_UNAVAILABLE },
+    { LLMCOST_E_BREAKER_OPEN, LLMC_CAUSE_UNAVAILABLE },
+    { LLMCOST_E_LIMITED, LLMC_CAUSE_UNAVAILABLE },
 };
 
 llmc_fallback_cause llmc_fallback_cause_of(llmcost_status status)

@@ -134,6 +134,8 @@ static void count(llmcost_leg *leg)
         facts.tokens_out += out > 0 ? out : 0;
     }
     llmc_totals_add(leg->services->totals, &facts);
+    if (receipt->decisions && !leg->parent && leg->services->experiments)
+        llmc_count_outcome(leg, &facts);
 }
 
 static llmcost_verdict meter_leave(llmcost_leg *leg, void *state, void *user)

@@ -29,7 +29,11 @@ typedef struct llmc_services {
     llmcost_cache_store cache_store;      /* get NULL: none */
     atomic_uint_fast64_t cache_generation; /* how often the cache was cleared: a host's store is then asked elsewhere */
     llmc_account_engine *accounts;        /* NULL: no budgets */
+    struct llmc_lanes *lanes;             /* NULL: no provider has limits */
     llmc_totals *totals;
+    llmc_experiments *experiments;        /* NULL: the config has no split */
+    llmcost_alert_fn on_alert;
+    void *on_alert_user;
     llmcost_receipt_fn on_receipt;
     void *on_receipt_user;
     struct llmc_named_hook *judges, *key_sources, *labellers;
@@ -86,6 +90,7 @@ struct llmcost_leg {
     bool altered, sent, timer_set, deadline_timer_set;
     bool no_store;                      /* not for the cache, though nothing about the answer is altered */
     bool unchecked;                     /* the host gave it a request or a target of its own */
+    bool all_fit;                       /* every leaf of the call's route can serve the request that this leg has */
     bool unseen;                        /* its answer has not gone outward as events */
     bool has_alternative;               /* a further target is asked when it fails: it need not wait long, nor try what is bound to fail */
     bool delivered;                     /* content of this leg has reached the caller: no other try can be invisible */
@@ -95,6 +100,7 @@ struct llmcost_leg {
     const llmcost_request **requests;   /* one per policy: as it was when that policy let the leg inward */
 
     int64_t deadline_ns;
+    int64_t concluded_ns;               /* when its own exchange with a provider was over; 0: it had none, or has it still */
     llmc_timer timer;                   /* of llmcost_leg_timer() */
     llmc_timer deadline_timer;          /* of a child whose deadline is its own */
     llmc_pending_wake *wakes, **last_wake;
@@ -114,6 +120,8 @@ struct llmcost_leg {
     int64_t counted_nano, counted_out;  /* detached: what the caller's receipt said before the true usage was known */
     int64_t bound_nano;                 /* what a budget holds for it; -1: nothing */
     struct llmc_held_events *held;      /* of the policy that holds */
+    struct llmc_place *place;           /* what it occupies at its provider; NULL: nothing. A detached leg takes it along */
+    const char *another;                /* purpose of its next try; NULL: "retry" */
 };
 
 /* ---- what the engine does for policies (call/) ---- */
@@ -207,6 +215,11 @@ llmc_outcome llmc_outcome_of(const llmcost_leg *leg); /* breaker.c: what the end
 bool llmc_route_fits(llmcost_leg *leg, const llmc_route *route); /* check.c: whether it can serve the leg's request */
 bool llmc_route_takes(llmcost_leg *leg, const llmc_route *route, llmcost_error *error); /* the same, saying why not */
 void llmc_route_prune(llmcost_leg *leg, const llmc_route *route, const llmcost_error *error); /* on the receipt: it cannot */
+void llmc_route_tell_unfit(llmcost_leg *leg, const llmc_route *route); /* check.c: on the receipt, why it cannot */
+
+/* What came of the sides of splits (outcome.c). Late: a detached leg of a call that was counted cost so much more. */
+void llmc_count_outcome(llmcost_leg *leg, const llmc_call_facts *facts);
+void llmc_count_late(llmc_services *services, llmc_receipt *receipt, int64_t more_nano);
 
 extern const llmcost_policy llmc_policy_meter;
 extern const llmcost_policy llmc_policy_resolve;
@@ -219,6 +232,7 @@ extern const llmcost_policy llmc_policy_batch_inputs;
 extern const llmcost_policy llmc_policy_retry;
 extern const llmcost_policy llmc_policy_keys;
 extern const llmcost_policy llmc_policy_breaker;
+extern const llmcost_policy llmc_policy_limits;
 extern const llmcost_policy llmc_policy_fit;
 extern const llmcost_policy llmc_policy_format;
 extern const llmcost_policy llmc_policy_budget;

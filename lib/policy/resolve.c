@@ -64,7 +64,7 @@ static llmcost_verdict resolve_enter(llmcost_leg *leg, void *memory, void *user)
     if (leg->parent && leg->route) /* a child that was made for a route */
         return LLMCOST_CONTINUE;
     llmcost_verdict verdict = find_route(leg);
-    if (verdict != LLMCOST_CONTINUE || !leg->route->choice_count)
+    if (verdict != LLMCOST_CONTINUE || !leg->route->choice_count || !leg->operation->generates) /* what one model embeds means nothing to another: check.c refuses */
         return verdict;
     state->asked = llmc_choose_ask_health(leg, leg->route);
     if (leg->status)

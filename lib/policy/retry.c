@@ -71,7 +71,8 @@ static bool is_worth_waiting(const llmcost_leg *leg, int64_t delay)
 
 static bool may_retry(const llmcost_leg *leg, const retry_state *state)
 {
-    if (!llmcost_status_is_retriable(leg->status) || leg->status == LLMCOST_E_BREAKER_OPEN || llmc_leg_was_delivered(leg) || leg->cancelled || llmc_leg_is_detached(leg))
+    if (!llmcost_status_is_retriable(leg->status) || leg->status == LLMCOST_E_BREAKER_OPEN || leg->status == LLMCOST_E_LIMITED ||
+        llmc_leg_was_delivered(leg) || leg->cancelled || llmc_leg_is_detached(leg))
         return false;
     return leg->route && leg->route->provider && state->tried < (uint32_t)leg->route->provider->retries;
 }
@@ -86,11 +87,9 @@ static llmcost_verdict refuse(llmcost_leg *leg)
     return LLMCOST_CONTINUE;
 }
 
-static llmcost_verdict retry_leave(llmcost_leg *leg, void *memory, void *user)
+__attribute__((noinline)) static llmcost_verdict failed(llmcost_leg *leg, retry_state *state)
 {
-    (void)user;
-    retry_state *state = memory;
-    if (leg->status == LLMCOST_OK || !may_retry(leg, state))
+    if (!may_retry(leg, state))
         return LLMCOST_CONTINUE;
     int64_t delay = delay_ms(leg, state->tried);
     if (!is_worth_waiting(leg, delay))
@@ -104,6 +103,12 @@ static llmcost_verdict retry_leave(llmcost_leg *leg, void *memory, void *user)
         return LLMCOST_ANOTHER;
     state->waiting = true;
     return llmcost_leg_timer(leg, delay) == LLMCOST_OK ? LLMCOST_WAIT : LLMCOST_CONTINUE;
+}
+
+static llmcost_verdict retry_leave(llmcost_leg *leg, void *memory, void *user)
+{
+    (void)user;
+    return leg->status == LLMCOST_OK ? LLMCOST_CONTINUE : failed(leg, memory);
 }
 
 static llmcost_verdict retry_resume(llmcost_leg *leg, void *memory, void *user, const llmcost_wake *wake)

@@ -9,6 +9,7 @@
 #define LLMC_ROUTE_H
 
 #include "money/catalog.h"
+#include "money/experiment.h"
 #include "provider/provider.h"
 
 typedef enum llmc_route_kind {
@@ -46,11 +47,6 @@ typedef struct llmc_fallback {
     int32_t attempt_ms; /* how long a step that is not the last may take until its answer is shown; 0: no limit */
     bool begins_again;  /* also when part of an answer has been shown: the next one begins from the start */
 } llmc_fallback;
-
-typedef struct llmc_split {
-    const char *sticky;      /* the tag whose values keep their side; NULL: by chance */
-    const uint32_t *weights; /* one per step */
-} llmc_split;
 
 /* What a choose can know of a request. */
 typedef enum llmc_fact {
@@ -128,8 +124,9 @@ typedef struct llmc_route {
     size_t step_count;
     const llmc_cascade *cascade;   /* of these one, by kind */
     const llmc_fallback *fallback;
-    const llmc_split *split;
+    const llmc_split *split;       /* a side for each step */
     const llmc_choose *choose;
+    struct llmc_decision *through; /* of a call's own tree: the decisions that count when this is asked; else NULL */
     /* LEAF */
     const llmc_provider *provider;
     const char *model;

@@ -58,7 +58,9 @@ typedef struct llmc_settings {
 
     /* reports */
     const char *const *report_tags;
-    size_t report_tag_count, report_max_values, report_max_days;
+    size_t report_tag_count, report_max_values, report_max_days, report_feedback_calls;
+    llmc_split *splits, **last_split;      /* all that are in routes, with their sides numbered through */
+    size_t side_count;
 
     int32_t deadline_ms;                   /* default of a call; 0: none */
     int32_t close_ms;

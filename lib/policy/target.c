@@ -67,6 +67,7 @@ static llmc_target *new_target(const llmc_allocator *allocator, const char *name
     }
     target->name = memcpy(target + 1, name, bytes);
     target->rules = rules;
+    target->slice = target->slices;
     target->last_good_ns = target->last_bad_ns = target->checked_ns = target->checking_until_ns = -1;
     return target;
 }
@@ -124,7 +125,7 @@ size_t llmc_targets_list(struct llmc_targets *targets, llmc_target **list, size_
 
 /* ---- latency ---- */
 
-static size_t step_of(int64_t ms)
+static inline size_t step_of(int64_t ms)
 {
     if (ms < 4)
         return ms > 0 ? (size_t)ms : 0;
@@ -148,10 +149,10 @@ __attribute__((noinline)) static void halve(llmc_latency *latency)
         latency->total += latency->counts[i] /= 2;
 }
 
-static void count_latency(llmc_latency *latency, int64_t ms)
+static inline void count_latency(llmc_latency *latency, int64_t ms)
 {
     enum { MOST = 2000 };
-    if (ms < 0)
+    if (__builtin_expect(ms < 0, 0))
         return;
     latency->counts[step_of(ms)]++;
     if (++latency->total >= MOST)
@@ -173,13 +174,22 @@ int64_t llmc_latency_quantile_ms(const llmc_latency *latency, uint32_t permille)
 
 static void move_window(llmc_target *target, int64_t now_ns)
 {
-    int64_t slice = now_ns / ((int64_t)target->rules->window_ms * (LLMC_MS / LLMC_TARGET_SLICES));
+    int64_t slice_ns = (int64_t)target->rules->window_ms * (LLMC_MS / LLMC_TARGET_SLICES), slice = now_ns / slice_ns;
     if (slice <= target->newest) /* a clock read before another thread's */
         return;
     int64_t passed = slice - target->newest;
     for (int64_t i = 0; i < passed && i < LLMC_TARGET_SLICES; i++)
         target->slices[(slice - i) % LLMC_TARGET_SLICES] = (llmc_target_counts){ 0 };
     target->newest = slice;
+    target->slice = &target->slices[slice % LLMC_TARGET_SLICES];
+    target->slice_ends_ns = (slice + 1) * slice_ns;
+}
+
+static inline llmc_target_counts *slice_at(llmc_target *target, int64_t now_ns)
+{
+    if (__builtin_expect(now_ns >= target->slice_ends_ns, 0))
+        move_window(target, now_ns);
+    return target->slice;
 }
 
 static llmc_target_counts window_of(llmc_target *target, int64_t now_ns)
@@ -350,14 +360,31 @@ static void count(llmc_target *target, const llmc_target_report *report, bool sl
     }
     if (!in_window)
         return;
-    move_window(target, report->now_ns);
-    llmc_target_counts *slice = &target->slices[target->newest % LLMC_TARGET_SLICES];
+    llmc_target_counts *slice = slice_at(target, report->now_ns);
     slice->calls++;
     slice->failures += bad;
     slice->slow += slow;
     if (bad)
         target->last_error = report->status;
     *(bad ? &target->last_bad_ns : &target->last_good_ns) = report->now_ns;
+}
+
+bool llmc_target_report_good(const llmc_target_pass *pass, int64_t now_ns, int64_t whole_ms, int64_t first_byte_ms)
+{
+    llmc_target *target = pass->target;
+    if (target->rules->slow_ms || pass->probe)
+        return false;
+    pthread_mutex_lock(&target->lock);
+    bool of_now = pass->phase == atomic_load_explicit(&target->phase, memory_order_relaxed);
+    if (of_now) {
+        target->calls++;
+        target->last_good_ns = now_ns;
+        slice_at(target, now_ns)->calls++;
+        count_latency(&target->whole, whole_ms);
+        count_latency(&target->first_byte, first_byte_ms);
+    }
+    pthread_mutex_unlock(&target->lock);
+    return of_now;
 }
 
 static void end_probe(llmc_target *target, const llmc_target_report *report, bool failed, llmc_target_change *change)

@@ -36,7 +36,8 @@ typedef struct llmc_target {
     atomic_uint phase;             /* how often the state changed, times 4, and the state: all that most calls look at */
     pthread_mutex_t lock;          /* guards what follows */
     llmc_target_counts slices[LLMC_TARGET_SLICES]; /* the window, the newest at newest % SLICES */
-    int64_t newest;
+    int64_t newest, slice_ends_ns;
+    llmc_target_counts *slice;     /* the newest */
     int64_t open_until_ns, lone_until_ns; /* lone: for calls with no other target, not doubled */
     uint32_t reopened, good_probes;
     bool probing;
@@ -115,6 +116,8 @@ static inline bool llmc_target_admit_closed(llmc_target *target, llmc_target_pas
 }
 /* lone: the call has no other target. false: refused; *wait_ms: until the next probe may go, -1 while one is under way. */
 bool llmc_target_admit(llmc_target *target, int64_t now_ns, bool lone, llmc_target_pass *pass, int64_t *wait_ms, llmc_target_change *change);
+/* Of most calls: a good answer to a call that no breaker had a part in. false: not so, llmc_target_report_outcome() takes it. */
+bool llmc_target_report_good(const llmc_target_pass *pass, int64_t now_ns, int64_t whole_ms, int64_t first_byte_ms);
 /* Exactly once for each pass. */
 void llmc_target_report_outcome(const llmc_target_pass *pass, const llmc_target_report *report, llmc_target_change *change);
 /* Whether a leg that comes at this instant would be refused. */

@@ -24,6 +24,16 @@ typedef struct llmc_breaker_rules {
 
 enum { LLMC_RETRY_STOCK = 20000 }; /* thousandths of a retry that a provider's stock holds at most, and at the start */
 
+typedef enum llmc_key_order { LLMC_KEYS_ROUND_ROBIN = 0, LLMC_KEYS_LEAST_USED = 1, LLMC_KEYS_REMAINING = 2 } llmc_key_order;
+
+/* "limits": what each key may send to each model. */
+typedef struct llmc_limits {
+    const char *model;           /* NULL: every model that has none of its own */
+    int64_t requests_per_minute, tokens_per_minute, in_flight; /* 0: not limited */
+    int32_t wait_ms;             /* how long a call queues */
+    bool learn;                  /* by what the provider tells of its limits, too */
+} llmc_limits;
+
 typedef struct llmc_provider {
     const char *name;            /* "kimi" in "kimi/kimi-k2" */
     const llmc_preset *preset;
@@ -33,9 +43,13 @@ typedef struct llmc_provider {
     const char *currency;
     llmc_auth auth;
     const struct llmc_route *exchange; /* where a pair becomes a token; NULL: nowhere */
-    atomic_uint *turn;                 /* of its keys */
     llmc_credential *credentials; /* credential_count of them; may be none for a local server */
     size_t credential_count;
+    struct llmc_key_pool *pool;   /* how they fare; NULL: none, or no client is open */
+    int32_t key_order;           /* llmc_key_order */
+    int32_t quota_retry_ms;      /* when a key without money is tried again; 0: it is never out */
+    const llmc_limits *limits;   /* the first for models without any of their own; NULL: none */
+    size_t limit_count;
     const char *resource, *region, *project, *location; /* settings that the base URL was made with; NULL: not needed */
     const char *token_url;       /* where a pair is exchanged; NULL: where the provider's is */
     const char *api_version;     /* Azure's classic form; NULL: none */

@@ -186,8 +186,10 @@ static int take_event(const llmcost_event *event, void *user)
 {
     live_result *result = user;
     llmcost_event_kind kind = llmcost_event_get_kind(event);
-    assert_in_range(kind, 1, 7);
+    assert_in_range(kind, 1, 8);
     result->kinds[kind]++;
+    if (kind == LLMCOST_EVENT_RESTART_ANSWER)
+        result->text[0] = result->reasoning[0] = '\0';
     char *target = kind == LLMCOST_EVENT_TEXT ? result->text : kind == LLMCOST_EVENT_REASONING ? result->reasoning : NULL;
     size_t room = kind == LLMCOST_EVENT_TEXT ? sizeof result->text : sizeof result->reasoning;
     if (target)

@@ -139,7 +139,7 @@ static void cut_at_every_byte(void **state)
     for (size_t format = 0; format < LIVE_FORMATS; format++) {
         live all;
         live_result result;
-        live_open(&all, "{\"default\":{\"reply\":{\"text\":\"abc\"}}}", NULL, NULL);
+        live_open(&all, "{\"default\":{\"reply\":{\"text\":\"abc\"}}}", NULL, "\"breaker\":false");
         for (int cut = 0; cut < 220; cut += 3) {
             char script[200];
             snprintf(script, sizeof script, "{\"default\":{\"reply\":{\"text\":\"abc\"},\"fault\":{\"cut_at\":%d}}}", cut);

@@ -13,13 +13,15 @@
 #include "call/call.h"
 #include "policy/fallback_cause.h"
 
-#define MODELS "\"models\":{\"a\":\"openai/gpt-4o\",\"b\":\"openai/gpt-4o-mini\",\"c\":\"openai/gpt-4.1\"}"
-#define PROVIDER "\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":0,\"first_byte_ms\":1000}}"
+#define MODELS "\"models\":{\"a\":\"openai/gpt-4o\",\"b\":\"second/gpt-4o-mini\",\"c\":\"third_/gpt-4.1\"}"
+#define MORE(members) "{\"preset\":\"openai\",\"key\":\"k\"," members "}"
+#define PROVIDERS(members) "\"providers\":{\"openai\":" MORE(members) ",\"second\":" MORE(members) ",\"third_\":" MORE(members) "}"
+#define PROVIDER PROVIDERS("\"retries\":0,\"first_byte_ms\":1000")
 #define CONFIG(routes) "{" PROVIDER "," MODELS ",\"routes\":{" routes "}}"
 #define ABC CONFIG("\"r\":{\"fallback\":[\"a\",\"b\",\"c\"]}")
 
 static const char *const bodies[] = { "\"gpt-4o\"", "\"gpt-4o-mini\"", "\"gpt-4.1\"" };
-static const char *const targets[] = { "openai/gpt-4o", "openai/gpt-4o-mini", "openai/gpt-4.1" };
+static const char *const targets[] = { "openai/gpt-4o", "second/gpt-4o-mini", "third_/gpt-4.1" };
 
 /* ---- one call, and what came of it ---- */
 
@@ -261,7 +263,7 @@ static void test_every_status_has_its_place(void **unused)
 {
     (void)unused;
     static const llmcost_status never[] = { LLMCOST_OK, LLMCOST_E_MEMORY, LLMCOST_E_MISUSE, LLMCOST_E_REENTRANT, LLMCOST_E_CLOSED, LLMCOST_E_CONFIG, LLMCOST_E_FILE, LLMCOST_E_UNKNOWN_MODEL,
-                                            LLMCOST_E_AMBIGUOUS_MODEL, LLMCOST_E_INVALID, LLMCOST_E_UNSUPPORTED, LLMCOST_E_DEADLINE, LLMCOST_E_CANCELLED, LLMCOST_E_INVALID_REQUEST, LLMCOST_E_CACHE_MISS };
+                                            LLMCOST_E_AMBIGUOUS_MODEL, LLMCOST_E_INVALID, LLMCOST_E_UNSUPPORTED, LLMCOST_E_DEADLINE, LLMCOST_E_CANCELLED, LLMCOST_E_INVALID_REQUEST, LLMCOST_E_CACHE_MISS, LLMCOST_E_UNKNOWN_CALL };
     for (int number = 0; number < 200; number++) {
         bool known = strcmp(llmcost_status_name((llmcost_status)number), "E_UNKNOWN") != 0, ends = !known;
         for (size_t i = 0; i < sizeof never / sizeof never[0]; i++)
@@ -298,7 +300,7 @@ static void test_what_will_not_pass_is_asked_once(void **unused)
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         engine_rig rig;
         seen out;
-        rig_open(&rig, "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":3}}," MODELS ",\"routes\":{\"r\":{\"fallback\":[\"a\",\"b\"]}}}");
+        rig_open(&rig, "{" PROVIDERS("\"retries\":3") "," MODELS ",\"routes\":{\"r\":{\"fallback\":[\"a\",\"b\"]}}}");
         fake_network_fails(&rig.network, bodies[0], kinds[i].http_status, kinds[i].code);
         answers(&rig, bodies[1], "hello", false);
         ask(&rig, false, &out);
@@ -333,8 +335,8 @@ static void test_the_most_useful_error_is_told(void **unused)
     assert_int_equal(llmcost_error_retry_after_ms(error), 7000);
     assert_int_equal(llmcost_error_http_status(error), 429);
     const char *said = llmcost_error_message(error);
-    assert_ptr_equal(strstr(said, "openai/gpt-4.1: "), said);
-    assert_non_null(strstr(said, "; also failed: openai/gpt-4o: E_BUDGET, openai/gpt-4o-mini: E_AUTH, openai/gpt-4.1-mini: E_RATE_LIMITED"));
+    assert_ptr_equal(strstr(said, "third_/gpt-4.1: "), said);
+    assert_non_null(strstr(said, "; also failed: openai/gpt-4o: E_BUDGET, second/gpt-4o-mini: E_AUTH, openai/gpt-4.1-mini: E_RATE_LIMITED"));
     const char *first = strstr(trail(&out), "{\"target\":\"openai/gpt-4o\",\"purpose\":\"answer\",\"status\":\"E_BUDGET\",\"message\":\"openai/gpt-4o: budget ");
     assert_non_null(first);
     assert_non_null(strstr(first, "\"E_AUTH\""));
@@ -346,6 +348,23 @@ static void test_the_most_useful_error_is_told(void **unused)
     ask(&rig, true, &out);
     assert_int_equal(out.status, LLMCOST_E_AUTH); /* a refusal of the budget hides nothing */
     finish(&rig, &out);
+}
+
+/* A target that was not even asked tells less than one that failed, and more than one that will fail again. */
+static void test_what_was_not_asked_is_told_second(void **unused)
+{
+    (void)unused;
+    static const struct { llmc_fallback_cause other; llmcost_status told; } cases[] = { { LLMC_CAUSE_SERVER_ERROR, LLMCOST_E_SERVER }, { LLMC_CAUSE_AUTH, LLMCOST_E_BREAKER_OPEN } };
+    for (size_t i = 0; i < 2; i++) {
+        engine_rig rig;
+        seen out;
+        rig_open(&rig, CONFIG("\"r\":{\"fallback\":[\"a\",\"b\"]}"));
+        break_it(&rig, 0, LLMC_CAUSE_UNAVAILABLE);
+        break_it(&rig, 1, cases[i].other);
+        ask(&rig, false, &out);
+        assert_int_equal(out.status, cases[i].told);
+        finish(&rig, &out);
+    }
 }
 
 static void test_all_refused_by_the_budget(void **unused)
@@ -447,7 +466,7 @@ static void test_after_the_first_delta(void **unused)
     assert_true(llmcost_response_is_altered(out.response));
     const char *receipt = llmcost_response_receipt(out.response);
     assert_non_null(strstr(receipt, "\"restarts\":2"));
-    assert_non_null(strstr(receipt, "\"to\":\"openai/gpt-4o-mini\",\"why\":\"E_TRUNCATED, when part of its answer had been shown\""));
+    assert_non_null(strstr(receipt, "\"to\":\"second/gpt-4o-mini\",\"why\":\"E_TRUNCATED, when part of its answer had been shown\""));
     finish(&rig, &out);
 }
 
@@ -483,7 +502,7 @@ static void test_retries_after_a_restart(void **unused)
     (void)unused;
     engine_rig rig;
     seen out;
-    rig_open(&rig, "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":1}}," MODELS ",\"routes\":{\"r\":{\"fallback\":[\"a\",\"b\"],\"after_delta\":\"continue\"}}}");
+    rig_open(&rig, "{" PROVIDERS("\"retries\":1") "," MODELS ",\"routes\":{\"r\":{\"fallback\":[\"a\",\"b\"],\"after_delta\":\"continue\"}}}");
     breaks_off(&rig, bodies[0], "Once upon");
     fake_network_fails(&rig.network, bodies[1], 500, "server_error")->times = 1;
     answers(&rig, bodies[1], "hello", true);
@@ -664,7 +683,7 @@ static void test_a_streamed_refusal_is_not_shown(void **unused)
 
 #define WINDOWS(a, b, c) "{" PROVIDER "," MODELS ",\"prices\":{\"llmcost_prices\":1,\"unit\":\"per_million_tokens\",\"currency\":\"USD\",\"models\":{\"openai/gpt-4o\":{\"input\":\"2.5\",\"output\":\"10\",\"context\":" a "}," \
     "\"openai/gpt-4o-mini\":{\"input\":\"0.15\",\"output\":\"0.6\",\"context\":" b "},\"openai/gpt-4.1\":{\"input\":\"2\",\"output\":\"8\",\"context\":" c "}}},"
-#define TOO_LARGE "\"pruned\":\"openai/gpt-4o-mini: the prompt is too long for its context window\""
+#define TOO_LARGE "\"pruned\":\"second/gpt-4o-mini: the prompt is too long for its context window\""
 
 static void test_a_too_long_prompt_goes_to_a_larger_window(void **unused)
 {
@@ -864,7 +883,7 @@ static void test_a_cascade_in_a_fallback(void **unused)
         ask(&rig, streams, &out);
         assert_string_equal(out.text, "hello");
         assert_int_equal(llmcost_response_line_count(out.response), 3);
-        assert_non_null(strstr(llmcost_response_receipt(out.response), "{\"node\":\"r\",\"kind\":\"fallback\",\"to\":\"openai/gpt-4.1\",\"why\":\"E_SERVER\"}"));
+        assert_non_null(strstr(llmcost_response_receipt(out.response), "{\"node\":\"r\",\"kind\":\"fallback\",\"to\":\"third_/gpt-4.1\",\"why\":\"E_SERVER\"}"));
         finish(&rig, &out);
     }
 }
@@ -983,7 +1002,7 @@ static void test_who_has_an_alternative(void **unused)
     seen out;
     noted all = { .count = 0 };
     llmcost_policy policy = { .struct_size = sizeof policy, .name = "noting", .phase = LLMCOST_PHASE_BREAKER, .operations = 1, .enter = note_alternative, .user = &all };
-    rig_open(&rig, "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":1}}," MODELS ",\"routes\":{\"r\":{\"fallback\":[{\"fallback\":[\"a\",\"b\"]},\"c\"]}}}");
+    rig_open(&rig, "{" PROVIDERS("\"retries\":1") "," MODELS ",\"routes\":{\"r\":{\"fallback\":[{\"fallback\":[\"a\",\"b\"]},\"c\"]}}}");
     assert_int_equal(llmcost_client_add_policy(rig.client, &policy), LLMCOST_OK);
     fake_network_fails(&rig.network, NULL, 500, "server_error");
     ask(&rig, false, &out);
@@ -1149,6 +1168,7 @@ int main(void)
         cmocka_unit_test(test_an_invalid_request_never_goes_on),
         cmocka_unit_test(test_what_will_not_pass_is_asked_once),
         cmocka_unit_test(test_the_most_useful_error_is_told),
+        cmocka_unit_test(test_what_was_not_asked_is_told_second),
         cmocka_unit_test(test_all_refused_by_the_budget),
         cmocka_unit_test(test_the_failed_ones_hold_is_free_again),
         cmocka_unit_test(test_money_of_the_failed_is_overhead),

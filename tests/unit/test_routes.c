@@ -40,7 +40,7 @@ static void test_split_in_a_fallback(void **state)
     space.request.tags = &tag;
     space.request.tag_count = 1;
     assert_int_equal(llmcost_chat(rig.client, &space.request, &answer), LLMCOST_OK);
-    assert_non_null(strstr(llmcost_response_receipt(answer), "{\"node\":\"r.1\",\"kind\":\"split\",\"to\":\"openai/gpt-4o\",\"why\":\"by its tag\"}"));
+    assert_non_null(strstr(llmcost_response_receipt(answer), "{\"node\":\"r.1\",\"kind\":\"split\",\"side\":\"a\",\"to\":\"openai/gpt-4o\",\"why\":\"by its tag\"}"));
     assert_false(llmcost_response_is_altered(answer));
     rig_check_receipt(answer);
     llmcost_response_free(answer);

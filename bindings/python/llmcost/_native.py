@@ -12,6 +12,7 @@ import sys
 from ctypes import (
     POINTER,
     c_char_p,
+    c_double,
     c_int,
     c_int32,
     c_int64,
@@ -176,6 +177,7 @@ _FUNCTIONS = {
     "explain_json": (c_int, c_void_p, c_char_p, c_size_t, _OUT),
     "route_describe": (c_int, c_void_p, c_char_p, _OUT),
     "budget_correct": (c_int, c_void_p, c_char_p, c_char_p, c_int64),
+    "feedback": (c_int, c_void_p, c_char_p, c_double),
     "cache_clear": (c_int, c_void_p),
     "mock_start": (c_int, _OUT, c_char_p, c_void_p),
     "mock_stop": (c_int, c_void_p),

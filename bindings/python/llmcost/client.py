@@ -24,7 +24,7 @@ from ._core import AlertCallback, Core, Judge, KeySource, Labeller, ReceiptCallb
 from .answer import Answer
 from .embeddings import Embeddings
 from .openai_style import Completions, EmbeddingsShape
-from .receipt import EXACT
+from .receipt import EXACT, Receipt
 from .stream import Stream
 from .tagging import TagScope, as_tags, current_tags
 
@@ -303,6 +303,25 @@ class Client:
         with self._core as client:
             return read(lib.report, client, format.encode())
 
+    def feedback(self, call: Union[Answer, Receipt, str], score: float) -> bool:
+        """Say how good an answer was: the score of the side that a split sent the call to.
+
+        call   the answer, its receipt or the receipt's id, any time later
+        score  any measure from -1e9 to 1e9; another one for the same call replaces it
+
+        False: the call went through no split, or is not one of the latest that did.
+        """
+        receipt = call.receipt if isinstance(call, Answer) else call
+        text = receipt.id if isinstance(receipt, Receipt) else receipt
+        with self._core as client:
+            status = lib.feedback(client, _native.argument("call", text), score)
+        if not status:
+            return True
+        error = errors.from_status(status, "no receipt's id, or no score from -1e9 to 1e9")
+        if error.status == "E_UNKNOWN_CALL":
+            return False
+        raise error
+
     def stats(self) -> Dict[str, Any]:
         """Counters of the client: cache, budgets, connections."""
         with self._core as client:
@@ -312,6 +331,11 @@ class Client:
         """The state of every budget: limit, spent, held, window."""
         with self._core as client:
             return self._core.read_json(lib.budgets, client)  # type: ignore[no-any-return]
+
+    def targets(self) -> List[Dict[str, Any]]:
+        """How every target does: its circuit breaker, calls, failures, answer times."""
+        with self._core as client:
+            return self._core.read_json(lib.targets, client)  # type: ignore[no-any-return]
 
     def correct_budget(
         self, budget: str, amount: Union[Decimal, str, int], value: Optional[str] = None
