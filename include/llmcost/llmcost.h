@@ -264,6 +264,25 @@ typedef struct llmcost_judgement {
  */
 typedef int (*llmcost_judge_fn)(const llmcost_judgement *judgement, void *user);
 
+/* What a labeller is shown; borrowed during the callback. Read no field beyond struct_size. */
+typedef struct llmcost_labelling {
+    uint32_t struct_size;
+    uint32_t reserved;
+    const char *question;                  /* the text of the last user message */
+    size_t question_bytes;
+    const struct llmcost_request *request; /* the whole request */
+} llmcost_labelling;
+/**
+ * Says what kind of request it is, for a route that chooses by it.
+ *
+ * label      where one of the labels goes, ended by a zero byte
+ * capacity   257 bytes
+ *
+ * Returns 0 when it did; anything else when it cannot tell: the middle one of the route's labels then, and the receipt
+ * says so. Runs on the thread that drives the call, never under a lock, at most once for each route of a call.
+ */
+typedef int (*llmcost_labeller_fn)(const llmcost_labelling *shown, char *label, size_t capacity, void *user);
+
 /**
  * Hands out a provider's key: a short-lived token of a cloud, or a secret of a vault.
  *
@@ -285,6 +304,8 @@ LLMCOST_API llmcost_status llmcost_client_on_receipt(llmcost_client *client, llm
 LLMCOST_API llmcost_status llmcost_client_on_alert(llmcost_client *client, llmcost_alert_fn fn, void *user);
 /** The judge that a cascade's {"judge": "host:NAME"} names. Before the client's first call, else E_MISUSE. name is copied. */
 LLMCOST_API llmcost_status llmcost_client_add_judge(llmcost_client *client, const char *name, llmcost_judge_fn fn, void *user);
+/** The labeller that a choose's "label_with": "host:NAME" names. Before the client's first call, else E_MISUSE. name is copied. */
+LLMCOST_API llmcost_status llmcost_client_add_labeller(llmcost_client *client, const char *name, llmcost_labeller_fn fn, void *user);
 /** The callback that a provider's "key": "host:NAME" names. Before the client's first call, else E_MISUSE. name is copied. */
 LLMCOST_API llmcost_status llmcost_client_add_key_source(llmcost_client *client, const char *name, llmcost_key_fn fn, void *user);
 

@@ -20,7 +20,7 @@ from typing import (
 )
 
 from . import _blocking, _native, errors
-from ._core import AlertCallback, Core, Judge, KeySource, ReceiptCallback, called, check
+from ._core import AlertCallback, Core, Judge, KeySource, Labeller, ReceiptCallback, called, check
 from .answer import Answer
 from .embeddings import Embeddings
 from .openai_style import Completions, EmbeddingsShape
@@ -82,6 +82,8 @@ class Client:
     key_sources {name: function(provider, rejected)} for a provider's "key": "host:NAME": the key,
                 for this call only, or (key, seconds that it is good); rejected is True when the
                 provider has just refused the last one. An exception ends the call with CredentialsError
+    labellers   {name: function(question)} for a choose's "label_with": "host:NAME": a label, or None
+                when it cannot tell
 
     Callbacks run on the thread that drives the call. An exception in one goes to
     sys.unraisablehook.
@@ -95,10 +97,20 @@ class Client:
         on_alert: Optional[AlertCallback] = None,
         judges: Optional[Mapping[str, Judge]] = None,
         key_sources: Optional[Mapping[str, KeySource]] = None,
+        labellers: Optional[Mapping[str, Labeller]] = None,
     ) -> None:
         self._core = Core(
-            _config_text(config), on_receipt, on_alert, judges or {}, key_sources or {}
+            _config_text(config),
+            on_receipt,
+            on_alert,
+            judges or {},
+            key_sources or {},
+            labellers or {},
         )
+
+    def add_labeller(self, name: str, labeller: Labeller) -> None:
+        """One more of the constructor's labellers. Before the first call."""
+        self._core.add_labeller(name, labeller)
 
     # ---- calls ----
 

@@ -241,6 +241,49 @@ class Judges(MockCase):
             self.open(judges={5: lambda q, a: True})
 
 
+CHOOSE = {
+    "routes": {
+        "auto": {
+            "choose": [{"when": {"label": "large"}, "use": "openai/gpt-4o"}, {"use": MODEL}],
+            "label_with": "host:topic",
+            "labels": ["small", "large"],
+        }
+    }
+}
+
+
+class Labellers(MockCase):
+    def test_a_label_decides(self) -> None:
+        heard = []
+
+        def topic(question: str) -> str:
+            heard.append(question)
+            return "large" if "ü" in question else "small"
+
+        client = self.open(CHOOSE, labellers={"topic": topic})
+        self.assertEqual(client.chat("auto", "Grüß?").receipt["lines"][0]["model"], "gpt-4o")
+        answer = client.chat("auto", "Hello")
+        self.assertEqual(answer.receipt["lines"][0]["model"], "gpt-4o-mini")
+        self.assertIn("the host says so", answer.receipt["route"][0]["why"])
+        self.assertEqual(heard, ["Grüß?", "Hello"])
+
+    def test_without_a_label_it_is_the_middle_one(self) -> None:
+        client = self.open(CHOOSE)
+        client.add_labeller("topic", lambda question: None)
+        answer = client.chat("auto", "Hello")
+        self.assertEqual(answer.receipt["lines"][0]["model"], "gpt-4o")
+        self.assertIn("could not tell", answer.receipt["degraded"])
+        with self.assertRaises(MisuseError):
+            client.add_labeller("late", lambda question: None)
+
+    def test_what_is_no_label(self) -> None:
+        for label, kind in (("x" * 257, ValueError), ("a\0b", ValueError), (5, TypeError)):
+            with self.subTest(label), unraisable() as seen:
+                client = self.open(CHOOSE, labellers={"topic": lambda question, label=label: label})
+                self.assertIn("could not tell", client.chat("auto", "Hello").receipt["degraded"])
+            self.assertEqual([type(error) for error in seen], [kind])
+
+
 class KeySources(MockCase):
     def open_with(self, source) -> Client:
         config = self.mock.config()
