@@ -868,7 +868,6 @@ static void run_scenario(const char *config, scenario_fn scenario, llmcost_statu
     X(labelled_by_host, CHOOSING, LLMCOST_OK, LLMCOST_OK)               \
     X(cheapest, CHOOSING, LLMCOST_OK, LLMCOST_OK)                       \
     X(unfit, CHOOSING, LLMCOST_E_UNSUPPORTED, LLMCOST_E_UNSUPPORTED)    \
-    X(explain_choices, CHOOSING, LLMCOST_OK, LLMCOST_OK)                \
     X(add_judge, FULL, LLMCOST_OK, LLMCOST_OK)                          \
     X(add_key_source, KEYS, LLMCOST_OK, LLMCOST_OK)                     \
     X(handed_out, KEYS, LLMCOST_OK, LLMCOST_OK)                         \
