@@ -78,7 +78,8 @@ $(BUILD)/%.o: %.c
 ifneq ($(filter -O2,$(CFLAGS)),)
 # Without the last, gcc copies byte by byte where it saves size: a prompt is long.
 FOR_SIZE := $(or $(call compiler_takes,-Oz),-Os) $(call compiler_takes,-mstringop-strategy=libcall) \
-            $(call compiler_takes,-fno-caller-saves -fira-region=all -fno-tree-tail-merge)
+            $(call compiler_takes,-fno-caller-saves -fira-region=all -fno-tree-tail-merge) \
+            $(call compiler_takes,-malign-data=abi)
 UNALIGNED := $(call compiler_takes,-fno-align-functions -fno-align-loops -fno-align-jumps -fno-align-labels)
 $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(HOT),$(SOURCES))): CFLAGS += $(FOR_SIZE)
 $(HOT:%.c=$(BUILD)/%.o): CFLAGS += $(UNALIGNED)
