@@ -80,7 +80,9 @@ ifneq ($(filter -O2,$(CFLAGS)),)
 FOR_SIZE := $(or $(call compiler_takes,-Oz),-Os) $(call compiler_takes,-mstringop-strategy=libcall) \
             $(call compiler_takes,-fno-caller-saves -fira-region=all -fno-tree-tail-merge) \
             $(call compiler_takes,-malign-data=abi)
-UNALIGNED := $(call compiler_takes,-fno-align-functions -fno-align-loops -fno-align-jumps -fno-align-labels)
+UNALIGNED := $(call compiler_takes,-fno-align-functions -fno-align-loops -fno-align-jumps -fno-align-labels) \
+             $(call compiler_takes,-fno-reorder-blocks-and-partition) \
+             $(call compiler_takes,-malign-data=abi)
 $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(HOT),$(SOURCES))): CFLAGS += $(FOR_SIZE)
 $(HOT:%.c=$(BUILD)/%.o): CFLAGS += $(UNALIGNED)
 endif

@@ -210,7 +210,7 @@ static llmcost_status check_file(checker *check, const llmcost_part *part)
 }
 
 /* Parts that hold no text. */
-static llmcost_status check_content(checker *check, const llmcost_part *part)
+__attribute__((cold)) static llmcost_status check_content(checker *check, const llmcost_part *part)
 {
     switch (part->type) {
     case LLMCOST_PART_IMAGE_URL:
@@ -259,7 +259,7 @@ static llmcost_status check_parts(checker *check, const llmcost_message *message
     return LLMCOST_OK;
 }
 
-static llmcost_status check_tool_calls(checker *check, const llmcost_message *message)
+__attribute__((cold)) static llmcost_status check_tool_calls(checker *check, const llmcost_message *message)
 {
     CHECK(check_array(check, "tool_calls", message->tool_calls, message->tool_call_count));
     if (message->tool_call_count && message->role != LLMCOST_ASSISTANT)
@@ -470,7 +470,7 @@ static bool has_inputs(const llmcost_request *request)
     return numbers || (uintptr_t)request->inputs | (uintptr_t)request->input_bytes;
 }
 
-static llmcost_status check_inputs(const llmcost_request *request, llmcost_error *error)
+__attribute__((cold)) static llmcost_status check_inputs(const llmcost_request *request, llmcost_error *error)
 {
     checker check = { .error = error };
     CHECK(refuse_fields(&check, request, of_chat, sizeof of_chat / sizeof of_chat[0], "is set: an embedding takes none"));
