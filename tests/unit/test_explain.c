@@ -263,7 +263,7 @@ static void script_target(engine_rig *rig, random_tree *tree, int target)
 {
     static char urls[TREE_TARGETS][20];
     fake_exchange *exchange = NULL;
-    switch (tree_below(tree, 8)) {
+    switch (tree_below(tree, 10)) {
     case 0:
         exchange = fake_network_fails(&rig->network, NULL, 500, "server_error");
         break;
@@ -273,6 +273,12 @@ static void script_target(engine_rig *rig, random_tree *tree, int target)
     case 2:
         exchange = fake_network_add(&rig->network, NULL);
         exchange->status_ms = FAKE_SILENT;
+        break;
+    case 4:
+        exchange = fake_network_fails(&rig->network, NULL, 401, "invalid_api_key");
+        break;
+    case 5:
+        exchange = fake_network_fails(&rig->network, NULL, 429, "insufficient_quota");
         break;
     case 3:
         exchange = fake_network_says(&rig->network, NULL, "UNCERTAIN", 10, 5);
