@@ -89,6 +89,7 @@ static llmcost_verdict refuse(llmcost_leg *leg, int64_t wait_ms)
     line->status = LLMCOST_E_BREAKER_OPEN;
     fail_open(leg, wait_ms);
     leg->error.retry_after_ms = wait_ms;
+    line->message = llmc_arena_strdup(llmc_leg_arena(leg), llmcost_error_message(&leg->error)); /* NULL without memory: none */
     llmc_error_set_text(&leg->error, &leg->error.provider, provider, strlen(provider));
     return LLMCOST_FAIL;
 }

@@ -7,6 +7,9 @@
 
 #include "policy/policy.h"
 
+/* The name becomes a route and its choices are made, asking no target how it is and no host for a label. */
+llmcost_verdict llmc_resolve_look(llmcost_leg *leg); /* resolve.c */
+
 typedef struct llmc_cache_outlook {
     const char *why_not;     /* it is not for the cache; NULL: it is */
     uint8_t address[32];     /* where why_not is NULL */

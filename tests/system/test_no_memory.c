@@ -89,7 +89,7 @@ static void each_allocation_fails(live_way way, const char *model, size_t which,
 {
     static const llmcost_tool tool = { .name = "t" };
     live all;
-    live_open(&all, scripts[which], NULL, "\"cache\":{\"memory\":{}},\"budgets\":[{\"limit\":\"100 USD\"}]");
+    live_open(&all, scripts[which], NULL, "\"breaker\":false,\"cache\":{\"memory\":{}},\"budgets\":[{\"limit\":\"100 USD\"}]");
     llmcost_message message = live_user("hello");
     llmcost_request request = live_request(model, &message);
     request.tools = &tool;

@@ -107,6 +107,7 @@ static void test_a_refused_leg(void **unused)
     assert_string_equal(llmcost_error_message(error), "openai/gpt-4o: it failed too often lately; nothing was sent, and the next try is in 4000 ms");
     assert_string_equal(llmcost_error_provider(error), "openai");
     assert_non_null(strstr(llmcost_error_trail(error), "\"status\":\"E_BREAKER_OPEN\""));
+    assert_non_null(strstr(llmcost_error_trail(error), "the next try is in 4000 ms"));
     assert_int_equal(llmcost_response_line_count(response), 1);
     assert_string_equal(rig_line_text(response, 0, "status"), "E_BREAKER_OPEN");
     assert_string_equal(rig_line_text(response, 0, "provider"), "openai");
@@ -456,6 +457,40 @@ static void test_alone_by_default(void **unused)
     rig_close(&rig);
 }
 
+/* In a fallback the next target is asked at once, and the first one again when it may be tried; its half of the failures is enough. */
+static void test_in_a_fallback(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    llmcost_response *response;
+    rig_open(&rig, "{\"routes\":{\"r\":{\"fallback\":[\"openai/gpt-4o\",\"openai/gpt-4o-mini\"]}}," PROVIDERS("") "}");
+    fake_exchange *broken = fake_network_fails(&rig.network, "\"gpt-4o\"", 500, "server_error");
+    broken->times = 5;
+    fake_network_says(&rig.network, NULL, "hi", 10, 5);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(ask(&rig, "r", "hello"), LLMCOST_OK);
+    assert_state(&rig, "closed");
+    broken->times = 0;
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(ask(&rig, "r", "hello"), LLMCOST_OK);
+    assert_state(&rig, "open");
+    size_t sent = rig.network.request_count;
+    assert_int_equal(llmcost_ask(rig.client, "r", "hello", &response), LLMCOST_OK);
+    assert_int_equal(rig.network.request_count, sent + 1);
+    assert_int_equal(llmcost_response_line_count(response), 2);
+    assert_string_equal(rig_line_text(response, 0, "status"), "E_BREAKER_OPEN");
+    assert_string_equal(rig_line_text(response, 1, "model"), "gpt-4o-mini");
+    assert_int_equal(fake_clock_ms(&rig.clock), 0);
+    llmcost_response_free(response);
+    fake_clock_advance(&rig.clock, 5000);
+    broken->times = broken->used; /* it is well again */
+    assert_int_equal(llmcost_ask(rig.client, "r", "hello", &response), LLMCOST_OK);
+    assert_int_equal(llmcost_response_line_count(response), 1); /* the probe */
+    llmcost_response_free(response);
+    assert_state(&rig, "closed");
+    rig_close(&rig);
+}
+
 /* Known failure E61: 25 failures in a row, 10 s apart, never took a deployment out. */
 static void test_e61_failures_far_apart(void **unused)
 {
@@ -739,6 +774,7 @@ int main(void)
         cmocka_unit_test(test_a_probe_gives_its_place_back),
         cmocka_unit_test(test_closing_in_a_probe),
         cmocka_unit_test(test_alone_by_default),
+        cmocka_unit_test(test_in_a_fallback),
         cmocka_unit_test(test_e61_failures_far_apart),
         cmocka_unit_test(test_c45_silence_opens),
         cmocka_unit_test(test_retry_after_keeps_it_open),

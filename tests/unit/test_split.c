@@ -438,7 +438,7 @@ static void test_errors_by_category(void **state)
     fake_network_fails(&rig.network, ASKS_A, 500, "server_error")->times = 1;
     fake_network_fails(&rig.network, ASKS_A, 429, "rate_limit_exceeded")->times = 2;
     fake_network_says(&rig.network, ASKS_A, "at last", 10, 5)->times = 1;
-    fake_network_fails(&rig.network, ASKS_A, 401, "invalid_api_key"); /* after which the key is out */
+    fake_network_fails(&rig.network, ASKS_A, 401, "invalid_api_key");
     call_as(&rig, "r", NULL, LLMCOST_E_SERVER, NULL);
     call_as(&rig, "r", NULL, LLMCOST_E_RATE_LIMITED, NULL);
     call_as(&rig, "r", NULL, LLMCOST_E_RATE_LIMITED, NULL);
