@@ -241,7 +241,9 @@ LLMCOST_API llmcost_status llmcost_client_run(llmcost_client *client, int32_t ma
 typedef void (*llmcost_receipt_fn)(const llmcost_response *response, void *user);
 /**
  * Receives alerts as one JSON object, such as {"alert":"budget","budget":"faq","fraction":0.8,...}, or when a circuit breaker
- * has changed its state {"alert":"breaker","target":"openai/gpt-4o","state":"open","calls":12,"failures":10,"slow":0}.
+ * has changed its state {"alert":"breaker","target":"openai/gpt-4o","state":"open","calls":12,"failures":10,"slow":0}, or when
+ * a key is not used any more {"alert":"key","provider":"openai","key":"1f3a9c04","state":"rejected"} (or "out_of_money"); a key
+ * is named by eight digits of its hash, as on receipts, or by the name of the callback that hands it out.
  */
 typedef void (*llmcost_alert_fn)(const char *json, void *user);
 struct llmcost_request;
@@ -811,8 +813,10 @@ LLMCOST_API int32_t llmcost_error_http_status(const llmcost_error *error);
 /** How long the provider asks to wait, in milliseconds; -1 when it did not say. */
 LLMCOST_API int64_t llmcost_error_retry_after_ms(const llmcost_error *error);
 /**
- * What was tried, in its order; the error of a route that failed on all targets is the most useful of them: the first that
- * may pass, with the shortest wait that any of them asked for. JSON: [{"target": "openai/gpt-4o", "status": "E_RATE_LIMITED", "message": ...}, ...]. */
+ * What was tried, in its order, as JSON: [{"target": "openai/gpt-4o", "status": "E_RATE_LIMITED", "message": ...}, ...].
+ * The error of a route of which all targets failed is the most useful of theirs: the first that may pass, with the
+ * shortest wait that any of them asked for.
+ */
 LLMCOST_API const char *llmcost_error_trail(const llmcost_error *error);
 
 /* ------------------------------------------------------------------------------------------------ the bill */
@@ -835,7 +839,11 @@ LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_report(llmcost_client *clien
  * "report": {"feedback_calls": 10000}); E_MISUSE for what is no receipt's id or no such number. Any thread.
  */
 LLMCOST_API llmcost_status llmcost_feedback(llmcost_client *client, const char *receipt_id, double score);
-/** Counters of the client as JSON: cache, budgets, connections, dropped work. *out as above. Any thread. */
+/**
+ * Counters of the client as JSON: cache, budgets, connections, dropped work; "keys": of each its provider, fingerprint, state
+ * (ok, limited, out_of_money, rejected), when it is used again (back_in_ms; -1: not by itself), calls so far and in_flight.
+ * *out as above. Any thread.
+ */
 LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_stats(llmcost_client *client, char **out);
 /** The state of every budget as JSON: limit, spent, held, window. *out as above. Any thread. */
 LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_budgets(llmcost_client *client, char **out);

@@ -131,7 +131,9 @@ static llmc_ways write_outlook(llmc_explaining *explaining, llmcost_leg *leg)
 {
     llmc_budget_outlook outlook = { .output_tokens = -1, .bound_nano = -1 };
     llmc_target_view target;
-    llmcost_verdict verdict = llmc_breaker_look(leg, &target);
+    llmcost_verdict breaker = llmc_breaker_look(leg, &target), verdict = llmc_keys_look(leg); /* whose failure comes first */
+    if (verdict == LLMCOST_CONTINUE)
+        verdict = breaker;
     llmc_explain_text(explaining, leg, "breaker", llmc_breaker_state_name(target.state));
     write_bool(explaining, "healthy", target.healthy);
     if (verdict == LLMCOST_CONTINUE)

@@ -31,6 +31,8 @@ bool llmc_fallback_goes_on(const llmc_route *fallback, llmcost_status status);
 bool llmc_fallback_prefers(llmcost_status status, llmcost_status other);
 llmcost_verdict llmc_fallback_look(llmcost_leg *leg); /* FAIL: the prompt is too long for all of them */
 
+llmcost_verdict llmc_keys_look(llmcost_leg *leg); /* keys.c: FAIL where none of its provider's keys is usable */
+
 /* breaker.c: how the target is, and FAIL where its breaker would refuse the leg. */
 llmcost_verdict llmc_breaker_look(llmcost_leg *leg, llmc_target_view *out);
 

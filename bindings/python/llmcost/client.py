@@ -44,6 +44,7 @@ _OURS = (
     "sampled",
     "input_bound_tokens",
     "purpose",
+    "priority",
 )
 
 
@@ -147,8 +148,8 @@ class Client:
 
         model    a single one: an alias, "provider/model" or a bare model name
         options  dimensions; purpose: "document", "query", "classification" or "clustering"; tags,
-                 cache, namespace, deadline_ms, cache_ttl_ms, input_bound_tokens; members for the
-                 provider
+                 cache, namespace, deadline_ms, cache_ttl_ms, input_bound_tokens, priority; members
+                 for the provider
 
         Raises LlmcostError.
         """
@@ -397,7 +398,7 @@ class Chat:
         options   members of OpenAI's body (tools, tool_choice, response_format, stop, temperature,
                   max_tokens, ...),
                   and ours: tags, cache, namespace, deadline_ms, cache_ttl_ms, sampled,
-                  input_bound_tokens
+                  input_bound_tokens, priority (-1000 to 1000: who goes first where calls queue)
 
         Raises LlmcostError.
         """

@@ -4,7 +4,17 @@ import gc
 import unittest
 import weakref
 
-from llmcost import BreakerOpenError, CapacityError, Client, CredentialsError, LlmcostError, MisuseError, Receipt
+from llmcost import (
+    BreakerOpenError,
+    CapacityError,
+    Client,
+    CredentialsError,
+    LimitedError,
+    LlmcostError,
+    MisuseError,
+    Receipt,
+    RequestError,
+)
 from support import MODEL, MockCase, unraisable
 
 CASCADE = {
@@ -142,6 +152,32 @@ class Alerts(MockCase):
             [(alert["alert"], alert["target"], alert["state"]) for alert in alerts],
             [("breaker", "openai/" + MODEL, "open")],
         )
+
+    def test_a_key_that_is_out(self) -> None:
+        alerts = []
+        client = self.open(on_alert=alerts.append)
+        self.fault(status=401)
+        for _ in range(3):
+            with self.assertRaises(CredentialsError) as caught:
+                client.ask(MODEL, "Hello")
+        self.assertIn("nothing was sent", str(caught.exception))
+        self.assertEqual([(alert["alert"], alert["state"]) for alert in alerts], [("key", "rejected")])
+        (key,) = [key for key in client.stats()["keys"] if key["calls"]]
+        self.assertEqual((key["key"], key["state"], key["calls"]), (alerts[0]["key"], "rejected", 1))
+
+    def test_limits(self) -> None:
+        providers = self.mock.config()["providers"]
+        for provider in providers.values():
+            provider["limits"] = {"requests_per_minute": 1, "wait_ms": 0}
+        client = self.open({"providers": providers})
+        self.reply(text="x")
+        self.assertEqual(client.ask(MODEL, "Hello", priority=7), "x")
+        with self.assertRaises(LimitedError) as caught:
+            client.ask(MODEL, "Hello", priority=-7)
+        self.assertEqual(caught.exception.status, "E_LIMITED")
+        self.assertGreater(caught.exception.retry_after or 0, 1)
+        with self.assertRaises(RequestError):
+            client.ask(MODEL, "Hello", priority=1001)
 
     def test_an_exception(self) -> None:
         def broken(alert: dict) -> None:
