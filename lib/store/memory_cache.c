@@ -35,11 +35,34 @@ enum { LONG_KEY_BYTES = 500 }; /* from here on a call costs less than it saves *
 /* libxxhash takes the widest registers of the machine where it was built to look at it; a static one and other systems do without. */
 extern XXH128_hash_t XXH3_128bits_withSecret_dispatch(const void *key, size_t bytes, const void *secret, size_t secret_bytes) __attribute__((weak));
 
+/*
+ * libxxhash 0.8.1 returns from its widest loops with the upper halves of the vector registers in use, and from then on
+ * every instruction that knows only the lower halves is slow, everywhere in the process, until somebody clears them.
+ */
+#if defined(__x86_64__) && defined(__GNUC__)
+__attribute__((target("avx"), noinline)) static void clear_upper_halves(void)
+{
+    __builtin_ia32_vzeroupper();
+}
+
+static void leave_wide_registers(void)
+{
+    if (__builtin_cpu_supports("avx"))
+        clear_upper_halves();
+}
+#else
+static void leave_wide_registers(void)
+{
+}
+#endif
+
 static XXH128_hash_t hash_key(const void *key, size_t key_bytes, const unsigned char *secret, uint64_t seed)
 {
-    if (key_bytes > LONG_KEY_BYTES && XXH3_128bits_withSecret_dispatch)
-        return XXH3_128bits_withSecret_dispatch(key, key_bytes, secret, XXH3_SECRET_DEFAULT_SIZE);
-    return XXH3_128bits_withSecretandSeed(key, key_bytes, secret, XXH3_SECRET_DEFAULT_SIZE, seed);
+    if (key_bytes <= LONG_KEY_BYTES || !XXH3_128bits_withSecret_dispatch)
+        return XXH3_128bits_withSecretandSeed(key, key_bytes, secret, XXH3_SECRET_DEFAULT_SIZE, seed);
+    XXH128_hash_t hash = XXH3_128bits_withSecret_dispatch(key, key_bytes, secret, XXH3_SECRET_DEFAULT_SIZE);
+    leave_wide_registers();
+    return hash;
 }
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC pop_options
