@@ -15,7 +15,8 @@
 enum { KEY_ON_STACK = 4096 };
 
 typedef struct cache_state {
-    char *key; /* NULL: this call is not for the cache */
+    char *key; /* NULL: this call is not for the cache. Gone with the entry */
+    llmc_cache_entry *entry; /* of the memory tier to be, which the key is in; NULL: none, or it was put */
     size_t key_bytes;
     llmc_cache_hash hash;
     uint8_t address[32]; /* of the host's store */
@@ -159,8 +160,11 @@ static int64_t ttl_of(const llmcost_leg *leg)
 static void store_in_memory(llmcost_leg *leg, cache_state *state, int64_t stored_wall_ms, int64_t ttl_ms)
 {
     int64_t now = llmc_leg_now(leg);
-    bool stored = llmc_memory_cache_put(leg->services->cache, state->hash, state->key, state->key_bytes, llmc_answer_ref(leg->answer), leg->answer->bytes,
-                                        llmc_clock_after(now, ttl_ms > 0 ? ttl_ms : -1), stored_wall_ms, now);
+    llmc_cache_entry *entry = state->entry;
+    state->entry = NULL;
+    state->key = NULL;
+    bool stored = llmc_memory_cache_put_entry(leg->services->cache, state->hash, entry, llmc_answer_ref(leg->answer), leg->answer->bytes,
+                                              llmc_clock_after(now, ttl_ms > 0 ? ttl_ms : -1), stored_wall_ms, now);
     if (!stored)
         llmc_leg_policy_failed(leg, "cache", "the answer could not be stored: too large, or no memory");
 }
@@ -248,6 +252,16 @@ static llmcost_verdict ask_store(llmcost_leg *leg, cache_state *state)
     return verdict;
 }
 
+/* Room for the key where it can stay: in an entry of the memory tier, else in the arena. */
+static bool make_key(llmcost_leg *leg, cache_state *state)
+{
+    if (!leg->services->cache)
+        state->key = llmc_arena_alloc(llmc_leg_arena(leg), state->key_bytes);
+    else if ((state->entry = llmc_memory_cache_entry_new(leg->services->cache, state->key_bytes)))
+        state->key = llmc_cache_entry_key(state->entry);
+    return state->key != NULL;
+}
+
 static llmcost_verdict look_up(llmcost_leg *leg, cache_state *state, const char *key)
 {
     llmc_services *services = leg->services;
@@ -264,8 +278,11 @@ static llmcost_verdict look_up(llmcost_leg *leg, cache_state *state, const char 
         }
     }
     /* Only a miss keeps its key: for storing what is answered. */
-    if (!state->key && !(state->key = llmc_arena_strndup(llmc_leg_arena(leg), key, state->key_bytes)))
-        return llmc_leg_out_of_memory(leg);
+    if (!state->key) {
+        if (!make_key(leg, state))
+            return llmc_leg_out_of_memory(leg);
+        memcpy(state->key, key, state->key_bytes);
+    }
     if (leg->request->cache == LLMCOST_CACHE_REFRESH) {
         llmc_leg_receipt(leg)->cache_state = "refresh";
         return LLMCOST_CONTINUE;
@@ -288,9 +305,9 @@ static llmcost_verdict cache_enter(llmcost_leg *leg, void *memory, void *user)
     if (!state->key_bytes)
         return missed(leg, "not cacheable: too large");
     if (state->key_bytes > sizeof on_stack) {
-        key = state->key = llmc_arena_alloc(llmc_leg_arena(leg), state->key_bytes);
-        if (!key)
+        if (!make_key(leg, state))
             return llmc_leg_out_of_memory(leg);
+        key = state->key;
         llmc_canonical_write(leg->request, &context, key, state->key_bytes);
     }
     return look_up(leg, state, key);
@@ -352,10 +369,10 @@ static llmcost_verdict cache_leave(llmcost_leg *leg, void *memory, void *user)
     if (!state->key || state->hit || !worth_keeping(leg))
         return LLMCOST_CONTINUE;
     int64_t wall_ms = llmc_clock_wall_ms(&leg->services->clock), ttl_ms = ttl_of(leg);
-    if (leg->services->cache)
-        store_in_memory(leg, state, wall_ms, ttl_ms);
     if (leg->services->cache_store.put)
         store_at_host(leg, state, wall_ms > 0 ? wall_ms : 0, ttl_ms);
+    if (leg->services->cache) /* last: it takes the key */
+        store_in_memory(leg, state, wall_ms, ttl_ms);
     return LLMCOST_CONTINUE;
 }
 
@@ -364,6 +381,7 @@ static void cache_destroy(llmcost_leg *leg, void *memory, void *user)
     (void)leg;
     (void)user;
     cache_state *state = memory;
+    llmc_cache_entry_release(state->entry);
     if (state->reply)
         reply_give_up(state->reply);
 }

@@ -355,21 +355,26 @@ llmc_cache_entry *llmc_memory_cache_get(llmc_memory_cache *cache, llmc_cache_has
     return NULL;
 }
 
-static llmc_cache_entry *entry_new(llmc_memory_cache *cache, const void *key, size_t key_bytes, size_t value_bytes)
+llmc_cache_entry *llmc_memory_cache_entry_new(llmc_memory_cache *cache, size_t key_bytes)
 {
-    if (key_bytes > cache->largest_entry || value_bytes > cache->largest_entry ||
-        sizeof(llmc_cache_entry) + key_bytes + value_bytes > cache->largest_entry)
-        return NULL;
-    llmc_cache_entry *entry = llmc_alloc(&cache->allocator, sizeof *entry + key_bytes);
+    llmc_cache_entry *entry = key_bytes < SIZE_MAX - sizeof *entry ? llmc_alloc(&cache->allocator, sizeof *entry + key_bytes) : NULL;
     if (!entry)
         return NULL;
-    *entry = (llmc_cache_entry){ .key_bytes = key_bytes, .charge = sizeof *entry + key_bytes + value_bytes,
-                                 .release_value = cache->release_value, .allocator = cache->allocator };
+    *entry = (llmc_cache_entry){ .key_bytes = key_bytes, .allocator = cache->allocator };
     atomic_init(&entry->references, 1);
     atomic_init(&entry->used_ns, NOT_USED);
-    if (key_bytes)
-        memcpy(entry->key, key, key_bytes);
     return entry;
+}
+
+char *llmc_cache_entry_key(llmc_cache_entry *entry)
+{
+    return entry->key;
+}
+
+static bool fits(const llmc_memory_cache *cache, size_t key_bytes, size_t value_bytes)
+{
+    return key_bytes <= cache->largest_entry && value_bytes <= cache->largest_entry &&
+           sizeof(llmc_cache_entry) + key_bytes + value_bytes <= cache->largest_entry;
 }
 
 static void link_entry(llmc_memory_cache *cache, llmc_cache_entry *entry)
@@ -384,14 +389,17 @@ static void link_entry(llmc_memory_cache *cache, llmc_cache_entry *entry)
 }
 
 /* A value that cannot be stored leaves the old one under its key in place: it is still true until it expires. */
-bool llmc_memory_cache_put(llmc_memory_cache *cache, llmc_cache_hash hash, const void *key, size_t key_bytes, void *value, size_t value_bytes,
-                           int64_t expires_ns, int64_t stored_wall_ms, int64_t now_ns)
+bool llmc_memory_cache_put_entry(llmc_memory_cache *cache, llmc_cache_hash hash, llmc_cache_entry *entry, void *value, size_t value_bytes, int64_t expires_ns,
+                                 int64_t stored_wall_ms, int64_t now_ns)
 {
-    llmc_cache_entry *entry = expires_ns > now_ns ? entry_new(cache, key, key_bytes, value_bytes) : NULL, *dropped = NULL;
-    if (!entry) {
+    llmc_cache_entry *dropped = NULL;
+    if (!entry || expires_ns <= now_ns || !fits(cache, entry->key_bytes, value_bytes)) {
         cache->release_value(value);
+        llmc_cache_entry_release(entry);
         return false;
     }
+    entry->release_value = cache->release_value;
+    entry->charge = sizeof *entry + entry->key_bytes + value_bytes;
     entry->hash = hash;
     entry->value = value;
     entry->expires_ns = expires_ns;
@@ -412,6 +420,15 @@ bool llmc_memory_cache_put(llmc_memory_cache *cache, llmc_cache_hash hash, const
         grow_table(cache, bucket_count, now_ns, &dropped);
     release_list(dropped);
     return true;
+}
+
+bool llmc_memory_cache_put(llmc_memory_cache *cache, llmc_cache_hash hash, const void *key, size_t key_bytes, void *value, size_t value_bytes,
+                           int64_t expires_ns, int64_t stored_wall_ms, int64_t now_ns)
+{
+    llmc_cache_entry *entry = expires_ns > now_ns && fits(cache, key_bytes, value_bytes) ? llmc_memory_cache_entry_new(cache, key_bytes) : NULL;
+    if (entry && key_bytes)
+        memcpy(entry->key, key, key_bytes);
+    return llmc_memory_cache_put_entry(cache, hash, entry, value, value_bytes, expires_ns, stored_wall_ms, now_ns);
 }
 
 __attribute__((cold)) void llmc_memory_cache_remove(llmc_memory_cache *cache, llmc_cache_hash hash, const void *key, size_t key_bytes)
@@ -485,6 +502,7 @@ void llmc_cache_entry_release(llmc_cache_entry *entry)
     if (!entry || atomic_fetch_sub_explicit(&entry->references, 1, memory_order_acq_rel) != 1)
         return;
     llmc_allocator allocator = entry->allocator;
-    entry->release_value(entry->value);
+    if (entry->release_value) /* else it was never put */
+        entry->release_value(entry->value);
     llmc_free(&allocator, entry);
 }
