@@ -112,6 +112,7 @@ struct llmc_memory_cache {
     size_t bucket_count, entry_count, bytes;
     llmc_cache_entry *newest, *oldest;
     uint64_t stores, evictions, expirations;
+    uint32_t looked_ago;        /* evictions since the old end of the list was put in order */
     llmc_cache_entry *first_buckets[FIRST_BUCKETS];
     unsigned char secret[XXH3_SECRET_DEFAULT_SIZE]; /* of the seed: saves deriving it for each long key */
 };
@@ -249,9 +250,16 @@ static void release_list(llmc_cache_entry *dropped)
     }
 }
 
-/* An expired entry among the least recently used, else the last of them. */
+/*
+ * An expired entry among the least recently used, else the last of them. Looking at so many that have not been touched
+ * for long costs more than all the rest of a put: a large cache looks at one, but for every so many evictions.
+ */
 static llmc_cache_entry *find_victim(llmc_memory_cache *cache, int64_t now_ns)
 {
+    bool unused = cache->oldest && atomic_load_explicit(&cache->oldest->used_ns, memory_order_relaxed) == NOT_USED;
+    if (unused && cache->entry_count > 4 * LOOK && ++cache->looked_ago < LOOK)
+        return cache->oldest;
+    cache->looked_ago = 0;
     settle_order(cache);
     llmc_cache_entry *entry = cache->oldest;
     for (int i = 0; i < LOOK && entry; i++, entry = entry->newer) {
