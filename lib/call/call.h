@@ -10,7 +10,7 @@
 #include "policy/policy.h"
 #include "wire/http.h"
 
-enum { LLMC_MAX_POLICIES = 32, LLMC_RESPONSE_BYTES = 3072 };
+enum { LLMC_MAX_POLICIES = 32, LLMC_RESPONSE_BYTES = 5120 };
 
 typedef struct llmc_slot llmc_slot;
 
