@@ -58,6 +58,7 @@ struct llmcost_client {
     llmc_settings *settings;
     llmcost_policy policies[LLMC_MAX_POLICIES]; /* by phase */
     uint16_t policy_count;
+    uint32_t listeners;          /* a bit for each policy that looks at events: most do not */
     llmcost_transport transport; /* the host's */
     bool has_transport;          /* else libcurl */
     llmc_pool pool;
