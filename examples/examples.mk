@@ -47,7 +47,7 @@ EXTRA_CHECKS += "sh:" "$(PYTHON) tests/check_examples.py $(BUILD)" $(BUILD)/test
 	"sh:" "$(PYTHON) tests/check_examples.py $(BUILD)/asan" $(BUILD)/asan/tests/cpp/test_cpp
 
 # What the README shows: its tables come from the code, its programs and configs are run.
-README_TOOLS := $(BUILD)/tests/tools/document $(BUILD)/tests/tools/open_config
+README_TOOLS := $(BUILD)/tests/tools/document $(BUILD)/tests/tools/open_config $(BUILD)/tests/tools/ask_route
 $(README_TOOLS): $(BUILD)/tests/tools/%: $(BUILD)/tests/tools/%.o $(STATIC)
 	@$(if $(V),,echo "  link $@")
 	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $< $(STATIC) $(LDFLAGS) $(LIBS)

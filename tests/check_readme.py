@@ -5,10 +5,14 @@
 - `<!-- run: COMMAND -->` before a block: the block is what the command prints there; figures that differ from run to run
   are not shown. `$ ` blocks (sh) after `<!-- run -->` are run line by line and must succeed.
 - every json block is a config that a client must open with.
+- `<!-- recipe: CASE; CASE -->` before a json block of one line: the "routes" of a config, which are asked. A CASE is
+  `ROUTE [tag=value ...] [streamed] ["question"] [without TARGET ...] [{rule of the mock's script} ...] -> TARGET or E_STATUS`:
+  a TARGET that is left out answers 503. Every provider that it names is the loopback one.
 - `<!-- table: NAME -->` ... `<!-- end -->`: what the code's own tables print.
 
 The provider is the loopback one, the library is installed for the occasion. --write puts the real output in.
 """
+import json
 import os
 import re
 import shutil
@@ -20,6 +24,7 @@ BUILD = os.path.abspath(sys.argv[1])
 WRITE = "--write" in sys.argv
 README = "README.md"
 BLOCK = re.compile(r"<!-- (file|run)(?:: (.*?))? -->\n```(\w*)\n(.*?)```\n", re.S)
+RECIPE = re.compile(r"<!-- recipe: (.*?) -->\n```json\n(.*?)```\n", re.S)
 JSON = re.compile(r"```json\n(.*?)```\n", re.S)
 TABLE = re.compile(r"(<!-- table: (\w+) -->\n)(.*?)(<!-- end -->)", re.S)
 
@@ -59,12 +64,77 @@ def check_blocks(text, folder, environment):
 
 
 def check_configs(text, folder, environment):
-    for index, body in enumerate(JSON.findall(text)):
+    for index, body in enumerate(JSON.findall(RECIPE.sub("", text))):
         path = os.path.join(folder, f"config{index}.json")
         with open(path, "w", encoding="utf-8") as file:
             file.write(body)
         code, out = run(f"'{BUILD}/tests/tools/open_config' '{path}'", folder, environment)
         judge(code == 0, f"config {index}", out + body)
+
+
+def providers_of(node):
+    """What stands in front of the slashes of its names."""
+    if isinstance(node, dict):
+        return set().union(*(providers_of(key) | providers_of(value) for key, value in node.items())) if node else set()
+    if isinstance(node, list):
+        return set().union(*map(providers_of, node)) if node else set()
+    match = re.fullmatch(r"([a-z0-9._-]+)/[^\s]+", node) if isinstance(node, str) else None
+    return {match.group(1)} if match else set()
+
+
+def parse_case(case):
+    """Its route, the arguments for the tool, the rules for the mock, and who shall answer."""
+    said, _, expected = case.rpartition("->")
+    rules, arguments, out, decoder = [], [], False, json.JSONDecoder()
+    route, said = (said.strip() + " ").split(" ", 1)
+    while said := said.strip():
+        if said[0] == "{":
+            rule, end = decoder.raw_decode(said)
+            rules.append(rule)
+        elif said[0] == '"':
+            question, end = decoder.raw_decode(said)
+            arguments += ["--question", question]
+        else:
+            word = said.split()[0]
+            end = len(word)
+            if word == "without":
+                out = True
+            elif out and "=" not in word:
+                rules.append({"match": {"model": word.split("/", 1)[1]}, "fault": {"status": 503}})
+            else:
+                out = False
+                arguments.append("--stream" if word == "streamed" else word)
+        said = said[end:]
+    return route, arguments, rules, expected.strip()
+
+
+def ask_recipe(recipe, case, folder, environment):
+    route, arguments, rules, expected = parse_case(case)
+    script, config = os.path.join(folder, "recipe_script.json"), os.path.join(folder, "recipe.json")
+    with open(script, "w", encoding="utf-8") as file:
+        json.dump({"rules": rules, "default": {"reply": {"text": "An answer."}}}, file)
+    mock = subprocess.Popen([f"{BUILD}/llmcost-mock", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        url = mock.stdout.readline().strip()
+        if not url:
+            return f"the script was not taken: {rules}"
+        whole = dict(recipe)
+        providers = whole.setdefault("providers", {})
+        for name in providers_of({key: value for key, value in whole.items() if key != "providers"}) | set(providers):
+            providers[name] = {"retries": 0, "key": "none", **providers.get(name, {}), "base_url": url}
+        with open(config, "w", encoding="utf-8") as file:
+            json.dump(whole, file)
+        done = subprocess.run([f"{BUILD}/tests/tools/ask_route", config, route, *arguments], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, check=False)
+        return "" if done.stdout.strip() == expected else f"{done.stdout.strip()} answered"
+    finally:
+        mock.communicate()
+
+
+def check_recipes(text, folder, environment):
+    for cases, body in RECIPE.findall(text):
+        for case in cases.split(";"):
+            why = ask_recipe(json.loads(body), case.strip(), folder, environment)
+            judge(not why, f"recipe {case.strip()}", f"{why}\n{body}")
 
 
 def check_tables(text):
@@ -101,6 +171,7 @@ def main():
                            PKG_CONFIG_PATH=f"{folder}/usr/lib/pkgconfig", LD_LIBRARY_PATH=f"{folder}/usr/lib", LLMCOST_LIBRARY=f"{folder}/usr/lib/libllmcost.so.0")
         text = check_blocks(text, folder, environment)
         check_configs(text, folder, environment)
+        check_recipes(text, folder, environment)
         text = check_tables(text)
         check_links(text)
         check_paths("CONTRIBUTING.md")

@@ -95,7 +95,10 @@ extern "C" {
     X(E_MALFORMED, 80, SERVER, "the provider's answer could not be understood")                                       \
     X(E_TRUNCATED, 81, SERVER, "the answer ended before it was complete")                                             \
     X(E_TOO_LARGE, 82, SERVER, "the answer is larger than max_response_bytes")                                        \
-    X(E_CACHE_MISS, 90, REQUEST, "the call asked for a cached answer only, and there is none")
+    X(E_CACHE_MISS, 90, REQUEST, "the call asked for a cached answer only, and there is none")                        \
+    X(E_UNKNOWN_CALL, 91, REQUEST, "no call of this receipt that went through a split is remembered")                 \
+    X(E_BREAKER_OPEN, 92, CAPACITY, "the target failed too often lately; nothing was sent")                           \
+    X(E_LIMITED, 93, CAPACITY, "no place under the limits towards the provider came free in time; nothing was sent")
 
 typedef enum llmcost_status {
 #define LLMCOST_STATUS_ENUM(name, number, category, text) LLMCOST_##name = number,
@@ -236,7 +239,10 @@ LLMCOST_API llmcost_status llmcost_client_run(llmcost_client *client, int32_t ma
 
 /** Receives the response of every finished call, failed ones too; borrowed during the callback. */
 typedef void (*llmcost_receipt_fn)(const llmcost_response *response, void *user);
-/** Receives alerts as one JSON object, such as {"alert":"budget","budget":"faq","fraction":0.8,...}. */
+/**
+ * Receives alerts as one JSON object, such as {"alert":"budget","budget":"faq","fraction":0.8,...}, or when a circuit breaker
+ * has changed its state {"alert":"breaker","target":"openai/gpt-4o","state":"open","calls":12,"failures":10,"slow":0}.
+ */
 typedef void (*llmcost_alert_fn)(const char *json, void *user);
 struct llmcost_request;
 /* What a judge is shown; borrowed during the callback. Read no field beyond struct_size. */
@@ -416,7 +422,8 @@ typedef struct llmcost_request {
                                           unknown models, and members of `extra` that may cost (searches, server tools), which a
                                           hard budget else refuses with E_BUDGET; count in input tokens what they may cost */
     int32_t deadline_ms;               /* for everything together; 0: the config's; below 0: none */
-    uint32_t reserved1;                /* 0 */
+    int32_t priority;                  /* -1000 to 1000: who goes first where calls queue under "limits"; nothing is put by for
+                                          the lower ones, which get through only if room is left within their time */
     const char *const *inputs;         /* llmcost_embed(): the texts */
     const size_t *input_bytes;         /* their lengths; NULL, or 0 of one: strlen() */
     uint32_t input_count;
@@ -462,7 +469,7 @@ LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_chat_json(llmcost_client *cl
 /**
  * Vectors for texts: llmcost_response_embedding_count(), _embedding().
  *
- * request  model (a single one: a cascade is E_UNSUPPORTED), inputs, input_count, and where wanted input_bytes,
+ * request  model (a single one: a cascade or a fallback is E_UNSUPPORTED), inputs, input_count, and where wanted input_bytes,
  *          dimensions, input_purpose, extra, tags, deadline and the cache's fields; what else a request has is E_INVALID.
  *          llmcost_chat() refuses inputs likewise
  *
@@ -481,7 +488,7 @@ LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_embed_json(llmcost_client *c
 /**
  * What a provider would count as the prompt of a request, by asking it. At no cost, and not cached.
  *
- * request  as for llmcost_chat(); a cascade is E_UNSUPPORTED
+ * request  as for llmcost_chat(); a cascade or a fallback is E_UNSUPPORTED
  * tokens   the count; 0 after a failure
  * out      the response, as from llmcost_chat(), or NULL
  *
@@ -507,7 +514,9 @@ typedef enum llmcost_event_kind {
     LLMCOST_EVENT_TOOL_CALL = 4,  /* a tool call begins: id and name */
     LLMCOST_EVENT_TOOL_ARGUMENTS = 5, /* a piece of its arguments */
     LLMCOST_EVENT_FINISH = 6,     /* a choice is complete: llmcost_event_finish() */
-    LLMCOST_EVENT_USAGE = 7       /* the provider reported its counts: llmcost_event_tokens() */
+    LLMCOST_EVENT_USAGE = 7,      /* the provider reported its counts: llmcost_event_tokens() */
+    LLMCOST_EVENT_RESTART_ANSWER = 8 /* the pieces so far are void: the target failed, and another one answers from the start.
+                                        Only of a route with "after_delta": "continue" */
 } llmcost_event_kind;
 
 typedef enum llmcost_finish {
@@ -608,6 +617,12 @@ LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_loop_submit(llmcost_loop *lo
 /** llmcost_loop_submit() on an OpenAI chat-completions body; "stream": true needs on_event. */
 LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_loop_submit_json(llmcost_loop *loop, const char *body, size_t body_bytes, llmcost_event_fn on_event,
                                                     llmcost_done_fn on_done, void *user, uint64_t *call);
+/** llmcost_embed() on a loop: as llmcost_loop_submit(), in one piece. */
+LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_loop_submit_embed(llmcost_loop *loop, const llmcost_request *request, llmcost_done_fn on_done, void *user,
+                                                     uint64_t *call);
+/** llmcost_embed_json() on a loop. */
+LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_loop_submit_embed_json(llmcost_loop *loop, const char *body, size_t body_bytes, llmcost_done_fn on_done,
+                                                          void *user, uint64_t *call);
 /** Cancel a call; it completes with E_CANCELLED unless it had completed. An unknown id is LLMCOST_OK. Any thread. */
 LLMCOST_API llmcost_status llmcost_loop_cancel(llmcost_loop *loop, uint64_t call);
 /**
@@ -735,6 +750,8 @@ LLMCOST_API const char *llmcost_response_summary(const llmcost_response *respons
  * is estimated; one that was sent and never answered costs all that a budget held for it, else the estimate of its prompt.
  */
 LLMCOST_API int64_t llmcost_response_cost_nano(const llmcost_response *response);
+/** The receipt's id, such as "r-0123456789abcdef": what llmcost_feedback() asks for. Also of a failed call; "" of NULL. */
+LLMCOST_API const char *llmcost_response_id(const llmcost_response *response);
 /** What the call saved against the baseline, in nano-units; negative when the policies cost more than they saved. */
 LLMCOST_API int64_t llmcost_response_saved_nano(const llmcost_response *response);
 /** The ledger's currency, such as "USD". */
@@ -772,7 +789,9 @@ LLMCOST_API const char *llmcost_error_request_id(const llmcost_error *error);
 LLMCOST_API int32_t llmcost_error_http_status(const llmcost_error *error);
 /** How long the provider asks to wait, in milliseconds; -1 when it did not say. */
 LLMCOST_API int64_t llmcost_error_retry_after_ms(const llmcost_error *error);
-/** What was tried, as JSON: [{"target": "openai/gpt-4o", "status": "E_RATE_LIMITED", "message": ...}, ...]. */
+/**
+ * What was tried, in its order; the error of a route that failed on all targets is the most useful of them: the first that
+ * may pass, with the shortest wait that any of them asked for. JSON: [{"target": "openai/gpt-4o", "status": "E_RATE_LIMITED", "message": ...}, ...]. */
 LLMCOST_API const char *llmcost_error_trail(const llmcost_error *error);
 
 /* ------------------------------------------------------------------------------------------------ the bill */
@@ -780,20 +799,65 @@ LLMCOST_API const char *llmcost_error_trail(const llmcost_error *error);
 /** A text that a function returned to you; NULL is fine. */
 LLMCOST_API void llmcost_string_free(char *text);
 /**
- * What was spent, saved and on what: by declared tag, model, provider and day, sorted by cost, with shares.
+ * What was spent, saved and on what: by declared tag, model, provider and day, sorted by cost, with shares; and what came
+ * of each side of every split, against its first one, with 95 % confidence intervals.
  * format "text" or "json"; *out is yours: llmcost_string_free(). Returns LLMCOST_OK, E_MISUSE, E_MEMORY. Any thread.
  */
 LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_report(llmcost_client *client, const char *format, char **out);
+/**
+ * Say how good an answer was: the score of the sides of all splits that the call went to, for the report.
+ *
+ * receipt_id   llmcost_response_id() of a finished call of this client, any time later, from anywhere
+ * score        any measure of yours, from -1e9 to 1e9, kept to a millionth; another one for the same call replaces it
+ *
+ * Returns LLMCOST_OK; E_UNKNOWN_CALL when the call went through no split, or is not one of the latest that did (config
+ * "report": {"feedback_calls": 10000}); E_MISUSE for what is no receipt's id or no such number. Any thread.
+ */
+LLMCOST_API llmcost_status llmcost_feedback(llmcost_client *client, const char *receipt_id, double score);
 /** Counters of the client as JSON: cache, budgets, connections, dropped work. *out as above. Any thread. */
 LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_stats(llmcost_client *client, char **out);
 /** The state of every budget as JSON: limit, spent, held, window. *out as above. Any thread. */
 LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_budgets(llmcost_client *client, char **out);
+/**
+ * How every target ("provider/model") that is configured or was named is doing, as JSON, by name: the state of its circuit
+ * breaker (closed, open, half_open), whether it is healthy, calls, failures, slow and refused ones, the window that the
+ * breaker judges by, the latest error, p50 and p95 of its answers' times. *out as above. Any thread.
+ */
+LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_targets(llmcost_client *client, char **out);
 /**
  * Enter a correction into a budget's current window: delta_nano is added to what is spent (negative: given back).
  * budget: its "name" in the config; value: the tag value of a budget with "each", else NULL.
  * Returns LLMCOST_OK, E_MISUSE (no such budget), E_MEMORY. Any thread.
  */
 LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_budget_correct(llmcost_client *client, const char *budget, const char *value, int64_t delta_nano);
+/**
+ * Which way a request would go and why, as JSON, without sending anything: nothing is held, counted or drawn from a
+ * random sequence, and a later call goes the way that it would have gone.
+ *
+ *   "model", "route", "kind"  what was asked for, and the route or model that this name is
+ *   "decisions"               which way each split and choose went: node, kind, to, why
+ *   "cache"                   "eligible"; "outcome": "hit", "miss", "refresh", "unknown" (a host's store is not asked), or
+ *                             why it is not for the cache; "address": the beginning of its address in hex
+ *   "tree"                    what is left of the route: "name", "kind", and "steps", or of a model: provider, context_window,
+ *                             "fits" or "why" not, "tries", upper bounds of its tokens and of the cost of one try, the
+ *                             "budgets" it matches as they stand now, and their "admission"
+ *   "cost"                    the most that the cheapest and the dearest way through the tree can cost, every try and every
+ *                             step of a cascade paid: least_nano, greatest_nano and as texts; null and "unknown" without a price
+ *   "status", "message"       "OK", or how the call would end before anything is sent
+ *   "not_asked"               the host's own policies, which may change all of it
+ *
+ * *out is yours: llmcost_string_free(). A request that would fail is explained too: LLMCOST_OK.
+ * Returns LLMCOST_OK, E_MISUSE, E_MEMORY, E_CLOSED. Any thread.
+ */
+LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_explain(llmcost_client *client, const llmcost_request *request, char **out);
+/** llmcost_explain() for an OpenAI chat-completions body; body_bytes 0: strlen. */
+LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_explain_json(llmcost_client *client, const char *body, size_t body_bytes, char **out);
+/**
+ * The routes of the config as trees, in plain text: kinds, rules, weights, and for each model its price per million
+ * tokens and its context window. name: one route, alias or model (E_UNKNOWN_MODEL, E_AMBIGUOUS_MODEL); NULL: all routes and aliases, by name.
+ * *out is yours: llmcost_string_free(). Returns LLMCOST_OK, E_MISUSE, E_MEMORY, E_CLOSED. Any thread.
+ */
+LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_route_describe(llmcost_client *client, const char *name, char **out);
 /** Forget every cached answer; what a host's store has kept is not asked for any more by this client, in this process. Any thread. */
 LLMCOST_API llmcost_status llmcost_cache_clear(llmcost_client *client);
 

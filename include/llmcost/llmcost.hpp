@@ -112,6 +112,7 @@ public:
     /* The receipt: one line, the whole as JSON, or by key. */
     std::string summary() const { return text_of(llmcost_response_summary(raw_)); }
     std::string receipt() const { return owned(llmcost_response_receipt(raw_)); }
+    std::string id() const { return text_of(llmcost_response_id(raw_)); } /* for client::feedback() */
     std::int64_t cost_nano() const { return llmcost_response_cost_nano(raw_); }
     std::int64_t saved_nano() const { return llmcost_response_saved_nano(raw_); }
     std::string currency() const { return text_of(llmcost_response_currency(raw_)); }
@@ -418,6 +419,7 @@ public:
     }
     request &input_bound_tokens(std::int64_t count) { return set(plain_.input_bound_tokens, count); }
     request &deadline_ms(std::int32_t value) { return set(plain_.deadline_ms, value); }
+    request &priority(std::int32_t value) { return set(plain_.priority, value); }
 
     /* Calls use(const llmcost_request *) with the C view, which lives during the call only. */
     template <typename Use>
@@ -607,6 +609,8 @@ public:
     explicit event(const llmcost_event *raw) : raw_(raw) {}
     const llmcost_event *get() const { return raw_; }
     llmcost_event_kind kind() const { return llmcost_event_get_kind(raw_); }
+    /* All pieces so far are void: another target answers from the start (a route with "after_delta": "continue"). */
+    bool is_restart() const { return kind() == LLMCOST_EVENT_RESTART_ANSWER; }
     std::string_view text() const
     {
         std::size_t bytes = 0;
@@ -835,10 +839,32 @@ public:
 
     std::string report(const char *format = "text") const { return take([&](char **out) { return llmcost_report(get(), format, out); }); }
     std::string stats() const { return take([&](char **out) { return llmcost_stats(get(), out); }); }
+    std::string targets() const { return take([&](char **out) { return llmcost_targets(get(), out); }); }
     std::string budgets() const { return take([&](char **out) { return llmcost_budgets(get(), out); }); }
+    /* Which way a request would go, why and at what cost, as JSON; nothing is sent. */
+    std::string explain(const request &what) const
+    {
+        return what.with_c_request([&](const llmcost_request *view) { return take([&](char **out) { return llmcost_explain(get(), view, out); }); });
+    }
+    std::string explain_json(std::string_view body) const
+    {
+        return take([&](char **out) { return body.empty() ? LLMCOST_E_INVALID : llmcost_explain_json(get(), body.data(), body.size(), out); });
+    }
+    std::string describe_routes(std::optional<std::string> name = std::nullopt) const
+    {
+        return take([&](char **out) { return llmcost_route_describe(get(), detail::or_null(name), out); });
+    }
     void correct_budget(std::string_view budget, std::int64_t delta_nano, std::optional<std::string> value = std::nullopt)
     {
         detail::check(llmcost_budget_correct(get(), detail::plain(budget).c_str(), detail::or_null(value), delta_nano));
+    }
+    /* false: the call went through no split, or is not one of the latest that did */
+    bool feedback(std::string_view receipt_id, double score)
+    {
+        llmcost_status status = llmcost_feedback(get(), detail::plain(receipt_id).c_str(), score);
+        if (status != LLMCOST_E_UNKNOWN_CALL)
+            detail::check(status);
+        return status == LLMCOST_OK;
     }
     void clear_cache() { detail::check(llmcost_cache_clear(get())); }
     void run(std::int32_t max_ms) { detail::check(llmcost_client_run(get(), max_ms)); }
@@ -941,6 +967,15 @@ public:
             return llmcost_loop_submit(state_->raw, view, job->on_event ? call_event : nullptr, call_done, job.get(), &id);
         }));
         (void)job.release(); /* call_done deletes it */
+        return id;
+    }
+    /* The same for vectors: client::embed(). */
+    std::uint64_t submit_embed(const request &what, done_fn done)
+    {
+        auto job = std::make_unique<call>(call{ state_.get(), std::move(done), nullptr });
+        std::uint64_t id = 0;
+        detail::check(what.with_c_request([&](const llmcost_request *view) { return llmcost_loop_submit_embed(state_->raw, view, call_done, job.get(), &id); }));
+        (void)job.release();
         return id;
     }
     void cancel(std::uint64_t id) { detail::check(llmcost_loop_cancel(state_->raw, id)); }

@@ -26,7 +26,7 @@ typedef enum llmcost_phase {
     LLMCOST_PHASE_CACHE = 2,
     LLMCOST_PHASE_COALESCE = 3,
     LLMCOST_PHASE_SHAPE = 4,     /* what does not depend on the model */
-    LLMCOST_PHASE_ROUTE = 5,     /* the route's tree: cascades */
+    LLMCOST_PHASE_ROUTE = 5,     /* the route's tree: cascades, fallbacks */
     LLMCOST_PHASE_RETRY = 6,
     LLMCOST_PHASE_KEYS = 7,
     LLMCOST_PHASE_BREAKER = 8,

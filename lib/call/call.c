@@ -7,13 +7,11 @@
 
 #include <string.h>
 
-llmc_call *llmc_call_new(llmcost_client *client, llmcost_response *response, const llmc_call_start *start)
+static llmc_call *make_call(llmcost_client *client, llmcost_response *response, const llmc_call_start *start)
 {
     llmc_call *call = llmc_arena_calloc(&response->arena, 1, sizeof *call);
     if (!call)
         return NULL;
-    if (!atomic_load_explicit(&client->sealed, memory_order_relaxed)) /* all threads read its cache line: written once */
-        atomic_store_explicit(&client->sealed, true, memory_order_relaxed);
     call->client = client;
     call->response = response;
     call->last_ready = &call->ready;
@@ -35,6 +33,43 @@ llmc_call *llmc_call_new(llmcost_client *client, llmcost_response *response, con
     call->root->provider_name = start->provider_name;
     call->root->purpose = "answer";
     return call;
+}
+
+llmc_call *llmc_call_new(llmcost_client *client, llmcost_response *response, const llmc_call_start *start)
+{
+    if (!atomic_load_explicit(&client->sealed, memory_order_relaxed)) /* all threads read its cache line: written once */
+        atomic_store_explicit(&client->sealed, true, memory_order_relaxed);
+    return make_call(client, response, start);
+}
+
+llmc_call *llmc_call_sketch(llmcost_client *client, llmcost_response *response, const llmc_call_start *start, llmc_services *services)
+{
+    llmc_call *call = make_call(client, response, start);
+    if (call)
+        call->root->services = services;
+    return call;
+}
+
+llmcost_leg *llmc_leg_sketch(llmcost_leg *parent, const llmc_route *route, const llmcost_request *request)
+{
+    llmcost_leg *leg = llmc_leg_new(parent->call, parent, parent->operation, parent->first);
+    if (!leg)
+        return NULL;
+    leg->services = parent->services;
+    leg->route = route;
+    leg->request = request;
+    leg->extra_prompt_tokens = parent->extra_prompt_tokens;
+    leg->purpose = parent->purpose;
+    return leg;
+}
+
+void llmc_services_copy(llmc_services *copy, llmc_services *services)
+{
+    *copy = (llmc_services){ .allocator = services->allocator, .clock = services->clock, .settings = services->settings, .cache = services->cache,
+                             .cache_store = services->cache_store, .accounts = services->accounts, .totals = services->totals,
+                             .judges = services->judges, .key_sources = services->key_sources };
+    atomic_init(&copy->random.state, atomic_load(&services->random.state));
+    atomic_init(&copy->cache_generation, atomic_load(&services->cache_generation));
 }
 
 static void detach_slot(llmc_call *call)

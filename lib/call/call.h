@@ -10,7 +10,7 @@
 #include "policy/policy.h"
 #include "wire/http.h"
 
-enum { LLMC_MAX_POLICIES = 32, LLMC_RESPONSE_BYTES = 5120 };
+enum { LLMC_MAX_POLICIES = 40, LLMC_RESPONSE_BYTES = 5120 };
 
 typedef struct llmc_slot llmc_slot;
 
@@ -58,7 +58,7 @@ struct llmcost_client {
     llmc_settings *settings;
     llmcost_policy policies[LLMC_MAX_POLICIES]; /* by phase */
     uint16_t policy_count;
-    uint32_t listeners;          /* a bit for each policy that looks at events: most do not */
+    uint64_t listeners;          /* a bit for each policy that looks at events: most do not */
     llmcost_transport transport; /* the host's */
     bool has_transport;          /* else libcurl */
     llmc_pool pool;
@@ -66,8 +66,6 @@ struct llmcost_client {
     atomic_bool sealed;          /* a call was made: no more policies, hooks, stores */
     atomic_bool closing;
     unsigned char *fork_mark;    /* a page that reads as zero in a forked child */
-    llmcost_alert_fn on_alert;
-    void *on_alert_user;
     pthread_t background;
     bool background_runs;
     atomic_bool background_stop;
@@ -150,6 +148,13 @@ typedef struct llmc_call_start {
 
 /* A call on a new response; not started. NULL without memory (the response stays the caller's). */
 llmc_call *llmc_call_new(llmcost_client *client, llmcost_response *response, const llmc_call_start *start);
+/*
+ * A call to look at: its legs tell what would become of them and are never run. What they count, draw and log goes to
+ * `services`, a copy that is thrown away; the client does not notice. NULL without memory.
+ */
+llmc_call *llmc_call_sketch(llmcost_client *client, llmcost_response *response, const llmc_call_start *start, llmc_services *services);
+llmcost_leg *llmc_leg_sketch(llmcost_leg *parent, const llmc_route *route, const llmcost_request *request); /* a child to look at */
+void llmc_services_copy(llmc_services *copy, llmc_services *services); /* the same cache, accounts and hooks; counts, random numbers and log apart */
 void llmc_call_begin(llmc_call *call);                 /* the root leg enters; runs what is ready */
 void llmc_call_fail(llmc_call *call, llmcost_status status); /* complete at once with the response's error: it never began */
 void llmc_call_cancel(llmc_call *call, llmcost_status status); /* E_CANCELLED or E_DEADLINE; completes soon, through the legs */

@@ -24,6 +24,7 @@ typedef struct llmc_held_events {
 } llmc_held_events;
 
 static bool deliver(llmcost_leg *leg, int32_t below, const llmcost_event *event, llmcost_leg *child, llmcost_leg *origin);
+static void end_timer(llmcost_leg *leg, bool *set, llmc_timer *timer);
 
 static llmc_held_events *find_held(const llmcost_leg *leg, uint16_t policy)
 {
@@ -257,6 +258,21 @@ void llmc_events_restart(llmcost_leg *leg)
     }
 }
 
+bool llmc_leg_begin_again(llmcost_leg *leg)
+{
+    llmc_call *call = leg->call;
+    bool shown = llmc_leg_was_delivered(leg);
+    llmc_events_restart(leg);
+    if (!shown)
+        return true;
+    for (; leg; leg = leg->parent)
+        leg->delivered = false;
+    llmcost_event event = { .kind = LLMCOST_EVENT_RESTART_ANSWER, .text = "", .tool_id = "", .tool_name = "" };
+    call->response->receipt.restarts++;
+    call->left = call->left || !call->sink(call, &event);
+    return !call->left;
+}
+
 void llmc_events_free(llmcost_leg *leg)
 {
     for (llmc_held_events *held = leg->held; held; held = held->next) {
@@ -294,6 +310,45 @@ static bool is_content(const llmcost_event *event)
     return event->kind >= LLMCOST_EVENT_TEXT && event->kind <= LLMCOST_EVENT_TOOL_ARGUMENTS;
 }
 
+/* Those that run on the old deadline, which they took over from above. */
+static void move_deadline(llmcost_leg *leg, int64_t old_ns, int64_t new_ns)
+{
+    if (leg->stage == LLMC_LEG_COMPLETE || leg->deadline_ns != old_ns)
+        return;
+    leg->deadline_ns = new_ns;
+    for (llmcost_leg *child = leg->children; child; child = child->next_sibling)
+        move_deadline(child, old_ns, new_ns);
+}
+
+static void lift_deadline(llmcost_leg *leg)
+{
+    if (!leg->until_shown)
+        return;
+    leg->until_shown = false;
+    end_timer(leg, &leg->deadline_timer_set, &leg->deadline_timer);
+    move_deadline(leg, leg->deadline_ns, leg->parent->deadline_ns);
+}
+
+/* What a policy held back and lets go came from further in. */
+static void lift_deadlines_below(llmcost_leg *leg)
+{
+    for (llmcost_leg *child = leg->children; child; child = child->next_sibling) {
+        if (!child->forwards || child->stage == LLMC_LEG_COMPLETE)
+            continue;
+        lift_deadline(child);
+        lift_deadlines_below(child);
+    }
+}
+
+static void mark_delivered(llmcost_leg *origin)
+{
+    lift_deadlines_below(origin);
+    for (llmcost_leg *leg = origin; leg; leg = leg->parent) {
+        leg->delivered = true;
+        lift_deadline(leg);
+    }
+}
+
 static bool deliver(llmcost_leg *leg, int32_t below, const llmcost_event *event, llmcost_leg *child, llmcost_leg *origin)
 {
     bool stop = false;
@@ -307,10 +362,8 @@ static bool deliver(llmcost_leg *leg, int32_t below, const llmcost_event *event,
     if (leg->parent)
         return leg->forwards ? deliver(leg->parent, leg->parent->at, event, leg, origin) : true;
     llmc_call *call = leg->call;
-    if (call->sink && is_content(event)) {
-        for (llmcost_leg *from = origin; from; from = from->parent)
-            from->delivered = true;
-    }
+    if (call->sink && is_content(event))
+        mark_delivered(origin);
     if (!call->sink || event->kind > LLMCOST_EVENT_USAGE)
         return true;
     call->left = call->left || !call->sink(call, event); /* who has left is shown nothing more */

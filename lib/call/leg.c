@@ -52,6 +52,7 @@ llmcost_leg *llmc_leg_new(llmc_call *call, llmcost_leg *parent, const llmc_opera
         parent->children = leg;
         leg->parent_visit = parent->visit;
         leg->unchecked = parent->unchecked;
+        leg->has_alternative = parent->has_alternative;
     }
     return leg;
 }
@@ -247,7 +248,9 @@ static bool spawn_another(llmcost_leg *leg)
     child->credential = leg->credential;
     child->token = leg->token;
     child->extra_prompt_tokens = leg->extra_prompt_tokens;
-    child->purpose = "retry";
+    child->purpose = leg->another ? leg->another : "retry";
+    leg->another = NULL;
+    child->place = leg->place;
     child->forwards = 1;
     child->attempt = leg->attempt + 1;
     llmc_events_restart(leg);

@@ -385,16 +385,27 @@ static void write_delta(llmc_json_writer *json, const llmcost_event *event, llmc
     llmc_json_write_end_object(json);
 }
 
+/* What we say beside OpenAI's members: the answer begins again. */
+static void write_restart(llmc_json_writer *json, llmc_chunks *chunks)
+{
+    memset(chunks->begun, 0, sizeof chunks->begun);
+    llmc_json_write_key(json, "llmcost");
+    llmc_json_write_begin_object(json);
+    llmc_json_write_key(json, "restart");
+    llmc_json_write_bool(json, true);
+    llmc_json_write_end_object(json);
+}
+
 bool llmc_openai_chunk(const llmcost_event *event, llmc_chunks *chunks, llmc_buffer *out)
 {
-    bool counts = event->kind == LLMCOST_EVENT_USAGE;
-    if (event->kind < LLMCOST_EVENT_TEXT || event->kind > LLMCOST_EVENT_USAGE || (counts && (chunks->without_usage || !event->usage)))
+    bool counts = event->kind == LLMCOST_EVENT_USAGE, restarts = event->kind == LLMCOST_EVENT_RESTART_ANSWER;
+    if (event->kind < LLMCOST_EVENT_TEXT || event->kind > LLMCOST_EVENT_RESTART_ANSWER || (counts && (chunks->without_usage || !event->usage)))
         return false;
     llmc_json_writer json = { .out = out };
     write_head(&json, chunks->id, "chat.completion.chunk", chunks->created, chunks->model);
     llmc_json_write_key(&json, "choices");
     llmc_json_write_begin_array(&json);
-    if (!counts) {
+    if (!counts && !restarts) {
         llmc_json_write_begin_object(&json);
         write_count(&json, "index", event->choice);
         write_delta(&json, event, chunks);
@@ -404,6 +415,8 @@ bool llmc_openai_chunk(const llmcost_event *event, llmc_chunks *chunks, llmc_buf
     llmc_json_write_end_array(&json);
     if (counts)
         write_usage(&json, event->usage);
+    if (restarts)
+        write_restart(&json, chunks);
     llmc_json_write_end_object(&json);
     return true;
 }

@@ -16,7 +16,7 @@ static bool add_by_phase(llmcost_client *client, const llmcost_policy *policy)
     client->policy_count++;
     client->listeners = 0;
     for (uint16_t i = 0; i < client->policy_count; i++)
-        client->listeners |= client->policies[i].event ? UINT32_C(1) << i : 0;
+        client->listeners |= client->policies[i].event ? UINT64_C(1) << i : 0;
     return true;
 }
 
@@ -113,6 +113,7 @@ llmcost_status llmcost_leg_set_request(llmcost_leg *leg, const llmcost_request *
     if (status)
         return status;
     leg->unchecked = true;
+    leg->all_fit = false;
     if (leg->call->client->policies[leg->at].phase >= LLMCOST_PHASE_CACHE)
         leg->no_store = true; /* the key is that of the request as it was */
     return LLMCOST_OK;
@@ -173,8 +174,10 @@ llmcost_leg *llmcost_leg_spawn(llmcost_leg *parent, const llmcost_spawn *spawn)
     if (ours.deadline_ms > 0)
         inner.deadline_ns = llmc_clock_after(llmc_leg_now(parent), ours.deadline_ms);
     llmcost_leg *child = llmc_leg_spawn(parent, &inner);
-    if (child)
-        child->unchecked |= ours.request || ours.model || ours.operation;
+    if (child && (ours.request || ours.model || ours.operation)) {
+        child->unchecked = true;
+        child->all_fit = false;
+    }
     return child;
 }
 

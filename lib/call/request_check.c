@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_NAME_BYTES = 1024, MAX_CHOICES = 128, MAX_TOP_LOGPROBS = 20 };
+enum { MAX_NAME_BYTES = 1024, MAX_CHOICES = 128, MAX_TOP_LOGPROBS = 20, MOST_PRIORITY = 1000 };
 static const size_t max_message_bytes = (size_t)256 << 20;
 
 /* Where the check is, for messages: "messages[3].parts[0]." */
@@ -405,7 +405,8 @@ static llmcost_status check_limits(const checker *check, const llmcost_request *
     CHECK(check_range(check, "thinking_budget_tokens", request->thinking_budget_tokens, 0, INT64_MAX));
     CHECK(check_range(check, "cache_ttl_ms", request->cache_ttl_ms, 0, INT64_MAX));
     CHECK(check_range(check, "input_bound_tokens", request->input_bound_tokens, 0, INT64_MAX));
-    const uint32_t reserved = request->reserved0 | request->reserved1 | request->reserved2;
+    CHECK(check_range(check, "priority", request->priority, -MOST_PRIORITY, MOST_PRIORITY));
+    const uint32_t reserved = request->reserved0 | request->reserved2;
     return check_zero(check, &reserved, sizeof reserved);
 }
 

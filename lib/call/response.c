@@ -247,6 +247,11 @@ int llmcost_response_rate_limit(const llmcost_response *response, llmcost_limit 
 
 /* ---- the receipt ---- */
 
+const char *llmcost_response_id(const llmcost_response *response)
+{
+    return response ? response->receipt.id : "";
+}
+
 int64_t llmcost_response_cost_nano(const llmcost_response *response)
 {
     return response ? response->receipt.cost_nano : 0;

@@ -1,6 +1,8 @@
 /* Children of legs, and legs that outlive their call. */
 #include "call/call.h"
 #include "call/events.h"
+#include "policy/decide.h"
+#include "policy/place.h"
 
 #include <string.h>
 
@@ -31,6 +33,15 @@ static bool is_sound(llmcost_leg *parent, const llmcost_leg *child)
     return !why;
 }
 
+/* A route that a policy names (a judge) has choices too. They are about the child's request. NULL: no memory. */
+static const llmc_route *decide(llmcost_leg *parent, llmcost_leg *child)
+{
+    const llmc_route *route = llmc_route_decide(child, child->route);
+    if (!route)
+        llmc_leg_out_of_memory(parent);
+    return route;
+}
+
 llmcost_leg *llmc_leg_spawn(llmcost_leg *parent, const llmc_spawn *spawn)
 {
     if (parent->cancelled || llmc_leg_is_detached(parent)) /* nobody waits for its outcome, and the request may be gone */
@@ -49,14 +60,20 @@ llmcost_leg *llmc_leg_spawn(llmcost_leg *parent, const llmc_spawn *spawn)
         return NULL;
     }
     child->request = spawn->request ? spawn->request : parent->request;
+    child->extra_prompt_tokens = spawn->request ? 0 : parent->extra_prompt_tokens; /* it is in the request */
     child->route = spawn->route ? spawn->route : parent->route;
-    if (!is_sound(parent, child)) {
+    if (child->route && child->route->choice_count)
+        child->route = decide(parent, child);
+    if (!child->route != !(spawn->route || parent->route) || !is_sound(parent, child)) {
         if (own_deadline)
             llmc_driver_unreserve_timer(driver);
         parent->children = child->next_sibling;
         return NULL;
     }
+    if (child->route && child->route->through)
+        llmc_route_taken(child->route);
     child->provider_name = parent->provider_name;
+    child->all_fit = parent->all_fit && child->request == parent->request;
     if (child->route && parent->route && child->route->provider == parent->route->provider) { /* no other host is shown it */
         child->credential = parent->credential;
         child->token = parent->token;
@@ -64,6 +81,7 @@ llmcost_leg *llmc_leg_spawn(llmcost_leg *parent, const llmc_spawn *spawn)
     child->purpose = spawn->purpose;
     child->forwards = spawn->forwards;
     child->attempt = spawn->attempt;
+    child->until_shown = own_deadline && spawn->until_shown;
     if (own_deadline)
         llmc_leg_set_deadline(child, driver, spawn->deadline_ns);
     llmc_leg_schedule(child);
@@ -82,11 +100,14 @@ static void count_difference(llmc_call *call)
     };
     facts.saved_nano[LLMC_SAVING_OVERHEAD] = -facts.cost_nano;
     llmc_totals_add(call->client->services.totals, &facts);
+    llmcost_response *origin = call->user;
+    llmc_count_late(&call->client->services, &origin->receipt, facts.cost_nano);
 }
 
 static void detached_done(llmc_call *call)
 {
     count_difference(call);
+    llmc_place_leave(call->root, call->root->place);
     llmcost_response *origin = call->user;
     atomic_fetch_sub(&call->client->services.detached, 1);
     llmc_response_unref(origin);
@@ -160,6 +181,9 @@ llmcost_leg *llmc_leg_detach(llmcost_leg *leg, llmcost_phase phase)
     detached->route = leg->route;
     detached->provider_name = leg->provider_name;
     detached->credential = leg->credential;
+    if ((detached->place = leg->place))
+        detached->place->kept = true;
+    leg->place = NULL;
     detached->purpose = leg->purpose;
     detached->stage = LLMC_LEG_ENTERING;
     detached->waiting = 1;

@@ -16,6 +16,8 @@ static void write_step(llmc_json_writer *writer, const llmc_line *line)
     llmc_json_write_text(writer, line->purpose);
     llmc_json_write_key(writer, "status");
     llmc_json_write_text(writer, llmcost_status_name(line->status));
+    llmc_json_write_key(writer, "message");
+    llmc_json_write_text(writer, line->message ? line->message : llmcost_status_text(line->status));
     llmc_json_write_key(writer, "http_status");
     llmc_json_write_integer(writer, line->http_status);
     llmc_json_write_key(writer, "request_id");

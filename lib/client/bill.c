@@ -1,14 +1,12 @@
 /* What a client can tell of itself: the report, its counters, its budgets. */
 #include "client/client.h"
+#include "policy/key_pool.h"
 
 #include <string.h>
 
 enum { LARGEST_REPORT = 64 << 20 };
 
-typedef llmcost_status (*write_fn)(llmcost_client *client, const void *how, llmc_buffer *out);
-
-/* Lets `write` fill a buffer and hands the text out. */
-static llmcost_status hand_out(llmcost_client *client, write_fn write, const void *how, char **out)
+llmcost_status llmc_client_hand_out(llmcost_client *client, llmc_write_fn write, const void *how, char **out)
 {
     if (!out)
         return LLMCOST_E_MISUSE;
@@ -29,7 +27,7 @@ static llmcost_status hand_out(llmcost_client *client, write_fn write, const voi
 
 static llmcost_status write_report(llmcost_client *client, const void *how, llmc_buffer *out)
 {
-    return llmc_totals_report(client->services.totals, *(const char *)how, out);
+    return llmc_totals_report(client->services.totals, client->services.experiments, *(const char *)how, out);
 }
 
 llmcost_status llmcost_report(llmcost_client *client, const char *format, char **out)
@@ -38,7 +36,7 @@ llmcost_status llmcost_report(llmcost_client *client, const char *format, char *
         *out = NULL;
     if (!format || (strcmp(format, "text") != 0 && strcmp(format, "json") != 0))
         return LLMCOST_E_MISUSE;
-    return hand_out(client, write_report, format[0] == 't' ? "t" : "j", out);
+    return llmc_client_hand_out(client, write_report, format[0] == 't' ? "t" : "j", out);
 }
 
 static void member(llmc_json_writer *writer, const char *name, uint64_t value)
@@ -87,6 +85,40 @@ static void write_drivers(llmcost_client *client, llmc_json_writer *writer)
     llmc_json_write_end_object(writer);
 }
 
+static void write_key(const llmc_provider *provider, size_t index, int64_t now, llmc_json_writer *writer)
+{
+    static const char *const states[LLMC_KEY_STATES] = { "ok", "limited", "out_of_money", "rejected" };
+    const llmc_credential *credential = &provider->credentials[index];
+    const llmc_pooled_key *key = &provider->pool->keys[index];
+    int64_t back_ns;
+    llmc_key_state state = llmc_key_pool_state(provider->pool, index, now, &back_ns);
+    llmc_json_write_begin_object(writer);
+    llmc_json_write_key(writer, "provider");
+    llmc_json_write_text(writer, provider->name);
+    llmc_json_write_key(writer, "key");
+    llmc_json_write_text(writer, credential->host ? credential->host : llmc_credential_fingerprint(credential));
+    llmc_json_write_key(writer, "state");
+    llmc_json_write_text(writer, states[state]);
+    llmc_json_write_key(writer, "back_in_ms");
+    llmc_json_write_integer(writer, back_ns == LLMC_NEVER ? -1 : back_ns > now ? (back_ns - now + LLMC_MS - 1) / LLMC_MS : 0);
+    member(writer, "calls", atomic_load(&key->calls));
+    member(writer, "in_flight", atomic_load(&key->in_flight));
+    llmc_json_write_end_object(writer);
+}
+
+static void write_keys(llmcost_client *client, llmc_json_writer *writer)
+{
+    const llmc_settings *settings = client->settings;
+    int64_t now = llmc_clock_now(&client->services.clock);
+    llmc_json_write_key(writer, "keys");
+    llmc_json_write_begin_array(writer);
+    for (const llmc_provider *provider = settings->providers; provider < settings->providers + settings->provider_count; provider++) {
+        for (size_t i = 0; provider->pool && i < provider->credential_count; i++)
+            write_key(provider, i, now, writer);
+    }
+    llmc_json_write_end_array(writer);
+}
+
 static llmcost_status write_stats(llmcost_client *client, const void *how, llmc_buffer *out)
 {
     (void)how;
@@ -95,8 +127,10 @@ static llmcost_status write_stats(llmcost_client *client, const void *how, llmc_
     llmc_json_write_begin_object(&writer);
     write_cache(client, &writer);
     write_drivers(client, &writer);
+    write_keys(client, &writer);
     member(&writer, "budget_refusals", atomic_load(&services->refused));
     member(&writer, "bounds_exceeded", atomic_load(&services->bound_exceeded));
+    member(&writer, "retries_refused", atomic_load(&services->retries_refused));
     member(&writer, "policy_failures", atomic_load(&services->policy_failures));
     member(&writer, "detached", atomic_load(&services->detached));
     member(&writer, "detached_dropped", atomic_load(&services->dropped_detached));
@@ -106,7 +140,7 @@ static llmcost_status write_stats(llmcost_client *client, const void *how, llmc_
 
 llmcost_status llmcost_stats(llmcost_client *client, char **out)
 {
-    return hand_out(client, write_stats, NULL, out);
+    return llmc_client_hand_out(client, write_stats, NULL, out);
 }
 
 static llmcost_status write_budgets(llmcost_client *client, const void *how, llmc_buffer *out)
@@ -121,7 +155,19 @@ static llmcost_status write_budgets(llmcost_client *client, const void *how, llm
 
 llmcost_status llmcost_budgets(llmcost_client *client, char **out)
 {
-    return hand_out(client, write_budgets, NULL, out);
+    return llmc_client_hand_out(client, write_budgets, NULL, out);
+}
+
+static llmcost_status write_targets(llmcost_client *client, const void *how, llmc_buffer *out)
+{
+    (void)how;
+    const llmc_services *services = &client->services;
+    return llmc_targets_describe(client->settings->targets, &services->allocator, llmc_clock_now(&services->clock), out);
+}
+
+llmcost_status llmcost_targets(llmcost_client *client, char **out)
+{
+    return llmc_client_hand_out(client, write_targets, NULL, out);
 }
 
 static llmcost_status correct(llmcost_client *client, const char *budget, const char *value, int64_t delta_nano)
@@ -144,6 +190,20 @@ llmcost_status llmcost_budget_correct(llmcost_client *client, const char *budget
     if (status)
         return status;
     status = correct(client, budget, value, delta_nano);
+    llmc_client_leave(&visit);
+    return status;
+}
+
+llmcost_status llmcost_feedback(llmcost_client *client, const char *receipt_id, double score)
+{
+    uint64_t number;
+    if (!receipt_id || !llmc_receipt_number(receipt_id, &number))
+        return LLMCOST_E_MISUSE;
+    llmc_visit visit;
+    llmcost_status status = llmc_client_enter(client, &visit);
+    if (status)
+        return status;
+    status = llmc_experiments_feedback(client->services.experiments, number, score);
     llmc_client_leave(&visit);
     return status;
 }

@@ -377,6 +377,13 @@ static void read_deadline(llmc_body *body)
         body->request->deadline_ms = (int32_t)ms;
 }
 
+static void read_priority(llmc_body *body)
+{
+    int64_t priority;
+    if (llmc_body_integer(body, INT32_MIN, INT32_MAX, &priority))
+        body->request->priority = (int32_t)priority;
+}
+
 static void read_cache_ttl(llmc_body *body)
 {
     llmc_body_integer(body, 0, INT64_MAX, &body->request->cache_ttl_ms);
@@ -410,7 +417,7 @@ static void read_purpose(llmc_body *body)
 
 static const member own_members[] = {
     { "tags", read_tags }, { "cache", read_cache }, { "namespace", read_namespace }, { "deadline_ms", read_deadline },
-    { "cache_ttl_ms", read_cache_ttl }, { "sampled", read_sampled }, { "input_bound_tokens", read_input_bound }, { "purpose", read_purpose },
+    { "cache_ttl_ms", read_cache_ttl }, { "sampled", read_sampled }, { "input_bound_tokens", read_input_bound }, { "purpose", read_purpose }, { "priority", read_priority },
 };
 enum { OWN_MEMBERS = sizeof own_members / sizeof own_members[0] };
 

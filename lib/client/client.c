@@ -6,6 +6,8 @@
  */
 #include "client/client.h"
 #include "client/options.h"
+#include "policy/key_pool.h"
+#include "policy/lanes.h"
 
 
 #include <stdlib.h>
@@ -31,7 +33,7 @@ static void release_answer(void *value)
 static void alert_of_account(const llmc_account_alert *alert, void *user)
 {
     llmcost_client *client = user;
-    if (!client->on_alert)
+    if (!client->services.on_alert)
         return;
     llmc_buffer text;
     llmc_buffer_init(&text, &client->services.allocator, 1 << 20);
@@ -54,16 +56,69 @@ static void alert_of_account(const llmc_account_alert *alert, void *user)
     llmc_json_write_end_object(&writer);
     const char *json = llmc_buffer_text(&text);
     if (json) {
-        client->on_alert(json, client->on_alert_user);
+        client->services.on_alert(json, client->services.on_alert_user);
     }
+    llmc_buffer_free(&text);
+}
+
+static void alert_of_target(const llmc_target_change *change, void *user)
+{
+    llmcost_client *client = user;
+    if (!client->services.on_alert)
+        return;
+    llmc_buffer text;
+    llmc_buffer_init(&text, &client->services.allocator, 1 << 16);
+    llmc_json_writer writer = { &text, false };
+    llmc_json_write_begin_object(&writer);
+    llmc_json_write_key(&writer, "alert");
+    llmc_json_write_text(&writer, "breaker");
+    llmc_json_write_key(&writer, "target");
+    llmc_json_write_text(&writer, change->target);
+    llmc_json_write_key(&writer, "state");
+    llmc_json_write_text(&writer, llmc_breaker_state_name(change->state));
+    llmc_json_write_key(&writer, "calls");
+    llmc_json_write_integer(&writer, change->window.calls);
+    llmc_json_write_key(&writer, "failures");
+    llmc_json_write_integer(&writer, change->window.failures);
+    llmc_json_write_key(&writer, "slow");
+    llmc_json_write_integer(&writer, change->window.slow);
+    llmc_json_write_end_object(&writer);
+    const char *json = llmc_buffer_text(&text);
+    if (json)
+        client->services.on_alert(json, client->services.on_alert_user);
     llmc_buffer_free(&text);
 }
 
 /* ---- opening ---- */
 
 static const llmcost_policy *const policies[] = { &llmc_policy_meter, &llmc_policy_resolve, &llmc_policy_cache, &llmc_policy_check, &llmc_policy_cascade,
-                                                  &llmc_policy_batch_inputs,
-                                                  &llmc_policy_retry, &llmc_policy_keys,   &llmc_policy_fit,     &llmc_policy_format, &llmc_policy_budget, &llmc_policy_wire };
+                                                  &llmc_policy_fallback, &llmc_policy_batch_inputs, &llmc_policy_retry, &llmc_policy_keys, &llmc_policy_limits, &llmc_policy_breaker, &llmc_policy_fit,
+                                                  &llmc_policy_format, &llmc_policy_budget, &llmc_policy_wire };
+
+bool llmc_policy_is_ours(const llmcost_policy *policy)
+{
+    for (size_t i = 0; i < sizeof policies / sizeof policies[0]; i++) {
+        if (policy->name == policies[i]->name)
+            return true;
+    }
+    return false;
+}
+
+static void fire_waker(void *waker, int32_t value)
+{
+    llmcost_waker_fire(waker, value);
+}
+
+static llmcost_status open_lanes(llmc_services *services)
+{
+    const llmc_settings *settings = services->settings;
+    bool limited = false;
+    for (size_t i = 0; i < settings->provider_count; i++)
+        limited |= settings->providers[i].limits != NULL;
+    if (limited)
+        services->lanes = llmc_lanes_new(&services->allocator, llmc_random_next(&services->random), fire_waker);
+    return limited && !services->lanes ? LLMCOST_E_MEMORY : LLMCOST_OK;
+}
 
 static llmcost_status open_services(llmcost_client *client)
 {
@@ -71,14 +126,23 @@ static llmcost_status open_services(llmcost_client *client)
     const llmc_settings *settings = client->settings;
     llmcost_status status = LLMCOST_OK;
     services->settings = settings;
+    services->on_target = alert_of_target;
+    services->on_target_user = client;
     if (settings->cache_memory) {
         llmc_memory_cache_limits limits = { settings->cache_max_bytes, settings->cache_max_entries };
         status = llmc_memory_cache_new(&services->cache, &services->allocator, &limits, llmc_random_next(&services->random), release_answer);
     }
     if (!status && settings->budget_count)
         status = llmc_memory_accounts_new(&services->accounts, &services->allocator, settings->budgets, settings->budget_count, alert_of_account, client);
+    if (!status)
+        status = llmc_key_pools_open(client->settings->providers, settings->provider_count, &services->allocator);
+    if (!status)
+        status = open_lanes(services);
     llmc_totals_settings totals = { settings->report_tags, settings->report_tag_count, settings->report_max_values, settings->report_max_days, settings->currency };
-    return status ? status : llmc_totals_new(&services->totals, &services->allocator, &totals);
+    if (!status)
+        status = llmc_totals_new(&services->totals, &services->allocator, &totals);
+    llmc_experiment_settings experiments = { settings->splits, settings->side_count, settings->report_feedback_calls, settings->currency };
+    return status || !settings->splits ? status : llmc_experiments_new(&services->experiments, &services->allocator, &experiments);
 }
 
 static void free_hooks(const llmc_services *services, llmc_named_hook *hooks)
@@ -98,6 +162,10 @@ static void close_services(llmcost_client *client)
     if (services->accounts)
         services->accounts->free(services->accounts);
     llmc_totals_free(services->totals);
+    llmc_experiments_free(services->experiments);
+    llmc_lanes_free(services->lanes);
+    if (client->settings)
+        llmc_key_pools_close(client->settings->providers, client->settings->provider_count, &services->allocator);
     free_hooks(services, services->judges);
     free_hooks(services, services->key_sources);
 }
@@ -293,8 +361,8 @@ llmcost_status llmcost_client_on_alert(llmcost_client *client, llmcost_alert_fn 
 {
     if (may_change(client))
         return LLMCOST_E_MISUSE;
-    client->on_alert = fn;
-    client->on_alert_user = user;
+    client->services.on_alert = fn;
+    client->services.on_alert_user = user;
     return LLMCOST_OK;
 }
 

@@ -22,6 +22,12 @@ typedef struct llmc_json_front {
 } llmc_json_front;
 llmcost_status llmc_front_open_json(llmcost_client *client, const char *body, size_t bytes, llmc_operation_id operation, llmc_json_front *front);
 
+/* Lets `write` fill a buffer and hands the text out, inside the client. */
+typedef llmcost_status (*llmc_write_fn)(llmcost_client *client, const void *how, llmc_buffer *out);
+llmcost_status llmc_client_hand_out(llmcost_client *client, llmc_write_fn write, const void *how, char **out);
+
+bool llmc_policy_is_ours(const llmcost_policy *policy); /* not a host's */
+
 /* Detached work gets a short turn at the end of other calls. */
 void llmc_client_give_turn(llmcost_client *client);
 

@@ -4,6 +4,7 @@
  */
 #include "client/config.h"
 
+#include "policy/target.h"
 #include "provider/token.h"
 
 #include <string.h>
@@ -82,6 +83,10 @@ static llmcost_status read_root(llmc_config *config, const llmc_config_node *roo
     if (!status)
         status = llmc_config_environment_file(config, llmc_config_member(root, "env_file"));
     if (!status)
+        status = llmc_config_keys(config, LLMC_SECTION_BREAKER, NULL, &config->settings->breaker);
+    if (!status)
+        status = llmc_config_breaker(config, llmc_config_member(root, "breaker"), &config->settings->breaker);
+    if (!status)
         status = llmc_config_providers(config, llmc_config_member(root, "providers"));
     if (!status)
         status = make_catalog(config);
@@ -131,6 +136,8 @@ static llmcost_status read_environment(llmc_config *config)
     if (!status)
         status = read_report(config, NULL);
     if (!status)
+        status = llmc_config_keys(config, LLMC_SECTION_BREAKER, NULL, &config->settings->breaker);
+    if (!status)
         status = llmc_config_providers_of_environment(config);
     return status ? status : make_catalog(config);
 }
@@ -157,7 +164,8 @@ llmcost_status llmc_settings_read(llmc_settings **out, const char *config, const
     llmc_buffer_init(&reading.environment_lines, allocator, LLMC_CONFIG_MAX_FILE_BYTES);
     llmc_arena_init(&settings->arena, allocator, NULL, 0);
     settings->leaves = llmc_leaf_memo_new(&settings->arena);
-    llmcost_status status = settings->leaves ? LLMCOST_OK : llmc_config_no_memory(&reading);
+    settings->targets = llmc_targets_new(allocator);
+    llmcost_status status = settings->leaves && settings->targets ? LLMCOST_OK : llmc_config_no_memory(&reading);
     if (!status)
         status = read_any(&reading, config);
     llmc_config_environment_forget(&reading);
@@ -183,6 +191,7 @@ void llmc_settings_free(llmc_settings *settings)
         }
     }
     llmc_leaf_memo_free(settings->leaves, allocator);
+    llmc_targets_free(settings->targets);
     llmc_catalog_free(settings->catalog);
     llmc_arena_clear(&settings->arena);
     llmc_free(allocator, settings);

@@ -72,13 +72,14 @@ const char *llmc_config_variable(const llmc_config *config, const char *name); /
 /* ---- the table of keys (config_key_table.h, config_keys.c) ---- */
 
 typedef enum llmc_config_key_kind {
-    LLMC_KEY_BOOL, LLMC_KEY_INTEGER, LLMC_KEY_MILLISECONDS, LLMC_KEY_DURATION, LLMC_KEY_SIZE, LLMC_KEY_TEXT, LLMC_KEY_LONG_TEXT,
+    LLMC_KEY_BOOL, LLMC_KEY_INTEGER, LLMC_KEY_FRACTION, LLMC_KEY_MILLISECONDS, LLMC_KEY_DURATION, LLMC_KEY_SIZE, LLMC_KEY_TEXT, LLMC_KEY_LONG_TEXT,
     LLMC_KEY_PATH, LLMC_KEY_CURRENCY, LLMC_KEY_CHOICE, LLMC_KEY_STRUCTURE, /* read by the section's own file */
     LLMC_KEY_SECTION /* no key: the keys after it belong to it */
 } llmc_config_key_kind;
 
 typedef enum llmc_config_section_id {
-    LLMC_SECTION_ROOT, LLMC_SECTION_PROVIDER, LLMC_SECTION_ROUTE, LLMC_SECTION_ESCALATE, LLMC_SECTION_CACHE, LLMC_SECTION_CACHE_MEMORY,
+    LLMC_SECTION_ROOT, LLMC_SECTION_PROVIDER, LLMC_SECTION_BREAKER, LLMC_SECTION_LIMITS, LLMC_SECTION_CASCADE, LLMC_SECTION_ESCALATE, LLMC_SECTION_FALLBACK,
+    LLMC_SECTION_SPLIT, LLMC_SECTION_SPLIT_SIDE, LLMC_SECTION_CHOOSE, LLMC_SECTION_CACHE, LLMC_SECTION_CACHE_MEMORY,
     LLMC_SECTION_BUDGET, LLMC_SECTION_EXCHANGE, LLMC_SECTION_UNKNOWN_PRICE, LLMC_SECTION_REPORT, LLMC_SECTION_COUNT
 } llmc_config_section_id;
 
@@ -87,15 +88,19 @@ typedef enum llmc_config_section_id {
  * object may be NULL. Keys with a structure of their own are only known here, the section's file reads them.
  */
 llmcost_status llmc_config_keys(llmc_config *config, llmc_config_section_id section, const llmc_config_node *object, void *target);
+/* The same without defaults: what the object does not name stays. */
+llmcost_status llmc_config_keys_over(llmc_config *config, llmc_config_section_id section, const llmc_config_node *object, void *target);
 /* All keys, as Markdown for the README (config_document.c). E_MEMORY or E_TOO_LARGE as the buffer has it. */
 llmcost_status llmc_config_document(llmc_buffer *out);
 
 /* ---- sections ---- */
 
 llmcost_status llmc_config_providers(llmc_config *config, const llmc_config_node *providers);
+llmcost_status llmc_config_breaker(llmc_config *config, const llmc_config_node *node, llmc_breaker_rules *rules); /* config_providers.c; NULL: on, as it is */
 llmcost_status llmc_config_providers_of_environment(llmc_config *config);
 llmcost_status llmc_config_base_url(llmc_config *config, const llmc_config_node *object, llmc_provider *provider); /* config_url.c */
 llmcost_status llmc_config_credentials(llmc_config *config, const llmc_config_node *object, llmc_provider *provider); /* config_credentials.c */
+llmcost_status llmc_config_limits(llmc_config *config, const llmc_config_node *node, llmc_provider *provider); /* config_limits.c */
 void llmc_config_keep_loopback_local(llmc_provider *provider); /* no proxy of the environment for it */
 llmcost_status llmc_config_check_plain_http(llmc_config *config, const llmc_config_node *node, const llmc_provider *provider); /* config_providers.c */
 bool llmc_config_has_usual_key(const llmc_config *config, const llmc_preset *preset);

@@ -263,7 +263,5 @@ llmcost_status llmc_config_credentials(llmc_config *config, const llmc_config_no
     }
     if (!status && wants_pair(provider))
         status = make_exchange(config, object, provider);
-    if (!status && provider->credential_count > 1)
-        provider->turn = llmc_arena_calloc(&config->settings->arena, 1, sizeof *provider->turn);
-    return status || provider->turn || provider->credential_count < 2 ? status : llmc_config_no_memory(config);
+    return status;
 }

@@ -22,6 +22,7 @@ static const documented table[] = {
 static const char *const kind_names[] = {
     [LLMC_KEY_BOOL] = "true or false",
     [LLMC_KEY_INTEGER] = "number",
+    [LLMC_KEY_FRACTION] = "number",
     [LLMC_KEY_MILLISECONDS] = "milliseconds, or a duration",
     [LLMC_KEY_DURATION] = "duration",
     [LLMC_KEY_SIZE] = "size",
@@ -43,6 +44,8 @@ static void document_value(llmc_buffer *out, const documented *key)
         llmc_buffer_add_text(out, *text == '|' ? ", " : (char[]){ *text, '\0' });
     if (key->maximum && (key->kind == LLMC_KEY_INTEGER || key->kind == LLMC_KEY_MILLISECONDS))
         llmc_buffer_add_format(out, ", %lld to %lld", (long long)key->minimum, (long long)key->maximum);
+    if (key->kind == LLMC_KEY_FRACTION)
+        llmc_buffer_add_format(out, ", %s to 1", key->minimum ? "0.001" : "0");
 }
 
 static void document_default(llmc_buffer *out, const documented *key)

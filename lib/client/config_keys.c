@@ -77,6 +77,18 @@ static llmcost_status read_size(llmc_config *config, const llmc_config_node *nod
     return store_integer(config, node, key, value, " bytes", at);
 }
 
+/* In thousandths, exactly. */
+static llmcost_status read_fraction(llmc_config *config, const llmc_config_node *node, const config_key *key, char *at)
+{
+    int64_t value;
+    int32_t permille;
+    if (node->type != LLMC_JSON_NUMBER || !llmc_decimal(node->text, node->bytes, 3, &value) || value < key->minimum || value > key->maximum)
+        return llmc_config_fail(config, node, "\"%s\" must be a number from %s to 1 of at most three decimals", key->name, key->minimum ? "0.001" : "0");
+    permille = (int32_t)value;
+    memcpy(at, &permille, sizeof permille);
+    return LLMCOST_OK;
+}
+
 static llmcost_status read_bool(llmc_config *config, const llmc_config_node *node, const config_key *key, char *at)
 {
     if (node->type != LLMC_JSON_TRUE && node->type != LLMC_JSON_FALSE)
@@ -140,6 +152,7 @@ static llmcost_status read_structure(llmc_config *config, const llmc_config_node
 static llmcost_status (*const readers[])(llmc_config *config, const llmc_config_node *node, const config_key *key, char *at) = {
     [LLMC_KEY_BOOL] = read_bool,
     [LLMC_KEY_INTEGER] = read_integer,
+    [LLMC_KEY_FRACTION] = read_fraction,
     [LLMC_KEY_MILLISECONDS] = read_time,
     [LLMC_KEY_DURATION] = read_time,
     [LLMC_KEY_SIZE] = read_size,
@@ -176,7 +189,7 @@ static llmcost_status unknown_key(llmc_config *config, const config_key *keys, c
 
 static llmcost_status read_default(llmc_config *config, const config_key *key, char *at)
 {
-    bool number = (key->kind == LLMC_KEY_INTEGER || key->kind == LLMC_KEY_MILLISECONDS);
+    bool number = key->kind == LLMC_KEY_INTEGER || key->kind == LLMC_KEY_MILLISECONDS || key->kind == LLMC_KEY_FRACTION;
     llmc_config_node node = { .type = number ? LLMC_JSON_NUMBER : LLMC_JSON_STRING, .key = key->name, .text = key->value, .bytes = strlen(key->value) };
     if (key->kind == LLMC_KEY_CHOICE) { /* the first word is number 0 */
         memset(at, 0, key->width);
@@ -189,12 +202,18 @@ static llmcost_status read_default(llmc_config *config, const config_key *key, c
 
 llmcost_status llmc_config_keys(llmc_config *config, llmc_config_section_id id, const llmc_config_node *object, void *target)
 {
-    const config_key *keys = keys_of(id);
-    llmcost_status status = object ? llmc_config_expect(config, object, LLMC_JSON_OBJECT, "an object") : LLMCOST_OK;
-    for (const config_key *key = keys; key->kind != LLMC_KEY_SECTION && !status; key++) {
+    llmcost_status status = LLMCOST_OK;
+    for (const config_key *key = keys_of(id); key->kind != LLMC_KEY_SECTION && !status; key++) {
         if (key->value && !(object && llmc_config_member(object, key->name)))
             status = read_default(config, key, (char *)target + key->offset);
     }
+    return status ? status : llmc_config_keys_over(config, id, object, target);
+}
+
+llmcost_status llmc_config_keys_over(llmc_config *config, llmc_config_section_id id, const llmc_config_node *object, void *target)
+{
+    const config_key *keys = keys_of(id);
+    llmcost_status status = object ? llmc_config_expect(config, object, LLMC_JSON_OBJECT, "an object") : LLMCOST_OK;
     for (const llmc_config_node *node = object ? object->first : NULL; node && !status; node = node->next) {
         const config_key *key = find_key(keys, node->key);
         if (!key)

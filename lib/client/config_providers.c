@@ -108,6 +108,7 @@ static llmcost_status find_preset(llmc_config *config, const llmc_config_node *o
 
 static void take_preset(llmc_provider *provider)
 {
+    enum { LOCAL_CHECK_MS = 10000 };
     const llmc_preset *preset = provider->preset;
     provider->codec = preset->codec;
     provider->auth = preset->auth;
@@ -115,7 +116,37 @@ static void take_preset(llmc_provider *provider)
     provider->currency = preset->currency;
     provider->quirks = preset->quirks;
     provider->free_of_charge = preset->free_of_charge;
+    provider->health_check_ms = preset->free_of_charge ? LOCAL_CHECK_MS : 0;
 }
+
+/* ---- breakers and retries ---- */
+
+/* Over what is there: the defaults, or the root's. */
+llmcost_status llmc_config_breaker(llmc_config *config, const llmc_config_node *node, llmc_breaker_rules *rules)
+{
+    rules->off = node && node->type == LLMC_JSON_FALSE;
+    if (!node || rules->off)
+        return LLMCOST_OK;
+    if (node->type != LLMC_JSON_OBJECT)
+        return llmc_config_fail(config, node, "\"breaker\" must be an object, or false");
+    return llmc_config_keys_over(config, LLMC_SECTION_BREAKER, node, rules);
+}
+
+/* What a provider's calls share, and the root's rules with its own over them. */
+static llmcost_status read_resilience(llmc_config *config, const llmc_config_node *object, llmc_provider *provider)
+{
+    const llmc_config_node *own = object ? llmc_config_member(object, "breaker") : NULL;
+    provider->breaker = config->settings->breaker;
+    if (provider->retry_permille) {
+        provider->retry_stock = llmc_arena_alloc(&config->settings->arena, sizeof *provider->retry_stock);
+        if (!provider->retry_stock)
+            return llmc_config_no_memory(config);
+        atomic_init(provider->retry_stock, LLMC_RETRY_STOCK);
+    }
+    return own ? llmc_config_breaker(config, own, &provider->breaker) : LLMCOST_OK;
+}
+
+/* ---- the rest of one ---- */
 
 /* Older configs give Ollama's door for the OpenAI dialect, which lies under /v1, to what is now the preset of its own format. */
 static llmcost_status find_door(llmc_config *config, const llmc_config_node *object, llmc_provider *provider)
@@ -226,6 +257,8 @@ static llmcost_status read_provider(llmc_config *config, const llmc_config_node 
     take_preset(provider);
     status = llmc_config_keys(config, LLMC_SECTION_PROVIDER, object, provider);
     if (!status)
+        status = read_resilience(config, object, provider);
+    if (!status)
         status = find_door(config, object, provider);
     if (!status)
         status = read_codec(config, llmc_config_member(object, "codec"), provider);
@@ -237,6 +270,8 @@ static llmcost_status read_provider(llmc_config *config, const llmc_config_node 
         status = read_auth(config, llmc_config_member(object, "auth"), provider);
     if (!status)
         status = read_models(config, llmc_config_member(object, "models"), provider);
+    if (!status)
+        status = llmc_config_limits(config, llmc_config_member(object, "limits"), provider);
     if (!status)
         status = llmc_config_credentials(config, object, provider);
     if (!status)
@@ -277,6 +312,8 @@ llmcost_status llmc_config_providers_of_environment(llmc_config *config)
         *provider = (llmc_provider){ .name = preset->name, .preset = preset };
         take_preset(provider);
         status = llmc_config_keys(config, LLMC_SECTION_PROVIDER, NULL, provider);
+        if (!status)
+            status = read_resilience(config, NULL, provider);
         if (!status)
             status = llmc_config_base_url(config, NULL, provider);
         if (!status)

@@ -7,6 +7,7 @@
 
 #include "base/sha256.h"
 #include "base/text.h"
+#include "policy/target.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -66,6 +67,13 @@ static void hash_escalation(llmc_sha256 *hash, const llmc_escalation *rules)
     hash_text(hash, rules->judge_instruction);
 }
 
+static void hash_cascade(llmc_sha256 *hash, const llmc_cascade *cascade)
+{
+    hash_escalation(hash, &cascade->escalation);
+    hash_number(hash, cascade->on_failure);
+}
+
+/* Which way a split or a choose goes is decided before, and enters with what is left of the tree. */
 void llmc_route_fingerprint(llmc_route *route)
 {
     llmc_sha256 hash;
@@ -77,8 +85,10 @@ void llmc_route_fingerprint(llmc_route *route)
     hash_number(&hash, route->step_count);
     for (size_t i = 0; i < route->step_count; i++)
         llmc_sha256_add(&hash, route->steps[i]->fingerprint, sizeof route->steps[i]->fingerprint);
-    hash_escalation(&hash, &route->escalation);
-    hash_number(&hash, route->on_failure);
+    if (route->cascade)
+        hash_cascade(&hash, route->cascade);
+    if (route->fallback)
+        hash_number(&hash, route->fallback->on);
     llmc_sha256_end(&hash, route->fingerprint);
 }
 
@@ -109,13 +119,15 @@ static llmcost_status make_leaf(const llmc_settings *settings, const llmc_provid
     size_t prefix = strlen(provider->name), bytes = strlen(model);
     llmc_route *leaf = llmc_arena_calloc(arena, 1, sizeof *leaf);
     char *name = llmc_arena_alloc(arena, prefix + 1 + bytes + 1);
-    if (!leaf || !name) {
+    if (name) {
+        memcpy(name, provider->name, prefix);
+        name[prefix] = '/';
+        memcpy(name + prefix + 1, model, bytes + 1);
+    }
+    if (!leaf || !name || !llmc_target_of(settings->targets, name, &provider->breaker, &leaf->target)) {
         snprintf(reason, LLMC_REASON_BYTES, "out of memory");
         return LLMCOST_E_MEMORY;
     }
-    memcpy(name, provider->name, prefix);
-    name[prefix] = '/';
-    memcpy(name + prefix + 1, model, bytes + 1);
     leaf->name = name;
     leaf->leaf_count = 1;
     leaf->provider = provider;

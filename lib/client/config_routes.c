@@ -2,14 +2,12 @@
  * "models" and "routes": names become trees. Every name is a draft that is built when it is first needed, so that the
  * order in the file means nothing; a name that is needed while it is being built closes a circle.
  */
-#include "client/config.h"
-
-#include "base/text.h"
+#include "client/config_routes.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_DEPTH = 32, MAX_STEPS = 16, MAX_LEAVES = 256, MAX_MARKER_BYTES = 64 };
+enum { MAX_DEPTH = 32, MAX_LEAVES = 256 };
 
 typedef enum draft_state { DRAFT_NEW, DRAFT_OPEN, DRAFT_BUILT } draft_state;
 
@@ -20,14 +18,6 @@ typedef struct llmc_route_draft {
     const struct llmc_route_draft *needed_by; /* while it is open */
     const llmc_route *route;
 } route_draft;
-
-/* Where in the tree the building is. */
-typedef struct place {
-    route_draft *draft; /* the name that is being built, or NULL */
-    int depth;
-} place;
-
-static llmcost_status build(llmc_config *config, const llmc_config_node *node, place at, const char *name, const llmc_route **out);
 
 /* ---- names ---- */
 
@@ -53,16 +43,16 @@ static llmcost_status fail_circle(llmc_config *config, const llmc_config_node *n
     return llmc_config_fail(config, node, "names go in a circle: %s\"%.100s\"", circle, asked->name);
 }
 
-static llmcost_status build_draft(llmc_config *config, route_draft *draft, place at)
+static llmcost_status build_draft(llmc_config *config, route_draft *draft, llmc_route_place at)
 {
     draft->state = DRAFT_OPEN;
     draft->needed_by = at.draft;
-    llmcost_status status = build(config, draft->node, (place){ draft, at.depth }, draft->name, &draft->route);
+    llmcost_status status = llmc_config_route(config, draft->node, (llmc_route_place){ draft, at.depth }, draft->name, &draft->route);
     draft->state = DRAFT_BUILT;
     return status;
 }
 
-static llmcost_status build_name(llmc_config *config, const llmc_config_node *node, place at, const char *name, const llmc_route **out)
+static llmcost_status build_name(llmc_config *config, const llmc_config_node *node, llmc_route_place at, const char *name, const llmc_route **out)
 {
     char reason[LLMC_REASON_BYTES];
     route_draft *draft = find_draft(config, name);
@@ -79,74 +69,6 @@ static llmcost_status build_name(llmc_config *config, const llmc_config_node *no
     return status ? llmc_config_fail(config, node, "%s", reason) : LLMCOST_OK;
 }
 
-/* ---- escalation ---- */
-
-static llmcost_status read_marker(llmc_config *config, const llmc_config_node *node, llmc_escalation *rules)
-{
-    if (!node || node->type == LLMC_JSON_FALSE)
-        return LLMCOST_OK;
-    if (node->type == LLMC_JSON_TRUE) {
-        rules->marker = "UNCERTAIN";
-        return LLMCOST_OK;
-    }
-    if (node->type != LLMC_JSON_STRING || !node->bytes || node->bytes > MAX_MARKER_BYTES || !llmc_text_is_header_safe(node->text) || node->text[0] == ' ' ||
-        node->text[node->bytes - 1] == ' ')
-        return llmc_config_fail(config, node, "\"marker\" must be true, false or one line of 1 to %d bytes without spaces at its ends", MAX_MARKER_BYTES);
-    rules->marker = llmc_arena_strdup(&config->settings->arena, node->text);
-    return rules->marker ? LLMCOST_OK : llmc_config_no_memory(config);
-}
-
-static llmcost_status read_logprob(llmc_config *config, const llmc_config_node *node, llmc_escalation *rules)
-{
-    int64_t micro;
-    if (!node)
-        return LLMCOST_OK;
-    if (node->type != LLMC_JSON_NUMBER || !llmc_config_decimal(node, 6, &micro) || micro > 0 || micro < -100000000)
-        return llmc_config_fail(config, node, "\"logprob_below\" must be a number from -100 to 0 of at most 6 decimals, such as -0.5");
-    rules->has_logprob = true;
-    rules->min_mean_logprob = (double)micro / 1e6;
-    return LLMCOST_OK;
-}
-
-static llmcost_status read_judge(llmc_config *config, const llmc_config_node *node, place at, llmc_escalation *rules)
-{
-    const char *name;
-    if (!node)
-        return LLMCOST_OK;
-    llmcost_status status = llmc_config_name(config, node, &name);
-    if (status)
-        return status;
-    if (strncmp(name, "host:", 5) != 0)
-        return build(config, node, (place){ at.draft, at.depth + 1 }, name, &rules->judge_route);
-    rules->judge_host = name + 5;
-    return *rules->judge_host ? LLMCOST_OK : llmc_config_fail(config, node, "\"judge\" must name a callback behind \"host:\"");
-}
-
-static llmcost_status read_escalation(llmc_config *config, const llmc_config_node *node, place at, llmc_escalation *rules)
-{
-    if (!node) {
-        rules->marker = "UNCERTAIN";
-        return LLMCOST_OK;
-    }
-    llmcost_status status = llmc_config_keys(config, LLMC_SECTION_ESCALATE, node, rules);
-    if (!status)
-        status = read_marker(config, llmc_config_member(node, "marker"), rules);
-    if (!status)
-        status = read_logprob(config, llmc_config_member(node, "logprob_below"), rules);
-    if (!status)
-        status = read_judge(config, llmc_config_member(node, "judge"), at, rules);
-    if (status)
-        return status;
-    bool judged = rules->judge_host || rules->judge_route;
-    if (rules->marker_instruction && !rules->marker)
-        return llmc_config_fail(config, node, "\"marker_instruction\" needs a \"marker\"");
-    if (rules->judge_instruction && !rules->judge_route)
-        return llmc_config_fail(config, node, "\"judge_instruction\" needs a \"judge\" that is a model or a route");
-    if (!rules->marker && !rules->on_refusal && !rules->on_truncation && !rules->on_invalid_json && !rules->has_logprob && !judged)
-        return llmc_config_fail(config, node, "\"escalate_on\" names nothing to escalate on; leave it out for {\"marker\": \"UNCERTAIN\"}");
-    return LLMCOST_OK;
-}
-
 /* ---- nodes ---- */
 
 static const char *name_of_step(llmc_config *config, const char *name, size_t index)
@@ -160,64 +82,102 @@ static const char *name_of_step(llmc_config *config, const char *name, size_t in
     return copy;
 }
 
-static llmcost_status build_step(llmc_config *config, const llmc_config_node *node, place at, llmc_route *route, const llmc_route **step)
+llmcost_status llmc_config_step(llmc_config *config, const llmc_config_node *node, llmc_route_place at, llmc_route *route)
 {
+    const llmc_route **step = (const llmc_route **)&route->steps[route->step_count];
     const char *name = node->type == LLMC_JSON_OBJECT ? name_of_step(config, route->name, route->step_count) : "";
     if (!name)
         return llmc_config_no_memory(config);
-    llmcost_status status = build(config, node, (place){ at.draft, at.depth + 1 }, name, step);
+    llmcost_status status = llmc_config_route(config, node, at, name, step);
     if (status)
         return status;
     route->step_count++;
     route->leaf_count += (*step)->leaf_count;
-    return route->leaf_count <= MAX_LEAVES ? LLMCOST_OK : llmc_config_fail(config, node, "a route reaches more than %d models", MAX_LEAVES);
+    route->choice_count += (*step)->choice_count;
+    if (route->leaf_count > MAX_LEAVES)
+        return llmc_config_fail(config, node, "a route reaches more than %d models", MAX_LEAVES);
+    if (route->choice_count > LLMC_ROUTE_MAX_CHOICES)
+        return llmc_config_fail(config, node, "a route has more than %d splits and chooses", LLMC_ROUTE_MAX_CHOICES);
+    return llmc_config_under(config, node, route, *step);
 }
 
-static llmcost_status build_cascade(llmc_config *config, const llmc_config_node *node, place at, llmc_route *route)
+/* Names that were built before are not nested in the reading of this one, but in the tree, which calls walk down. */
+llmcost_status llmc_config_under(llmc_config *config, const llmc_config_node *node, llmc_route *route, const llmc_route *below)
 {
-    const llmc_config_node *list = llmc_config_member(node, "cascade");
-    if (list->type != LLMC_JSON_ARRAY || !list->count || list->count > MAX_STEPS)
-        return llmc_config_fail(config, list, "\"cascade\" must be a list of 1 to %d names", MAX_STEPS);
-    const llmc_route **steps = llmc_arena_calloc(&config->settings->arena, list->count, sizeof *steps);
-    if (!steps)
-        return llmc_config_no_memory(config);
-    route->steps = steps;
-    llmcost_status status = llmc_config_keys(config, LLMC_SECTION_ROUTE, node, route);
+    if (route->depth <= below->depth)
+        route->depth = below->depth + 1;
+    return route->depth <= MAX_DEPTH ? LLMCOST_OK : llmc_config_fail(config, node, "routes are nested more than %d deep", MAX_DEPTH);
+}
+
+llmcost_status llmc_config_make_steps(llmc_config *config, const llmc_config_node *list, llmc_route *route)
+{
+    if (!list->count || list->count > LLMC_ROUTE_MAX_STEPS)
+        return llmc_config_fail(config, list, "\"%s\" must be a list of 1 to %d names", list->key, LLMC_ROUTE_MAX_STEPS);
+    route->steps = llmc_arena_calloc(&config->settings->arena, list->count, sizeof *route->steps);
+    return route->steps ? LLMCOST_OK : llmc_config_no_memory(config);
+}
+
+llmcost_status llmc_config_steps(llmc_config *config, const llmc_config_node *list, llmc_route_place at, llmc_route *route)
+{
+    if (list->type != LLMC_JSON_ARRAY)
+        return llmc_config_fail(config, list, "\"%s\" must be a list of 1 to %d names", list->key, LLMC_ROUTE_MAX_STEPS);
+    llmcost_status status = llmc_config_make_steps(config, list, route);
     for (const llmc_config_node *step = list->first; step && !status; step = step->next)
-        status = build_step(config, step, at, route, &steps[route->step_count]);
-    return status ? status : read_escalation(config, llmc_config_member(node, "escalate_on"), at, &route->escalation);
+        status = llmc_config_step(config, step, at, route);
+    return status;
 }
 
-static llmcost_status build_object(llmc_config *config, const llmc_config_node *node, place at, const char *name, const llmc_route **out)
+static const struct {
+    const char *key;
+    llmc_route_kind kind;
+    llmcost_status (*read)(llmc_config *config, const llmc_config_node *node, llmc_route_place at, llmc_route *route);
+} kinds[] = {
+    { "cascade", LLMC_ROUTE_CASCADE, llmc_config_cascade },
+    { "fallback", LLMC_ROUTE_FALLBACK, llmc_config_fallback },
+    { "split", LLMC_ROUTE_SPLIT, llmc_config_split },
+    { "choose", LLMC_ROUTE_CHOOSE, llmc_config_choose },
+};
+enum { KINDS = sizeof kinds / sizeof kinds[0] };
+
+static llmcost_status no_kind(llmc_config *config, const llmc_config_node *node)
 {
-    static const char *const later[] = { "fallback", "split", "choose" };
-    for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
-        const llmc_config_node *member = llmc_config_member(node, later[i]);
-        if (member)
-            return llmc_config_fail(config, member, "route kind '%s' is not available in this version", later[i]);
-    }
+    llmc_nearest nearest = { .word = node->first ? node->first->key : "" };
+    char hint[LLMC_HINT_BYTES];
+    for (size_t i = 0; i < KINDS; i++)
+        llmc_nearest_offer(&nearest, kinds[i].key);
+    return llmc_config_fail(config, node, "a route needs its kind: \"cascade\", \"fallback\", \"split\" or \"choose\"%s", llmc_nearest_hint(&nearest, hint));
+}
+
+static llmcost_status build_object(llmc_config *config, const llmc_config_node *node, llmc_route_place at, const char *name, const llmc_route **out)
+{
+    size_t kind = 0;
+    while (kind < KINDS && !llmc_config_member(node, kinds[kind].key))
+        kind++;
+    if (kind == KINDS)
+        return no_kind(config, node);
     llmc_route *route = llmc_arena_calloc(&config->settings->arena, 1, sizeof *route);
     if (!route)
         return llmc_config_no_memory(config);
-    *route = (llmc_route){ .kind = LLMC_ROUTE_CASCADE, .name = name };
-    llmcost_status status = llmc_config_member(node, "cascade") ? build_cascade(config, node, at, route) : llmc_config_keys(config, LLMC_SECTION_ROUTE, node, route);
+    route->kind = kinds[kind].kind;
+    route->name = name;
+    route->choice_count = route->kind == LLMC_ROUTE_SPLIT || route->kind == LLMC_ROUTE_CHOOSE;
+    llmcost_status status = kinds[kind].read(config, node, at, route);
     if (status)
         return status;
-    if (!route->steps)
-        return llmc_config_fail(config, node, "a route needs its kind, such as \"cascade\"");
     llmc_route_fingerprint(route);
     *out = route;
     return LLMCOST_OK;
 }
 
-static llmcost_status build(llmc_config *config, const llmc_config_node *node, place at, const char *name, const llmc_route **out)
+llmcost_status llmc_config_route(llmc_config *config, const llmc_config_node *node, llmc_route_place at, const char *name, const llmc_route **out)
 {
     if (at.depth > MAX_DEPTH)
         return llmc_config_fail(config, node, "routes are nested more than %d deep", MAX_DEPTH);
+    at.depth++;
     if (node->type == LLMC_JSON_OBJECT)
         return build_object(config, node, at, name, out);
     llmcost_status status = llmc_config_name(config, node, &name);
-    return status ? status : build_name(config, node, (place){ at.draft, at.depth + 1 }, name, out);
+    return status ? status : build_name(config, node, at, name, out);
 }
 
 /* ---- all of them ---- */
@@ -254,7 +214,7 @@ static llmcost_status build_all(llmc_config *config)
     llmcost_status status = LLMCOST_OK;
     for (size_t i = 0; i < config->draft_count && !status; i++) {
         if (config->drafts[i].state == DRAFT_NEW)
-            status = build_draft(config, &config->drafts[i], (place){ NULL, 0 });
+            status = build_draft(config, &config->drafts[i], (llmc_route_place){ NULL, 0 });
         if (!status)
             insert_name(settings, &config->drafts[i]);
     }

@@ -104,66 +104,97 @@ static void start_call(llmc_message *message)
     llmc_call_begin(item->call);
 }
 
-static llmcost_status submit(llmcost_loop *loop, llmc_front *front, bool without_usage, llmcost_event_fn on_event, llmcost_done_fn on_done, void *user, uint64_t *call)
+/* Whom to tell, and whether as it comes. */
+typedef struct listener {
+    llmcost_event_fn on_event; /* NULL: the answer is not streamed */
+    llmcost_done_fn on_done;
+    void *user;
+    uint64_t *call;
+} listener;
+
+static llmcost_status submit(llmcost_loop *loop, llmc_operation_id operation, llmc_front *front, bool without_usage, const listener *to)
 {
     llmcost_client *client = loop->client;
     loop_call *item = llmc_calloc(&client->services.allocator, 1, sizeof *item);
-    llmc_call_start start = { .operation = &llmc_operations[LLMC_OP_CHAT], .request = front->request, .mode = LLMC_CALL_LOOP, .streams = on_event != NULL,
-                              .sink = on_event ? event_left : NULL, .done = call_done, .user = item };
+    llmc_call_start start = { .operation = &llmc_operations[operation], .request = front->request, .mode = LLMC_CALL_LOOP, .streams = to->on_event != NULL,
+                              .sink = to->on_event ? event_left : NULL, .done = call_done, .user = item };
     llmc_call *made = item ? llmc_call_new(client, front->response, &start) : NULL;
     if (!made) {
         llmc_free(&client->services.allocator, item);
         llmc_response_unref(front->response);
         return LLMCOST_E_MEMORY;
     }
-    *item = (loop_call){ .message.run = start_call, .loop = loop, .front = *front, .call = made, .on_event = on_event, .on_done = on_done, .user = user };
+    *item = (loop_call){ .message.run = start_call, .loop = loop, .front = *front, .call = made, .on_event = to->on_event, .on_done = to->on_done, .user = to->user };
     item->id = made->id = atomic_fetch_add(&loop->last_id, 1) + 1;
     llmc_chunks_init(&item->chunks, &client->services.allocator, front->response->receipt.id, front->request ? front->request->model : "",
                      front->response->receipt.started_wall_ms / 1000);
     item->chunks.without_usage = without_usage;
-    if (call)
-        *call = item->id;
+    if (to->call)
+        *to->call = item->id;
     atomic_fetch_add(&loop->pending, 1);
     llmc_driver_post(&loop->slot->driver, &item->message);
     return LLMCOST_OK;
 }
 
-llmcost_status llmcost_loop_submit(llmcost_loop *loop, const llmcost_request *request, llmcost_event_fn on_event, llmcost_done_fn on_done, void *user, uint64_t *call)
+static llmcost_status enter(llmcost_loop *loop, const listener *to, llmc_visit *visit)
+{
+    if (to->call)
+        *to->call = 0;
+    return loop && to->on_done ? llmc_client_enter(loop->client, visit) : LLMCOST_E_MISUSE;
+}
+
+static llmcost_status submit_request(llmcost_loop *loop, llmc_operation_id operation, const llmcost_request *request, const listener *to)
 {
     llmc_front front;
-    if (call)
-        *call = 0;
-    if (!loop || !on_done)
-        return LLMCOST_E_MISUSE;
     llmc_visit visit;
-    llmcost_status status = llmc_client_enter(loop->client, &visit);
+    llmcost_status status = enter(loop, to, &visit);
     if (status)
         return status;
-    status = llmc_front_open(loop->client, request, LLMC_OP_CHAT, true, &front);
+    status = llmc_front_open(loop->client, request, operation, true, &front);
     if (!status)
-        status = submit(loop, &front, false, on_event, on_done, user, call);
+        status = submit(loop, operation, &front, false, to);
     llmc_client_leave(&visit);
     return status;
 }
 
-llmcost_status llmcost_loop_submit_json(llmcost_loop *loop, const char *body, size_t body_bytes, llmcost_event_fn on_event, llmcost_done_fn on_done, void *user, uint64_t *call)
+static llmcost_status submit_body(llmcost_loop *loop, llmc_operation_id operation, const char *body, size_t body_bytes, const listener *to)
 {
     llmc_json_front json;
-    if (call)
-        *call = 0;
-    if (!loop || !on_done)
-        return LLMCOST_E_MISUSE;
     llmc_visit visit;
-    llmcost_status status = llmc_client_enter(loop->client, &visit);
+    llmcost_status status = enter(loop, to, &visit);
     if (status)
         return status;
-    status = llmc_front_open_json(loop->client, body, body_bytes, LLMC_OP_CHAT, &json);
-    if (!status && !json.front.status && json.wants_stream && !on_event)
+    listener told = *to;
+    status = llmc_front_open_json(loop->client, body, body_bytes, operation, &json);
+    bool streams = !status && json.wants_stream && operation == LLMC_OP_CHAT;
+    if (streams && !json.front.status && !to->on_event)
         json.front.status = llmc_error_set(&json.front.response->error, LLMCOST_E_INVALID, "\"stream\": true needs an on_event callback");
+    if (!streams)
+        told.on_event = NULL;
     if (!status)
-        status = submit(loop, &json.front, !json.wants_usage, json.wants_stream ? on_event : NULL, on_done, user, call);
+        status = submit(loop, operation, &json.front, !json.wants_usage, &told);
     llmc_client_leave(&visit);
     return status;
+}
+
+llmcost_status llmcost_loop_submit(llmcost_loop *loop, const llmcost_request *request, llmcost_event_fn on_event, llmcost_done_fn on_done, void *user, uint64_t *call)
+{
+    return submit_request(loop, LLMC_OP_CHAT, request, &(listener){ on_event, on_done, user, call });
+}
+
+llmcost_status llmcost_loop_submit_json(llmcost_loop *loop, const char *body, size_t body_bytes, llmcost_event_fn on_event, llmcost_done_fn on_done, void *user, uint64_t *call)
+{
+    return submit_body(loop, LLMC_OP_CHAT, body, body_bytes, &(listener){ on_event, on_done, user, call });
+}
+
+llmcost_status llmcost_loop_submit_embed(llmcost_loop *loop, const llmcost_request *request, llmcost_done_fn on_done, void *user, uint64_t *call)
+{
+    return submit_request(loop, LLMC_OP_EMBED, request, &(listener){ NULL, on_done, user, call });
+}
+
+llmcost_status llmcost_loop_submit_embed_json(llmcost_loop *loop, const char *body, size_t body_bytes, llmcost_done_fn on_done, void *user, uint64_t *call)
+{
+    return submit_body(loop, LLMC_OP_EMBED, body, body_bytes, &(listener){ NULL, on_done, user, call });
 }
 
 /* ---- cancelling ---- */

@@ -56,6 +56,11 @@ typedef struct llmc_hold_reply {
     int64_t spendable_nano;   /* the least limit - spent over all hard accounts, whatever is held */
 } llmc_hold_reply;
 
+/* What stands in an account just now. */
+typedef struct llmc_account_figures {
+    int64_t spent_nano, held_nano;
+} llmc_account_figures;
+
 /* A ticket: the caller's memory, at one address from hold until settled. */
 typedef struct llmc_ticket {
     uint64_t id[2];           /* random and serial: unique over processes */
@@ -94,6 +99,11 @@ struct llmc_account_engine {
     bool answers_later;       /* hold may reply after it returned, from any thread */
     /* Exactly one reply each, before returning or later. fn of settle may be NULL. ticket state makes each idempotent. */
     void (*hold)(llmc_account_engine *engine, llmc_ticket *ticket, const llmc_account_ref *refs, size_t count, int64_t bound_nano, int64_t wall_ms, llmc_hold_fn fn, void *user);
+    /*
+     * What a hold would be answered now, and the figures of each account; nothing changes, nothing is counted. At once.
+     * NULL: the engine cannot tell without asking somebody.
+     */
+    void (*look)(llmc_account_engine *engine, const llmc_account_ref *refs, size_t count, int64_t bound_nano, int64_t wall_ms, llmc_hold_reply *reply, llmc_account_figures *figures);
     /* The true amount, also above the hold; 0 releases. It lands in the window the ticket was held in. */
     void (*settle)(llmc_account_engine *engine, llmc_ticket *ticket, int64_t amount_nano, llmc_settled_fn fn, void *user);
     /*

@@ -34,9 +34,24 @@ void llmc_receipt_init(llmc_receipt *receipt, uint64_t id, const char *currency,
     write_hex(receipt->id + 10, (uint32_t)id);
     memcpy(receipt->currency, currency, strnlen(currency, sizeof receipt->currency - 1));
     receipt->last = &receipt->lines;
+    receipt->last_decision = &receipt->decisions;
     receipt->started_wall_ms = wall_ms;
     receipt->cache_state = "off";
     receipt->delivered_in = receipt->delivered_out = -1;
+}
+
+bool llmc_receipt_number(const char *id, uint64_t *number)
+{
+    *number = 0;
+    if (strlen(id) != 18 || id[0] != 'r' || id[1] != '-')
+        return false;
+    for (const char *at = id + 2; *at; at++) {
+        int digit = *at >= '0' && *at <= '9' ? *at - '0' : *at >= 'a' && *at <= 'f' ? *at - 'a' + 10 : -1;
+        if (digit < 0)
+            return false;
+        *number = *number << 4 | (unsigned)digit;
+    }
+    return true;
 }
 
 llmc_line *llmc_receipt_add(llmc_receipt *receipt, llmc_arena *arena, const char *purpose, int32_t parent)

@@ -41,6 +41,7 @@ typedef struct llmc_line {
     const char *provider, *model, *served_model, *request_id, *key; /* "" where not known */
     const char *original;              /* cached: the receipt that paid for it */
     const char *note;                  /* what policies had to say; NULL: nothing */
+    const char *message;               /* of its error; NULL: none */
     llmc_usage usage;
     const llmc_rates *rates;           /* that were applied; NULL: none */
     int64_t exchange_nano;
@@ -51,17 +52,31 @@ typedef struct llmc_line {
     const struct llmc_rate_limits *limits; /* what the provider told of them; NULL: nothing */
 } llmc_line;
 
+/* A node of the route that chose one of its steps. */
+typedef struct llmc_decision {
+    struct llmc_decision *next;        /* in the order they were made */
+    const char *node, *kind;           /* "test", "split" */
+    const char *to, *why;              /* "openai/gpt-4o", "by its tag" */
+    const char *side;                  /* of a split: as the config calls it; else NULL */
+    uint32_t side_number;
+    bool taken;                        /* what it went to was really asked */
+    struct llmc_decision *inner;       /* the one that followed from it at once; NULL: none, or it does not matter */
+} llmc_decision;
+
 typedef struct llmc_receipt {
     char id[20];                       /* "r-" and 16 hex digits */
     llmc_line *lines, **last;
     uint32_t line_count;
+    llmc_decision *decisions, **last_decision;
     llmc_currency currency;
     int64_t started_wall_ms, duration_ns;
     int64_t cached_ns;                 /* what the answers out of the cache took when they were fetched */
     int64_t cost_nano, baseline_nano, saved_nano[LLMC_SAVING_COUNT];
+    int64_t late_nano;                 /* what detached legs cost beyond cost_nano, as far as it was counted */
     const char *baseline;              /* "openai/gpt-4o", by the call; NULL after closing: none could be priced */
     int64_t delivered_in, delivered_out; /* tokens of the answer that was delivered, a cached one's too; -1: not known */
     uint32_t escalations;
+    uint32_t restarts;                 /* how often the caller was told that what he was shown is void */
     bool altered, cached;
     const llmcost_tag *tags;           /* the call's; of the arena */
     size_t tag_count;
@@ -71,6 +86,7 @@ typedef struct llmc_receipt {
 } llmc_receipt;
 
 void llmc_receipt_init(llmc_receipt *receipt, uint64_t id, const char *currency, int64_t wall_ms);
+bool llmc_receipt_number(const char *id, uint64_t *number); /* of its text; false: that is none */
 llmc_line *llmc_receipt_add(llmc_receipt *receipt, llmc_arena *arena, const char *purpose, int32_t parent); /* NULL without memory */
 /* A text behind another, with "; " between them: for pruned and degraded. The old one without memory; never NULL text. */
 const char *llmc_receipt_join(llmc_arena *arena, const char *before, const char *name, const char *text);
@@ -93,6 +109,8 @@ void llmc_receipt_close(llmc_receipt *receipt, const llmc_saving_inputs *inputs)
 bool llmc_line_number(const llmc_line *line, const char *key, int64_t *out);
 const char *llmc_line_text(const llmc_line *line, const char *key);
 
+struct llmc_json_writer;
+void llmc_decisions_write(struct llmc_json_writer *json, const llmc_receipt *receipt); /* an array */
 void llmc_receipt_write(const llmc_receipt *receipt, llmcost_status status, llmc_buffer *out);   /* JSON */
 void llmc_receipt_summary(const llmc_receipt *receipt, llmcost_status status, llmc_buffer *out); /* one line of text */
 

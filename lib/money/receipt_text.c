@@ -188,6 +188,22 @@ static void write_tags(llmc_json_writer *json, const llmc_receipt *receipt)
     llmc_json_write_end_array(json);
 }
 
+void llmc_decisions_write(llmc_json_writer *json, const llmc_receipt *receipt)
+{
+    llmc_json_write_begin_array(json);
+    for (const llmc_decision *decision = receipt->decisions; decision; decision = decision->next) {
+        llmc_json_write_begin_object(json);
+        write_text(json, "node", decision->node);
+        write_text(json, "kind", decision->kind);
+        if (decision->side)
+            write_text(json, "side", decision->side);
+        write_text(json, "to", decision->to);
+        write_text(json, "why", decision->why);
+        llmc_json_write_end_object(json);
+    }
+    llmc_json_write_end_array(json);
+}
+
 static uint32_t count_unpriced(const llmc_receipt *receipt)
 {
     uint32_t count = 0;
@@ -212,6 +228,9 @@ void llmc_receipt_write(const llmc_receipt *receipt, llmcost_status status, llmc
     write_text(json, "cache", receipt->cache_state);
     write_bool(json, "altered", receipt->altered);
     write_integer(json, "escalations", receipt->escalations);
+    write_integer(json, "restarts", receipt->restarts);
+    llmc_json_write_key(json, "route");
+    llmc_decisions_write(json, receipt);
     write_text(json, "pruned", receipt->pruned);
     write_text(json, "degraded", receipt->degraded);
     write_integer(json, "started_wall_ms", receipt->started_wall_ms);

@@ -141,6 +141,7 @@ void llmc_report_text(const llmc_report *report, llmc_buffer *out)
         if (report->dimensions[i].count)
             text_dimension(report, &report->dimensions[i], out);
     }
+    llmc_experiments_text(report->experiments, out);
 }
 
 /* ---- JSON ---- */
@@ -220,5 +221,7 @@ void llmc_report_json(const llmc_report *report, llmc_buffer *out)
     for (size_t i = 0; i < report->count; i++)
         json_dimension(&json, &report->dimensions[i], report->total.row.figure[LLMC_COST_NANO]);
     llmc_json_write_end_array(&json);
+    llmc_json_write_key(&json, "splits");
+    llmc_experiments_json(report->experiments, &json);
     llmc_json_write_end_object(&json);
 }

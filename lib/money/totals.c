@@ -495,11 +495,11 @@ static bool gather(llmc_totals *totals, llmc_report *report, llmc_arena *arena)
     return complete;
 }
 
-__attribute__((cold)) llmcost_status llmc_totals_report(llmc_totals *totals, char format, llmc_buffer *out)
+__attribute__((cold)) llmcost_status llmc_totals_report(llmc_totals *totals, llmc_experiments *experiments, char format, llmc_buffer *out)
 {
     if (format != 't' && format != 'j')
         return LLMCOST_E_MISUSE;
-    llmc_report report = { 0 };
+    llmc_report report = { .experiments = experiments };
     llmc_arena arena;
     llmc_arena_init(&arena, &totals->allocator, NULL, 0);
     pthread_mutex_lock(&totals->reporting);

@@ -7,6 +7,7 @@
 #define LLMC_TOTALS_H
 
 #include "base/buffer.h"
+#include "money/experiment.h"
 #include "money/money.h"
 
 typedef struct llmc_totals llmc_totals;
@@ -47,7 +48,7 @@ void llmc_totals_free(llmc_totals *totals);
 void llmc_totals_add(llmc_totals *totals, const llmc_call_facts *facts);
 /* What the cache has saved so far: money, and time of waiting. */
 void llmc_totals_cached(llmc_totals *totals, int64_t *saved_nano, int64_t *saved_ns);
-/* format: 't' text, 'j' JSON. */
-llmcost_status llmc_totals_report(llmc_totals *totals, char format, llmc_buffer *out);
+/* format: 't' text, 'j' JSON. experiments: what came of the splits, or NULL. */
+llmcost_status llmc_totals_report(llmc_totals *totals, llmc_experiments *experiments, char format, llmc_buffer *out);
 
 #endif

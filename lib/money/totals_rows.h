@@ -42,6 +42,7 @@ typedef struct llmc_report {
     llmc_grand_total total;
     llmc_report_dimension *dimensions;
     size_t count;
+    llmc_experiments *experiments;
 } llmc_report;
 
 void llmc_report_sort(llmc_report *report); /* by cost, dearest first */

@@ -6,7 +6,7 @@
  * The tickets' engine decides; this file only asks, waits, shortens and settles.
  */
 #include "policy/extra_cost.h"
-#include "policy/policy.h"
+#include "policy/outlook.h"
 #include "policy/price_leg.h"
 #include "policy/request_copy.h"
 #include "policy/usage_estimate.h"
@@ -30,6 +30,7 @@ typedef struct budget_state {
     llmc_account_waiter waiter;
     bool queued, shortened, own_length, hard;
     bool bounded;              /* input_bound, output_bound and rates are figures; not so: a soft budget holds nothing and counts */
+    bool guessed;              /* the price is unknown, and the config lets that pass */
     bool invented;             /* output_bound is nobody's figure, so an answer that it cuts might have gone on */
     int64_t give_up_ns;
     /* The answer of an engine that answers later. */
@@ -159,6 +160,7 @@ static llmcost_verdict find_rates(llmcost_leg *leg, budget_state *state, const c
     if (settings->unknown_price == LLMC_PRICE_ALLOW) {
         llmc_rates_free_of_charge(&state->rates, settings->currency);
         state->exchange_nano = 1000000000;
+        state->guessed = true;
         return LLMCOST_CONTINUE;
     }
     return llmc_leg_fail(leg, LLMCOST_E_PRICE_UNKNOWN, "%s: the catalog has no price for it, so a budget cannot bound it; add it under \"prices\", or set \"unknown_price\"",
@@ -234,16 +236,15 @@ static llmcost_verdict granted(llmcost_leg *leg, budget_state *state)
     return LLMCOST_CONTINUE;
 }
 
-/* Less is left than the bound: a shorter answer may fit. */
-static llmcost_verdict shorten(llmcost_leg *leg, budget_state *state)
+/* Less is left than the bound: a shorter answer may fit. false: none that is long enough does. */
+static bool shorten(llmcost_leg *leg, budget_state *state)
 {
     int64_t length = affordable_output(state, leg->request, state->reply.spendable_nano);
     int64_t floor = state->floor < state->output_bound ? state->floor : state->output_bound;
     if (length < floor || length >= state->output_bound)
-        return refuse(leg, state);
+        return false;
     state->output_bound = length;
-    state->shortened = true;
-    return try_hold(leg, state);
+    return state->shortened = true;
 }
 
 static void room_made(void *user)
@@ -296,7 +297,7 @@ static llmcost_verdict act_on_reply(llmcost_leg *leg, budget_state *state)
     case LLMC_HOLD_GRANTED:
         return granted(leg, state);
     case LLMC_HOLD_SHORT_SPENT:
-        return shorten(leg, state);
+        return shorten(leg, state) ? try_hold(leg, state) : refuse(leg, state);
     default:
         atomic_fetch_add(&leg->services->policy_failures, 1);
         if (!state->hard)
@@ -305,12 +306,16 @@ static llmcost_verdict act_on_reply(llmcost_leg *leg, budget_state *state)
     }
 }
 
+static int64_t whole_bound(llmcost_leg *leg, const budget_state *state)
+{
+    int64_t bound;
+    return bound_of(state, leg->request, state->output_bound, &bound) ? bound : INT64_MAX;
+}
+
 static llmcost_verdict try_hold(llmcost_leg *leg, budget_state *state)
 {
     llmc_account_engine *accounts = state->accounts;
-    int64_t bound;
-    if (!bound_of(state, leg->request, state->output_bound, &bound))
-        bound = INT64_MAX;
+    int64_t bound = whole_bound(leg, state);
     state->ticket.id[0] = llmc_random_next(&leg->services->random);
     state->ticket.id[1] = leg->serial;
     state->ticket.bound_nano = bound;
@@ -328,31 +333,80 @@ static llmcost_verdict try_hold(llmcost_leg *leg, budget_state *state)
 
 /* ---- the policy ---- */
 
+static llmcost_verdict match_all(llmcost_leg *leg, budget_state *state)
+{
+    state->accounts = leg->services->accounts;
+    leg->bound_nano = -1;
+    leg->requested_wall_ms = llmc_clock_wall_ms(&leg->services->clock);
+    if (state->accounts && !match(leg, state))
+        return llmc_leg_fail(leg, LLMCOST_E_CONFIG, "more than %d budgets match one call; join some of them", LLMC_BUDGET_MAX_MATCHES);
+    return LLMCOST_CONTINUE;
+}
+
+/* What cannot be bounded is no reason for soft budgets to refuse: they count. */
+static llmcost_verdict find_bound(llmcost_leg *leg, budget_state *state)
+{
+    llmcost_verdict verdict = size_up(leg, state);
+    state->bounded = verdict == LLMCOST_CONTINUE;
+    if (state->bounded || state->hard)
+        return verdict;
+    llmc_error_clear(&leg->error);
+    leg->status = LLMCOST_OK;
+    state->input_bound = state->output_bound = 0;
+    llmc_rates_free_of_charge(&state->rates, leg->services->settings->currency);
+    state->exchange_nano = 1000000000;
+    return LLMCOST_CONTINUE;
+}
+
 static llmcost_verdict budget_enter(llmcost_leg *leg, void *memory, void *user)
 {
     (void)user;
     budget_state *state = memory;
-    state->accounts = leg->services->accounts;
-    leg->bound_nano = -1;
-    leg->requested_wall_ms = llmc_clock_wall_ms(&leg->services->clock);
-    if (!state->accounts)
-        return LLMCOST_CONTINUE;
-    if (!match(leg, state))
-        return llmc_leg_fail(leg, LLMCOST_E_CONFIG, "more than %d budgets match one call; join some of them", LLMC_BUDGET_MAX_MATCHES);
-    if (state->ref_count == 0)
-        return LLMCOST_CONTINUE;
-    llmcost_verdict verdict = size_up(leg, state);
-    state->bounded = verdict == LLMCOST_CONTINUE;
-    if (verdict != LLMCOST_CONTINUE && !state->hard) {
-        /* Soft budgets count; they never refuse. */
-        llmc_error_clear(&leg->error);
-        leg->status = LLMCOST_OK;
-        state->input_bound = state->output_bound = 0;
-        llmc_rates_free_of_charge(&state->rates, leg->services->settings->currency);
-        state->exchange_nano = 1000000000;
-        verdict = LLMCOST_CONTINUE;
-    }
+    llmcost_verdict verdict = match_all(leg, state);
+    if (verdict != LLMCOST_CONTINUE || state->ref_count == 0)
+        return verdict;
+    verdict = find_bound(leg, state);
     return verdict == LLMCOST_CONTINUE ? try_hold(leg, state) : verdict;
+}
+
+/* ---- looking ahead ---- */
+
+/* What act_on_reply() would say, with nothing held and nobody waiting. */
+static llmcost_verdict look_at_reply(llmcost_leg *leg, budget_state *state, llmc_budget_outlook *out)
+{
+    for (;;) {
+        state->accounts->look(state->accounts, state->refs, state->ref_count, whole_bound(leg, state), leg->requested_wall_ms, &state->reply, out->figures);
+        if (state->reply.outcome == LLMC_HOLD_SHORT_HELD)
+            return LLMCOST_WAIT;
+        if (state->reply.outcome != LLMC_HOLD_SHORT_SPENT)
+            return LLMCOST_CONTINUE;
+        if (!shorten(leg, state))
+            return refuse(leg, state);
+    }
+}
+
+llmcost_verdict llmc_budget_look(llmcost_leg *leg, llmc_budget_outlook *out)
+{
+    budget_state state = { 0 };
+    *out = (llmc_budget_outlook){ .bound_nano = -1 };
+    llmcost_verdict verdict = match_all(leg, &state);
+    if (verdict == LLMCOST_CONTINUE)
+        verdict = find_bound(leg, &state);
+    out->unknown = state.ref_count && !state.accounts->look;
+    if (state.ref_count && !out->unknown && verdict == LLMCOST_CONTINUE)
+        verdict = look_at_reply(leg, &state, out);
+    else if (state.ref_count && !out->unknown)
+        state.accounts->look(state.accounts, state.refs, state.ref_count, 0, leg->requested_wall_ms, &state.reply, out->figures);
+    memcpy(out->refs, state.refs, sizeof out->refs);
+    out->ref_count = state.ref_count;
+    out->shortened = state.shortened;
+    if (!state.bounded)
+        return verdict;
+    out->input_tokens = state.input_bound;
+    out->output_tokens = state.invented && !state.hard ? -1 : state.output_bound; /* nobody's figure, and not sent */
+    if (!state.guessed && (out->output_tokens >= 0 || dearest_output(&state.rates) == 0))
+        out->bound_nano = whole_bound(leg, &state);
+    return verdict;
 }
 
 static llmcost_verdict budget_resume(llmcost_leg *leg, void *memory, void *user, const llmcost_wake *wake)

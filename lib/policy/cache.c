@@ -8,7 +8,7 @@
  */
 #include "base/sha256.h"
 #include "policy/canonical.h"
-#include "policy/policy.h"
+#include "policy/outlook.h"
 
 #include <string.h>
 
@@ -141,10 +141,10 @@ static llmcost_verdict missed(llmcost_leg *leg, const char *why)
 /* ---- looking up ---- */
 
 /* After llmcost_cache_clear() what a store has kept is not asked for any more: this client has other addresses then. */
-static void address(llmcost_leg *leg, cache_state *state)
+static void address(llmcost_leg *leg, const char *key, cache_state *state)
 {
     struct { uint8_t plain[32]; uint64_t generation; } cleared = { .generation = atomic_load(&leg->services->cache_generation) };
-    llmc_sha256_of(state->key, state->key_bytes, state->address);
+    llmc_sha256_of(key, state->key_bytes, state->address);
     if (cleared.generation) {
         memcpy(cleared.plain, state->address, sizeof cleared.plain);
         llmc_sha256_of(&cleared, sizeof cleared, state->address);
@@ -235,7 +235,7 @@ static llmcost_verdict ask_store(llmcost_leg *leg, cache_state *state)
         llmc_leg_policy_failed(leg, "cache", "no memory to ask the host's store");
         return missed(leg, "miss");
     }
-    address(leg, state);
+    address(leg, state->key, state);
     reply->allocator = leg->services->allocator;
     reply->waker = waker;
     atomic_init(&reply->references, 2);
@@ -253,7 +253,7 @@ static llmcost_verdict ask_store(llmcost_leg *leg, cache_state *state)
 }
 
 /* Room for the key where it can stay: in an entry of the memory tier, else in the arena. */
-static bool make_key(llmcost_leg *leg, cache_state *state)
+static bool make_room_for_key(llmcost_leg *leg, cache_state *state)
 {
     if (!leg->services->cache)
         state->key = llmc_arena_alloc(llmc_leg_arena(leg), state->key_bytes);
@@ -279,7 +279,7 @@ static llmcost_verdict look_up(llmcost_leg *leg, cache_state *state, const char 
     }
     /* Only a miss keeps its key: for storing what is answered. */
     if (!state->key) {
-        if (!make_key(leg, state))
+        if (!make_room_for_key(leg, state))
             return llmc_leg_out_of_memory(leg);
         memcpy(state->key, key, state->key_bytes);
     }
@@ -290,27 +290,69 @@ static llmcost_verdict look_up(llmcost_leg *leg, cache_state *state, const char 
     return services->cache_store.get ? ask_store(leg, state) : missed(leg, "miss");
 }
 
+/* The key of this call, on the stack where it fits there. NULL: no memory, or larger than a key may be (key_bytes 0). */
+static inline __attribute__((always_inline)) const char *make_key(llmcost_leg *leg, cache_state *state, char on_stack[KEY_ON_STACK])
+{
+    const llmc_settings *settings = leg->services->settings;
+    const char *own_space = leg->request->cache_namespace;
+    const llmc_canonical_context context = { own_space ? own_space : settings->cache_namespace, leg->route, leg->operation->id, settings->default_max_tokens };
+    state->key_bytes = llmc_canonical_write(leg->request, &context, on_stack, KEY_ON_STACK);
+    if (state->key_bytes <= KEY_ON_STACK)
+        return state->key_bytes ? on_stack : NULL;
+    if (make_room_for_key(leg, state))
+        llmc_canonical_write(leg->request, &context, state->key, state->key_bytes);
+    return state->key;
+}
+
+static llmcost_verdict no_key(llmcost_leg *leg, const cache_state *state)
+{
+    return state->key_bytes ? llmc_leg_out_of_memory(leg) : missed(leg, "not cacheable: too large");
+}
+
 static llmcost_verdict cache_enter(llmcost_leg *leg, void *memory, void *user)
 {
     (void)user;
     cache_state *state = memory;
+    char on_stack[KEY_ON_STACK];
     const char *why = not_for_the_cache(leg);
     if (why)
         return missed(leg, why);
-    const llmc_settings *settings = leg->services->settings;
-    const char *own_space = leg->request->cache_namespace;
-    const llmc_canonical_context context = { own_space ? own_space : settings->cache_namespace, leg->route, leg->operation->id, settings->default_max_tokens };
-    char on_stack[KEY_ON_STACK], *key = on_stack;
-    state->key_bytes = llmc_canonical_write(leg->request, &context, key, sizeof on_stack);
-    if (!state->key_bytes)
-        return missed(leg, "not cacheable: too large");
-    if (state->key_bytes > sizeof on_stack) {
-        if (!make_key(leg, state))
-            return llmc_leg_out_of_memory(leg);
-        key = state->key;
-        llmc_canonical_write(leg->request, &context, key, state->key_bytes);
+    const char *key = make_key(leg, state, on_stack);
+    return key ? look_up(leg, state, key) : no_key(leg, state);
+}
+
+static llmcost_verdict look_only(llmcost_leg *leg, cache_state *state, llmc_cache_outlook *out)
+{
+    llmc_services *services = leg->services;
+    char on_stack[KEY_ON_STACK];
+    const char *key = make_key(leg, state, on_stack);
+    if (!key) {
+        out->why_not = state->key_bytes ? NULL : "not cacheable: too large";
+        return no_key(leg, state);
     }
-    return look_up(leg, state, key);
+    address(leg, key, state);
+    memcpy(out->address, state->address, sizeof out->address);
+    if (leg->request->cache == LLMCOST_CACHE_REFRESH)
+        return LLMCOST_CONTINUE;
+    out->asks_store = services->cache_store.get;
+    if (services->cache) {
+        state->hash = llmc_memory_cache_hash(services->cache, key, state->key_bytes);
+        out->in_memory = llmc_memory_cache_has(services->cache, state->hash, key, state->key_bytes, llmc_leg_call_started(leg));
+    }
+    if (out->in_memory)
+        return LLMCOST_ANSWER;
+    return out->asks_store ? LLMCOST_CONTINUE : missed(leg, "miss");
+}
+
+llmcost_verdict llmc_cache_look(llmcost_leg *leg, llmc_cache_outlook *out)
+{
+    cache_state state = { 0 };
+    *out = (llmc_cache_outlook){ .why_not = not_for_the_cache(leg) };
+    if (out->why_not)
+        return missed(leg, out->why_not);
+    llmcost_verdict verdict = look_only(leg, &state, out);
+    llmc_cache_entry_release(state.entry);
+    return verdict;
 }
 
 static llmcost_verdict cache_resume(llmcost_leg *leg, void *memory, void *user, const llmcost_wake *wake)
@@ -352,7 +394,7 @@ static void store_at_host(llmcost_leg *leg, cache_state *state, int64_t stored_w
     llmc_buffer bytes;
     llmc_buffer_init(&bytes, &leg->services->allocator, SIZE_MAX / 4);
     if (!state->addressed)
-        address(leg, state);
+        address(leg, state->key, state);
     llmc_buffer_add_integer(&bytes, stored_wall_ms);
     llmc_buffer_add_byte(&bytes, '\n');
     if (llmc_answer_write(leg->answer, &bytes))

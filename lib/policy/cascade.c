@@ -7,7 +7,7 @@
  * error, as configured. Left out on purpose: failures of the last step's target (fallback), choices before the first.
  */
 #include "policy/marker.h"
-#include "policy/policy.h"
+#include "policy/outlook.h"
 #include "policy/request_copy.h"
 #include "policy/usage_estimate.h"
 #include "wire/json.h"
@@ -34,7 +34,7 @@ typedef struct cascade_state {
 
 static const llmc_escalation *rules(const llmcost_leg *leg)
 {
-    return &leg->route->escalation;
+    return &leg->route->cascade->escalation;
 }
 
 static bool is_last(const llmcost_leg *leg, const cascade_state *state)
@@ -51,12 +51,13 @@ static bool needs_whole_answer(const llmcost_leg *leg)
 
 /* ---- asking a step ---- */
 
-static const llmcost_request *step_request(llmcost_leg *leg, const cascade_state *state, int64_t *extra_tokens)
+const llmcost_request *llmc_cascade_step_request(llmcost_leg *leg, size_t step, int64_t *extra_tokens)
 {
     const llmc_escalation *rule = rules(leg);
     const llmcost_request *request = leg->request;
     llmc_arena *arena = llmc_leg_arena(leg);
-    if (is_last(leg, state))
+    *extra_tokens = 0;
+    if (step + 1 >= leg->route->step_count)
         return request;
     if (rule->marker) {
         const char *text = rule->marker_instruction;
@@ -95,10 +96,10 @@ static void begin_reading(cascade_state *state)
 
 static llmcost_verdict ask_step(llmcost_leg *leg, cascade_state *state)
 {
-    while (!is_last(leg, state) && !llmc_route_step_fits(leg, leg->route->steps[state->step]))
+    while (!is_last(leg, state) && !llmc_route_fits(leg, leg->route->steps[state->step]))
         state->step++; /* pruned: the receipt says so already */
-    int64_t extra_tokens = 0;
-    const llmcost_request *request = step_request(leg, state, &extra_tokens);
+    int64_t extra_tokens;
+    const llmcost_request *request = llmc_cascade_step_request(leg, state->step, &extra_tokens);
     if (!request)
         return llmc_leg_out_of_memory(leg);
     llmc_spawn spawn = { .first_phase = LLMCOST_PHASE_ROUTE, .route = leg->route->steps[state->step], .request = request, .purpose = "cascade", .forwards = true };
@@ -148,9 +149,9 @@ static llmcost_event_verdict cascade_event(llmcost_leg *leg, void *memory, void 
 {
     (void)user;
     cascade_state *state = memory;
-    const llmc_escalation *rule = rules(leg);
-    if (!child || child != state->child || is_last(leg, state))
+    if (!child || child != state->child || is_last(leg, state)) /* of a leg that is no cascade, too */
         return LLMCOST_PASS;
+    const llmc_escalation *rule = rules(leg);
     if (event->kind == LLMCOST_EVENT_RESTART) {
         begin_reading(state);
         return LLMCOST_PASS;
@@ -296,7 +297,7 @@ static llmcost_verdict deliver_best(llmcost_leg *leg, cascade_state *state)
 
 static bool can_deliver_best(const llmcost_leg *leg, const cascade_state *state)
 {
-    return state->best && state->best_bytes > 0 && !leg->delivered && leg->route->on_failure == LLMC_CASCADE_BEST;
+    return state->best && state->best_bytes > 0 && !leg->delivered && leg->route->cascade->on_failure == LLMC_CASCADE_BEST;
 }
 
 /* The step at hand has failed and none is left, or none may be asked any more. */
@@ -373,7 +374,7 @@ static const llmcost_request *judge_request(llmcost_leg *leg, const llmc_choice 
     messages[1] = (llmcost_message){ .role = LLMCOST_USER, .text = text, .text_bytes = at + choice->text.bytes };
     /* Only tags, namespace and deadline are the caller's. */
     llmcost_request fresh = { .struct_size = request->struct_size, .model = request->model, .tags = request->tags, .tag_count = request->tag_count,
-                              .cache_namespace = request->cache_namespace, .deadline_ms = request->deadline_ms, .messages = messages, .message_count = 2,
+                              .cache_namespace = request->cache_namespace, .deadline_ms = request->deadline_ms, .priority = request->priority, .messages = messages, .message_count = 2,
                               .max_tokens = JUDGE_MAX_TOKENS, .has_temperature = 1, .temperature = 0 };
     *request = fresh;
     return request;

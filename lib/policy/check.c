@@ -4,12 +4,13 @@
  * call fails and nothing was sent.
  */
 #include "policy/format.h"
+#include "policy/outlook.h"
 
 #include <string.h>
 
 static bool fits(llmcost_leg *leg, const llmc_route *route, llmcost_error *error);
 
-static bool leaf_fits(llmcost_leg *leg, const llmc_route *route, llmcost_error *error)
+bool llmc_leaf_fits(llmcost_leg *leg, const llmc_route *route, llmcost_error *error)
 {
     int32_t format;
     const llmc_provider *provider = route->provider;
@@ -29,18 +30,35 @@ static void tell_pruned(llmcost_leg *leg, const llmc_route *route, const llmcost
     receipt->pruned = llmc_receipt_join(llmc_leg_arena(leg), receipt->pruned, route->name, llmcost_error_message(error));
 }
 
-/* A cascade fits when its last step does: that is the answer it stands for. The others may be pruned. */
+/* How many of a node's steps must fit. The last one of a cascade must: it is the answer that it stands for. */
+static bool node_fits(const llmc_route *route, size_t fitting, bool last_fits)
+{
+    return route->kind == LLMC_ROUTE_CASCADE ? last_fits : fitting > 0;
+}
+
+/* A side of no weight is never asked. */
+static bool is_used(const llmc_route *route, size_t step)
+{
+    return route->kind != LLMC_ROUTE_SPLIT || route->split->weights[step];
+}
+
 static bool fits(llmcost_leg *leg, const llmc_route *route, llmcost_error *error)
 {
+    size_t fitting = 0;
+    bool good = true;
     if (route->kind == LLMC_ROUTE_LEAF)
-        return leaf_fits(leg, route, error);
+        return llmc_leaf_fits(leg, route, error);
     for (size_t i = 0; i < route->step_count; i++) {
-        if (fits(leg, route->steps[i], error))
+        if (!is_used(route, i))
             continue;
-        if (i + 1 == route->step_count)
-            return false;
+        good = fits(leg, route->steps[i], error);
+        fitting += good;
+        if (good)
+            continue;
         if (error->status != LLMCOST_E_UNSUPPORTED)
             return false; /* an invalid request is invalid everywhere */
+        if (i + 1 == route->step_count && !node_fits(route, fitting, false))
+            return false;
         tell_pruned(leg, route->steps[i], error);
         llmc_error_clear(error);
     }
@@ -53,19 +71,43 @@ static llmcost_verdict check_enter(llmcost_leg *leg, void *state, void *user)
     (void)user;
     if (!leg->operation->generates && leg->route->kind != LLMC_ROUTE_LEAF)
         return llmc_leg_fail(leg, LLMCOST_E_UNSUPPORTED, "%s is a route of several models, and %s needs a single one: what one model says means nothing to another", leg->route->name, leg->operation->name);
-    if (leg->parent || fits(leg, leg->route, &leg->error))
+    if (leg->parent)
         return LLMCOST_CONTINUE;
+    if (fits(leg, leg->route, &leg->error)) {
+        leg->all_fit = !llmc_leg_receipt(leg)->pruned;
+        return LLMCOST_CONTINUE;
+    }
     leg->status = leg->error.status;
     return LLMCOST_FAIL;
 }
 
-bool llmc_route_step_fits(llmcost_leg *leg, const llmc_route *step)
+bool llmc_route_fits(llmcost_leg *leg, const llmc_route *route)
+{
+    if (leg->all_fit)
+        return true;
+    if (route->kind == LLMC_ROUTE_LEAF) {
+        llmcost_error error;
+        llmc_error_init(&error, &leg->services->allocator);
+        bool good = llmc_leaf_fits(leg, route, &error) || error.status == LLMCOST_E_MEMORY; /* nobody knows; asked, it says so itself */
+        llmc_error_clear(&error);
+        return good;
+    }
+    size_t fitting = 0;
+    bool good = false;
+    for (size_t i = route->kind == LLMC_ROUTE_CASCADE ? route->step_count - 1 : 0; i < route->step_count; i++) {
+        good = is_used(route, i) && llmc_route_fits(leg, route->steps[i]);
+        fitting += good;
+    }
+    return node_fits(route, fitting, good);
+}
+
+void llmc_route_tell_unfit(llmcost_leg *leg, const llmc_route *route)
 {
     llmcost_error error;
     llmc_error_init(&error, &leg->services->allocator);
-    bool good = step->kind == LLMC_ROUTE_LEAF ? leaf_fits(leg, step, &error) : llmc_route_step_fits(leg, step->steps[step->step_count - 1]);
+    if (!fits(leg, route, &error))
+        tell_pruned(leg, route, &error);
     llmc_error_clear(&error);
-    return good;
 }
 
 const llmcost_policy llmc_policy_check = {

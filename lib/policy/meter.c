@@ -71,7 +71,7 @@ static void close_receipt(llmcost_leg *leg)
     llmc_rates room[3];
     int64_t exchange_nano;
     if (source && source->line && leg->route) {
-        const llmc_route *compared = leg->services->settings->baseline ? leg->services->settings->baseline : leg->route;
+        const llmc_route *compared = leg->services->settings->baseline ? leg->services->settings->baseline : leg->named_route ? leg->named_route : leg->route;
         source->line->flags |= LLMC_LINE_ANSWERED;
         inputs.answered = source->line;
         inputs.delivered = leg->operation->priced ? &leg->usage : NULL; /* what is only counted is not delivered */
@@ -134,6 +134,8 @@ static void count(llmcost_leg *leg)
         facts.tokens_out += out > 0 ? out : 0;
     }
     llmc_totals_add(leg->services->totals, &facts);
+    if (receipt->decisions && !leg->parent && leg->services->experiments)
+        llmc_count_outcome(leg, &facts);
 }
 
 static llmcost_verdict meter_leave(llmcost_leg *leg, void *state, void *user)

@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "money/receipt.h"
 #include "policy/settings.h"
+#include "policy/target.h"
 #include "provider/answer.h"
 #include "store/memory_cache.h"
 #include "wire/driver.h"
@@ -28,11 +29,17 @@ typedef struct llmc_services {
     llmcost_cache_store cache_store;      /* get NULL: none */
     atomic_uint_fast64_t cache_generation; /* how often the cache was cleared: a host's store is then asked elsewhere */
     llmc_account_engine *accounts;        /* NULL: no budgets */
+    struct llmc_lanes *lanes;             /* NULL: no provider has limits */
     llmc_totals *totals;
+    llmc_experiments *experiments;        /* NULL: the config has no split */
+    llmcost_alert_fn on_alert;
+    void *on_alert_user;
     llmcost_receipt_fn on_receipt;
     void *on_receipt_user;
     struct llmc_named_hook *judges, *key_sources;
-    atomic_uint_fast64_t policy_failures, dropped_detached, detached, bound_exceeded, refused;
+    atomic_uint_fast64_t policy_failures, dropped_detached, detached, bound_exceeded, refused, retries_refused;
+    void (*on_target)(const llmc_target_change *change, void *user); /* a breaker has changed its state; never under a lock */
+    void *on_target_user;
     llmcost_log_fn log;
     void *log_user;
     int32_t log_level;
@@ -68,6 +75,7 @@ struct llmcost_leg {
     const llmc_operation *operation;
     const llmcost_request *request;     /* newest layout; policies replace it, never write into it */
     const llmc_route *route;            /* NULL before resolve; a leaf is a target */
+    const llmc_route *named_route;      /* as it stands in the config, before its choices were made; for the baseline */
     const char *provider_name;          /* operations without a route (list models): where to */
     const llmc_credential *credential;  /* what it shows there; NULL: nothing, or the first */
     const llmc_secret *token;           /* what that was exchanged for; NULL: it is shown itself */
@@ -81,13 +89,17 @@ struct llmcost_leg {
     bool altered, sent, timer_set, deadline_timer_set;
     bool no_store;                      /* not for the cache, though nothing about the answer is altered */
     bool unchecked;                     /* the host gave it a request or a target of its own */
+    bool all_fit;                       /* every leaf of the call's route can serve the request that this leg has */
     bool unseen;                        /* its answer has not gone outward as events */
+    bool has_alternative;               /* a further target is asked when it fails: it need not wait long, nor try what is bound to fail */
     bool delivered;                     /* content of this leg has reached the caller: no other try can be invisible */
+    bool until_shown;                   /* its own deadline holds until content of it has reached the caller */
     uint32_t attempt;                   /* retries: 0 is the first */
     void **states;                      /* one per policy; NULL: not entered */
     const llmcost_request **requests;   /* one per policy: as it was when that policy let the leg inward */
 
     int64_t deadline_ns;
+    int64_t concluded_ns;               /* when its own exchange with a provider was over; 0: it had none, or has it still */
     llmc_timer timer;                   /* of llmcost_leg_timer() */
     llmc_timer deadline_timer;          /* of a child whose deadline is its own */
     llmc_pending_wake *wakes, **last_wake;
@@ -101,10 +113,13 @@ struct llmcost_leg {
     const char *pruned;                 /* reasons, see check.c; bits of steps in pruned_steps */
     uint64_t pruned_steps;
     int64_t extra_prompt_tokens;
+    int64_t too_small;                  /* a context window of so many tokens did not hold the prompt; 0: none is known */
     int64_t requested_wall_ms;          /* decides price periods and budget windows */
     int64_t counted_nano, counted_out;  /* detached: what the caller's receipt said before the true usage was known */
     int64_t bound_nano;                 /* what a budget holds for it; -1: nothing */
     struct llmc_held_events *held;      /* of the policy that holds */
+    struct llmc_place *place;           /* what it occupies at its provider; NULL: nothing. A detached leg takes it along */
+    const char *another;                /* purpose of its next try; NULL: "retry" */
 };
 
 /* ---- what the engine does for policies (call/) ---- */
@@ -136,6 +151,7 @@ typedef struct llmc_spawn {
     bool forwards;
     uint32_t attempt;
     int64_t deadline_ns; /* 0: the parent's */
+    bool until_shown;    /* deadline_ns holds until content of the child has reached the caller, then the parent's does */
 } llmc_spawn;
 llmcost_leg *llmc_leg_spawn(llmcost_leg *parent, const llmc_spawn *spawn);
 
@@ -159,6 +175,11 @@ void llmc_leg_drop_held(llmcost_leg *leg);
 llmcost_verdict llmc_leg_stopped(llmcost_leg *leg);
 llmcost_status llmc_leg_stop_status(const llmcost_leg *leg);
 void llmc_leg_lose_event(llmcost_leg *leg); /* for want of memory */
+/*
+ * Another answer follows in place of what came through the policy that the leg is at. What is held of it is dropped, the
+ * policies further out are told, and the caller too, if part of it has reached him. false: he wants no more.
+ */
+bool llmc_leg_begin_again(llmcost_leg *leg);
 /* Emit the leg's answer piece by piece, as a stream would have come: ANSWER, or FAIL when the caller wants no more. */
 llmcost_verdict llmc_leg_replay(llmcost_leg *leg);
 
@@ -175,18 +196,38 @@ llmcost_leg *llmc_leg_detach(llmcost_leg *leg, llmcost_phase phase);
 void llmc_leg_policy_failed(llmcost_leg *leg, const char *policy, const char *why);
 void llmc_services_log(llmc_services *services, int level, const char *part, const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+/* ---- health (health.c): for policies that choose by it, from enter or resume ---- */
+
+/* How the target of a leaf is, where that is known without asking it: true, and *healthy. */
+bool llmc_health_known(llmcost_leg *leg, const llmc_route *route, bool *healthy);
+/*
+ * Where it is not: a child that asks the target's server for its models, within half a second and at no cost; wait for it.
+ * NULL: it cannot be asked or another leg is at it, take llmc_target_is_healthy(); or the leg has failed: its status says so.
+ */
+llmcost_leg *llmc_health_ask(llmcost_leg *leg, const llmc_route *route);
+bool llmc_health_learn(llmcost_leg *leg, const llmcost_leg *child); /* of the complete child: healthy */
+llmc_outcome llmc_outcome_of(const llmcost_leg *leg); /* breaker.c: what the end of a leg that was on the wire says of its target */
+
 /* ---- the policies, in the order of their phases ---- */
 
-bool llmc_route_step_fits(llmcost_leg *leg, const llmc_route *step); /* check.c: whether a cascade may use this step */
+bool llmc_route_fits(llmcost_leg *leg, const llmc_route *route); /* check.c: whether it can serve the leg's request */
+void llmc_route_tell_unfit(llmcost_leg *leg, const llmc_route *route); /* check.c: on the receipt, why it cannot */
+
+/* What came of the sides of splits (outcome.c). Late: a detached leg of a call that was counted cost so much more. */
+void llmc_count_outcome(llmcost_leg *leg, const llmc_call_facts *facts);
+void llmc_count_late(llmc_services *services, llmc_receipt *receipt, int64_t more_nano);
 
 extern const llmcost_policy llmc_policy_meter;
 extern const llmcost_policy llmc_policy_resolve;
 extern const llmcost_policy llmc_policy_cache;
 extern const llmcost_policy llmc_policy_check;
 extern const llmcost_policy llmc_policy_cascade;
+extern const llmcost_policy llmc_policy_fallback;
 extern const llmcost_policy llmc_policy_batch_inputs;
 extern const llmcost_policy llmc_policy_retry;
 extern const llmcost_policy llmc_policy_keys;
+extern const llmcost_policy llmc_policy_breaker;
+extern const llmcost_policy llmc_policy_limits;
 extern const llmcost_policy llmc_policy_fit;
 extern const llmcost_policy llmc_policy_format;
 extern const llmcost_policy llmc_policy_budget;

@@ -1,5 +1,5 @@
-/* resolve.c: names become routes. Left out on purpose: choices that depend on anything but the name. */
-#include "policy/policy.h"
+/* resolve.c: names become routes, and the choices of a route that need no call are made (decide.c). */
+#include "policy/decide.h"
 
 #include <string.h>
 
@@ -43,7 +43,12 @@ static llmcost_verdict resolve_enter(llmcost_leg *leg, void *state, void *user)
     if (leg->parent && leg->route) /* a child that was made for a route */
         return LLMCOST_CONTINUE;
     leg->status = llmc_settings_resolve(leg->services->settings, leg->request->model, llmc_leg_arena(leg), &leg->route, &leg->error);
-    return leg->status == LLMCOST_OK ? LLMCOST_CONTINUE : LLMCOST_FAIL;
+    if (leg->status)
+        return LLMCOST_FAIL;
+    leg->named_route = leg->route;
+    if (leg->route->choice_count && leg->operation->generates) /* what one model embeds means nothing to another: check.c refuses */
+        leg->route = llmc_route_decide(leg, leg->route);
+    return leg->route ? LLMCOST_CONTINUE : LLMCOST_FAIL;
 }
 
 const llmcost_policy llmc_policy_resolve = {

@@ -1,14 +1,27 @@
 /*
- * Routes: a name for a tree. A node is a leaf (provider/model) or a cascade; fallback, split and choose join them as
- * further kinds. The tree is built from the config, checked for cycles and unknown names, and never changes.
+ * Routes: a name for a tree. Leaves are provider/model; the other nodes have steps, which nest freely. The tree is built
+ * from the config, checked for cycles and unknown names, and never changes.
+ *
+ * Splits, and chooses as far as they go by what is known, are decided before the cache is asked (decide.c): what is left
+ * of the tree has its own fingerprint.
  */
 #ifndef LLMC_ROUTE_H
 #define LLMC_ROUTE_H
 
 #include "money/catalog.h"
+#include "money/experiment.h"
 #include "provider/provider.h"
 
-typedef enum llmc_route_kind { LLMC_ROUTE_LEAF = 0, LLMC_ROUTE_CASCADE = 1 } llmc_route_kind;
+typedef enum llmc_route_kind {
+    LLMC_ROUTE_LEAF = 0,
+    LLMC_ROUTE_CASCADE = 1,  /* the next step when an answer is not good enough */
+    LLMC_ROUTE_FALLBACK = 2, /* the next step when one failed */
+    LLMC_ROUTE_SPLIT = 3,    /* one of the steps, by weight */
+    LLMC_ROUTE_CHOOSE = 4,   /* the first step whose conditions hold */
+    LLMC_ROUTE_KINDS
+} llmc_route_kind;
+extern const char *const llmc_route_kind_names[LLMC_ROUTE_KINDS]; /* "model", "cascade", ... */
+
 typedef enum llmc_cascade_failure { LLMC_CASCADE_BEST = 0, LLMC_CASCADE_ERROR = 1 } llmc_cascade_failure;
 
 /* When a cascade step's answer is not good enough. */
@@ -23,22 +36,47 @@ typedef struct llmc_escalation {
     const char *judge_instruction; /* NULL: ours */
 } llmc_escalation;
 
+typedef struct llmc_cascade {
+    llmc_escalation escalation;
+    llmc_cascade_failure on_failure;
+} llmc_cascade;
+
+/* What makes a fallback go on. */
+typedef struct llmc_fallback {
+    uint32_t on;        /* a bit per llmc_fallback_cause */
+    int32_t attempt_ms; /* how long a step that is not the last may take until its answer is shown; 0: no limit */
+    bool begins_again;  /* also when part of an answer has been shown: the next one begins from the start */
+} llmc_fallback;
+
+typedef struct llmc_choose {
+    const struct llmc_condition *const *conditions; /* one per step; NULL: none, it always holds */
+} llmc_choose;
+
+/* A choice leaves two bytes in the fingerprint of what is left of the tree (decide.c). */
+enum { LLMC_ROUTE_MAX_STEPS = 16, LLMC_ROUTE_MAX_CHOICES = 16 };
+
 typedef struct llmc_route {
     llmc_route_kind kind;
     const char *name;              /* "faq", or "openai/gpt-4o" for a leaf */
     uint8_t fingerprint[32];       /* SHA-256 over everything that decides which answer comes out of this subtree */
     uint32_t leaf_count;           /* leaves of the unfolded tree; 1 for a leaf */
+    uint32_t choice_count;         /* its splits and chooses that are still to be decided */
+    uint32_t depth;                /* nodes below it on the longest way down; 0 for a leaf */
+    /* All but a LEAF */
+    const struct llmc_route *const *steps;
+    size_t step_count;
+    const llmc_cascade *cascade;   /* of these one, by kind */
+    const llmc_fallback *fallback;
+    const llmc_split *split;       /* a side for each step */
+    const llmc_choose *choose;
+    struct llmc_decision *through; /* of a call's own tree: the decisions that count when this is asked; else NULL */
     /* LEAF */
     const llmc_provider *provider;
     const char *model;
     const llmc_model *prices;      /* NULL: not in the catalog */
+    struct llmc_target *target;    /* what is known of its health, shared by all leaves of this name; NULL: nothing is kept */
     bool has_fixed_rates;          /* its standard rates are the same for every request: */
     llmc_rates fixed_rates;
-    /* CASCADE */
-    const struct llmc_route *const *steps;
-    size_t step_count;
-    llmc_escalation escalation;
-    llmc_cascade_failure on_failure;
 } llmc_route;
 
 #endif

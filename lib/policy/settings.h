@@ -29,6 +29,7 @@ typedef struct llmc_settings {
     llmc_alias *names; /* routes and aliases, by name; bare models and provider/model are resolved as they come */
     size_t name_count;
     struct llmc_leaf_memo *leaves; /* leaves that requests named: grows, without locks (client/config_leaves.c) */
+    struct llmc_targets *targets;  /* how the leaves' targets are: grows, without locks (policy/target.c) */
     llmc_catalog *catalog;
 
     /* "cache" */
@@ -48,6 +49,7 @@ typedef struct llmc_settings {
     llmc_unknown_price unknown_price;
     llmc_rate worst_input, worst_output;   /* unknown_price worst case, in the ledger's currency */
     llmc_stated_cost stated_cost;
+    llmc_breaker_rules breaker;            /* what providers begin with */
     const llmc_route *baseline;            /* a leaf, or NULL: the route's dearest leaf */
     int64_t default_max_tokens;            /* 0: the model's maximum as far as the money goes */
     int64_t min_max_tokens;                /* the floor when a budget clamps */
@@ -56,7 +58,9 @@ typedef struct llmc_settings {
 
     /* reports */
     const char *const *report_tags;
-    size_t report_tag_count, report_max_values, report_max_days;
+    size_t report_tag_count, report_max_values, report_max_days, report_feedback_calls;
+    llmc_split *splits, **last_split;      /* all that are in routes, with their sides numbered through */
+    size_t side_count;
 
     int32_t deadline_ms;                   /* default of a call; 0: none */
     int32_t close_ms;

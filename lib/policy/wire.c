@@ -431,6 +431,8 @@ static void set_error(wire_state *state, llmcost_status status, const char *deta
     llmcost_leg *leg = state->leg;
     llmcost_error *error = &leg->error;
     llmc_error_move(error, &state->answer_error);
+    if (state->wait_rank == LLMC_WAIT_OF_LIMITS && status != LLMCOST_E_RATE_LIMITED)
+        error->retry_after_ms = -1; /* the reset times of limits come with every answer: no wait for a server that fails */
     error->status = leg->status = status;
     error->http_status = state->http_status;
     llmc_error_set_text(error, &error->provider, state->provider->name, strlen(state->provider->name));
@@ -610,11 +612,13 @@ static void conclude(wire_state *state, llmcost_status status, const char *detai
     leg->status = status;
     estimate_usage(state);
     charge(state); /* before the answer is kept: a fee per call belongs to its usage */
-    int64_t now = llmc_leg_now(leg);
+    int64_t now = leg->concluded_ns = llmc_leg_now(leg);
     keep_answer(state, now);
     settle_line(state, now);
     if (leg->status)
         set_error(state, leg->status, detail);
+    if (leg->status && leg->line)
+        leg->line->message = kept(leg, llmcost_error_message(&leg->error));
     llmc_services_log(leg->services, LLMCOST_LOG_TRACE, "wire", "%s: HTTP %d, %s, %lld bytes in %lld ms", leg->route->name, (int)state->http_status,
                       status ? llmcost_status_name(status) : "OK", (long long)state->received, (long long)((now - state->began_ns) / LLMC_MS));
 }

@@ -29,7 +29,7 @@ typedef struct anthropic_figures {
 } anthropic_figures;
 
 typedef struct anthropic_state {
-    llmc_buffer id, model;
+    llmc_identity identity;
     anthropic_block *blocks;
     size_t block_count, block_capacity;
     uint32_t tool_count;
@@ -37,7 +37,7 @@ typedef struct anthropic_state {
     int64_t stated_cost_pico;
     bool byok;
     char tier[12];
-    bool introduced, finish_came;
+    bool finish_came;
 } anthropic_state;
 
 /* The members of an event or of a whole message, as they stand. */
@@ -49,11 +49,6 @@ typedef struct anthropic_members {
 static anthropic_state *state_of(llmc_decoder *decoder)
 {
     return decoder->state;
-}
-
-__attribute__((cold)) static llmcost_status no_memory(llmc_decoder *decoder)
-{
-    return llmc_error_set(decoder->error, LLMCOST_E_MEMORY, "no memory for the answer");
 }
 
 static bool is(const llmc_json_span *span, const char *word)
@@ -398,22 +393,6 @@ static llmcost_status finish_message(llmc_decoder *decoder, const anthropic_memb
     return llmc_decoder_emit(decoder, &(llmcost_event){ .kind = LLMCOST_EVENT_FINISH, .finish = finish, .finish_raw = word });
 }
 
-static llmcost_status introduce(llmc_decoder *decoder, const anthropic_members *message)
-{
-    anthropic_state *state = state_of(decoder);
-    if (state->introduced)
-        return LLMCOST_OK;
-    llmc_decode_member(&message->id, &state->id);
-    llmc_decode_member(&message->model, &state->model);
-    const char *id = llmc_buffer_text(&state->id), *model = llmc_buffer_text(&state->model);
-    if (!id || !model)
-        return no_memory(decoder);
-    llmc_utf8_sanitize(state->id.data);
-    llmc_utf8_sanitize(state->model.data);
-    state->introduced = true;
-    return llmc_decoder_emit(decoder, &(llmcost_event){ .kind = LLMC_EVENT_META, .text = id, .bytes = strlen(id), .tool_name = model });
-}
-
 /* The blocks of a message that is all there. */
 static llmcost_status decode_content(llmc_decoder *decoder, const llmc_json_span *content)
 {
@@ -440,7 +419,7 @@ static llmcost_status decode_whole(llmc_decoder *decoder, const anthropic_member
 {
     if (!members->content.bytes)
         return llmc_decode_error_in_success(decoder, frame, "a message without content");
-    llmcost_status status = introduce(decoder, members);
+    llmcost_status status = llmc_decoder_introduce(decoder, &state_of(decoder)->identity, &members->id, &members->model);
     if (!status)
         status = decode_content(decoder, &members->content);
     if (!status)
@@ -461,14 +440,10 @@ static llmcost_status block_at(llmc_decoder *decoder, const llmc_json_span *span
     llmc_json_begin(&json, span->text, span->bytes);
     if (!llmc_json_integer(&json, &index) || index < 0 || index >= BLOCKS_MAXIMUM)
         return llmc_decoder_malformed(decoder, NULL, "a block with an impossible index");
-    if ((size_t)index >= state->block_count) {
-        void *items = state->blocks;
-        if (!llmc_grow(decoder->allocator, &items, &state->block_capacity, (size_t)index + 1, sizeof(anthropic_block)))
-            return no_memory(decoder);
-        state->blocks = items;
-        memset(state->blocks + state->block_count, 0, ((size_t)index + 1 - state->block_count) * sizeof(anthropic_block));
-        state->block_count = (size_t)index + 1;
-    }
+    void *items = llmc_decoder_reach(decoder, state->blocks, &state->block_count, &state->block_capacity, (size_t)index, sizeof(anthropic_block));
+    if (!items)
+        return LLMCOST_E_MEMORY;
+    state->blocks = items;
     *out = &state->blocks[index];
     return LLMCOST_OK;
 }
@@ -498,7 +473,7 @@ static llmcost_status on_message_start(llmc_decoder *decoder, const anthropic_me
 {
     anthropic_members message;
     members_of(&members->message, &message);
-    llmcost_status status = introduce(decoder, &message);
+    llmcost_status status = llmc_decoder_introduce(decoder, &state_of(decoder)->identity, &message.id, &message.model);
     return status ? status : decode_usage(decoder, &message.usage);
 }
 
@@ -537,7 +512,7 @@ static llmcost_status decode_frame(llmc_decoder *decoder, const llmc_frame *fram
     anthropic_members members = { 0 };
     if (decoder->finished)
         return LLMCOST_OK;
-    if (decoder->http_status < 200 || decoder->http_status > 299 || !strcmp(frame->event, "error"))
+    if (llmc_decoder_refused(decoder) || !strcmp(frame->event, "error"))
         return llmc_decode_error_body(decoder->error, decoder->http_status, frame->data, frame->bytes);
     if (decoder->operation == LLMC_OP_LIST_MODELS)
         return llmc_decode_models(decoder, frame);
@@ -552,20 +527,10 @@ static llmcost_status decode_frame(llmc_decoder *decoder, const llmc_frame *fram
     return decoder->stream ? decode_event(decoder, &members, frame) : decode_whole(decoder, &members, frame);
 }
 
-static llmcost_status decode_end(llmc_decoder *decoder)
-{
-    if (decoder->finished)
-        return LLMCOST_OK;
-    if (decoder->http_status < 200 || decoder->http_status > 299)
-        return llmc_decode_error_body(decoder->error, decoder->http_status, "", 0);
-    return llmc_error_set(decoder->error, LLMCOST_E_TRUNCATED, decoder->stream ? "the stream ended before the answer was complete; try again" : "the answer is empty; try again");
-}
-
 static void decode_begin(llmc_decoder *decoder)
 {
     anthropic_state *state = state_of(decoder);
-    llmc_buffer_init(&state->id, decoder->allocator, 1 << 12);
-    llmc_buffer_init(&state->model, decoder->allocator, 1 << 12);
+    llmc_identity_init(&state->identity, decoder->allocator);
     figures_init(&state->figures);
     figures_init(&state->compaction);
     state->stated_cost_pico = -1;
@@ -575,8 +540,7 @@ static void decode_free(llmc_decoder *decoder)
 {
     anthropic_state *state = state_of(decoder);
     llmc_free(decoder->allocator, state->blocks);
-    llmc_buffer_free(&state->id);
-    llmc_buffer_free(&state->model);
+    llmc_identity_free(&state->identity);
 }
 
 static bool has_operation(llmc_operation_id operation)
@@ -593,6 +557,6 @@ const llmc_codec llmc_codec_anthropic = {
     .decoder_bytes = sizeof(anthropic_state),
     .decode_begin = decode_begin,
     .decode_frame = decode_frame,
-    .decode_end = decode_end,
+    .decode_end = llmc_decoder_end_early,
     .decode_free = decode_free,
 };

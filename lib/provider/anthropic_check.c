@@ -1,31 +1,8 @@
 /* What the Anthropic Messages format cannot say of what a request asks for: said before anything is sent, naming the field. */
 #include "provider/anthropic_codec.h"
 
+#include "provider/asks.h"
 #include "provider/claude.h"
-
-static bool asks_several(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->n > 1;
-}
-
-static bool asks_seed(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->has_seed;
-}
-
-static bool asks_logprobs(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->logprobs || request->top_logprobs;
-}
-
-static bool asks_json_mode(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->format == LLMCOST_FORMAT_JSON;
-}
 
 static bool asks_no_effort(const llmcost_request *request, const llmc_codec_target *target)
 {
@@ -40,10 +17,10 @@ static bool asks_many_marks(const llmcost_request *request, const llmc_codec_tar
 }
 
 static const llmc_incapability incapabilities[] = {
-    { 0, asks_several, "n", "ask for one choice per call" },
-    { 0, asks_seed, "seed", "leave has_seed 0" },
-    { 0, asks_logprobs, "logprobs", "leave logprobs and top_logprobs 0" },
-    { 0, asks_json_mode, "format", "use LLMCOST_FORMAT_JSON_SCHEMA, or ask for JSON in the prompt" },
+    { 0, llmc_asks_several, "n", "ask for one choice per call" },
+    { 0, llmc_asks_seed, "seed", "leave has_seed 0" },
+    { 0, llmc_asks_logprobs, "logprobs", "leave logprobs and top_logprobs 0" },
+    { 0, llmc_asks_json_mode, "format", "use LLMCOST_FORMAT_JSON_SCHEMA, or ask for JSON in the prompt" },
     { 0, asks_no_effort, "effort", "the lowest is low; to turn thinking off pass {\"thinking\": {\"type\": \"disabled\"}} in extra" },
     { 0, asks_many_marks, "cache_mark", "set at most 4 marks" },
 };

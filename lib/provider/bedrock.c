@@ -396,14 +396,10 @@ static llmcost_status block_at(llmc_decoder *decoder, const llmc_json_span *span
     llmc_json_begin(&json, span->text, span->bytes);
     if (!span->bytes || !llmc_json_integer(&json, &index) || index < 0 || index >= BLOCKS_MAXIMUM)
         return llmc_decoder_malformed(decoder, NULL, "a block with an impossible index");
-    if ((size_t)index >= state->block_count) {
-        void *items = state->blocks;
-        if (!llmc_grow(decoder->allocator, &items, &state->block_capacity, (size_t)index + 1, sizeof(bedrock_block)))
-            return llmc_error_set(decoder->error, LLMCOST_E_MEMORY, "no memory for the answer");
-        state->blocks = items;
-        memset(state->blocks + state->block_count, 0, ((size_t)index + 1 - state->block_count) * sizeof(bedrock_block));
-        state->block_count = (size_t)index + 1;
-    }
+    void *items = llmc_decoder_reach(decoder, state->blocks, &state->block_count, &state->block_capacity, (size_t)index, sizeof(bedrock_block));
+    if (!items)
+        return LLMCOST_E_MEMORY;
+    state->blocks = items;
     *out = &state->blocks[index];
     return LLMCOST_OK;
 }
@@ -482,7 +478,7 @@ static llmcost_status decode_frame(llmc_decoder *decoder, const llmc_frame *fram
     bedrock_members members = { 0 };
     if (decoder->finished)
         return LLMCOST_OK;
-    if (decoder->http_status < 200 || decoder->http_status > 299)
+    if (llmc_decoder_refused(decoder))
         return llmc_decode_error_body(decoder->error, decoder->http_status, frame->data, frame->bytes);
     const bedrock_event *event = event_of(frame->event);
     if (decoder->stream && is_failure(frame->event))
@@ -502,9 +498,9 @@ static llmcost_status decode_end(llmc_decoder *decoder)
 {
     if (decoder->finished || state_of(decoder)->finish_came)
         return LLMCOST_OK;
-    if (decoder->http_status < 200 || decoder->http_status > 299)
+    if (llmc_decoder_refused(decoder))
         return llmc_decode_error_body(decoder->error, decoder->http_status, "", 0);
-    return llmc_error_set(decoder->error, LLMCOST_E_TRUNCATED, decoder->stream ? "the stream ended before the answer was complete; try again" : "the answer is empty; try again");
+    return llmc_decoder_truncated(decoder);
 }
 
 static void decode_begin(llmc_decoder *decoder)

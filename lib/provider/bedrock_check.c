@@ -4,6 +4,7 @@
  */
 #include "provider/bedrock_codec.h"
 
+#include "provider/asks.h"
 #include "provider/claude.h"
 
 /* ---- models ---- */
@@ -39,36 +40,6 @@ static bool takes_effort(const char *model, llmc_bedrock_family family)
 
 /* ---- check ---- */
 
-static bool asks_several(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->n > 1;
-}
-
-static bool asks_seed(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->has_seed;
-}
-
-static bool asks_logprobs(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->logprobs || request->top_logprobs;
-}
-
-static bool asks_json_mode(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->format == LLMCOST_FORMAT_JSON;
-}
-
-static bool asks_temperature_above(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->has_temperature && request->temperature > 1.0;
-}
-
 static bool asks_no_effort_of_claude(const llmcost_request *request, const llmc_codec_target *target)
 {
     return llmc_bedrock_family_of(target->model) == LLMC_BEDROCK_CLAUDE && (request->effort == LLMCOST_EFFORT_NONE || request->effort == LLMCOST_EFFORT_MINIMAL);
@@ -92,12 +63,6 @@ static bool asks_effort_of_others(const llmcost_request *request, const llmc_cod
 static bool asks_budget_of_others(const llmcost_request *request, const llmc_codec_target *target)
 {
     return request->thinking_budget_tokens > 0 && request->effort == LLMCOST_EFFORT_DEFAULT && llmc_bedrock_family_of(target->model) != LLMC_BEDROCK_CLAUDE;
-}
-
-static bool asks_one_call_at_a_time(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->tool_count && request->parallel_tool_calls == LLMCOST_OFF && request->tool_choice != LLMCOST_TOOLS_NONE;
 }
 
 static bool has_tool_turns(const llmcost_request *request)
@@ -126,16 +91,16 @@ static bool asks_many_marks(const llmcost_request *request, const llmc_codec_tar
 }
 
 static const llmc_incapability incapabilities[] = {
-    { 0, asks_several, "n", "ask for one choice per call" },
-    { 0, asks_seed, "seed", "leave has_seed 0" },
-    { 0, asks_logprobs, "logprobs", "leave logprobs and top_logprobs 0" },
-    { 0, asks_json_mode, "format", "use LLMCOST_FORMAT_JSON_SCHEMA, or ask for JSON in the prompt" },
-    { 0, asks_temperature_above, "temperature", "use at most 1" },
+    { 0, llmc_asks_several, "n", "ask for one choice per call" },
+    { 0, llmc_asks_seed, "seed", "leave has_seed 0" },
+    { 0, llmc_asks_logprobs, "logprobs", "leave logprobs and top_logprobs 0" },
+    { 0, llmc_asks_json_mode, "format", "use LLMCOST_FORMAT_JSON_SCHEMA, or ask for JSON in the prompt" },
+    { 0, llmc_asks_temperature_above_1, "temperature", "use at most 1" },
     { 0, asks_no_effort_of_claude, "effort", "the lowest is low; to turn thinking off pass {\"additionalModelRequestFields\": {\"thinking\": {\"type\": \"disabled\"}}} in extra" },
     { 0, asks_other_effort, "effort", "this model takes low, medium and high" },
     { 0, asks_effort_of_others, "effort", "it is not known how this model takes one; pass its own parameter in extra as additionalModelRequestFields" },
     { 0, asks_budget_of_others, "thinking_budget_tokens", "only Claude takes one here; set effort, or leave it 0" },
-    { 0, asks_one_call_at_a_time, "parallel_tool_calls", "this format has no such switch; leave it at its default" },
+    { 0, llmc_asks_one_by_one, "parallel_tool_calls", "this format has no such switch; leave it at its default" },
     { 0, forbids_tools_after_use, "tool_choice", "with tool calls in the conversation tools cannot be forbidden; use auto" },
     { 0, lacks_tools_after_use, "tools", "give the tools that the conversation has used" },
     { 0, asks_many_marks, "cache_mark", "set at most 4 marks" },

@@ -6,6 +6,8 @@
  */
 #include "provider/claude.h"
 
+#include "provider/asks.h"
+
 /* "claude-sonnet-4-5-20250929", "claude-3-5-haiku-latest", "anthropic/claude-opus-5": 45, 35, 50; 0: not told. */
 static int generation_of(const char *model)
 {
@@ -51,12 +53,6 @@ bool llmc_claude_thinks_by_budget(const llmcost_request *request, const char *mo
     return request->effort != LLMCOST_EFFORT_DEFAULT && !llmc_claude_takes_effort(model);
 }
 
-static bool asks_temperature_above(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->has_temperature && request->temperature > 1.0;
-}
-
 static bool asks_temperature_of_fixed(const llmcost_request *request, const llmc_codec_target *target)
 {
     return is_fixed(target->model) && request->has_temperature && request->temperature != 1.0;
@@ -99,7 +95,7 @@ static bool forces_tool_while_thinking(const llmcost_request *request, const llm
 }
 
 static const llmc_incapability incapabilities[] = {
-    { 0, asks_temperature_above, "temperature", "use at most 1" },
+    { 0, llmc_asks_temperature_above_1, "temperature", "use at most 1" },
     { 0, asks_temperature_of_fixed, "temperature", "this model's is fixed at 1; leave has_temperature 0" },
     { 0, asks_top_p_of_fixed, "top_p", "this model's is fixed; leave has_top_p 0" },
     { 0, asks_budget_of_fixed, "thinking_budget_tokens", "this model takes an effort; set effort instead" },

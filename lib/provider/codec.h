@@ -160,6 +160,7 @@ llmcost_status llmc_status_from_http(int32_t http_status);
 llmcost_status llmc_decode_error_body(llmcost_error *error, int32_t http_status, const char *body, size_t bytes) __attribute__((cold));
 /* The same at a host of these quirks: numbers that mean something only there are read too. */
 llmcost_status llmc_decode_error_of_host(llmcost_error *error, uint64_t quirks, int32_t http_status, const char *body, size_t bytes) __attribute__((cold));
+enum { LLMC_WAIT_OF_LIMITS = 1 }; /* the rank of a wait that is only the reset time of a limit */
 /*
  * One response header that matters for errors and receipts: retry-after(-ms), x-ratelimit-reset*, request ids. wall_ms: now.
  * rank: 0 before the first header of an answer; it remembers how exact the wait so far is, so that the order of headers

@@ -44,11 +44,6 @@ static cohere_state *state_of(llmc_decoder *decoder)
     return decoder->state;
 }
 
-__attribute__((cold)) static llmcost_status no_memory(llmc_decoder *decoder)
-{
-    return llmc_error_set(decoder->error, LLMCOST_E_MEMORY, "no memory for the answer");
-}
-
 static bool is(const llmc_json_span *span, const char *word)
 {
     return llmc_json_key_is(span, word);
@@ -135,7 +130,7 @@ static llmcost_status introduce(llmc_decoder *decoder, const llmc_json_span *id)
     llmc_decode_member(id, &state->id);
     const char *text = llmc_buffer_text(&state->id);
     if (!text)
-        return no_memory(decoder);
+        return llmc_decoder_no_memory(decoder);
     llmc_utf8_sanitize(state->id.data);
     state->introduced = true;
     return llmc_decoder_emit(decoder, &(llmcost_event){ .kind = LLMC_EVENT_META, .text = text, .bytes = strlen(text) });
@@ -229,7 +224,7 @@ static llmcost_status take_logprobs(llmc_decoder *decoder, const cohere_piece *p
     size_t bytes = scratch->length;
     const char *text = llmc_buffer_text(scratch);
     if (!text)
-        return no_memory(decoder);
+        return llmc_decoder_no_memory(decoder);
     if (!llmc_span_is_list(&(llmc_json_span){ text, bytes, false }))
         return LLMCOST_OK; /* its text was no string */
     return llmc_decoder_emit(decoder, &(llmcost_event){ .kind = LLMC_EVENT_LOGPROBS, .text = text, .bytes = bytes });
@@ -275,7 +270,7 @@ static llmcost_status begin_call(llmc_decoder *decoder, const cohere_piece *piec
     if (state->call_count >= LLMC_TOOL_CALLS_MAXIMUM)
         return llmc_decoder_malformed(decoder, NULL, "more tool calls than anybody makes");
     if (!llmc_grow(decoder->allocator, &items, &state->call_capacity, state->call_count + 1, sizeof(cohere_call)))
-        return no_memory(decoder);
+        return llmc_decoder_no_memory(decoder);
     state->calls = items;
     uint32_t ordinal = (uint32_t)state->call_count++;
     state->calls[ordinal] = (cohere_call){ .wire_index = index };
@@ -290,7 +285,7 @@ static llmcost_status begin_call(llmc_decoder *decoder, const cohere_piece *piec
     llmc_decode_member(&piece->name, scratch);
     const char *id = llmc_buffer_text(scratch);
     if (!id)
-        return no_memory(decoder);
+        return llmc_decoder_no_memory(decoder);
     llmc_utf8_sanitize(scratch->data);
     llmc_utf8_sanitize(scratch->data + name);
     llmcost_status status = llmc_decoder_emit(decoder, &(llmcost_event){ .kind = LLMCOST_EVENT_TOOL_CALL, .tool_index = ordinal, .tool_id = id, .tool_name = id + name });
@@ -531,7 +526,7 @@ static llmcost_status decode_frame(llmc_decoder *decoder, const llmc_frame *fram
     cohere_members members = { 0 };
     if (decoder->finished)
         return LLMCOST_OK;
-    if (decoder->http_status < 200 || decoder->http_status > 299)
+    if (llmc_decoder_refused(decoder))
         return fail(decoder, frame->data, frame->bytes);
     if (decoder->operation == LLMC_OP_LIST_MODELS)
         return llmc_decode_models(decoder, frame);
@@ -550,9 +545,9 @@ static llmcost_status decode_end(llmc_decoder *decoder)
 {
     if (decoder->finished)
         return LLMCOST_OK;
-    if (decoder->http_status < 200 || decoder->http_status > 299)
+    if (llmc_decoder_refused(decoder))
         return fail(decoder, "", 0);
-    return llmc_error_set(decoder->error, LLMCOST_E_TRUNCATED, decoder->stream ? "the stream ended before the answer was complete; try again" : "the answer is empty; try again");
+    return llmc_decoder_truncated(decoder);
 }
 
 static void decode_begin(llmc_decoder *decoder)

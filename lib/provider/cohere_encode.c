@@ -11,26 +11,15 @@
  */
 #include "provider/cohere_codec.h"
 
+#include "provider/asks.h"
 #include "provider/encoding.h"
 
 /* ---- check ---- */
-
-static bool asks_several(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->n > 1;
-}
 
 static bool asks_one_tool(const llmcost_request *request, const llmc_codec_target *target)
 {
     (void)target;
     return request->tool_choice == LLMCOST_TOOLS_ONE;
-}
-
-static bool asks_one_by_one(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->tool_count && request->parallel_tool_calls == LLMCOST_OFF && request->tool_choice != LLMCOST_TOOLS_NONE;
 }
 
 static uint32_t strict_tools(const llmcost_request *request)
@@ -60,12 +49,6 @@ static bool asks_top_logprobs(const llmcost_request *request, const llmc_codec_t
     return request->top_logprobs > 0;
 }
 
-static bool asks_many_stops(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->stop_count > 5;
-}
-
 static bool asks_minimal_effort(const llmcost_request *request, const llmc_codec_target *target)
 {
     (void)target;
@@ -79,13 +62,13 @@ static bool names_end_user(const llmcost_request *request, const llmc_codec_targ
 }
 
 static const llmc_incapability incapabilities[] = {
-    { 0, asks_several, "n", "ask for one choice per call" },
+    { 0, llmc_asks_several, "n", "ask for one choice per call" },
     { 0, asks_one_tool, "tool_choice", "use required, and give that tool alone" },
-    { 0, asks_one_by_one, "parallel_tool_calls", "leave it at the default, and answer the calls one after the other" },
+    { 0, llmc_asks_one_by_one, "parallel_tool_calls", "leave it at the default, and answer the calls one after the other" },
     { 0, asks_some_strict, "strict", "make all tools strict, or none" },
     { 0, asks_format_beside_tools, "format", "leave tools out, or ask for JSON in the prompt" },
     { 0, asks_top_logprobs, "top_logprobs", "leave it 0; logprobs has those of the chosen tokens" },
-    { 0, asks_many_stops, "stop", "give at most 5 stop texts" },
+    { 0, llmc_asks_above_5_stops, "stop", "give at most 5 stop texts" },
     { 0, asks_minimal_effort, "effort", "choose none, or low or more" },
     { 0, names_end_user, "end_user", "leave it NULL" },
 };

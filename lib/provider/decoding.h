@@ -27,14 +27,36 @@ void llmc_json_note(llmc_json *json, llmc_json_span *out);
 /* Notes these members of the object that is next; the others are skipped. */
 void llmc_read_wanted(llmc_json *json, const llmc_wanted_member *wanted, size_t count, void *out);
 
+/* Who answers. */
+typedef struct llmc_identity {
+    llmc_buffer id, model;
+    bool introduced;
+} llmc_identity;
+void llmc_identity_init(llmc_identity *identity, const llmc_allocator *allocator);
+void llmc_identity_free(llmc_identity *identity);
+/* META, once; the members may be empty. */
+llmcost_status llmc_decoder_introduce(llmc_decoder *decoder, llmc_identity *identity, const llmc_json_span *id, const llmc_json_span *model);
+
 /* What a joiner still holds, as an event of this kind. */
 llmcost_status llmc_decoder_flush_text(llmc_decoder *decoder, int kind, uint32_t choice, uint32_t tool_index, llmc_utf8_joiner *joiner);
 /* JSON as it stands; name goes into tool_name. */
 llmcost_status llmc_decoder_emit_raw(llmc_decoder *decoder, int kind, uint32_t choice, uint32_t tool_index, const char *name, const llmc_json_span *raw);
+/* The same as a list of one, which the answer joins: a second image does not replace the first. */
+llmcost_status llmc_decoder_emit_listed(llmc_decoder *decoder, uint32_t choice, const char *name, const llmc_json_span *raw);
+/* The items, grown and zeroed up to this index. NULL: no memory, and said so; they are as they were. */
+void *llmc_decoder_reach(llmc_decoder *decoder, void *items, size_t *count, size_t *capacity, size_t index, size_t item_bytes);
 /* The beginning of a tool call. */
 llmcost_status llmc_decoder_emit_tool_call(llmc_decoder *decoder, uint32_t choice, uint32_t tool_index, const llmc_json_span *id, const llmc_json_span *name);
 /* Normalises, and emits USAGE when it differs from the last one. */
 llmcost_status llmc_decoder_emit_usage(llmc_decoder *decoder, const llmc_usage_counts *counts);
+/* E_MEMORY, said. */
+llmcost_status llmc_decoder_no_memory(llmc_decoder *decoder) __attribute__((cold));
+/* Whether the HTTP status says that there is no answer. */
+bool llmc_decoder_refused(const llmc_decoder *decoder);
+/* E_TRUNCATED, said. */
+llmcost_status llmc_decoder_truncated(llmc_decoder *decoder) __attribute__((cold));
+/* decode_end of a format that says itself when it has finished: any other end is a failure. */
+llmcost_status llmc_decoder_end_early(llmc_decoder *decoder);
 /* E_MALFORMED, or E_TRUNCATED for a whole body that only ended too early. json or what may be NULL. */
 llmcost_status llmc_decoder_malformed(llmc_decoder *decoder, const llmc_json *json, const char *what) __attribute__((cold));
 /* llmc_decode_error_body() where the kind of failure stands apart: the name of an exception. NULL or "": it does not. */

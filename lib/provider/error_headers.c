@@ -230,7 +230,7 @@ static void take_kind(llmcost_error *error, const char *value)
 
 void llmc_decode_error_header(llmcost_error *error, uint32_t *rank, const char *name, const char *value, int64_t wall_ms)
 {
-    enum { RESET = 1, RETRY_AFTER = 2, RETRY_AFTER_MS = 3 };
+    enum { RESET = LLMC_WAIT_OF_LIMITS, RETRY_AFTER, RETRY_AFTER_MS };
     int64_t ms;
     if (!strchr("arxmARXM", name[0])) /* most headers concern nobody: none that does begins otherwise */
         return;

@@ -13,6 +13,8 @@
  */
 #include "provider/gemini_codec.h"
 
+#include "provider/asks.h"
+
 #include <stdio.h>
 
 /* ---- models ---- */
@@ -53,28 +55,10 @@ static bool asks_too_many(const llmcost_request *request, const llmc_codec_targe
     return request->n > 8;
 }
 
-static bool asks_many_stops(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->stop_count > 5;
-}
-
-static bool asks_temperature_above(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->has_temperature && request->temperature > 2.0;
-}
-
 static bool asks_large_seed(const llmcost_request *request, const llmc_codec_target *target)
 {
     (void)target;
     return request->has_seed && (request->seed > INT32_MAX || request->seed < INT32_MIN);
-}
-
-static bool asks_many_logprobs(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->top_logprobs > 20;
 }
 
 static bool names_end_user(const llmcost_request *request, const llmc_codec_target *target)
@@ -113,10 +97,10 @@ static bool asks_json_with_tools(const llmcost_request *request, const llmc_code
 
 static const llmc_incapability incapabilities[] = {
     { 0, asks_too_many, "n", "ask for at most 8 choices" },
-    { 0, asks_many_stops, "stop", "give at most 5 stop texts" },
-    { 0, asks_temperature_above, "temperature", "use at most 2" },
+    { 0, llmc_asks_above_5_stops, "stop", "give at most 5 stop texts" },
+    { 0, llmc_asks_temperature_above_2, "temperature", "use at most 2" },
     { 0, asks_large_seed, "seed", "use a number of 32 bits" },
-    { 0, asks_many_logprobs, "top_logprobs", "ask for at most 20" },
+    { 0, llmc_asks_above_20_logprobs, "top_logprobs", "ask for at most 20" },
     { 0, names_end_user, "end_user", "leave it NULL" },
     { 0, asks_one_by_one, "parallel_tool_calls", "leave it at the default; take the first call only" },
     { 0, asks_no_thinking, "effort", "this model always thinks; the lowest is minimal" },

@@ -40,11 +40,6 @@ static ollama_state *state_of(llmc_decoder *decoder)
     return decoder->state;
 }
 
-__attribute__((cold)) static llmcost_status no_memory(llmc_decoder *decoder)
-{
-    return llmc_error_set(decoder->error, LLMCOST_E_MEMORY, "no memory for the answer");
-}
-
 static void read_line(llmc_json *json, ollama_line *line)
 {
     static const llmc_wanted_member wanted[] = {
@@ -65,7 +60,7 @@ static llmcost_status introduce(llmc_decoder *decoder, const ollama_line *line)
     llmc_decode_member(&line->model, &state->model);
     const char *model = llmc_buffer_text(&state->model);
     if (!model)
-        return no_memory(decoder);
+        return llmc_decoder_no_memory(decoder);
     llmc_utf8_sanitize(state->model.data);
     state->introduced = true;
     return llmc_decoder_emit(decoder, &(llmcost_event){ .kind = LLMC_EVENT_META, .tool_name = model });
@@ -95,7 +90,7 @@ static llmcost_status announce(llmc_decoder *decoder, const ollama_call *call, c
     llmc_decode_member(&call->name, scratch);
     const char *id = llmc_buffer_text(scratch);
     if (!id)
-        return no_memory(decoder);
+        return llmc_decoder_no_memory(decoder);
     llmc_utf8_sanitize(scratch->data);
     llmc_utf8_sanitize(scratch->data + name);
     return llmc_decoder_emit(decoder, &(llmcost_event){ .kind = LLMCOST_EVENT_TOOL_CALL, .tool_index = index, .tool_id = id, .tool_name = id + name });
@@ -250,7 +245,7 @@ static llmcost_status decode_frame(llmc_decoder *decoder, const llmc_frame *fram
     ollama_line line = { 0 };
     if (decoder->finished)
         return LLMCOST_OK;
-    if (decoder->http_status < 200 || decoder->http_status > 299)
+    if (llmc_decoder_refused(decoder))
         return llmc_decode_error_body(decoder->error, decoder->http_status, frame->data, frame->bytes);
     if (decoder->operation == LLMC_OP_LIST_MODELS)
         return llmc_decode_models(decoder, frame);
@@ -263,15 +258,6 @@ static llmcost_status decode_frame(llmc_decoder *decoder, const llmc_frame *fram
     if (decoder->operation == LLMC_OP_EMBED)
         return decode_embeddings(decoder, &line, frame);
     return decode_chat(decoder, &line, frame);
-}
-
-static llmcost_status decode_end(llmc_decoder *decoder)
-{
-    if (decoder->finished)
-        return LLMCOST_OK;
-    if (decoder->http_status < 200 || decoder->http_status > 299)
-        return llmc_decode_error_body(decoder->error, decoder->http_status, "", 0);
-    return llmc_error_set(decoder->error, LLMCOST_E_TRUNCATED, decoder->stream ? "the stream ended before the answer was complete; try again" : "the answer is empty; try again");
 }
 
 static void decode_begin(llmc_decoder *decoder)
@@ -298,6 +284,6 @@ const llmc_codec llmc_codec_ollama = {
     .decoder_bytes = sizeof(ollama_state),
     .decode_begin = decode_begin,
     .decode_frame = decode_frame,
-    .decode_end = decode_end,
+    .decode_end = llmc_decoder_end_early,
     .decode_free = decode_free,
 };

@@ -11,38 +11,15 @@
  */
 #include "provider/ollama_codec.h"
 
+#include "provider/asks.h"
 #include "provider/encoding.h"
 
 /* ---- check ---- */
-
-static bool asks_several(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->n > 1;
-}
-
-static bool asks_forced_tool(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->tool_choice == LLMCOST_TOOLS_REQUIRED || request->tool_choice == LLMCOST_TOOLS_ONE;
-}
-
-static bool asks_one_by_one(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->tool_count && request->parallel_tool_calls == LLMCOST_OFF && request->tool_choice != LLMCOST_TOOLS_NONE;
-}
 
 static bool asks_unknown_effort(const llmcost_request *request, const llmc_codec_target *target)
 {
     (void)target;
     return request->effort == LLMCOST_EFFORT_MINIMAL || request->effort == LLMCOST_EFFORT_XHIGH;
-}
-
-static bool asks_budget_only(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->thinking_budget_tokens && request->effort == LLMCOST_EFFORT_DEFAULT;
 }
 
 static bool names_end_user(const llmcost_request *request, const llmc_codec_target *target)
@@ -51,20 +28,14 @@ static bool names_end_user(const llmcost_request *request, const llmc_codec_targ
     return request->end_user != NULL;
 }
 
-static bool asks_many_logprobs(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->top_logprobs > 20;
-}
-
 static const llmc_incapability incapabilities[] = {
-    { 0, asks_several, "n", "ask for one choice per call" },
-    { 0, asks_forced_tool, "tool_choice", "use auto, or leave all tools but one out and ask for it in the prompt" },
-    { 0, asks_one_by_one, "parallel_tool_calls", "leave it at the default, and answer the calls one after the other" },
+    { 0, llmc_asks_several, "n", "ask for one choice per call" },
+    { 0, llmc_asks_forced_tool, "tool_choice", "use auto, or leave all tools but one out and ask for it in the prompt" },
+    { 0, llmc_asks_one_by_one, "parallel_tool_calls", "leave it at the default, and answer the calls one after the other" },
     { 0, asks_unknown_effort, "effort", "choose none, low, medium, high or max" },
-    { 0, asks_budget_only, "thinking_budget_tokens", "set effort instead" },
+    { 0, llmc_asks_budget_only, "thinking_budget_tokens", "set effort instead" },
     { 0, names_end_user, "end_user", "leave it NULL" },
-    { 0, asks_many_logprobs, "top_logprobs", "ask for at most 20" },
+    { 0, llmc_asks_above_20_logprobs, "top_logprobs", "ask for at most 20" },
 };
 
 static llmcost_status check_part(const llmcost_message *message, uint32_t index, const llmcost_part *part, const llmc_codec_target *target, llmcost_error *error)

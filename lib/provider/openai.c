@@ -6,375 +6,32 @@
  * Usage is read wherever some host puts it: the last chunk, every chunk, x_groq, inside a choice. Audio that a model speaks, and what
  * filters found, are kept as they came. Left out on purpose: log-probabilities of the older shape.
  */
-#include "provider/openai_codec.h"
+#include "provider/openai_decoding.h"
 
 #include "base/text.h"
-#include "provider/decoding.h"
 #include "provider/presets.h"
 
-#include <stdio.h>
-
 enum { FILTERS_MAXIMUM = 1 << 16 };
-
-typedef struct openai_call {
-    int64_t wire_index;
-    uint64_t id_hash;        /* 0: no id came yet */
-    llmc_buffer id;          /* only while the name has not come */
-    llmc_utf8_joiner joiner;
-    bool announced;
-} openai_call;
-
-typedef struct openai_choice {
-    llmc_utf8_joiner text, reasoning, refusal;
-    openai_call *calls;
-    size_t call_count, call_capacity;
-    bool seen, finished;
-} openai_choice;
-
-typedef struct openai_state {
-    llmc_buffer id, model;
-    llmc_buffer filters;     /* what Azure found in the prompt: told when the answer has been introduced */
-    bool introduced;
-    bool finish_came;
-    bool byok;               /* the stated cost is a fee only */
-    bool counted;            /* this chunk holds figures */
-    openai_choice *choices;
-    size_t choice_count, choice_capacity;
-    llmc_usage_counts counts;
-    uint64_t extra_hash[4];  /* citations, search_results, filters of the prompt and of a choice: last sent */
-} openai_state;
-
-static openai_state *state_of(llmc_decoder *decoder)
-{
-    return decoder->state;
-}
-
-__attribute__((cold)) static llmcost_status no_memory(llmc_decoder *decoder)
-{
-    return llmc_error_set(decoder->error, LLMCOST_E_MEMORY, "no memory for the answer");
-}
-
-static uint64_t hash_of(const char *text, size_t bytes)
-{
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < bytes; i++)
-        hash = (hash ^ (unsigned char)text[i]) * UINT64_C(0x100000001b3);
-    return hash ? hash : 1;
-}
 
 static void read_usage(llmc_json *json, openai_state *state)
 {
     state->counted = llmc_openai_read_usage(json, &state->counts, &state->byok) || state->counted;
 }
 
-/* ---- choices and tool calls ---- */
+/* ---- choices ---- */
 
 static llmcost_status choice_at(llmc_decoder *decoder, int64_t index, openai_choice **out)
 {
-    openai_state *state = state_of(decoder);
+    openai_state *state = llmc_openai_state(decoder);
     if (index < 0 || index >= LLMC_CHOICES_MAXIMUM)
         return llmc_decoder_malformed(decoder, NULL, "a choice with an impossible index");
-    if ((size_t)index >= state->choice_count) {
-        void *items = state->choices;
-        if (!llmc_grow(decoder->allocator, &items, &state->choice_capacity, (size_t)index + 1, sizeof(openai_choice)))
-            return no_memory(decoder);
-        state->choices = items;
-        memset(state->choices + state->choice_count, 0, ((size_t)index + 1 - state->choice_count) * sizeof(openai_choice));
-        state->choice_count = (size_t)index + 1;
-    }
+    void *items = llmc_decoder_reach(decoder, state->choices, &state->choice_count, &state->choice_capacity, (size_t)index, sizeof(openai_choice));
+    if (!items)
+        return LLMCOST_E_MEMORY;
+    state->choices = items;
     *out = &state->choices[index];
     (*out)->seen = true;
     return LLMCOST_OK;
-}
-
-/* One entry of tool_calls as it stands in the input. */
-typedef struct wire_call {
-    int64_t index; /* -1: none told */
-    llmc_json_span id, name, arguments, raw_arguments;
-} wire_call;
-
-static bool is_same_call(const openai_call *call, const wire_call *wire, uint64_t id_hash)
-{
-    if (id_hash && call->id_hash && id_hash != call->id_hash)
-        return false;
-    if (wire->index >= 0)
-        return wire->index == call->wire_index;
-    return id_hash ? id_hash == call->id_hash : !(wire->name.bytes && call->announced); /* another name begins another call */
-}
-
-/* By index and id, latest first: some servers send no index, others the same one for every call of a turn. */
-static llmcost_status call_of(llmc_decoder *decoder, openai_choice *choice, const wire_call *wire, uint32_t *ordinal)
-{
-    uint64_t id_hash = wire->id.bytes ? hash_of(wire->id.text, wire->id.bytes) : 0;
-    if (wire->index >= LLMC_TOOL_CALLS_MAXIMUM || choice->call_count >= LLMC_TOOL_CALLS_MAXIMUM)
-        return llmc_decoder_malformed(decoder, NULL, "more tool calls than anybody makes");
-    for (size_t i = choice->call_count; i-- > 0;) {
-        if (!is_same_call(&choice->calls[i], wire, id_hash))
-            continue;
-        if (id_hash)
-            choice->calls[i].id_hash = id_hash;
-        *ordinal = (uint32_t)i;
-        return LLMCOST_OK;
-    }
-    void *items = choice->calls;
-    if (!llmc_grow(decoder->allocator, &items, &choice->call_capacity, choice->call_count + 1, sizeof(openai_call)))
-        return no_memory(decoder);
-    choice->calls = items;
-    choice->calls[choice->call_count] = (openai_call){ .wire_index = wire->index, .id_hash = id_hash };
-    llmc_buffer_init(&choice->calls[choice->call_count].id, decoder->allocator, 1 << 16);
-    *ordinal = (uint32_t)choice->call_count++;
-    return LLMCOST_OK;
-}
-
-/* A call without an id gets one, for its result must name it. */
-static llmcost_status announce(llmc_decoder *decoder, openai_call *call, uint32_t choice, uint32_t ordinal, const llmc_json_span *name)
-{
-    llmc_buffer *scratch = &decoder->scratch;
-    char made_up[40];
-    snprintf(made_up, sizeof made_up, "call_%u_%u", choice, ordinal);
-    const char *id = call->id.length ? llmc_buffer_text(&call->id) : made_up;
-    llmc_buffer_clear(scratch);
-    llmc_buffer_reserve(scratch, name->bytes + LLMC_JOINER_LEAD);
-    llmc_buffer_add(scratch, "    ", LLMC_JOINER_LEAD);
-    llmc_decode_member(name, scratch);
-    if (!id || !llmc_buffer_reserve(scratch, LLMC_JOINER_LEAD))
-        return no_memory(decoder);
-    llmc_utf8_joiner joiner = { 0 };
-    size_t bytes = scratch->length - LLMC_JOINER_LEAD;
-    char *text = llmc_utf8_join(&joiner, scratch->data + LLMC_JOINER_LEAD, &bytes);
-    bytes += llmc_utf8_join_end(&joiner, text + bytes);
-    text[bytes] = '\0';
-    call->announced = true;
-    llmcost_status status = llmc_decoder_emit(decoder, &(llmcost_event){ .kind = LLMCOST_EVENT_TOOL_CALL, .choice = choice, .tool_index = ordinal,
-                                                                         .tool_id = id, .tool_name = text });
-    llmc_buffer_free(&call->id);
-    return status;
-}
-
-static llmcost_status take_call(llmc_decoder *decoder, openai_choice *choice, uint32_t index, const wire_call *wire)
-{
-    uint32_t ordinal = 0;
-    llmcost_status status = call_of(decoder, choice, wire, &ordinal);
-    if (status)
-        return status;
-    openai_call *call = &choice->calls[ordinal];
-    if (!call->announced && wire->id.bytes && !call->id.length && (!llmc_decode_member(&wire->id, &call->id)))
-        return no_memory(decoder);
-    bool has_arguments = wire->arguments.bytes || wire->raw_arguments.bytes;
-    if (!call->announced && (wire->name.bytes || has_arguments))
-        status = announce(decoder, call, index, ordinal, &wire->name);
-    if (!status && wire->arguments.bytes)
-        status = llmc_decoder_emit_text(decoder, LLMCOST_EVENT_TOOL_ARGUMENTS, index, ordinal, &wire->arguments, &call->joiner);
-    if (!status && wire->raw_arguments.bytes)
-        status = llmc_decoder_emit_raw(decoder, LLMCOST_EVENT_TOOL_ARGUMENTS, index, ordinal, NULL, &wire->raw_arguments);
-    return status;
-}
-
-static void read_function(llmc_json *json, wire_call *wire)
-{
-    llmc_json_key key;
-    if (!llmc_json_object(json))
-        return;
-    while (llmc_json_next_key(json, &key)) {
-        if (llmc_json_key_is(&key, "name"))
-            llmc_json_span_string(json, &wire->name);
-        else if (!llmc_json_key_is(&key, "arguments"))
-            llmc_json_skip(json);
-        else if (llmc_json_peek(json) == LLMC_JSON_OBJECT)
-            llmc_json_raw(json, &wire->raw_arguments); /* some imitators do not wrap it into a string */
-        else
-            llmc_json_span_string(json, &wire->arguments);
-    }
-}
-
-static llmcost_status decode_tool_calls(llmc_decoder *decoder, llmc_json *json, openai_choice *choice, uint32_t index)
-{
-    llmc_json_key key;
-    if (!llmc_json_array(json))
-        return LLMCOST_OK;
-    for (int64_t ordinal = 0; llmc_json_next_item(json); ordinal++) {
-        wire_call wire = { .index = decoder->stream ? -1 : ordinal };
-        if (!llmc_json_object(json))
-            continue;
-        while (llmc_json_next_key(json, &key)) {
-            if (llmc_json_key_is(&key, "index"))
-                llmc_json_integer(json, &wire.index);
-            else if (llmc_json_key_is(&key, "id"))
-                llmc_json_span_string(json, &wire.id);
-            else if (llmc_json_key_is(&key, "function"))
-                read_function(json, &wire);
-            else
-                llmc_json_skip(json);
-        }
-        if (json->failure)
-            break;
-        llmcost_status status = take_call(decoder, choice, index, &wire);
-        if (status)
-            return status;
-    }
-    return LLMCOST_OK;
-}
-
-/* The shape before tool_calls: at most one, without an id. */
-static llmcost_status decode_function_call(llmc_decoder *decoder, llmc_json *json, openai_choice *choice, uint32_t index)
-{
-    wire_call wire = { .index = 0 };
-    if (llmc_json_peek(json) != LLMC_JSON_OBJECT) {
-        llmc_json_skip(json);
-        return LLMCOST_OK;
-    }
-    read_function(json, &wire);
-    return json->failure ? LLMCOST_OK : take_call(decoder, choice, index, &wire);
-}
-
-/* ---- text ---- */
-
-static llmcost_status decode_text(llmc_decoder *decoder, llmc_json *json, int kind, uint32_t index, llmc_utf8_joiner *joiner)
-{
-    llmc_json_span span;
-    if (!llmc_json_span_string(json, &span) || span.bytes == 0)
-        return LLMCOST_OK;
-    return llmc_decoder_emit_text(decoder, kind, index, 0, &span, joiner);
-}
-
-/* Mistral: [{type:text,text}, {type:thinking,thinking:[{type:text,text}]}]. */
-static llmcost_status decode_pieces(llmc_decoder *decoder, llmc_json *json, int kind, openai_choice *choice, uint32_t index)
-{
-    llmc_utf8_joiner *joiner = kind == LLMCOST_EVENT_TEXT ? &choice->text : &choice->reasoning;
-    llmcost_status status = LLMCOST_OK;
-    llmc_json_key key;
-    if (!llmc_json_array(json))
-        return decode_text(decoder, json, kind, index, joiner);
-    while (!status && llmc_json_next_item(json)) {
-        if (!llmc_json_object(json))
-            continue;
-        while (!status && llmc_json_next_key(json, &key)) {
-            if (llmc_json_key_is(&key, "text"))
-                status = decode_text(decoder, json, kind, index, joiner);
-            else if (llmc_json_key_is(&key, "thinking") && kind == LLMCOST_EVENT_TEXT && llmc_json_peek(json) == LLMC_JSON_ARRAY)
-                status = decode_pieces(decoder, json, LLMCOST_EVENT_REASONING, choice, index);
-            else if (llmc_json_key_is(&key, "thinking"))
-                status = decode_text(decoder, json, LLMCOST_EVENT_REASONING, index, &choice->reasoning);
-            else
-                llmc_json_skip(json);
-        }
-    }
-    return status;
-}
-
-static llmcost_status decode_content(llmc_decoder *decoder, llmc_json *json, openai_choice *choice, uint32_t index)
-{
-    if (llmc_json_peek(json) == LLMC_JSON_ARRAY)
-        return decode_pieces(decoder, json, LLMCOST_EVENT_TEXT, choice, index);
-    return decode_text(decoder, json, LLMCOST_EVENT_TEXT, index, &choice->text);
-}
-
-static llmcost_status decode_extra(llmc_decoder *decoder, llmc_json *json, uint32_t index, const char *name)
-{
-    llmc_json_span raw;
-    llmc_json_type type = llmc_json_peek(json);
-    if (!llmc_json_raw(json, &raw) || type != LLMC_JSON_ARRAY || raw.bytes <= 2)
-        return LLMCOST_OK;
-    return llmc_decoder_emit_raw(decoder, LLMC_EVENT_EXTRA, index, 0, name, &raw);
-}
-
-/* A stream speaks in pieces: kept as a list of them. */
-static llmcost_status decode_audio(llmc_decoder *decoder, llmc_json *json, uint32_t index)
-{
-    llmc_json_span raw;
-    llmc_json_type type = llmc_json_peek(json);
-    if (!llmc_json_raw(json, &raw) || type != LLMC_JSON_OBJECT || raw.bytes <= 2)
-        return LLMCOST_OK;
-    if (!decoder->stream)
-        return llmc_decoder_emit_raw(decoder, LLMC_EVENT_EXTRA, index, 0, "audio", &raw);
-    llmc_buffer_clear(&decoder->scratch);
-    llmc_buffer_add_byte(&decoder->scratch, '[');
-    llmc_buffer_add(&decoder->scratch, raw.text, raw.bytes);
-    llmc_buffer_add_byte(&decoder->scratch, ']');
-    const char *text = llmc_buffer_text(&decoder->scratch);
-    if (!text)
-        return no_memory(decoder);
-    return llmc_decoder_emit(decoder, &(llmcost_event){ .kind = LLMC_EVENT_EXTRA, .choice = index, .text = text, .bytes = raw.bytes + 2, .tool_name = "audio" });
-}
-
-/* [{"type": "reasoning.text", "text": ...}]: kept for the next turn; its text counts where the message tells it nowhere else. */
-static llmcost_status decode_details(llmc_decoder *decoder, const llmc_json_span *details, uint32_t index, openai_choice *choice, bool reasoned)
-{
-    llmc_json json;
-    llmc_json_key key;
-    llmcost_status status = LLMCOST_OK;
-    llmc_json_begin(&json, details->text, details->bytes);
-    for (bool more = !reasoned && llmc_json_array(&json); more && !status && llmc_json_next_item(&json);) {
-        if (!llmc_json_object(&json))
-            continue;
-        while (!status && llmc_json_next_key(&json, &key)) {
-            if (llmc_json_key_is(&key, "text") || llmc_json_key_is(&key, "summary"))
-                status = decode_text(decoder, &json, LLMCOST_EVENT_REASONING, index, &choice->reasoning);
-            else
-                llmc_json_skip(&json);
-        }
-    }
-    return status ? status : llmc_decoder_emit_raw(decoder, LLMC_EVENT_REASONING_HIDDEN, index, 0, NULL, details);
-}
-
-/* A message, or the delta of one. */
-static llmcost_status decode_message(llmc_decoder *decoder, llmc_json *json, openai_choice *choice, uint32_t index)
-{
-    llmc_json_key key;
-    bool reasoned = false; /* some hosts say the same under two names */
-    llmc_json_span details = { 0 };
-    llmcost_status status = LLMCOST_OK;
-    if (!llmc_json_object(json))
-        return LLMCOST_OK;
-    while (!status && llmc_json_next_key(json, &key)) {
-        if (llmc_json_key_is(&key, "content")) {
-            status = decode_content(decoder, json, choice, index);
-        } else if (llmc_json_key_is(&key, "reasoning_content") || llmc_json_key_is(&key, "reasoning")) {
-            if (reasoned || llmc_json_peek(json) != LLMC_JSON_STRING) {
-                llmc_json_skip(json);
-                continue;
-            }
-            llmc_json_span span = { 0 };
-            llmc_json_span_string(json, &span);
-            reasoned = span.bytes > 0;
-            if (reasoned)
-                status = llmc_decoder_emit_text(decoder, LLMCOST_EVENT_REASONING, index, 0, &span, &choice->reasoning);
-        } else if (llmc_json_key_is(&key, "refusal")) {
-            status = decode_text(decoder, json, LLMCOST_EVENT_REFUSAL, index, &choice->refusal);
-        } else if (llmc_json_key_is(&key, "tool_calls")) {
-            status = decode_tool_calls(decoder, json, choice, index);
-        } else if (llmc_json_key_is(&key, "function_call")) {
-            status = decode_function_call(decoder, json, choice, index);
-        } else if (llmc_json_key_is(&key, "annotations")) {
-            status = decode_extra(decoder, json, index, "annotations");
-        } else if (llmc_json_key_is(&key, "images")) {
-            status = decode_extra(decoder, json, index, "images");
-        } else if (llmc_json_key_is(&key, "audio")) {
-            status = decode_audio(decoder, json, index);
-        } else if (llmc_json_key_is(&key, "reasoning_details") && llmc_json_peek(json) == LLMC_JSON_ARRAY) {
-            llmc_json_raw(json, &details);
-        } else if (llmc_json_key_is(&key, "provider_metadata")) {
-            llmc_openai_read_gateway_cost(json, &state_of(decoder)->counts);
-        } else {
-            llmc_json_skip(json);
-        }
-    }
-    return status || details.bytes <= 2 ? status : decode_details(decoder, &details, index, choice, reasoned);
-}
-
-static llmcost_status decode_logprobs(llmc_decoder *decoder, llmc_json *json, uint32_t index)
-{
-    llmc_json_key key;
-    llmc_json_span raw = { 0 };
-    if (!llmc_json_object(json))
-        return LLMCOST_OK;
-    while (llmc_json_next_key(json, &key)) {
-        if (llmc_json_key_is(&key, "content") && llmc_json_peek(json) == LLMC_JSON_ARRAY)
-            llmc_json_raw(json, &raw);
-        else
-            llmc_json_skip(json);
-    }
-    return raw.bytes > 2 ? llmc_decoder_emit_raw(decoder, LLMC_EVENT_LOGPROBS, index, 0, NULL, &raw) : LLMCOST_OK;
 }
 
 /* ---- the end of a choice ---- */
@@ -394,35 +51,18 @@ static llmcost_finish finish_of(const char *word)
     return LLMCOST_FINISH_STOP;
 }
 
-static llmcost_status flush_choice(llmc_decoder *decoder, openai_choice *choice, uint32_t index)
-{
-    const llmc_json_span no_name = { "", 0, false };
-    llmcost_status status = llmc_decoder_flush_text(decoder, LLMCOST_EVENT_REASONING, index, 0, &choice->reasoning);
-    if (!status)
-        status = llmc_decoder_flush_text(decoder, LLMCOST_EVENT_TEXT, index, 0, &choice->text);
-    if (!status)
-        status = llmc_decoder_flush_text(decoder, LLMCOST_EVENT_REFUSAL, index, 0, &choice->refusal);
-    for (uint32_t i = 0; !status && i < choice->call_count; i++) {
-        if (!choice->calls[i].announced)
-            status = announce(decoder, &choice->calls[i], index, i, &no_name);
-        if (!status)
-            status = llmc_decoder_flush_text(decoder, LLMCOST_EVENT_TOOL_ARGUMENTS, index, i, &choice->calls[i].joiner);
-    }
-    return status;
-}
-
 static llmcost_status finish_choice(llmc_decoder *decoder, openai_choice *choice, uint32_t index, const char *word)
 {
     if (choice->finished)
         return LLMCOST_OK;
-    llmcost_status status = flush_choice(decoder, choice, index);
+    llmcost_status status = llmc_openai_flush_choice(decoder, choice, index);
     if (status)
         return status;
     llmcost_finish finish = finish_of(word);
     if (finish == LLMCOST_FINISH_STOP && choice->call_count)
         finish = LLMCOST_FINISH_TOOL_CALLS;
     choice->finished = true;
-    state_of(decoder)->finish_came = true;
+    llmc_openai_state(decoder)->finish_came = true;
     return llmc_decoder_emit(decoder, &(llmcost_event){ .kind = LLMCOST_EVENT_FINISH, .choice = index, .finish = finish, .finish_raw = word });
 }
 
@@ -431,7 +71,7 @@ static llmcost_status finish_by_span(llmc_decoder *decoder, openai_choice *choic
     char word[64];
     llmc_buffer_clear(&decoder->scratch);
     if (!llmc_decode_member(span, &decoder->scratch))
-        return no_memory(decoder);
+        return llmc_decoder_no_memory(decoder);
     size_t bytes = decoder->scratch.length < sizeof word ? decoder->scratch.length : sizeof word - 1;
     if (bytes)
         memcpy(word, decoder->scratch.data, bytes);
@@ -458,7 +98,7 @@ static llmcost_status decode_choice_member(llmc_decoder *decoder, llmc_json *jso
         bool usual = delta == decoder->stream && llmc_json_peek(json) == LLMC_JSON_OBJECT;
         if (usual && *choice) {
             rest->content_done = true;
-            return decode_message(decoder, json, *choice, (uint32_t)*index);
+            return llmc_openai_decode_message(decoder, json, *choice, (uint32_t)*index);
         }
         if (usual || !rest->content.bytes)
             llmc_json_raw(json, &rest->content);
@@ -471,7 +111,7 @@ static llmcost_status decode_choice_member(llmc_decoder *decoder, llmc_json *jso
     } else if (llmc_json_key_is(key, "content_filter_results") && llmc_json_peek(json) == LLMC_JSON_OBJECT) {
         llmc_json_raw(json, &rest->filters);
     } else if (llmc_json_key_is(key, "usage")) {
-        read_usage(json, state_of(decoder));
+        read_usage(json, llmc_openai_state(decoder));
     } else {
         llmc_json_skip(json);
     }
@@ -481,7 +121,7 @@ static llmcost_status decode_choice_member(llmc_decoder *decoder, llmc_json *jso
 /* Azure repeats what its filters found with every piece: told when it changes. */
 static llmcost_status tell_filters(llmc_decoder *decoder, const llmc_json_span *raw, uint32_t index)
 {
-    uint64_t *told = &state_of(decoder)->extra_hash[3], hash = hash_of(raw->text, raw->bytes) + index;
+    uint64_t *told = &llmc_openai_state(decoder)->extra_hash[3], hash = llmc_openai_hash(raw->text, raw->bytes) + index;
     if (*told == hash)
         return LLMCOST_OK;
     *told = hash;
@@ -504,11 +144,11 @@ static llmcost_status decode_choice(llmc_decoder *decoder, llmc_json *json, int6
         status = choice_at(decoder, index, &choice);
     if (!status && rest.content.bytes && !rest.content_done) {
         llmc_json_begin(&inner, rest.content.text, rest.content.bytes);
-        status = decode_message(decoder, &inner, choice, (uint32_t)index);
+        status = llmc_openai_decode_message(decoder, &inner, choice, (uint32_t)index);
     }
     if (!status && rest.logprobs.bytes) {
         llmc_json_begin(&inner, rest.logprobs.text, rest.logprobs.bytes);
-        status = decode_logprobs(decoder, &inner, (uint32_t)index);
+        status = llmc_openai_decode_logprobs(decoder, &inner, (uint32_t)index);
     }
     if (!status && rest.filters.bytes > 2)
         status = tell_filters(decoder, &rest.filters, (uint32_t)index);
@@ -531,12 +171,12 @@ static llmcost_status decode_choices(llmc_decoder *decoder, llmc_json *json)
 /* META is the first event; a first chunk without a model (Azure's) does not make one. */
 static llmcost_status introduce(llmc_decoder *decoder, bool now)
 {
-    openai_state *state = state_of(decoder);
+    openai_state *state = llmc_openai_state(decoder);
     if (state->introduced || (!now && !state->model.length))
         return LLMCOST_OK;
     const char *id = llmc_buffer_text(&state->id), *model = llmc_buffer_text(&state->model);
     if (!id || !model)
-        return no_memory(decoder);
+        return llmc_decoder_no_memory(decoder);
     llmc_utf8_sanitize(state->id.data);
     llmc_utf8_sanitize(state->model.data);
     state->introduced = true;
@@ -554,22 +194,22 @@ static void read_identity(llmc_json *json, llmc_buffer *out)
 /* Perplexity repeats its sources in every chunk: told when they change. */
 static llmcost_status tell_sources(llmc_decoder *decoder, const llmc_json_span *raw, const char *name, uint64_t *told)
 {
-    if (raw->bytes <= 2 || *told == hash_of(raw->text, raw->bytes))
+    if (raw->bytes <= 2 || *told == llmc_openai_hash(raw->text, raw->bytes))
         return LLMCOST_OK;
-    *told = hash_of(raw->text, raw->bytes);
+    *told = llmc_openai_hash(raw->text, raw->bytes);
     return llmc_decoder_emit_raw(decoder, LLMC_EVENT_EXTRA, 0, 0, name, raw);
 }
 
 /* They come before the model's name does, in a chunk of their own. */
 static llmcost_status tell_prompt_filters(llmc_decoder *decoder, const llmc_json_span *raw)
 {
-    openai_state *state = state_of(decoder);
+    openai_state *state = llmc_openai_state(decoder);
     if (state->introduced && !state->filters.length)
         return tell_sources(decoder, raw, "prompt_filter_results", &state->extra_hash[2]);
     if (raw->bytes > 2 && raw->bytes <= FILTERS_MAXIMUM && !state->filters.length)
         llmc_buffer_add(&state->filters, raw->text, raw->bytes);
     if (state->filters.failure)
-        return no_memory(decoder);
+        return llmc_decoder_no_memory(decoder);
     if (!state->introduced || !state->filters.length)
         return LLMCOST_OK;
     const llmc_json_span kept = { state->filters.data, state->filters.length, false };
@@ -672,7 +312,7 @@ static void decode_rare_member(llmc_json *json, const llmc_json_key *key, openai
 
 static llmcost_status decode_member(llmc_decoder *decoder, llmc_json *json, const llmc_json_key *key, openai_chunk *chunk)
 {
-    openai_state *state = state_of(decoder);
+    openai_state *state = llmc_openai_state(decoder);
     if (llmc_json_key_is(key, "choices")) {
         chunk->has_choices = chunk->has_choices || llmc_json_peek(json) == LLMC_JSON_ARRAY;
         if (chunk->in_place && state->id.length && state->model.length) {
@@ -702,7 +342,7 @@ static llmcost_status decode_member(llmc_decoder *decoder, llmc_json *json, cons
 /* What was put off: the choices of the chunk that introduces the answer, then sources and usage. */
 static llmcost_status decode_rest(llmc_decoder *decoder, const openai_chunk *chunk)
 {
-    openai_state *state = state_of(decoder);
+    openai_state *state = llmc_openai_state(decoder);
     llmcost_status status = introduce(decoder, chunk->choices.bytes > 2 || (!decoder->stream && chunk->has_choices));
     if (!status && chunk->choices.bytes) {
         llmc_json choices;
@@ -771,7 +411,7 @@ static bool is_done(const llmc_frame *frame)
 /* Choices that the provider left without a reason end here. */
 static llmcost_status finish_answer(llmc_decoder *decoder)
 {
-    openai_state *state = state_of(decoder);
+    openai_state *state = llmc_openai_state(decoder);
     llmcost_status status = LLMCOST_OK;
     bool any = false;
     for (uint32_t i = 0; !status && i < state->choice_count; i++) {
@@ -789,7 +429,7 @@ static llmcost_status decode_frame(llmc_decoder *decoder, const llmc_frame *fram
 {
     if (decoder->finished)
         return LLMCOST_OK;
-    if (decoder->http_status < 200 || decoder->http_status > 299 || !strcmp(frame->event, "error"))
+    if (llmc_decoder_refused(decoder) || !strcmp(frame->event, "error"))
         return llmc_decode_error_of_host(decoder->error, decoder->quirks, decoder->http_status, frame->data, frame->bytes);
     switch (decoder->operation) {
     case LLMC_OP_LIST_MODELS:
@@ -815,16 +455,16 @@ static llmcost_status decode_end(llmc_decoder *decoder)
 {
     if (decoder->finished)
         return LLMCOST_OK;
-    if (decoder->http_status < 200 || decoder->http_status > 299)
+    if (llmc_decoder_refused(decoder))
         return llmc_decode_error_of_host(decoder->error, decoder->quirks, decoder->http_status, "", 0);
-    if (decoder->stream && state_of(decoder)->finish_came && (decoder->quirks & LLMC_QUIRK(DONE_OPTIONAL)))
+    if (decoder->stream && llmc_openai_state(decoder)->finish_came && (decoder->quirks & LLMC_QUIRK(DONE_OPTIONAL)))
         return finish_answer(decoder);
-    return llmc_error_set(decoder->error, LLMCOST_E_TRUNCATED, decoder->stream ? "the stream ended before the answer was complete; try again" : "the answer is empty; try again");
+    return llmc_decoder_truncated(decoder);
 }
 
 static void decode_begin(llmc_decoder *decoder)
 {
-    openai_state *state = state_of(decoder);
+    openai_state *state = llmc_openai_state(decoder);
     llmc_buffer_init(&state->id, decoder->allocator, 1 << 12);
     llmc_buffer_init(&state->model, decoder->allocator, 1 << 12);
     llmc_buffer_init(&state->filters, decoder->allocator, FILTERS_MAXIMUM);
@@ -834,7 +474,7 @@ static void decode_begin(llmc_decoder *decoder)
 
 static void decode_free(llmc_decoder *decoder)
 {
-    openai_state *state = state_of(decoder);
+    openai_state *state = llmc_openai_state(decoder);
     for (size_t i = 0; i < state->choice_count; i++) {
         for (size_t j = 0; j < state->choices[i].call_count; j++)
             llmc_buffer_free(&state->choices[i].calls[j].id);

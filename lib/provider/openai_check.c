@@ -1,11 +1,7 @@
 /* What a host of the OpenAI dialect cannot do of what a request asks for: said before anything is sent, naming the field. */
 #include "provider/openai_codec.h"
 
-static bool asks_effort(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->effort != LLMCOST_EFFORT_DEFAULT;
-}
+#include "provider/asks.h"
 
 static bool asks_budget_only(const llmcost_request *request, const llmc_codec_target *target)
 {
@@ -13,40 +9,10 @@ static bool asks_budget_only(const llmcost_request *request, const llmc_codec_ta
     return request->thinking_budget_tokens && request->effort == LLMCOST_EFFORT_DEFAULT && !takes_budget;
 }
 
-static bool asks_seed(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->has_seed;
-}
-
-static bool asks_several(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->n > 1;
-}
-
 static bool asks_too_many(const llmcost_request *request, const llmc_codec_target *target)
 {
     (void)target;
     return request->n > 128;
-}
-
-static bool asks_logprobs(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->logprobs || request->top_logprobs;
-}
-
-static bool asks_many_logprobs(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->top_logprobs > 20;
-}
-
-static bool asks_stop(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->stop_count > 0;
 }
 
 static bool asks_many_stops(const llmcost_request *request, const llmc_codec_target *target)
@@ -143,12 +109,12 @@ static bool asks_temperature_above(const llmcost_request *request, const llmc_co
 }
 
 static const llmc_incapability incapabilities[] = {
-    { LLMC_QUIRK(NO_SEED), asks_seed, "seed", "leave has_seed 0" },
-    { LLMC_QUIRK(NO_N), asks_several, "n", "ask for one choice per call" },
+    { LLMC_QUIRK(NO_SEED), llmc_asks_seed, "seed", "leave has_seed 0" },
+    { LLMC_QUIRK(NO_N), llmc_asks_several, "n", "ask for one choice per call" },
     { 0, asks_too_many, "n", "ask for at most 128 choices" },
-    { LLMC_QUIRK(NO_LOGPROBS), asks_logprobs, "logprobs", "leave logprobs and top_logprobs 0" },
-    { 0, asks_many_logprobs, "top_logprobs", "ask for at most 20" },
-    { LLMC_QUIRK(NO_STOP), asks_stop, "stop", "cut the answer yourself" },
+    { LLMC_QUIRK(NO_LOGPROBS), llmc_asks_logprobs, "logprobs", "leave logprobs and top_logprobs 0" },
+    { 0, llmc_asks_above_20_logprobs, "top_logprobs", "ask for at most 20" },
+    { LLMC_QUIRK(NO_STOP), llmc_asks_stop, "stop", "cut the answer yourself" },
     { 0, asks_stop_of_reasoning_model, "stop", "this model takes no stop texts; cut the answer yourself" },
     { 0, asks_stop_of_grok, "stop", "this model takes no stop texts; cut the answer yourself" },
     { 0, asks_second_stop, "stop", "give one stop text" },
@@ -161,7 +127,7 @@ static const llmc_incapability incapabilities[] = {
     { LLMC_QUIRK(NO_TOOLS), asks_tools, "tools", "leave tools out, or use a provider that has them" },
     { LLMC_QUIRK(NO_JSON_SCHEMA), asks_schema, "format_schema", "use LLMCOST_FORMAT_JSON and describe the schema in the prompt" },
     { LLMC_QUIRK(CACHE_CONTROL), asks_many_marks, "cache_mark", "set at most 4 marks" },
-    { LLMC_QUIRK(NO_EFFORT), asks_effort, "effort", "leave it at the default, or pass the host's own member in extra" },
+    { LLMC_QUIRK(NO_EFFORT), llmc_asks_effort, "effort", "leave it at the default, or pass the host's own member in extra" },
     { 0, llmc_openai_asks_refused_effort, "effort", "this value is not taken; choose another, or pass the host's own member in extra" },
     { 0, asks_budget_only, "thinking_budget_tokens", "set effort, or pass the host's own member in extra" },
     { 0, llmc_openai_asks_temperature_while_reasoning, "temperature", "leave it out while the model reasons, or set effort to none where the model takes that" },

@@ -141,7 +141,7 @@ static void write_content(llmc_encoding *encoding, const llmcost_message *messag
         else
             llmc_json_write_string(&encoding->json, marked.data, marked.length);
         llmc_buffer_free(&marked);
-    } else if (!bytes && message->tool_call_count) {
+    } else if (!bytes && message->tool_call_count && !(encoding->target->quirks & LLMC_QUIRK(SPELT_TOOLS))) {
         llmc_json_write_null(&encoding->json);
     } else {
         llmc_json_write_string(&encoding->json, text ? text : "", bytes);
@@ -253,7 +253,8 @@ static void write_tools(llmc_encoding *encoding)
             llmc_encoding_invalid(encoding, "tool_choice asks for a tool, but there are none");
         return;
     }
-    llmc_encoding_functions(encoding, NULL, true);
+    bool spelt = encoding->target->quirks & LLMC_QUIRK(SPELT_TOOLS);
+    llmc_encoding_functions(encoding, spelt ? "{\"type\":\"object\",\"properties\":{}}" : NULL, true);
     write_tool_choice(encoding);
     if (request->parallel_tool_calls != LLMCOST_DEFAULT) {
         llmc_encoding_member(encoding, "parallel_tool_calls");

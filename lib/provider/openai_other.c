@@ -13,11 +13,6 @@
 
 enum { INPUTS_MAXIMUM = 1 << 20 };
 
-__attribute__((cold)) static llmcost_status no_memory(llmc_decoder *decoder)
-{
-    return llmc_error_set(decoder->error, LLMCOST_E_MEMORY, "no memory for the answer");
-}
-
 /* ---- balance ---- */
 
 const char *llmc_openai_balance_path(const llmc_codec_target *target)
@@ -77,7 +72,7 @@ static llmcost_status tell_balance(llmc_decoder *decoder, int64_t amount, const 
         memcpy(text, digits.data, bytes);
     llmc_buffer_free(&digits);
     if (failed)
-        return no_memory(decoder);
+        return llmc_decoder_no_memory(decoder);
     while (text[bytes - 1] == '0')
         bytes--;
     bytes -= text[bytes - 1] == '.';
@@ -210,7 +205,7 @@ static llmcost_status read_base64(llmc_decoder *decoder, const llmc_json_span *s
     size_t length = 0;
     unsigned char *bytes = llmc_alloc(decoder->allocator, span->bytes / 4 * 3 + 3);
     if (!bytes)
-        return no_memory(decoder);
+        return llmc_decoder_no_memory(decoder);
     bool fine = !span->escaped && llmc_base64_decode(span->text, span->bytes, bytes, &length) && length % 4 == 0;
     if (fine)
         add_singles(&decoder->scratch, bytes, length);
@@ -258,7 +253,7 @@ static llmcost_status introduce(llmc_decoder *decoder, const embedding_members *
     llmc_decode_member(&members->model, scratch);
     const char *text = llmc_buffer_text(scratch);
     if (!text)
-        return no_memory(decoder);
+        return llmc_decoder_no_memory(decoder);
     llmc_utf8_sanitize(scratch->data);
     llmc_utf8_sanitize(scratch->data + model);
     return llmc_decoder_emit(decoder, &(llmcost_event){ .kind = LLMC_EVENT_META, .text = text, .bytes = strlen(text), .tool_name = text + model });

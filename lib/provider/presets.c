@@ -17,8 +17,8 @@
       .quirks = quirks_, .currency = currency_ }
 #define LOCAL_QUIRKS (IMITATOR | Q(AUDIO_PARTS))
 #define LOCAL(name_, url)                                                                                                  \
-    { .name = name_, .base_url = url, .codec = &llmc_codec_openai, .auth = LLMC_AUTH_NONE_OR_BEARER, .quirks = LOCAL_QUIRKS, \
-      .currency = "USD", .free_of_charge = true }
+    { .name = name_, .base_url = url, .codec = &llmc_codec_openai, .auth = LLMC_AUTH_NONE_OR_BEARER, \
+      .quirks = LOCAL_QUIRKS | Q(SPELT_TOOLS), .currency = "USD", .free_of_charge = true }
 
 /* Official names first, then those of older kits. */
 static const llmc_preset_pair qianfan_pairs[] = {

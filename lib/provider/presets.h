@@ -59,7 +59,8 @@ typedef struct llmc_preset_place {
     X(NO_EMBED, "no_embed")                      /* has no models that embed */                                       \
     X(CACHE_CONTROL, "cache_control")            /* cache marks go onto parts of messages as cache_control */         \
     X(CACHE_CONTROL_TOOLS, "cache_control_tools") /* and onto tools */                                                \
-    X(CACHE_BREAKPOINT, "cache_breakpoint")      /* GPT-5.6 and later take them as prompt_cache_breakpoint */
+    X(CACHE_BREAKPOINT, "cache_breakpoint")      /* GPT-5.6 and later take them as prompt_cache_breakpoint */        \
+    X(SPELT_TOOLS, "spelt_tools")                /* wants parameters of every tool, and a text beside calls, "" or not */
 
 enum llmc_quirk_bit {
 #define LLMC_QUIRK_BIT(name, text) LLMC_QUIRK_BIT_##name,

@@ -11,6 +11,29 @@ typedef struct llmc_model_alias {
     const char *name, *model;
 } llmc_model_alias;
 
+/* "breaker": when a target counts as failing (policy/target.c). */
+typedef struct llmc_breaker_rules {
+    bool off;
+    bool strict;             /* "alone": a call with no other target is refused as any other */
+    bool slow_whole;         /* "slow_until": the whole answer counts; else its first byte */
+    bool rate_limits;        /* rate limits count as failures */
+    int32_t min_calls, failed_permille, window_ms;
+    int32_t slow_ms, slow_permille; /* slow_ms 0: no call is slow */
+    int32_t open_ms, max_open_ms, probes;
+} llmc_breaker_rules;
+
+enum { LLMC_RETRY_STOCK = 20000 }; /* thousandths of a retry that a provider's stock holds at most, and at the start */
+
+typedef enum llmc_key_order { LLMC_KEYS_ROUND_ROBIN = 0, LLMC_KEYS_LEAST_USED = 1, LLMC_KEYS_REMAINING = 2 } llmc_key_order;
+
+/* "limits": what each key may send to each model. */
+typedef struct llmc_limits {
+    const char *model;           /* NULL: every model that has none of its own */
+    int64_t requests_per_minute, tokens_per_minute, in_flight; /* 0: not limited */
+    int32_t wait_ms;             /* how long a call queues */
+    bool learn;                  /* by what the provider tells of its limits, too */
+} llmc_limits;
+
 typedef struct llmc_provider {
     const char *name;            /* "kimi" in "kimi/kimi-k2" */
     const llmc_preset *preset;
@@ -20,9 +43,13 @@ typedef struct llmc_provider {
     const char *currency;
     llmc_auth auth;
     const struct llmc_route *exchange; /* where a pair becomes a token; NULL: nowhere */
-    atomic_uint *turn;                 /* of its keys */
     llmc_credential *credentials; /* credential_count of them; may be none for a local server */
     size_t credential_count;
+    struct llmc_key_pool *pool;   /* how they fare; NULL: none, or no client is open */
+    int32_t key_order;           /* llmc_key_order */
+    int32_t quota_retry_ms;      /* when a key without money is tried again; 0: it is never out */
+    const llmc_limits *limits;   /* the first for models without any of their own; NULL: none */
+    size_t limit_count;
     const char *resource, *region, *project, *location; /* settings that the base URL was made with; NULL: not needed */
     const char *token_url;       /* where a pair is exchanged; NULL: where the provider's is */
     const char *api_version;     /* Azure's classic form; NULL: none */
@@ -43,6 +70,12 @@ typedef struct llmc_provider {
     const char *ca_file;         /* NULL: the system's */
     bool insecure_tls;           /* "accept_any_certificate": true, never by accident */
     int32_t retries;             /* attempts after the first */
+    int32_t retry_wait_ms;       /* a provider that asks for a longer wait is not asked again */
+    int32_t failover_wait_ms;    /* the same, where a further target can be asked instead */
+    int32_t retry_permille;      /* "retry_budget": what a first attempt earns of a retry; 0: retries are not counted */
+    atomic_int *retry_stock;     /* what is left, in thousandths of a retry; NULL: not counted */
+    llmc_breaker_rules breaker;
+    int32_t health_check_ms;     /* how long the result of an active check is good; 0: no such checks */
 } llmc_provider;
 
 #endif

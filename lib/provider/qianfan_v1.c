@@ -7,6 +7,7 @@
  * but for cache marks, strictness and the name of a schema; penalty_score and its kin pass through "extra".
  */
 #include "base/text.h"
+#include "provider/asks.h"
 #include "provider/decoding.h"
 #include "provider/encoding.h"
 #include "provider/signing.h"
@@ -23,40 +24,10 @@ typedef struct v1_answer {
 
 /* ---- check ---- */
 
-static bool asks_several(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->n > 1;
-}
-
-static bool asks_forced_tool(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->tool_choice == LLMCOST_TOOLS_REQUIRED || request->tool_choice == LLMCOST_TOOLS_ONE;
-}
-
 static bool asks_format(const llmcost_request *request, const llmc_codec_target *target)
 {
     (void)target;
     return request->format != LLMCOST_FORMAT_TEXT;
-}
-
-static bool asks_seed(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->has_seed;
-}
-
-static bool asks_logprobs(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->logprobs || request->top_logprobs;
-}
-
-static bool asks_effort(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->effort != LLMCOST_EFFORT_DEFAULT;
 }
 
 static bool asks_thinking(const llmcost_request *request, const llmc_codec_target *target)
@@ -66,12 +37,12 @@ static bool asks_thinking(const llmcost_request *request, const llmc_codec_targe
 }
 
 static const llmc_incapability incapabilities[] = {
-    { 0, asks_several, "n", "ask for one choice per call" },
-    { 0, asks_forced_tool, "tool_choice", "use auto, or leave all tools but one out and ask for it in the prompt" },
+    { 0, llmc_asks_several, "n", "ask for one choice per call" },
+    { 0, llmc_asks_forced_tool, "tool_choice", "use auto, or leave all tools but one out and ask for it in the prompt" },
     { 0, asks_format, "format", "ask for JSON in the prompt, or use the preset qianfan" },
-    { 0, asks_seed, "seed", "leave it out" },
-    { 0, asks_logprobs, "logprobs", "leave them out" },
-    { 0, asks_effort, "effort", "leave it at the default, or use the preset qianfan" },
+    { 0, llmc_asks_seed, "seed", "leave it out" },
+    { 0, llmc_asks_logprobs, "logprobs", "leave them out" },
+    { 0, llmc_asks_effort, "effort", "leave it at the default, or use the preset qianfan" },
     { 0, asks_thinking, "thinking_budget_tokens", "leave it at 0, or use the preset qianfan" },
 };
 
@@ -277,11 +248,6 @@ static v1_state *state_of(llmc_decoder *decoder)
     return decoder->state;
 }
 
-__attribute__((cold)) static llmcost_status no_memory(llmc_decoder *decoder)
-{
-    return llmc_error_set(decoder->error, LLMCOST_E_MEMORY, "no memory for the answer");
-}
-
 static void read_answer(llmc_json *json, v1_answer *answer)
 {
     static const llmc_wanted_member wanted[] = {
@@ -301,7 +267,7 @@ static llmcost_status introduce(llmc_decoder *decoder, const v1_answer *answer)
     llmc_decode_member(&answer->id, &decoder->scratch);
     const char *id = llmc_buffer_text(&decoder->scratch);
     if (!id)
-        return no_memory(decoder);
+        return llmc_decoder_no_memory(decoder);
     llmc_utf8_sanitize(decoder->scratch.data);
     state_of(decoder)->introduced = true;
     return llmc_decoder_emit(decoder, &(llmcost_event){ .kind = LLMC_EVENT_META, .text = id, .bytes = strlen(id), .tool_name = "" });
@@ -318,7 +284,7 @@ static llmcost_status announce(llmc_decoder *decoder, const v1_answer *answer)
     llmc_decode_member(&answer->name, scratch);
     const char *id = llmc_buffer_text(scratch);
     if (!id)
-        return no_memory(decoder);
+        return llmc_decoder_no_memory(decoder);
     llmc_utf8_sanitize(scratch->data);
     llmc_utf8_sanitize(scratch->data + name);
     return llmc_decoder_emit(decoder, &(llmcost_event){ .kind = LLMCOST_EVENT_TOOL_CALL, .tool_id = id, .tool_name = id + name });
@@ -400,7 +366,7 @@ static llmcost_status decode_frame(llmc_decoder *decoder, const llmc_frame *fram
     v1_answer answer = { 0 };
     if (decoder->finished)
         return LLMCOST_OK;
-    if (decoder->http_status < 200 || decoder->http_status > 299)
+    if (llmc_decoder_refused(decoder))
         return llmc_decode_error_body(decoder->error, decoder->http_status, frame->data, frame->bytes);
     llmc_json_begin(&json, frame->data, frame->bytes);
     read_answer(&json, &answer);
@@ -409,15 +375,6 @@ static llmcost_status decode_frame(llmc_decoder *decoder, const llmc_frame *fram
     if (answer.error_code.bytes || (!answer.id.bytes && !answer.result.text && !answer.is_end.bytes))
         return llmc_decode_error_in_success(decoder, frame, "an answer without a result");
     return decode_answer(decoder, &answer);
-}
-
-static llmcost_status decode_end(llmc_decoder *decoder)
-{
-    if (decoder->finished)
-        return LLMCOST_OK;
-    if (decoder->http_status < 200 || decoder->http_status > 299)
-        return llmc_decode_error_body(decoder->error, decoder->http_status, "", 0);
-    return llmc_error_set(decoder->error, LLMCOST_E_TRUNCATED, decoder->stream ? "the stream ended before the answer was complete; try again" : "the answer is empty; try again");
 }
 
 static void decode_begin(llmc_decoder *decoder)
@@ -437,5 +394,5 @@ static bool has_operation(llmc_operation_id operation)
 
 const llmc_codec llmc_codec_qianfan_v1 = {
     .name = "qianfan_v1", .has_operation = has_operation, .check = check, .encode = encode, .stream_framing = &llmc_framing_sse, .stream_type = "text/event-stream",
-    .decoder_bytes = sizeof(v1_state), .decode_begin = decode_begin, .decode_frame = decode_frame, .decode_end = decode_end, .decode_free = decode_free,
+    .decoder_bytes = sizeof(v1_state), .decode_begin = decode_begin, .decode_frame = decode_frame, .decode_end = llmc_decoder_end_early, .decode_free = decode_free,
 };

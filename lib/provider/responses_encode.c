@@ -8,6 +8,7 @@
  */
 #include "provider/responses_codec.h"
 
+#include "provider/asks.h"
 #include "provider/encoding.h"
 #include "provider/openai_codec.h"
 
@@ -15,58 +16,22 @@ enum { LEAST_OUTPUT = 16 };
 
 /* ---- check ---- */
 
-static bool asks_seed(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->has_seed;
-}
-
-static bool asks_several(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->n > 1;
-}
-
-static bool asks_stop(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->stop_count > 0;
-}
-
-static bool asks_many_logprobs(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->top_logprobs > 20;
-}
-
-static bool asks_budget_only(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->thinking_budget_tokens && request->effort == LLMCOST_EFFORT_DEFAULT;
-}
-
 static bool asks_little_output(const llmcost_request *request, const llmc_codec_target *target)
 {
     return llmc_openai_is_own(target) && request->max_tokens > 0 && request->max_tokens < LEAST_OUTPUT;
 }
 
-static bool asks_temperature_above(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->has_temperature && request->temperature > 2.0;
-}
-
 static const llmc_incapability incapabilities[] = {
-    { 0, asks_seed, "seed", "leave has_seed 0, or use chat completions" },
-    { 0, asks_several, "n", "ask for one choice per call" },
-    { 0, asks_stop, "stop", "cut the answer yourself, or use chat completions" },
-    { 0, asks_many_logprobs, "top_logprobs", "ask for at most 20" },
+    { 0, llmc_asks_seed, "seed", "leave has_seed 0, or use chat completions" },
+    { 0, llmc_asks_several, "n", "ask for one choice per call" },
+    { 0, llmc_asks_stop, "stop", "cut the answer yourself, or use chat completions" },
+    { 0, llmc_asks_above_20_logprobs, "top_logprobs", "ask for at most 20" },
     { 0, asks_little_output, "max_tokens", "give at least 16" },
-    { 0, asks_budget_only, "thinking_budget_tokens", "set effort, or pass the host's own member in extra" },
+    { 0, llmc_asks_budget_only, "thinking_budget_tokens", "set effort, or pass the host's own member in extra" },
     { 0, llmc_openai_asks_refused_effort, "effort", "this value is not taken; choose another, or pass the host's own member in extra" },
     { 0, llmc_openai_asks_temperature_while_reasoning, "temperature", "leave it out while the model reasons, or set effort to none where the model takes that" },
     { 0, llmc_openai_asks_top_p_while_reasoning, "top_p", "leave it out while the model reasons, or set effort to none where the model takes that" },
-    { 0, asks_temperature_above, "temperature", "use at most 2" },
+    { 0, llmc_asks_temperature_above_2, "temperature", "use at most 2" },
 };
 
 static bool is_reasoning(int32_t type)

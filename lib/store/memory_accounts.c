@@ -261,38 +261,43 @@ static void deliver_all(memory_engine *engine, const pending_alert *pending, siz
 
 /* ---- the interface ---- */
 
-/*
- * Whether the bound fits everywhere. Being short of what is spent outweighs being short of what is held, because it
- * decides whether waiting can help.
- */
-static llmc_hold_reply judge(const memory_engine *engine, account *const *accounts, size_t count, int64_t bound_nano)
+/* Whether a bound fits everywhere, account by account. */
+typedef struct judgement {
+    llmc_hold_reply reply;
+    __int128 spendable, room; /* the least */
+} judgement;
+
+static const judgement nothing_judged = { .reply = { .outcome = LLMC_HOLD_GRANTED, .spendable_nano = INT64_MAX }, .spendable = INT64_MAX };
+
+/* Being short of what is spent outweighs being short of what is held, because it decides whether waiting can help. */
+static void judge(judgement *so_far, const llmc_budget *rule, uint32_t budget, wide spent, wide held, int64_t bound_nano)
 {
-    llmc_hold_reply reply = { .outcome = LLMC_HOLD_GRANTED, .spendable_nano = INT64_MAX };
-    __int128 least_spendable = INT64_MAX, least_room = 0;
-    account *short_account = NULL;
-    for (size_t i = 0; i < count; i++) {
-        const llmc_budget *rule = engine->budgets[accounts[i]->budget].rule;
-        if (rule->soft)
-            continue;
-        __int128 spendable = rule->limit_nano - accounts[i]->spent, room = spendable - accounts[i]->held;
-        if (spendable < bound_nano && (reply.outcome != LLMC_HOLD_SHORT_SPENT || spendable < least_spendable)) {
-            reply.outcome = LLMC_HOLD_SHORT_SPENT;
-            short_account = accounts[i];
-        }
-        if (room < bound_nano && reply.outcome != LLMC_HOLD_SHORT_SPENT && (!short_account || room < least_room)) {
-            reply.outcome = LLMC_HOLD_SHORT_HELD;
-            short_account = accounts[i];
-            least_room = room;
-        }
-        if (spendable < least_spendable)
-            least_spendable = spendable;
+    llmc_hold_reply *reply = &so_far->reply;
+    if (rule->soft)
+        return;
+    __int128 spendable = rule->limit_nano - spent, room = spendable - held;
+    if (spendable < bound_nano && (reply->outcome != LLMC_HOLD_SHORT_SPENT || spendable < so_far->spendable)) {
+        reply->outcome = LLMC_HOLD_SHORT_SPENT;
+        reply->budget = budget;
     }
-    reply.spendable_nano = narrow(least_spendable);
-    if (short_account) {
-        reply.budget = short_account->budget;
-        short_account->refused++;
+    if (room < bound_nano && reply->outcome != LLMC_HOLD_SHORT_SPENT && (reply->outcome == LLMC_HOLD_GRANTED || room < so_far->room)) {
+        reply->outcome = LLMC_HOLD_SHORT_HELD;
+        reply->budget = budget;
+        so_far->room = room;
     }
-    return reply;
+    if (spendable < so_far->spendable)
+        so_far->spendable = spendable;
+    reply->spendable_nano = narrow(so_far->spendable);
+}
+
+static llmc_hold_reply judge_all(const memory_engine *engine, account *const *accounts, size_t count, int64_t bound_nano)
+{
+    judgement whole = nothing_judged;
+    for (size_t i = 0; i < count; i++)
+        judge(&whole, engine->budgets[accounts[i]->budget].rule, accounts[i]->budget, accounts[i]->spent, accounts[i]->held, bound_nano);
+    for (size_t i = 0; i < count && whole.reply.outcome != LLMC_HOLD_GRANTED; i++)
+        accounts[i]->refused += accounts[i]->budget == whole.reply.budget;
+    return whole.reply;
 }
 
 static void book_hold(llmc_ticket *ticket, account *const *accounts, size_t count, int64_t bound_nano)
@@ -337,7 +342,7 @@ static llmc_hold_reply admit(memory_engine *engine, llmc_ticket *ticket, const l
         if (!is_among(accounts, found, one))
             accounts[found++] = one;
     }
-    reply = judge(engine, accounts, found, bound_nano);
+    reply = judge_all(engine, accounts, found, bound_nano);
     if (reply.outcome == LLMC_HOLD_GRANTED)
         book_hold(ticket, accounts, found, bound_nano);
     return reply;
@@ -354,6 +359,39 @@ static void engine_hold(llmc_account_engine *base, llmc_ticket *ticket, const ll
     if (changed)
         llmc_waiters_wake(&engine->waiters);
     fn(user, &reply);
+}
+
+/* The account that a call at wall_ms would count in, as it is now. NULL: nothing stands in it yet. */
+static const account *find_existing(const memory_engine *engine, const budget_state *budget, const char *value, int64_t wall_ms)
+{
+    int64_t from_ms, until_ms;
+    llmc_period_window(budget->rule->period, wall_ms, &from_ms, &until_ms);
+    bool current = (wall_ms >= budget->from_ms && wall_ms < budget->until_ms) || until_ms == budget->from_ms;
+    if (!current || !budget->rule->each)
+        return current ? budget->shared : NULL;
+    size_t bytes = strlen(value);
+    uint64_t hash = llmc_hash64(value, bytes, (uintptr_t)engine);
+    const account *found = budget->bucket_count ? budget->buckets[hash & (budget->bucket_count - 1)] : NULL;
+    while (found && (found->hash != hash || strcmp(found->value, value) != 0))
+        found = found->chain;
+    bool shares = bytes > MAX_VALUE_BYTES || (int64_t)budget->value_count >= budget->rule->max_accounts;
+    return found || !shares ? found : budget->shared;
+}
+
+static void engine_look(llmc_account_engine *base, const llmc_account_ref *refs, size_t count, int64_t bound_nano, int64_t wall_ms, llmc_hold_reply *reply, llmc_account_figures *figures)
+{
+    memory_engine *engine = (memory_engine *)base;
+    judgement whole = nothing_judged;
+    pthread_mutex_lock(&engine->mutex);
+    for (size_t i = 0; i < count; i++) {
+        const budget_state *budget = &engine->budgets[refs[i].budget];
+        const account *found = find_existing(engine, budget, refs[i].value ? refs[i].value : "", wall_ms);
+        wide spent = found ? found->spent : 0, held = found ? found->held : 0;
+        figures[i] = (llmc_account_figures){ narrow(spent), narrow(held) };
+        judge(&whole, budget->rule, refs[i].budget, spent, held, bound_nano);
+    }
+    pthread_mutex_unlock(&engine->mutex);
+    *reply = whole.reply;
 }
 
 /* Close a ticket in its accounts; returns how many of them have something to tell. Mutex held. */
@@ -570,7 +608,7 @@ __attribute__((cold)) llmcost_status llmc_memory_accounts_new(llmc_account_engin
     memory_engine *engine = llmc_calloc(allocator, 1, sizeof *engine + budget_count * sizeof(budget_state));
     if (!engine)
         return LLMCOST_E_MEMORY;
-    engine->base = (llmc_account_engine){ .name = "memory", .hold = engine_hold, .settle = engine_settle, .wait = engine_wait, .unwait = engine_unwait,
+    engine->base = (llmc_account_engine){ .name = "memory", .hold = engine_hold, .look = engine_look, .settle = engine_settle, .wait = engine_wait, .unwait = engine_unwait,
                                           .correct = engine_correct, .describe = engine_describe, .free = engine_free };
     engine->allocator = *allocator;
     engine->alert = alert;

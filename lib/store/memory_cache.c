@@ -363,6 +363,21 @@ llmc_cache_entry *llmc_memory_cache_get(llmc_memory_cache *cache, llmc_cache_has
     return NULL;
 }
 
+bool llmc_memory_cache_has(llmc_memory_cache *cache, llmc_cache_hash hash, const void *key, size_t key_bytes, int64_t now_ns)
+{
+    reader_lock *lock = lock_to_read(cache);
+    llmc_cache_entry *entry = *find_link(cache, hash);
+    bool alive = entry && entry->expires_ns > now_ns;
+    if (alive)
+        atomic_fetch_add_explicit(&entry->references, 1, memory_order_relaxed);
+    pthread_mutex_unlock(&lock->of.mutex);
+    if (!alive)
+        return false;
+    bool found = has_key(entry, key, key_bytes);
+    llmc_cache_entry_release(entry);
+    return found;
+}
+
 llmc_cache_entry *llmc_memory_cache_entry_new(llmc_memory_cache *cache, size_t key_bytes)
 {
     llmc_cache_entry *entry = key_bytes < SIZE_MAX - sizeof *entry ? llmc_alloc(&cache->allocator, sizeof *entry + key_bytes) : NULL;

@@ -34,6 +34,8 @@ void llmc_memory_cache_free(llmc_memory_cache *cache); /* entries still referenc
 llmc_cache_hash llmc_memory_cache_hash(const llmc_memory_cache *cache, const void *key, size_t key_bytes); /* XXH3-128, seeded */
 /* A live entry with exactly this key, referenced, now the most recently used; NULL: none. now_ns: monotonic. */
 llmc_cache_entry *llmc_memory_cache_get(llmc_memory_cache *cache, llmc_cache_hash hash, const void *key, size_t key_bytes, int64_t now_ns);
+/* Whether a get would find it. Counts nothing, and is no use of the entry. */
+bool llmc_memory_cache_has(llmc_memory_cache *cache, llmc_cache_hash hash, const void *key, size_t key_bytes, int64_t now_ns);
 /*
  * Store a value under a copy of key, replacing what was there. value_bytes counts against the limit.
  * stored_wall_ms is kept for its age. The reference on value passes to the cache, also on failure (then it is released).

@@ -191,6 +191,20 @@ static void a_stream_is_a_range()
     EXPECT(client.report().find("calls     1 ") != std::string::npos);
 }
 
+static void an_answer_may_begin_again()
+{
+    server with(R"({"rules": [{"match": {"model": "gpt-4o"}, "reply": {"text": "Once upon a time"}, "chunk_bytes": 4, "fault": {"error_in_stream": {"after": 2}}}],
+                    "default": {"reply": {"text": "An answer."}}})");
+    llmcost::client client(with.config(R"(, "routes": {"r": {"fallback": ["openai/gpt-4o", "openai/gpt-4o-mini"], "after_delta": "continue"}})"));
+    std::string screen;
+    int restarts = 0;
+    for (const llmcost::event &event : client.stream(llmcost::request("r").user("Hi"))) {
+        restarts += event.is_restart();
+        screen = event.is_restart() ? std::string() : screen + std::string(event.kind() == LLMCOST_EVENT_TEXT ? event.text() : std::string_view());
+    }
+    EXPECT(screen == "An answer." && restarts == 1);
+}
+
 static void a_stream_may_be_left_and_outlives_the_client()
 {
     server with(R"({"default": {"reply": {"text": "one two three four five six"}, "chunk_bytes": 2, "chunk_delay_ms": 20}})");
@@ -229,6 +243,9 @@ static void json_in_json_out()
     std::optional<llmcost::event> first = stream.next();
     EXPECT(first && first->json().find("chat.completion.chunk") != std::string_view::npos);
     EXPECT(client.models("openai") == (std::vector<std::string>{ "b", "a" }));
+    EXPECT(client.describe_routes().find("openai/gpt-4o") != std::string::npos || client.describe_routes().empty());
+    EXPECT_THROWS((void)client.describe_routes("none such"), e.status() == LLMCOST_E_UNKNOWN_MODEL);
+    EXPECT(client.explain_json(R"({"model":"openai/gpt-4o","messages":[{"role":"user","content":"a"}]})").find("\"status\":\"OK\"") != std::string::npos);
     EXPECT(client.stats().front() == '{' && client.report("json").front() == '{');
     EXPECT_THROWS((void)client.report("yaml"), e.status() == LLMCOST_E_MISUSE);
 }
@@ -284,6 +301,19 @@ static void keys_are_handed_out()
     EXPECT_THROWS(third.add_key_source("late", [](std::string_view, bool) -> llmcost::handed_key { return {}; }), e.status() == LLMCOST_E_MISUSE);
 }
 
+static void a_breaker_opens_and_tells()
+{
+    server with(R"({"default": {"fault": {"status": 503}}})");
+    std::vector<std::string> alerts;
+    llmcost::client client(with.config(R"("breaker": {"min_calls": 2, "open_ms": "1h"})"));
+    client.on_alert([&](std::string_view json) { alerts.emplace_back(json); });
+    EXPECT_THROWS((void)client.ask(mini, "Hi"), e.status() == LLMCOST_E_OVERLOADED);
+    EXPECT_THROWS((void)client.ask(mini, "Hi"), e.status() == LLMCOST_E_OVERLOADED || e.status() == LLMCOST_E_BREAKER_OPEN);
+    EXPECT_THROWS((void)client.ask(mini, "Hi"), e.status() == LLMCOST_E_BREAKER_OPEN && e.category() == LLMCOST_CATEGORY_CAPACITY);
+    EXPECT(client.targets().find(R"("state":"open")") != std::string::npos);
+    EXPECT(alerts.size() == 1 && alerts[0].find(R"("alert":"breaker")") != std::string::npos);
+}
+
 static void a_cache_answers_again()
 {
     server with(R"({"default": {"reply": {"text": "fine"}}})");
@@ -295,6 +325,17 @@ static void a_cache_answers_again()
     llmcost::client same = client;
     same.clear_cache();
     EXPECT_THROWS((void)client.chat(llmcost::request(request).cache(LLMCOST_CACHE_ONLY)), e.status() == LLMCOST_E_CACHE_MISS);
+}
+
+static void a_score_finds_its_side()
+{
+    server with(R"({"default": {"reply": {"text": "ok"}}})");
+    llmcost::client client(with.config(R"("routes": {"test": {"split": {"openai/gpt-4o": 1, "openai/gpt-4o-mini": 0}}})"));
+    llmcost::response answer = client.ask("test", "Hi");
+    EXPECT(answer.id().size() == 18 && client.feedback(answer.id(), 0.5));
+    EXPECT(client.report("json").find("\"mean_score\":0.5") != std::string::npos);
+    EXPECT(!client.feedback(client.ask(mini, "Hi").id(), 1) && !client.feedback("r-0123456789abcdef", 1));
+    EXPECT_THROWS((void)client.feedback("what", 1), e.status() == LLMCOST_E_MISUSE);
 }
 
 /* Fresh or cached, a cascade's answer is compared with the same baseline: what the marker's instruction added is in neither. */
@@ -404,6 +445,12 @@ static void texts_become_vectors()
     EXPECT(answer.cost_nano() == 6 * 20);
     EXPECT(with.sent(R"("two")") && with.sent(R"("dimensions":2)"));
     EXPECT(client.embed_json(R"({"model": "openai/text-embedding-3-small", "input": ["a", "b"]})").json().find(R"("embedding":[1.0,-2.0])") != std::string::npos);
+    llmcost::loop loop(client);
+    int vectors = 0;
+    EXPECT(loop.submit_embed(texts, [&](llmcost::response ended) { vectors += static_cast<int>(ended.embedding_count()); }) > 0);
+    while (loop.pending())
+        loop.poll(1000);
+    EXPECT(vectors == 2);
     EXPECT_THROWS(client.embed(llmcost::request(mini).user("hi")), e.status() == LLMCOST_E_INVALID);
     EXPECT_THROWS(client.embed_json(""), e.status() == LLMCOST_E_INVALID);
     EXPECT_THROWS(client.chat(texts), e.status() == LLMCOST_E_INVALID);
@@ -454,9 +501,9 @@ int main()
     } tests[] = {
 #define TEST(name) { #name, name }
         TEST(asks_and_reads_the_receipt), TEST(a_response_outlives_its_client_and_moves), TEST(a_request_owns_its_texts), TEST(images_and_formats_are_sent),
-        TEST(a_tool_turn_goes_round), TEST(a_failure_is_an_exception_with_fields), TEST(a_budget_refuses), TEST(a_stream_is_a_range),
-        TEST(a_stream_may_be_left_and_outlives_the_client), TEST(a_stream_that_fails_throws), TEST(json_in_json_out), TEST(callbacks_may_throw), TEST(keys_are_handed_out), TEST(a_cache_answers_again), TEST(a_cached_answer_saves_what_it_would_have_cost),
-        TEST(texts_become_vectors), TEST(counts_and_balances_are_asked_for), TEST(limits_are_told), TEST(other_content_is_sent), TEST(a_policy_looks_at_a_leg), TEST(statuses_answer_questions), TEST(a_loop_carries_many), TEST(what_a_loop_callback_throws_comes_out_of_poll),
+        TEST(a_tool_turn_goes_round), TEST(a_failure_is_an_exception_with_fields), TEST(a_budget_refuses), TEST(a_stream_is_a_range), TEST(an_answer_may_begin_again),
+        TEST(a_stream_may_be_left_and_outlives_the_client), TEST(a_stream_that_fails_throws), TEST(json_in_json_out), TEST(callbacks_may_throw), TEST(keys_are_handed_out), TEST(a_breaker_opens_and_tells), TEST(a_cache_answers_again), TEST(a_cached_answer_saves_what_it_would_have_cost),
+        TEST(texts_become_vectors), TEST(counts_and_balances_are_asked_for), TEST(limits_are_told), TEST(other_content_is_sent), TEST(a_policy_looks_at_a_leg), TEST(a_score_finds_its_side), TEST(statuses_answer_questions), TEST(a_loop_carries_many), TEST(what_a_loop_callback_throws_comes_out_of_poll),
     };
     std::printf("1..%zu\n", sizeof tests / sizeof tests[0]);
     for (const auto &test : tests) {

@@ -7,7 +7,7 @@ INTEROP = $(BUILD)/interop
 interop: all $(BUILD)/llmcost-mock $(INTEROP)/live
 	@sh tests/interop/run.sh $(INTEROP) $(BUILD)/llmcost-mock $(PYTHON)
 
-$(INTEROP)/live: $(BUILD)/tests/interop/live.o $(STATIC)
+$(INTEROP)/live: $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/interop/*.c))) $(STATIC)
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  link $@")
 	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $^ $(LDFLAGS) $(LIBS)

@@ -1,27 +1,42 @@
 /*
- * A live run against a real model on this machine: blocking, streaming, cached, listed, and stopped by a budget.
- * Usage: live BASE_URL. The model costs nothing, so a price is made up to give the budget something to count.
+ * A live run against a real model on this machine: blocking, streaming, cached, listed, with tools, through cascades, and
+ * stopped by a budget. Usage: live BASE_URL. The model costs nothing, so prices are made up to give the budget something
+ * to count; under a second name it is the dear model of the cascades.
  */
-#include <llmcost/llmcost.h>
+#include "live.h"
 
 #include <stdio.h>
 #include <string.h>
 
 static int failures;
 
-static void expect(int good, const char *what)
+void expect(int good, const char *what)
 {
     printf("  %s %s\n", good ? "ok  " : "FAIL", what);
     failures += !good;
 }
 
+static int judge(const llmcost_judgement *judgement, void *verdict)
+{
+    expect(judgement->question_bytes > 0 && strcmp(judgement->model, "local/gemma") == 0, "a judge is shown question and model");
+    return *(const int *)verdict;
+}
+
 static llmcost_client *open_client(const char *url)
 {
-    char config[2000];
+    static int yes = 1, no = 0;
+    char config[4000];
     snprintf(config, sizeof config,
              "{\"providers\": {\"local\": {\"preset\": \"llamacpp\", \"base_url\": \"%s\", \"free\": false, \"first_byte_ms\": 300000, \"idle_ms\": 120000}},"
              " \"prices\": {\"llmcost_prices\": 1, \"unit\": \"per_million_tokens\", \"currency\": \"USD\","
-             "             \"models\": {\"llamacpp/gemma\": {\"input\": 1, \"output\": 2}}},"
+             "             \"models\": {\"llamacpp/gemma\": {\"input\": 1, \"output\": 2}, \"llamacpp/gemma-dear\": {\"input\": 10, \"output\": 20}}},"
+             " \"routes\": {\"cut\": {\"cascade\": [\"local/gemma\", \"local/gemma-dear\"], \"escalate_on\": {\"truncation\": true}},"
+             "             \"refused\": {\"cascade\": [\"local/gemma\", \"local/gemma-dear\"], \"escalate_on\": {\"judge\": \"host:no\"}},"
+             "             \"accepted\": {\"cascade\": [\"local/gemma\", \"local/gemma-dear\"], \"escalate_on\": {\"judge\": \"host:yes\"}},"
+             "             \"sure-never\": {\"cascade\": [\"local/gemma\", \"local/gemma-dear\"], \"escalate_on\": {\"logprob_below\": 0}},"
+             "             \"sure-always\": {\"cascade\": [\"local/gemma\", \"local/gemma-dear\"], \"escalate_on\": {\"logprob_below\": -100}},"
+             "             \"marked\": {\"cascade\": [\"local/gemma\", \"local/gemma-dear\"]},"
+             "             \"judged\": {\"cascade\": [\"local/gemma\", \"local/gemma-dear\"], \"escalate_on\": {\"judge\": \"local/gemma\"}}},"
              " \"cache\": {\"memory\": {\"max_bytes\": \"1MB\", \"ttl\": \"1h\"}, \"sampled\": true},"
              " \"budgets\": [{\"name\": \"live\", \"limit\": \"0.002 USD\", \"per\": \"total\", \"where\": {\"run\": \"live\"}}],"
              " \"deadline_ms\": 600000}",
@@ -33,18 +48,15 @@ static llmcost_client *open_client(const char *url)
     if (llmcost_client_open(&client, config, &options))
         printf("  %s\n", llmcost_error_message(error));
     llmcost_error_free(error);
+    if (client)
+        expect(!llmcost_client_add_judge(client, "yes", judge, &yes) && !llmcost_client_add_judge(client, "no", judge, &no), "with judges");
     return client;
 }
 
-/* The model is no chat model and often ends at once: earlier turns, and no end tokens, give it something to say. */
+/* Its end tokens, forbidden. */
 static const char keep_talking[] = "{\"logit_bias\": {\"1\": -100, \"106\": -100}}";
 
-typedef struct talk {
-    llmcost_message messages[5];
-    llmcost_tag tag;
-} talk;
-
-static llmcost_request question(talk *turns, const char *text, int64_t max_tokens)
+llmcost_request question(talk *turns, const char *text, int64_t max_tokens)
 {
     llmcost_request request = LLMCOST_REQUEST_INIT;
     turns->messages[0] = (llmcost_message){ .role = LLMCOST_USER, .text = "Name the capital of France." };
@@ -52,7 +64,7 @@ static llmcost_request question(talk *turns, const char *text, int64_t max_token
     turns->messages[2] = (llmcost_message){ .role = LLMCOST_USER, .text = "Count from one to ten." };
     turns->messages[3] = (llmcost_message){ .role = LLMCOST_ASSISTANT, .text = "one, two, three, four, five, six, seven, eight, nine, ten" };
     turns->messages[4] = (llmcost_message){ .role = LLMCOST_USER, .text = text };
-    turns->tag = (llmcost_tag){ "run", "live" };
+    turns->tag = (llmcost_tag){ "run", "talk" };
     request.model = "local/gemma";
     request.messages = turns->messages;
     request.message_count = 5;
@@ -109,6 +121,7 @@ static void budget(llmcost_client *client)
         talk turns;
         snprintf(text, sizeof text, "Say the number %d.", i);
         llmcost_request request = question(&turns, text, 100);
+        turns.tag.value = "live";
         llmcost_response *response = NULL;
         llmcost_status status = llmcost_chat(client, &request, &response);
         refused = status == LLMCOST_E_BUDGET;
@@ -136,6 +149,8 @@ int main(int count, char **arguments)
     llmcost_response_free(models);
     blocking_and_cached(client);
     streaming(client);
+    tools(client);
+    cascades(client);
     budget(client);
     char *report = NULL;
     if (llmcost_report(client, "text", &report) == LLMCOST_OK)

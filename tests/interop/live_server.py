@@ -41,7 +41,7 @@ def main():
     port = free_port()
     log = tempfile.TemporaryFile()
     server = subprocess.Popen([sys.executable, "-m", "llama_cpp.server", "--model", model_path(), "--host", "127.0.0.1",
-                               "--port", str(port), "--n_ctx", "2048", "--n_threads", str(os.cpu_count() or 2)], stdout=log, stderr=log)
+                               "--port", str(port), "--n_ctx", "2048", "--n_threads", str(os.cpu_count() or 2), "--logits_all", "true"], stdout=log, stderr=log)
     try:
         url = f"http://127.0.0.1:{port}/v1"
         wait_until_ready(url, server)

@@ -41,6 +41,14 @@ static void same_json(const llmc_buffer *body, const char *json)
     json_decref(wanted);
 }
 
+llmcost_request request_of(const llmcost_message *messages, uint32_t count)
+{
+    llmcost_request request = LLMCOST_REQUEST_INIT;
+    request.messages = messages;
+    request.message_count = count;
+    return request;
+}
+
 void expect_encoded(const llmc_codec_target *target, llmc_operation_id operation, const llmcost_request *request, const char *method, const char *path, const char *json)
 {
     llmc_encoded out;
@@ -51,6 +59,7 @@ void expect_encoded(const llmc_codec_target *target, llmc_operation_id operation
         fail_msg("%s", llmcost_error_message(&error));
     assert_string_equal(out.method, method);
     assert_string_equal(llmc_buffer_text(&out.path), path);
+    assert_true(!out.headers[0] || target->preset->codec == &llmc_codec_anthropic); /* which may be told the format's version */
     if (json)
         same_json(&out.body, json);
     assert_int_equal(out.body.length > 0, json != NULL);

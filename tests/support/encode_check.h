@@ -6,9 +6,11 @@
 
 /* A target of a preset by name; quirks as the preset's. */
 llmc_codec_target target_of(const char *preset, const char *model, bool stream);
+/* All defaults but these messages. */
+llmcost_request request_of(const llmcost_message *messages, uint32_t count);
 /* check and encode succeed, and the body equals this JSON. */
 void expect_body(const llmc_codec_target *target, const llmcost_request *request, const char *json);
-/* The same for any operation, with method and path; json NULL: no body. */
+/* The same for any operation, with method and path, and no header but Anthropic's version; json NULL: no body. */
 void expect_encoded(const llmc_codec_target *target, llmc_operation_id operation, const llmcost_request *request, const char *method, const char *path, const char *json);
 /* check refuses, and the message names the field and the provider. */
 void expect_unsupported(const llmc_codec_target *target, const llmcost_request *request, const char *field);

@@ -27,13 +27,23 @@ static bool occurs(const char *needle, const char *text, size_t bytes)
     return !needle || (text && memmem(text, bytes, needle, strlen(needle)));
 }
 
+static bool has_header(const char *needle, const llmcost_http_request *request)
+{
+    for (uint32_t i = 0; needle && i < request->header_count; i++) {
+        if (strstr(request->headers[i], needle))
+            return true;
+    }
+    return !needle;
+}
+
 static fake_exchange *match(fake_network *network, const llmcost_http_request *request)
 {
     for (size_t i = 0; i < network->exchange_count; i++) {
         fake_exchange *exchange = &network->exchanges[i];
         if (exchange->times && exchange->used >= exchange->times)
             continue;
-        if (!occurs(exchange->url, request->url, strlen(request->url)) || !occurs(exchange->body, request->body, request->body_bytes))
+        if (!occurs(exchange->url, request->url, strlen(request->url)) || !occurs(exchange->body, request->body, request->body_bytes) ||
+            !has_header(exchange->header, request))
             continue;
         exchange->used++;
         return exchange;

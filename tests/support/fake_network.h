@@ -1,6 +1,6 @@
 /*
- * A network that answers from a script, on the fake clock. Each request takes the first exchange whose url and body
- * occur in it and that is not used up. Instants are milliseconds after the start of the exchange.
+ * A network that answers from a script, on the fake clock. Each request takes the first exchange whose url, body
+ * and header occur in it and that is not used up. Instants are milliseconds after the start of the exchange.
  */
 #ifndef TESTS_FAKE_NETWORK_H
 #define TESTS_FAKE_NETWORK_H
@@ -21,7 +21,7 @@ typedef struct fake_piece {
 } fake_piece;
 
 typedef struct fake_exchange {
-    const char *url, *body;    /* substrings; NULL: any */
+    const char *url, *body, *header; /* substrings; NULL: any */
     int times;                 /* 0: any number */
     int used;
     llmcost_status refuses;    /* start() itself fails */

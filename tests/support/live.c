@@ -31,15 +31,21 @@ long open_descriptors(void)
     return count;
 }
 
-const char *const live_models[LIVE_FORMATS] = { OPENAI_MODEL, ANTHROPIC_MODEL, GOOGLE_MODEL, OLLAMA_MODEL, COHERE_MODEL, BEDROCK_MODEL };
-const char *const live_providers[LIVE_FORMATS] = { "openai", "anthropic", "google", "ollama", "cohere", "bedrock" };
+const char *const live_models[LIVE_FORMATS] = { OPENAI_MODEL, ANTHROPIC_MODEL, GOOGLE_MODEL, OLLAMA_MODEL, COHERE_MODEL, BEDROCK_MODEL, RESPONSES_MODEL, AZURE_MODEL };
+const char *const live_providers[LIVE_FORMATS] = { "openai", "anthropic", "google", "ollama", "cohere", "bedrock", "openai-responses", "azure" };
+const char *const live_embedders[LIVE_FORMATS] = {
+    [LIVE_OPENAI] = "openai/text-embedding-3-small", [LIVE_GOOGLE] = "google/gemini-embedding-001", [LIVE_OLLAMA] = "ollama/nomic-embed-text",
+    [LIVE_COHERE] = "cohere/embed-v4.0", [LIVE_AZURE] = "azure/deployed-vectors",
+};
 
-/* Where each lives, and its key; the key may be an object. */
+/* Where each lives, and its key; the key may be an object, and further members come behind it. */
 static const struct {
     const char *path, *key;
 } homes[LIVE_FORMATS] = {
     { "/v1", "\"" OPENAI_KEY "\"" }, { "", "\"" ANTHROPIC_KEY "\"" }, { "/v1beta", "\"" GOOGLE_KEY "\"" }, { "", "\"" OLLAMA_KEY "\"" }, { "", "\"" COHERE_KEY "\"" },
     { "", "{\"access_key\":\"" BEDROCK_ID "\",\"secret_key\":\"" BEDROCK_KEY "\"},\"region\":\"us-east-1\"" },
+    { "/v1", "\"" RESPONSES_KEY "\"" },
+    { "", "\"" AZURE_KEY "\",\"api_version\":\"2024-10-21\",\"catalog\":\"openai\",\"models\":{\"deployed-mini\":\"gpt-4o-mini\",\"deployed-vectors\":\"text-embedding-3-small\"}" },
 };
 
 /* ---- secrets ---- */
@@ -180,8 +186,10 @@ static int take_event(const llmcost_event *event, void *user)
 {
     live_result *result = user;
     llmcost_event_kind kind = llmcost_event_get_kind(event);
-    assert_in_range(kind, 1, 7);
+    assert_in_range(kind, 1, 8);
     result->kinds[kind]++;
+    if (kind == LLMCOST_EVENT_RESTART_ANSWER)
+        result->text[0] = result->reasoning[0] = '\0';
     char *target = kind == LLMCOST_EVENT_TEXT ? result->text : kind == LLMCOST_EVENT_REASONING ? result->reasoning : NULL;
     size_t room = kind == LLMCOST_EVENT_TEXT ? sizeof result->text : sizeof result->reasoning;
     if (target)
@@ -202,7 +210,10 @@ static void run_on_loop(live *all, const llmcost_request *request, live_result *
 {
     llmcost_loop *loop = NULL;
     assert_int_equal(llmcost_loop_open(all->client, &loop), LLMCOST_OK);
-    assert_int_equal(llmcost_loop_submit(loop, request, streams ? take_event : NULL, take_done, result, NULL), LLMCOST_OK);
+    if (request->input_count)
+        assert_int_equal(llmcost_loop_submit_embed(loop, request, take_done, result, NULL), LLMCOST_OK);
+    else
+        assert_int_equal(llmcost_loop_submit(loop, request, streams ? take_event : NULL, take_done, result, NULL), LLMCOST_OK);
     while (llmcost_loop_pending(loop) > 0)
         assert_int_equal(llmcost_loop_poll(loop, 1000), LLMCOST_OK);
     assert_int_equal(llmcost_loop_close(loop), LLMCOST_OK);
@@ -228,7 +239,7 @@ void live_run(live *all, live_way way, const llmcost_request *request, live_resu
     double began = seconds_now();
     memset(result, 0, sizeof *result);
     if (way == BLOCKING)
-        result->status = llmcost_chat(all->client, request, &result->response);
+        result->status = (request->input_count ? llmcost_embed : llmcost_chat)(all->client, request, &result->response);
     else if (way == PULLED)
         run_pulled(all, request, result);
     else if (way == CALLED_BACK)
@@ -250,6 +261,16 @@ void live_ask(live *all, live_way way, const char *model, const char *question, 
 {
     llmcost_message message = live_user(question);
     llmcost_request request = live_request(model, &message);
+    live_run(all, way, &request, result);
+}
+
+void live_embed(live *all, live_way way, const char *model, live_result *result)
+{
+    static const char *const texts[] = { "one text", "another" };
+    llmcost_request request = LLMCOST_REQUEST_INIT;
+    request.model = model;
+    request.inputs = texts;
+    request.input_count = 2;
     live_run(all, way, &request, result);
 }
 

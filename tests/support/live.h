@@ -19,10 +19,15 @@
 #define BEDROCK_ID "AKIALIVEPUBLIC0001"
 #define BEDROCK_KEY "Pq19dNw4bedrockSECRETtail"
 #define BEDROCK_MODEL "bedrock/amazon.nova-lite-v1:0"
+#define RESPONSES_KEY "sk-Mn53hVr8responsesSECRETtail"
+#define RESPONSES_MODEL "openai-responses/gpt-4o-mini"
+#define AZURE_KEY "az-Kd47tYs6azureSECRETtail"
+#define AZURE_MODEL "azure/deployed-mini"
 
-/* One of each format, in the order of live_format. */
-typedef enum live_format { LIVE_OPENAI, LIVE_ANTHROPIC, LIVE_GOOGLE, LIVE_OLLAMA, LIVE_COHERE, LIVE_BEDROCK, LIVE_FORMATS } live_format;
+/* One of each format, in the order of live_format; Azure speaks OpenAI's at an address of its own. */
+typedef enum live_format { LIVE_OPENAI, LIVE_ANTHROPIC, LIVE_GOOGLE, LIVE_OLLAMA, LIVE_COHERE, LIVE_BEDROCK, LIVE_RESPONSES, LIVE_AZURE, LIVE_FORMATS } live_format;
 extern const char *const live_models[LIVE_FORMATS], *const live_providers[LIVE_FORMATS];
+extern const char *const live_embedders[LIVE_FORMATS]; /* NULL: the format has no vectors */
 
 typedef struct live {
     llmcost_mock *mock;
@@ -41,7 +46,7 @@ typedef struct live_result {
     llmcost_response *response;
     char text[65536];       /* of its TEXT events, put together; several choices one after the other, as they come */
     char reasoning[4096];
-    unsigned kinds[8];      /* events by kind */
+    unsigned kinds[16];      /* events by kind */
     int completions;        /* on a loop */
     double seconds;
 } live_result;
@@ -56,6 +61,8 @@ llmcost_message live_user(const char *text);
 /* Runs a call and asserts what holds for every call: one completion, a receipt, an error exactly on failure, no secret. */
 void live_run(live *live, live_way way, const llmcost_request *request, live_result *result);
 void live_ask(live *live, live_way way, const char *model, const char *question, live_result *result);
+/* Vectors of two texts, blocking or on a loop. */
+void live_embed(live *live, live_way way, const char *model, live_result *result);
 void live_result_free(live_result *result);
 
 void assert_no_secret(const char *text); /* NULL is fine */

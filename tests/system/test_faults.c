@@ -139,7 +139,7 @@ static void cut_at_every_byte(void **state)
     for (size_t format = 0; format < LIVE_FORMATS; format++) {
         live all;
         live_result result;
-        live_open(&all, "{\"default\":{\"reply\":{\"text\":\"abc\"}}}", NULL, NULL);
+        live_open(&all, "{\"default\":{\"reply\":{\"text\":\"abc\"}}}", NULL, "\"breaker\":false");
         for (int cut = 0; cut < 220; cut += 3) {
             char script[200];
             snprintf(script, sizeof script, "{\"default\":{\"reply\":{\"text\":\"abc\"},\"fault\":{\"cut_at\":%d}}}", cut);
@@ -248,7 +248,7 @@ static void the_key_never_travels_on(void **state)
 static void a_repeated_key_is_masked(void **state)
 {
     (void)state;
-    static const char *const keys[] = { OPENAI_KEY, ANTHROPIC_KEY, GOOGLE_KEY, OLLAMA_KEY, COHERE_KEY, BEDROCK_KEY };
+    static const char *const keys[] = { OPENAI_KEY, ANTHROPIC_KEY, GOOGLE_KEY, OLLAMA_KEY, COHERE_KEY, BEDROCK_KEY, RESPONSES_KEY, AZURE_KEY };
     live all;
     live_result result;
     live_open(&all, NULL, NULL, NULL);
@@ -269,8 +269,8 @@ static void a_repeated_key_is_masked(void **state)
     live_close(&all);
 }
 
-/* The list of models is another operation over the same wire. */
-static void listing_models_fails_alike(void **state)
+/* The list of models is another operation over the same wire, and so are vectors. */
+static void other_operations_fail_alike(void **state)
 {
     (void)state;
     static const struct {
@@ -280,23 +280,34 @@ static void listing_models_fails_alike(void **state)
                    { "\"html\":true,\"status\":200", LLMCOST_E_MALFORMED }, { "\"garbage_body\":true", LLMCOST_E_MALFORMED }, { "\"garbage\":true", LLMCOST_E_MALFORMED },
                    { "\"cut_at\":5", LLMCOST_E_TRUNCATED }, { "\"reset\":true", LLMCOST_E_NETWORK }, { "\"redirect\":\"http://127.0.0.1:1/\"", LLMCOST_E_NOT_FOUND },
                    { "\"silent\":true", LLMCOST_E_FIRST_BYTE_TIMEOUT } };
-    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+    for (size_t at = 0; at < sizeof faults / sizeof faults[0]; at++) {
         live all;
         char script[200];
-        live_open(&all, NULL, faults[i].status == LLMCOST_E_FIRST_BYTE_TIMEOUT ? "\"retries\":0,\"first_byte_ms\":100" : NULL, NULL);
-        snprintf(script, sizeof script, "{\"rules\":[{\"match\":{\"path\":\"*\"},\"fault\":{%s}}]}", faults[i].fault);
+        live_open(&all, NULL, faults[at].status == LLMCOST_E_FIRST_BYTE_TIMEOUT ? "\"retries\":0,\"first_byte_ms\":100" : NULL, NULL);
+        snprintf(script, sizeof script, "{\"rules\":[{\"match\":{\"path\":\"*\"},\"fault\":{%s}}]}", faults[at].fault);
         live_script(&all, script);
         for (size_t format = 0; format < LIVE_FORMATS; format++) {
             llmcost_response *response = NULL;
             if (format == LIVE_BEDROCK)
                 continue; /* lists them on another host */
             llmcost_status status = llmcost_list_models(all.client, live_providers[format], &response);
-            if (status != faults[i].status)
-                fail_msg("%s: %s", faults[i].fault, llmcost_status_name(status));
+            if (status != faults[at].status)
+                fail_msg("%s: %s", faults[at].fault, llmcost_status_name(status));
             assert_int_equal(llmcost_response_model_count(response), 0);
             assert_int_equal(llmcost_response_cost_nano(response), 0);
             assert_no_secret_in(response);
             llmcost_response_free(response);
+        }
+        for (int i = 0; i < LIVE_FORMATS * 2; i++) {
+            const char *model = live_embedders[i / 2];
+            live_result result;
+            if (!model)
+                continue;
+            live_embed(&all, i % 2 ? ON_A_LOOP : BLOCKING, model, &result);
+            if (result.status != faults[at].status)
+                fail_msg("%s, %s: %s", faults[at].fault, model, llmcost_status_name(result.status));
+            assert_int_equal(llmcost_response_embedding_count(result.response), 0);
+            live_result_free(&result);
         }
         live_close(&all);
     }
@@ -384,7 +395,7 @@ int main(void)
         cmocka_unit_test(missing_usage_is_estimated),
         cmocka_unit_test(the_key_never_travels_on),
         cmocka_unit_test(a_repeated_key_is_masked),
-        cmocka_unit_test(listing_models_fails_alike),
+        cmocka_unit_test(other_operations_fail_alike),
         cmocka_unit_test(time_is_bounded),
         cmocka_unit_test(nobody_at_home),
         cmocka_unit_test(healthy_after_each_fault),

@@ -28,6 +28,7 @@ static const struct {
 } bills[LIVE_FORMATS] = {
     [LIVE_OPENAI] = { 800, 200, 300, 100, 375000 },     [LIVE_ANTHROPIC] = { 800, 200, 300, 100, 8460000 }, [LIVE_GOOGLE] = { 800, 200, 300, 100, 1246000 },
     [LIVE_OLLAMA] = { 1000, -1, 400, -1, 0 },           [LIVE_COHERE] = { 1000, -1, 400, -1, 6500000 },     [LIVE_BEDROCK] = { 800, 200, 400, -1, 147000 },
+    [LIVE_RESPONSES] = { 800, 200, 300, 100, 375000 },  [LIVE_AZURE] = { 800, 200, 300, 100, 375000 },
 };
 
 static int64_t at_least_zero(int64_t tokens)
@@ -88,16 +89,20 @@ static void finishes_and_refusals(void **state)
     (void)state;
     static const struct {
         const char *reply;
-        llmcost_finish finish[LIVE_FORMATS];
+        llmcost_finish finish[LIVE_FORMATS]; /* NONE: has no such end, its last event is named by the finish */
     } cases[] = {
         { "\"text\":\"a\",\"finish\":\"length\"",
-          { LLMCOST_FINISH_LENGTH, LLMCOST_FINISH_LENGTH, LLMCOST_FINISH_LENGTH, LLMCOST_FINISH_LENGTH, LLMCOST_FINISH_LENGTH, LLMCOST_FINISH_LENGTH } },
+          { LLMCOST_FINISH_LENGTH, LLMCOST_FINISH_LENGTH, LLMCOST_FINISH_LENGTH, LLMCOST_FINISH_LENGTH, LLMCOST_FINISH_LENGTH, LLMCOST_FINISH_LENGTH,
+            LLMCOST_FINISH_LENGTH, LLMCOST_FINISH_LENGTH } },
         { "\"text\":\"a\",\"finish\":\"content_filter\"",
-          { LLMCOST_FINISH_CONTENT_FILTER, LLMCOST_FINISH_CONTENT_FILTER, LLMCOST_FINISH_CONTENT_FILTER, LLMCOST_FINISH_STOP, LLMCOST_FINISH_STOP, LLMCOST_FINISH_CONTENT_FILTER } },
+          { LLMCOST_FINISH_CONTENT_FILTER, LLMCOST_FINISH_CONTENT_FILTER, LLMCOST_FINISH_CONTENT_FILTER, LLMCOST_FINISH_STOP, LLMCOST_FINISH_STOP, LLMCOST_FINISH_CONTENT_FILTER,
+            LLMCOST_FINISH_CONTENT_FILTER, LLMCOST_FINISH_CONTENT_FILTER } },
         { "\"refusal\":\"a\"",
-          { LLMCOST_FINISH_STOP, LLMCOST_FINISH_CONTENT_FILTER, LLMCOST_FINISH_CONTENT_FILTER, LLMCOST_FINISH_STOP, LLMCOST_FINISH_STOP, LLMCOST_FINISH_CONTENT_FILTER } },
+          { LLMCOST_FINISH_STOP, LLMCOST_FINISH_CONTENT_FILTER, LLMCOST_FINISH_CONTENT_FILTER, LLMCOST_FINISH_STOP, LLMCOST_FINISH_STOP, LLMCOST_FINISH_CONTENT_FILTER,
+            LLMCOST_FINISH_STOP, LLMCOST_FINISH_STOP } },
         { "\"text\":\"a\",\"finish\":\"ERROR\"",
-          { LLMCOST_FINISH_STOP, LLMCOST_FINISH_STOP, LLMCOST_FINISH_STOP, LLMCOST_FINISH_STOP, LLMCOST_FINISH_ERROR, LLMCOST_FINISH_STOP } },
+          { LLMCOST_FINISH_STOP, LLMCOST_FINISH_STOP, LLMCOST_FINISH_STOP, LLMCOST_FINISH_STOP, LLMCOST_FINISH_ERROR, LLMCOST_FINISH_STOP,
+            LLMCOST_FINISH_NONE, LLMCOST_FINISH_STOP } },
     };
     live all;
     live_result result;
@@ -107,7 +112,7 @@ static void finishes_and_refusals(void **state)
         snprintf(script, sizeof script, "{\"default\":{\"reply\":{%s}}}", cases[i].reply);
         live_script(&all, script);
         for (int format = 0; format < LIVE_FORMATS; format++)
-            for (live_way way = BLOCKING; way <= PULLED; way++) {
+            for (live_way way = BLOCKING; way <= PULLED && cases[i].finish[format]; way++) {
                 live_ask(&all, way, live_models[format], "hello", &result);
                 check(&result, (live_format)format, way);
                 if (llmcost_response_finish(result.response, 0) != cases[i].finish[format])
@@ -220,7 +225,7 @@ static void every_setting_is_taken(void **state)
             request.has_temperature = 1;
             request.temperature = 0.5;
             request.stop = stop;
-            request.stop_count = 1;
+            request.stop_count = format != LIVE_RESPONSES; /* which has no such setting */
             live_run(&all, way, &request, &result);
             check(&result, (live_format)format, way);
             assert_string_equal(llmcost_response_text(result.response), "well");
@@ -232,17 +237,17 @@ static void every_setting_is_taken(void **state)
 static void several_choices(void **state)
 {
     (void)state;
-    static const live_format formats[] = { LIVE_OPENAI, LIVE_GOOGLE };
+    static const live_format formats[] = { LIVE_OPENAI, LIVE_GOOGLE, LIVE_AZURE };
     llmcost_message message = live_user("hello");
     live all;
     live_result result;
     live_open(&all, "{\"default\":{\"chunk_bytes\":2,\"reply\":{\"choices\":[{\"text\":\"first\"},{\"text\":\"second\",\"finish\":\"length\"}],\"usage\":{\"prompt\":3,\"completion\":9}}}}", NULL, NULL);
-    for (int i = 0; i < 2 * LIVE_WAYS; i++) {
-        live_way way = (live_way)(i / 2);
-        llmcost_request request = live_request(live_models[formats[i % 2]], &message);
+    for (int i = 0; i < 3 * LIVE_WAYS; i++) {
+        live_way way = (live_way)(i / 3);
+        llmcost_request request = live_request(live_models[formats[i % 3]], &message);
         request.n = 2;
         live_run(&all, way, &request, &result);
-        check(&result, formats[i % 2], way);
+        check(&result, formats[i % 3], way);
         assert_int_equal(llmcost_response_choice_count(result.response), 2);
         assert_string_equal(llmcost_response_choice_text(result.response, 0, NULL), "first");
         assert_string_equal(llmcost_response_choice_text(result.response, 1, NULL), "second");
@@ -253,10 +258,46 @@ static void several_choices(void **state)
     live_close(&all);
 }
 
+/* What 50 tokens cost at each, and whether it tells how many they are. */
+static void vectors(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t cost_nano;
+        int counts;
+    } costs[LIVE_FORMATS] = { [LIVE_OPENAI] = { 1000, 1 }, [LIVE_GOOGLE] = { 0, 0 }, [LIVE_OLLAMA] = { 0, 1 }, [LIVE_COHERE] = { 6000, 1 }, [LIVE_AZURE] = { 1000, 1 } };
+    static const live_way ways[] = { BLOCKING, ON_A_LOOP };
+    live all;
+    live_result result;
+    live_open(&all, "{\"default\":{\"reply\":{\"usage\":{\"prompt\":50}}}}", NULL, NULL);
+    for (int i = 0; i < LIVE_FORMATS * 2; i++) {
+        live_format format = (live_format)(i / 2);
+        uint32_t one = 0, other = 0;
+        live_embed(&all, ways[i % 2], live_embedders[format] ? live_embedders[format] : live_models[format], &result);
+        if (!live_embedders[format]) {
+            assert_int_equal(result.status, LLMCOST_E_UNSUPPORTED);
+            live_result_free(&result);
+            continue;
+        }
+        check(&result, format, ways[i % 2]);
+        assert_int_equal(llmcost_response_embedding_count(result.response), 2);
+        assert_non_null(llmcost_response_embedding(result.response, 0, &one));
+        assert_non_null(llmcost_response_embedding(result.response, 1, &other));
+        assert_true(one > 0 && one == other);
+        assert_string_equal(llmcost_response_line_text(result.response, 0, "counts"), costs[format].counts ? "reported" : "estimated");
+        if (costs[format].counts) {
+            assert_int_equal(llmcost_response_tokens(result.response, LLMCOST_INPUT), 50);
+            assert_int_equal(llmcost_response_cost_nano(result.response), costs[format].cost_nano);
+        }
+        live_result_free(&result);
+    }
+    live_close(&all);
+}
+
 static void keys_are_shown_in_each_way(void **state)
 {
     (void)state;
-    static const char *const keys[LIVE_FORMATS] = { OPENAI_KEY, ANTHROPIC_KEY, GOOGLE_KEY, OLLAMA_KEY, COHERE_KEY, BEDROCK_ID };
+    static const char *const keys[LIVE_FORMATS] = { OPENAI_KEY, ANTHROPIC_KEY, GOOGLE_KEY, OLLAMA_KEY, COHERE_KEY, BEDROCK_ID, RESPONSES_KEY, AZURE_KEY };
     live all;
     live_result result;
     live_open(&all, NULL, NULL, NULL);
@@ -306,6 +347,7 @@ int main(void)
         cmocka_unit_test(a_tool_turn_moves_to_another_format),
         cmocka_unit_test(every_setting_is_taken),
         cmocka_unit_test(several_choices),
+        cmocka_unit_test(vectors),
         cmocka_unit_test(keys_are_shown_in_each_way),
         cmocka_unit_test(models_are_listed),
     };

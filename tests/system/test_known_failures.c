@@ -180,6 +180,33 @@ static void c44_a_dead_stream_is_no_success(void **state)
     }
 }
 
+/* 44: behind a fallback it is a success only where another target gave a whole answer, and then it is that one's alone. */
+static void c44_a_dead_stream_with_a_fallback(void **state)
+{
+    (void)state;
+    static const char *const deaths[] = { "\"cut_at\":700", "\"cut_at\":700,\"reset\":true", "\"no_terminator\":true" };
+    for (int i = 0; i < 6; i++) {
+        live all;
+        live_result result;
+        char script[400];
+        snprintf(script, sizeof script, "{\"rules\":[{\"match\":{\"model\":\"%s\"},\"reply\":{\"text\":\"0123456789012345678901234567890123456789\"},\"chunk_bytes\":4,\"fault\":{%s}}],"
+                 "\"default\":{\"reply\":{\"text\":\"a whole answer\"}}}", strchr(models[0], '/') + 1, deaths[i / 2]);
+        live_open(&all, script, NULL, i % 2 ? "\"routes\":{\"r\":{\"fallback\":[\"" OPENAI_MODEL "\",\"" ANTHROPIC_MODEL "\"],\"after_delta\":\"continue\"}}"
+                                            : "\"routes\":{\"r\":{\"fallback\":[\"" OPENAI_MODEL "\",\"" ANTHROPIC_MODEL "\"]}}");
+        live_ask(&all, PULLED, "r", "hello", &result);
+        if (i % 2 == 0) {
+            assert_int_equal(result.status, LLMCOST_E_TRUNCATED);
+            assert_ptr_equal(strstr("0123456789012345678901234567890123456789", result.text), "0123456789012345678901234567890123456789");
+        } else {
+            assert_int_equal(result.status, LLMCOST_OK);
+            assert_string_equal(result.text, "a whole answer");
+            assert_int_equal(result.kinds[LLMCOST_EVENT_RESTART_ANSWER], 1);
+        }
+        live_result_free(&result);
+        live_close(&all);
+    }
+}
+
 /* 45: accepting and saying nothing; pausing for ever; not even accepting. Each has its own time-out, and is tried again. */
 static void c45_silence_is_bounded(void **state)
 {
@@ -199,6 +226,28 @@ static void c45_silence_is_bounded(void **state)
     assert_true(result.seconds < 30);
     live_result_free(&result);
     live_close(&all);
+}
+
+/* 45: a target that accepts and says nothing is passed over. */
+static void c45_silence_goes_on_to_the_next(void **state)
+{
+    (void)state;
+    static const char *const limits[] = { "\"retries\":0,\"first_byte_ms\":300", "\"retries\":0" };
+    static const char *const routes[] = { "\"routes\":{\"r\":{\"fallback\":[\"" OPENAI_MODEL "\",\"" ANTHROPIC_MODEL "\"]}}",
+                                          "\"routes\":{\"r\":{\"fallback\":[\"" OPENAI_MODEL "\",\"" ANTHROPIC_MODEL "\"],\"attempt_ms\":300}}" };
+    for (int i = 0; i < 2 * LIVE_WAYS; i++) {
+        live all;
+        live_result result;
+        live_open(&all, "{\"rules\":[{\"match\":{\"model\":\"gpt-*\"},\"fault\":{\"silent\":true}}],\"default\":{\"reply\":{\"text\":\"at once\"},\"chunk_bytes\":3}}", limits[i % 2], routes[i % 2]);
+        live_ask(&all, (live_way)(i / 2), "r", "hello", &result);
+        if (result.status == LLMCOST_OK) { /* a very slow machine may need longer than that for the second one too */
+            assert_string_equal(llmcost_response_text(result.response), "at once");
+            assert_int_equal(llmcost_mock_request_count(all.mock), 2);
+        }
+        assert_string_equal(llmcost_response_line_text(result.response, 0, "status"), i % 2 ? "E_DEADLINE" : "E_FIRST_BYTE_TIMEOUT");
+        live_result_free(&result);
+        live_close(&all);
+    }
 }
 
 /* A listener whose queue is full: connecting hangs. */
@@ -297,6 +346,61 @@ static void c47_streams_are_tried_again(void **state)
     assert_int_equal(llmcost_mock_request_count(all.mock), 1); /* the caller has seen its beginning */
     live_result_free(&result);
     live_close(&all);
+}
+
+/* 46: nor are further targets asked. */
+static void c46_no_targets_after_the_caller_left(void **state)
+{
+    (void)state;
+    live all;
+    live_open(&all, "{\"default\":{\"fault\":{\"status\":500,\"retry_after_ms\":\"600000\"},\"delay_ms\":200}}", "\"retries\":2",
+              "\"routes\":{\"r\":{\"fallback\":[\"" OPENAI_MODEL "\",\"" ANTHROPIC_MODEL "\",\"" OPENAI_MODEL "\",\"" ANTHROPIC_MODEL "\"]}}");
+    llmcost_loop *loop = NULL;
+    llmcost_message message = live_user("hello");
+    llmcost_request request = live_request("r", &message);
+    llmcost_status status = LLMCOST_OK;
+    uint64_t call;
+    assert_int_equal(llmcost_loop_open(all.client, &loop), LLMCOST_OK);
+    assert_int_equal(llmcost_loop_submit(loop, &request, NULL, take_status, &status, &call), LLMCOST_OK);
+    for (double until = seconds_now() + 60; llmcost_mock_request_count(all.mock) < 2 && seconds_now() < until;)
+        llmcost_loop_poll(loop, 20);
+    assert_int_equal(llmcost_loop_cancel(loop, call), LLMCOST_OK);
+    for (int polls = 0; llmcost_loop_pending(loop) > 0 && polls < 100; polls++)
+        llmcost_loop_poll(loop, 0);
+    assert_int_equal(status, LLMCOST_E_CANCELLED);
+    long asked = (long)llmcost_mock_request_count(all.mock);
+    for (double sent = seconds_now(); seconds_now() - sent < 1;)
+        llmcost_loop_poll(loop, 50);
+    assert_int_equal(llmcost_mock_request_count(all.mock), asked);
+    assert_int_equal(llmcost_loop_close(loop), LLMCOST_OK);
+    live_close(&all);
+}
+
+/* 47: an error before the first chunk goes on in streaming mode too, however the stream is read. */
+static void c47_streams_fall_back(void **state)
+{
+    (void)state;
+    static const char *const faults[] = { "\"status\":500", "\"status\":429", "\"reset\":true,\"cut_at\":0", "\"garbage_body\":true", "\"error_with_200\":{\"type\":\"server_error\"}",
+                                          "\"error_in_stream\":{\"after\":0,\"type\":\"server_error\"}" };
+    for (size_t fault = 0; fault < sizeof faults / sizeof faults[0]; fault++) {
+        for (live_way way = BLOCKING; way < LIVE_WAYS; way++) {
+            live all;
+            live_result result;
+            char script[300];
+            snprintf(script, sizeof script, "{\"rules\":[{\"match\":{\"model\":\"gpt-*\"},\"fault\":{%s}}],\"default\":{\"reply\":{\"text\":\"the second one\"},\"chunk_bytes\":3}}", faults[fault]);
+            if (fault == 5 && !live_way_streams(way))
+                continue;
+            live_open(&all, script, NULL, "\"routes\":{\"r\":{\"fallback\":[\"" OPENAI_MODEL "\",\"" ANTHROPIC_MODEL "\"]}}");
+            live_ask(&all, way, "r", "hello", &result);
+            if (result.status)
+                fail_msg("%s, %s: %s", faults[fault], live_way_name(way), llmcost_error_message(llmcost_response_error(result.response)));
+            assert_string_equal(llmcost_response_text(result.response), "the second one");
+            assert_int_equal(result.kinds[LLMCOST_EVENT_RESTART_ANSWER], 0);
+            assert_int_equal(llmcost_mock_request_count(all.mock), 2);
+            live_result_free(&result);
+            live_close(&all);
+        }
+    }
 }
 
 /* 48: leaving after some 300 tokens is billed as some 300 tokens, not as 13,000 and not as none. */
@@ -511,6 +615,52 @@ static void e60_the_wait_is_the_providers(void **state)
     live_close(&all);
 }
 
+/*
+ * 60: with two deployments the header counts as well: neither is asked again before its time, and the caller is told the
+ * sooner of the two waits.
+ */
+static void e60_the_wait_of_two_deployments(void **state)
+{
+    (void)state;
+    live all;
+    live_result result;
+    live_open(&all, "{\"rules\":[{\"match\":{\"model\":\"gpt-*\"},\"fault\":{\"status\":429,\"retry_after\":60}},{\"fault\":{\"status\":429,\"retry_after\":45}}]}", "\"retries\":3",
+              "\"deadline_ms\":40000,\"routes\":{\"r\":{\"fallback\":[\"" OPENAI_MODEL "\",\"" ANTHROPIC_MODEL "\"]}}");
+    for (live_way way = BLOCKING; way < LIVE_WAYS; way++) {
+        live_ask(&all, way, "r", "hello", &result);
+        assert_int_equal(result.status, LLMCOST_E_RATE_LIMITED);
+        assert_int_equal(llmcost_error_retry_after_ms(llmcost_response_error(result.response)), 45000);
+        assert_true(result.seconds < 30);
+        assert_int_equal(llmcost_mock_request_count(all.mock), 2 * (way + 1));
+        live_result_free(&result);
+    }
+    live_script(&all, "{\"rules\":[{\"match\":{\"model\":\"gpt-*\"},\"fault\":{\"status\":429,\"retry_after\":60}}],\"default\":{\"reply\":{\"text\":\"free\"}}}");
+    live_ask(&all, PULLED, "r", "hello", &result);
+    assert_int_equal(result.status, LLMCOST_OK); /* at once: the other one is not limited */
+    assert_true(result.seconds < 30);
+    live_result_free(&result);
+    live_close(&all);
+}
+
+/* 61: a target that fails call after call is taken out, and stays so for the calls that come later. */
+static void e61_failures_in_a_row_take_a_target_out(void **state)
+{
+    (void)state;
+    live all;
+    live_result result;
+    live_open(&all, "{\"default\":{\"fault\":{\"status\":500}}}", NULL, "\"breaker\":{\"open_ms\":\"1h\"}");
+    for (int i = 0; i < 25; i++) {
+        live_ask(&all, (live_way)(i % LIVE_WAYS), OPENAI_MODEL, "hello", &result);
+        assert_int_equal(result.status, i < 10 ? LLMCOST_E_SERVER : LLMCOST_E_BREAKER_OPEN);
+        live_result_free(&result);
+    }
+    assert_int_equal(llmcost_mock_request_count(all.mock), 10);
+    live_ask(&all, BLOCKING, ANTHROPIC_MODEL, "hello", &result); /* that one only */
+    assert_int_equal(result.status, LLMCOST_E_SERVER);
+    live_result_free(&result);
+    live_close(&all);
+}
+
 /* 62: a revoked key is not tried again and again; neither is anything else that will not pass. */
 static void e62_no_retries_of_what_will_not_pass(void **state)
 {
@@ -567,11 +717,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(c38_a_stopped_stream_is_counted), cmocka_unit_test(c39_a_cut_stream_has_a_price), cmocka_unit_test(c40_a_placeholder_is_no_count),
-        cmocka_unit_test(c42_zeros_are_figures), cmocka_unit_test(c43_leaving_reaches_the_provider), cmocka_unit_test(c44_a_dead_stream_is_no_success),
-        cmocka_unit_test(c45_silence_is_bounded), cmocka_unit_test(c45_connecting_is_bounded), cmocka_unit_test(c46_no_attempts_after_the_caller_left),
-        cmocka_unit_test(c47_streams_are_tried_again), cmocka_unit_test(c48_an_abort_is_billed_for_what_came), cmocka_unit_test(c49_a_cached_stream_tells_usage),
+        cmocka_unit_test(c42_zeros_are_figures), cmocka_unit_test(c43_leaving_reaches_the_provider), cmocka_unit_test(c44_a_dead_stream_is_no_success), cmocka_unit_test(c44_a_dead_stream_with_a_fallback),
+        cmocka_unit_test(c45_silence_is_bounded), cmocka_unit_test(c45_silence_goes_on_to_the_next), cmocka_unit_test(c45_connecting_is_bounded), cmocka_unit_test(c46_no_attempts_after_the_caller_left),
+        cmocka_unit_test(c46_no_targets_after_the_caller_left), cmocka_unit_test(c47_streams_are_tried_again), cmocka_unit_test(c47_streams_fall_back), cmocka_unit_test(c48_an_abort_is_billed_for_what_came), cmocka_unit_test(c49_a_cached_stream_tells_usage),
         cmocka_unit_test(c50_no_parameter_is_dropped), cmocka_unit_test(d51_the_key_has_every_field), cmocka_unit_test(d54_namespaces_are_apart),
-        cmocka_unit_test(d56_history_counts), cmocka_unit_test(d59_failures_are_not_kept), cmocka_unit_test(e60_the_wait_is_the_providers),
+        cmocka_unit_test(d56_history_counts), cmocka_unit_test(d59_failures_are_not_kept), cmocka_unit_test(e60_the_wait_is_the_providers), cmocka_unit_test(e60_the_wait_of_two_deployments), cmocka_unit_test(e61_failures_in_a_row_take_a_target_out),
         cmocka_unit_test(e62_no_retries_of_what_will_not_pass), cmocka_unit_test(h73_no_key_where_money_is_told),
     };
     alarm(600);

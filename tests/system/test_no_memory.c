@@ -11,6 +11,7 @@
 
 #include "../support/live.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -88,7 +89,7 @@ static void each_allocation_fails(live_way way, const char *model, size_t which,
 {
     static const llmcost_tool tool = { .name = "t" };
     live all;
-    live_open(&all, scripts[which], NULL, "\"cache\":{\"memory\":{}},\"budgets\":[{\"limit\":\"100 USD\"}]");
+    live_open(&all, scripts[which], NULL, "\"breaker\":false,\"cache\":{\"memory\":{}},\"budgets\":[{\"limit\":\"100 USD\"}]");
     llmcost_message message = live_user("hello");
     llmcost_request request = live_request(model, &message);
     request.tools = &tool;
@@ -125,6 +126,33 @@ static void calls_without_memory(void **state)
     }
 }
 
+/* The first target fails, before anything or in the middle, and the second one answers. */
+static void fallbacks_without_memory(void **state)
+{
+    (void)state;
+    static const char *const faults[] = { "\"status\":503", "\"error_in_stream\":{\"after\":2}" };
+    for (int i = 0; i < 2; i++) {
+        char script[300];
+        live all;
+        snprintf(script, sizeof script, "{\"rules\":[{\"match\":{\"model\":\"gpt-*\"},\"reply\":{\"text\":\"a reply of some length\"},\"chunk_bytes\":5,\"fault\":{%s}}]}", faults[i]);
+        live_open(&all, script, NULL, "\"routes\":{\"r\":{\"fallback\":[\"" OPENAI_MODEL "\",\"" ANTHROPIC_MODEL "\"],\"after_delta\":\"continue\",\"attempt_ms\":60000}}");
+        llmcost_message message = live_user("hello");
+        llmcost_request request = live_request("r", &message);
+        live_way way = i ? PULLED : ON_A_LOOP;
+        for (long n = 1;; n++) {
+            all.memory.failed = 0;
+            all.memory.fail_at = all.memory.calls + n;
+            llmcost_status status = run(&all, way, &request);
+            all.memory.fail_at = 0;
+            if (status != LLMCOST_OK && status != LLMCOST_E_MEMORY)
+                fail_msg("allocation %ld, %s: %s", n, live_way_name(way), llmcost_status_name(status));
+            if (!all.memory.failed)
+                break;
+        }
+        live_close(&all);
+    }
+}
+
 static void listing_without_memory(void **state)
 {
     (void)state;
@@ -146,7 +174,7 @@ static void listing_without_memory(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(calls_without_memory), cmocka_unit_test(listing_without_memory) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(calls_without_memory), cmocka_unit_test(fallbacks_without_memory), cmocka_unit_test(listing_without_memory) };
     alarm(600);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

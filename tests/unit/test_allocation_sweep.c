@@ -17,13 +17,17 @@
 
 #define HEAD "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":1,\"on_abort\":\"drain\",\"headers\":{\"x-a\":\"b\"}},\"anthropic\":{\"keys\":[\"a\"]},\"cohere\":{\"key\":\"k\"},\"google\":{\"key\":\"k\"},\"deepseek\":{\"key\":\"k\"},\"ollama\":{}}," \
              "\"models\":{\"small\":\"openai/gpt-4o-mini\",\"large\":\"openai/gpt-4o\"}," \
-             "\"routes\":{\"r\":{\"cascade\":[\"small\",\"large\"]},\"j\":{\"cascade\":[\"small\",\"large\"],\"escalate_on\":{\"judge\":\"openai/gpt-4.1\",\"truncation\":true}}}," \
+             "\"routes\":{\"r\":{\"cascade\":[\"small\",\"large\"]},\"j\":{\"cascade\":[\"small\",\"large\"],\"escalate_on\":{\"judge\":\"openai/gpt-4.1\",\"truncation\":true}}," \
+             "\"f\":{\"fallback\":[\"large\",\"cohere/command-a-03-2025\",\"small\"],\"on\":[\"default\",\"refusal\"],\"after_delta\":\"continue\",\"attempt_ms\":60000}," \
+             "\"fs\":{\"fallback\":[{\"split\":{\"r\":1,\"small\":1}},\"r\"]}}," \
              "\"cache\":{\"memory\":{},\"sampled\":true,\"namespace\":\"n\"},\"report\":{\"tags\":[\"feature\"]},"
 #define FULL HEAD "\"budgets\":[{\"name\":\"b\",\"limit\":\"0.05 USD\",\"per\":\"day\",\"alert_at\":[0.001,0.5]},{\"name\":\"t\",\"limit\":\"1 USD\",\"where\":{\"feature\":\"*\"},\"each\":\"feature\"}]}"
 #define KEYS "{\"providers\":{\"qianfan\":{\"keys\":[{\"access_key\":\"AK\",\"secret_key\":\"SK\"},{\"access_key\":\"AK2\",\"secret_key\":\"SK2\"}],\"free\":true,\"retries\":0}," \
              "\"old\":{\"preset\":\"qianfan\",\"key\":{\"access_key\":\"AK\",\"secret_key\":\"SK\"},\"auth\":\"oauth\",\"free\":true,\"retries\":0}," \
              "\"openai\":{\"keys\":[\"host:vault\",\"sk\"],\"retries\":0},\"zhipu\":{\"key\":\"id.secret\",\"auth\":\"jwt\",\"free\":true}," \
              "\"aws\":{\"base_url\":\"https://h\",\"region\":\"r\",\"auth\":\"aws\",\"key\":{\"access_key\":\"AK\",\"secret_key\":\"SK\",\"session_token\":\"ST\"},\"free\":true}}}"
+#define SPLIT "{" RIG_OPENAI ",\"routes\":{\"s\":{\"split\":[{\"use\":{\"fallback\":[{\"split\":{\"openai/gpt-4o\":1}},\"openai/gpt-4.1\"]},\"weight\":1,\"name\":\"x\"},{\"use\":\"openai/gpt-4o\",\"weight\":0}],\"sticky\":\"user\"}}," \
+              "\"report\":{\"feedback_calls\":5}}"
 #define TIGHT "{" RIG_OPENAI ",\"budgets\":[{\"limit\":\"0.0014 USD\"}]}"
 
 typedef struct sweep {
@@ -334,13 +338,74 @@ static llmcost_status waits_for_room(sweep *self)
     return status;
 }
 
+/* Without memory for the decision a call is counted nowhere, and takes no score. */
+static llmcost_status feedback(sweep *self)
+{
+    rig_request space;
+    llmcost_response *response = NULL;
+    char *report = NULL;
+    fake_network_says(&self->rig.network, NULL, "hello", 10, 5);
+    llmcost_status status = llmcost_chat(self->rig.client, request_of(&space, "s", "hello"), &response);
+    if (!status)
+        status = llmcost_feedback(self->rig.client, llmcost_response_id(response), 1);
+    llmcost_response_free(response);
+    if (!status)
+        status = llmcost_report(self->rig.client, "json", &report);
+    llmcost_string_free(report);
+    return status;
+}
+
+static llmcost_status ask_one(sweep *self, const char *model)
+{
+    llmcost_response *response = NULL;
+    llmcost_status status = llmcost_ask(self->rig.client, model, "hello", &response);
+    llmcost_response_free(response);
+    return status;
+}
+
+/* All targets fail; then the last one answers. */
+static llmcost_status fallback(sweep *self)
+{
+    fake_network_fails(&self->rig.network, "command-a", 503, "overloaded");
+    fake_network_fails(&self->rig.network, "\"gpt-4o\"", 503, "overloaded");
+    fake_network_fails(&self->rig.network, "\"gpt-4o-mini\"", 404, "model_not_found")->times = 1;
+    fake_network_says(&self->rig.network, "\"gpt-4o-mini\"", "hi", 10, 5);
+    llmcost_status status = ask_one(self, "f");
+    return status == LLMCOST_E_OVERLOADED ? ask_one(self, "f") : status;
+}
+
+static int any_event(const llmcost_event *event, void *user)
+{
+    (void)user;
+    (void)llmcost_event_json(event);
+    return 0;
+}
+
+/* Part of an answer was shown, and another one follows from the start. */
+static llmcost_status stream_that_begins_again(sweep *self)
+{
+    rig_request space;
+    llmcost_response *response = NULL;
+    fake_exchange *broken = fake_network_add(&self->rig.network, "\"gpt-4o\"");
+    fake_exchange_delta(broken, 1, "Once upon");
+    broken->done_ms = 2;
+    broken->status = LLMCOST_E_NETWORK;
+    fake_network_fails(&self->rig.network, "command-a", 500, "server_error");
+    fake_network_streams(&self->rig.network, "\"gpt-4o-mini\"", (const char *const[]){ "hel", "lo", NULL }, 10, 5);
+    llmcost_status status = llmcost_chat_stream(self->rig.client, request_of(&space, "f", "hello"), any_event, NULL, &response);
+    if (status == LLMCOST_OK)
+        assert_string_equal(llmcost_response_text(response), "hello");
+    llmcost_response_free(response);
+    return status;
+}
+
 static llmcost_status figures(sweep *self)
 {
     char *text;
     llmcost_status worst = LLMCOST_OK, status;
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 5; i++) {
         text = NULL;
-        status = i == 0 ? llmcost_report(self->rig.client, "text", &text) : i == 1 ? llmcost_report(self->rig.client, "json", &text)
+        status = i == 4 ? llmcost_targets(self->rig.client, &text) : i == 0 ? llmcost_report(self->rig.client, "text", &text) : i == 1 ? llmcost_report(self->rig.client, "json", &text)
                         : i == 2 ? llmcost_stats(self->rig.client, &text) : llmcost_budgets(self->rig.client, &text);
         assert_true((text != NULL) == (status == LLMCOST_OK));
         llmcost_string_free(text);
@@ -348,6 +413,23 @@ static llmcost_status figures(sweep *self)
     }
     status = llmcost_budget_correct(self->rig.client, "t", "faq", 5);
     return status ? status : worst;
+}
+
+static llmcost_status explain(sweep *self)
+{
+    rig_request space;
+    static const char body[] = "{\"model\":\"r\",\"response_format\":{\"type\":\"json_object\"},\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}";
+    llmcost_status worst = LLMCOST_OK;
+    for (int i = 0; i < 5; i++) {
+        char *text = NULL;
+        llmcost_status status = i == 0 ? llmcost_explain(self->rig.client, request_of(&space, "fs", "hello"), &text)
+                                : i == 1 ? llmcost_explain(self->rig.client, request_of(&space, "none such", "hello"), &text)
+                                : i == 2 ? llmcost_explain_json(self->rig.client, body, 0, &text) : llmcost_route_describe(self->rig.client, i == 3 ? NULL : "openai/gpt-4.1-nano", &text);
+        assert_true((text != NULL) == (status == LLMCOST_OK));
+        llmcost_string_free(text);
+        worst = status ? status : worst;
+    }
+    return worst;
 }
 
 static llmcost_status list_models(sweep *self)
@@ -406,6 +488,29 @@ static llmcost_status embed_json(sweep *self)
         read_response(response);
     llmcost_response_free(response);
     return status;
+}
+
+static llmcost_status embed_on_a_loop(sweep *self)
+{
+    static const char body[] = "{\"model\":\"cohere/embed-v4.0\",\"input\":[\"a\",\"b\"]}", answer[] = "{\"embeddings\":{\"float\":[[1,2],[3,4]]}}";
+    static const char *const inputs[] = { "c", "d" };
+    llmcost_loop *opened = NULL;
+    llmcost_request request = LLMCOST_REQUEST_INIT;
+    self->done = 0;
+    fake_exchange_piece(fake_network_add(&self->rig.network, NULL), 0, answer, sizeof answer - 1);
+    llmcost_status status = llmcost_loop_open(self->rig.client, &opened);
+    if (status)
+        return status;
+    request.model = "cohere/embed-v4.0";
+    request.inputs = inputs;
+    request.input_count = 2;
+    llmcost_status first = llmcost_loop_submit_embed(opened, &request, on_done, self, NULL);
+    llmcost_status second = llmcost_loop_submit_embed_json(opened, body, 0, on_done, self, NULL);
+    for (int i = 0; i < 20 && llmcost_loop_pending(opened); i++)
+        assert_int_equal(llmcost_loop_poll(opened, 0), LLMCOST_OK);
+    assert_int_equal(llmcost_loop_close(opened), LLMCOST_OK);
+    assert_int_equal(self->done, !first + !second);
+    return first ? first : second;
 }
 
 static llmcost_status count_tokens(sweep *self)
@@ -560,14 +665,6 @@ static void token_at(sweep *self, const char *url)
     fake_exchange_piece(exchange, 0, body, sizeof body - 1);
 }
 
-static llmcost_status ask_one(sweep *self, const char *model)
-{
-    llmcost_response *response = NULL;
-    llmcost_status status = llmcost_ask(self->rig.client, model, "hello", &response);
-    llmcost_response_free(response);
-    return status;
-}
-
 static llmcost_status exchanged(sweep *self)
 {
     token_at(self, "BCE-BEARER");
@@ -678,13 +775,18 @@ static void run_scenario(const char *config, scenario_fn scenario, llmcost_statu
     X(stream_with_a_late_marker, FULL, LLMCOST_OK, LLMCOST_OK)          \
     X(stream_of_a_hit, FULL, LLMCOST_OK, LLMCOST_OK)                    \
     X(drained, FULL, LLMCOST_E_CANCELLED, LLMCOST_OK)                   \
+    X(fallback, FULL, LLMCOST_OK, LLMCOST_E_OVERLOADED)                 \
+    X(stream_that_begins_again, FULL, LLMCOST_OK, LLMCOST_E_SERVER)     \
     X(loop, FULL, LLMCOST_OK, LLMCOST_OK)                               \
     X(shortened, TIGHT, LLMCOST_OK, LLMCOST_OK)                         \
     X(waits_for_room, TIGHT, LLMCOST_OK, LLMCOST_OK)                    \
     X(figures, FULL, LLMCOST_OK, LLMCOST_OK)                            \
+    X(feedback, SPLIT, LLMCOST_OK, LLMCOST_E_UNKNOWN_CALL)              \
+    X(explain, FULL, LLMCOST_OK, LLMCOST_OK)                            \
     X(list_models, FULL, LLMCOST_OK, LLMCOST_OK)                        \
     X(embed, FULL, LLMCOST_OK, LLMCOST_OK)                              \
     X(embed_json, FULL, LLMCOST_OK, LLMCOST_OK)                         \
+    X(embed_on_a_loop, FULL, LLMCOST_OK, LLMCOST_OK)                    \
     X(kept_vectors, FULL, LLMCOST_OK, LLMCOST_OK)                       \
     X(count_tokens, FULL, LLMCOST_OK, LLMCOST_OK)                       \
     X(balance, FULL, LLMCOST_OK, LLMCOST_OK)                            \

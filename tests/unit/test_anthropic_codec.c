@@ -11,11 +11,10 @@
 
 static const llmcost_message hello[] = { { .role = LLMCOST_USER, .text = "Hello" } };
 
-static llmcost_request request_of(const llmcost_message *messages, uint32_t count)
+/* The format wants max_tokens. */
+static llmcost_request bounded_request_of(const llmcost_message *messages, uint32_t count)
 {
-    llmcost_request request = LLMCOST_REQUEST_INIT;
-    request.messages = messages;
-    request.message_count = count;
+    llmcost_request request = request_of(messages, count);
     request.max_tokens = 100;
     return request;
 }
@@ -32,7 +31,7 @@ static llmcost_request request_of(const llmcost_message *messages, uint32_t coun
 static void a_question_is_small(void **state)
 {
     (void)state;
-    llmcost_request request = request_of(hello, 1);
+    llmcost_request request = bounded_request_of(hello, 1);
     llmc_codec_target target = target_of("anthropic", NEW, false);
     expect_body(&target, &request, BODY(NEW, ""));
     target.stream = true;
@@ -45,7 +44,7 @@ static void a_question_is_small(void **state)
 static void the_envelope(void **state)
 {
     (void)state;
-    llmcost_request request = request_of(hello, 1);
+    llmcost_request request = bounded_request_of(hello, 1);
     llmc_codec_target target = target_of("anthropic", NEW, false);
     static const char *const paths[] = { "/v1/messages", "/v1/models?limit=1000" }, *const methods[] = { "POST", "GET" };
     for (int i = 0; i < 2; i++) {
@@ -88,7 +87,7 @@ static void a_conversation_with_tools(void **state)
         { .role = LLMCOST_ASSISTANT, .text = "4 degrees." },
         { .role = LLMCOST_USER, .text = "Thanks", .cache_mark = 1 },
     };
-    llmcost_request request = request_of(messages, 9);
+    llmcost_request request = bounded_request_of(messages, 9);
     llmc_codec_target target = target_of("anthropic", NEW, false);
     expect_body(&target, &request,
                 "{\"model\":\"" NEW "\",\"max_tokens\":100,\"system\":[{\"type\":\"text\",\"text\":\"Be brief.\"," MARK "},{\"type\":\"text\",\"text\":\"Be kind.\"}],\"messages\":["
@@ -116,7 +115,7 @@ static void documents_go_as_blocks(void **state)
         { .type = LLMCOST_PART_DOCUMENT, .data = "a \"b\" and more", .data_bytes = 5, .media_type = "text/plain" },
     };
     const llmcost_message message = { .role = LLMCOST_USER, .parts = parts, .part_count = 5, .cache_mark = 1 };
-    llmcost_request request = request_of(&message, 1);
+    llmcost_request request = bounded_request_of(&message, 1);
     llmc_codec_target target = target_of("anthropic", NEW, false);
     expect_body(&target, &request,
                 "{\"model\":\"" NEW "\",\"max_tokens\":100,\"messages\":[{\"role\":\"user\",\"content\":["
@@ -134,7 +133,7 @@ static void documents_and_sounds_it_cannot_read(void **state)
     llmc_codec_target target = target_of("anthropic", NEW, false);
     llmcost_part part;
     llmcost_message messages[] = { { .role = LLMCOST_USER, .text = "x" }, { .role = LLMCOST_USER, .parts = &part, .part_count = 1 } };
-    llmcost_request request = request_of(messages, 2);
+    llmcost_request request = bounded_request_of(messages, 2);
     const llmcost_part refused[] = {
         { .type = LLMCOST_PART_DOCUMENT, .data = "x", .data_bytes = 1, .media_type = "text/markdown" },
         { .type = LLMCOST_PART_DOCUMENT, .url = "https://example.org/a.txt", .media_type = "text/plain" },
@@ -170,7 +169,7 @@ static void what_is_counted(void **state)
     (void)state;
     const llmcost_message messages[] = { { .role = LLMCOST_SYSTEM, .text = "Be brief." }, { .role = LLMCOST_USER, .text = "Hello", .cache_mark = 1 } };
     const llmcost_tool tool = { .name = "look", .parameters = "{}" };
-    llmcost_request request = request_of(messages, 2);
+    llmcost_request request = bounded_request_of(messages, 2);
     llmc_codec_target target = target_of("anthropic", MIDDLE, true);
     request.tools = &tool;
     request.tool_count = 1;
@@ -190,7 +189,7 @@ static void what_is_counted(void **state)
                    "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"Hello\"," MARK "}]}],"
                    "\"tools\":[{\"name\":\"look\",\"input_schema\":{}}],\"tool_choice\":{\"type\":\"auto\",\"disable_parallel_tool_use\":true},"
                    "\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":2000},\"output_config\":{\"format\":{\"type\":\"json_schema\",\"schema\":{}}}}");
-    request = request_of(NULL, 0);
+    request = bounded_request_of(NULL, 0);
     llmcost_error error;
     llmc_error_init(&error, &llmc_allocator_system);
     assert_int_equal(llmc_codec_anthropic.check(LLMC_OP_COUNT_TOKENS, &request, &target, &error), LLMCOST_E_UNSUPPORTED);
@@ -200,7 +199,7 @@ static void what_is_counted(void **state)
 static void claude_at_vertex(void **state)
 {
     (void)state;
-    llmcost_request request = request_of(hello, 1);
+    llmcost_request request = bounded_request_of(hello, 1);
     llmc_codec_target target = target_of("vertex-anthropic", "claude-sonnet-4-5@20250929", false);
     expect_encoded(&target, LLMC_OP_CHAT, &request, "POST", "/models/claude-sonnet-4-5@20250929:rawPredict",
                    "{\"anthropic_version\":\"vertex-2023-10-16\",\"max_tokens\":100," HELLO "}");
@@ -242,7 +241,7 @@ static void marks_stand_on_what_can_bear_them(void **state)
         { .role = LLMCOST_ASSISTANT, .text = "x", .tool_calls = &call, .tool_call_count = 1, .cache_mark = 1 },
     };
     const llmcost_tool tool = { .name = "f", .cache_mark = 1 };
-    llmcost_request request = request_of(messages, 3);
+    llmcost_request request = bounded_request_of(messages, 3);
     llmc_codec_target target = target_of("anthropic", NEW, false);
     request.tools = &tool;
     request.tool_count = 1;
@@ -264,7 +263,7 @@ static const llmcost_tool tools[] = { { .name = "weather", .description = "What 
 static void tools_and_choices(void **state)
 {
     (void)state;
-    llmcost_request request = request_of(hello, 1);
+    llmcost_request request = bounded_request_of(hello, 1);
     llmc_codec_target target = target_of("anthropic", NEW, false);
     request.tools = tools;
     request.tool_count = 1;
@@ -292,7 +291,7 @@ static void numbers_and_names(void **state)
 {
     (void)state;
     static const char *const stop[] = { "END" };
-    llmcost_request request = request_of(hello, 1);
+    llmcost_request request = bounded_request_of(hello, 1);
     llmc_codec_target target = target_of("anthropic", OLD, false);
     request.has_temperature = request.has_top_p = 1;
     request.temperature = 0.25;
@@ -318,7 +317,7 @@ static void numbers_and_names(void **state)
 static void efforts_and_budgets(void **state)
 {
     (void)state;
-    llmcost_request request = request_of(hello, 1);
+    llmcost_request request = bounded_request_of(hello, 1);
     llmc_codec_target old = target_of("anthropic", OLD, false), middle = target_of("anthropic", MIDDLE, false), new = target_of("anthropic", NEW, false);
     request.max_tokens = 10000;
 #define THINKING(model, budget) "{\"model\":\"" model "\",\"max_tokens\":10000," HELLO ",\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":" budget "}}"
@@ -371,7 +370,7 @@ static void models_are_placed(void **state)
     (void)state;
     static const char *const by_effort[] = { "claude-opus-4-5", "claude-opus-4-5-20251101", "claude-opus-4-8", "claude-haiku-5-5", "claude-fable-5-1", "anthropic/claude-sonnet-4.6", "MiniMax-M3" };
     static const char *const by_budget[] = { "claude-sonnet-4-5", "claude-sonnet-4-5-20250929", "claude-haiku-4-5", "claude-sonnet-4-20250514", "claude-opus-4-1", "claude-3-7-sonnet-latest", "claude-3-haiku-20240307" };
-    llmcost_request request = request_of(hello, 1);
+    llmcost_request request = bounded_request_of(hello, 1);
     request.max_tokens = 4096;
     request.effort = LLMCOST_EFFORT_LOW;
     for (int budget = 0; budget < 2; budget++)
@@ -391,7 +390,7 @@ static void what_it_cannot_do_is_said(void **state)
     llmc_codec_target old = target_of("anthropic", OLD, false), new = target_of("anthropic", NEW, false);
     llmcost_part part = { .type = LLMCOST_PART_IMAGE, .data = "x", .data_bytes = 1, .media_type = "image/tiff" };
     llmcost_message message = { .role = LLMCOST_USER, .parts = &part, .part_count = 1 };
-    llmcost_request request = request_of(hello, 1);
+    llmcost_request request = bounded_request_of(hello, 1);
     request.n = 2;
     expect_unsupported(&old, &request, "n");
     request.n = 1;
@@ -447,7 +446,7 @@ static void what_is_malformed_is_named(void **state)
     llmcost_part part = { .type = LLMCOST_PART_IMAGE_URL, .url = "data:text,hello" };
     llmcost_tool tool = { .name = "f", .parameters = "{" };
     llmcost_message message = { .role = LLMCOST_ASSISTANT, .tool_calls = &call, .tool_call_count = 1 };
-    llmcost_request request = request_of(&message, 1);
+    llmcost_request request = bounded_request_of(&message, 1);
     expect_invalid(&target, &request, "messages[0].tool_calls[0].arguments");
     call = (llmcost_tool_call){ "c", NULL, "{}" };
     expect_invalid(&target, &request, "messages[0].tool_calls[0]");
@@ -640,7 +639,7 @@ static void counts_of_tokens(void **state)
     (void)state;
     llmcost_message message = { .role = LLMCOST_USER, .text = "hi" };
     llmcost_tool tool = { .name = "add" };
-    llmcost_request request = request_of(&message, 1);
+    llmcost_request request = bounded_request_of(&message, 1);
     llmc_codec_target target = target_of("anthropic", "claude-sonnet-4-5", false);
     request.max_tokens = 4096;
     request.effort = LLMCOST_EFFORT_LOW;

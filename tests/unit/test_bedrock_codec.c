@@ -12,14 +12,6 @@
 
 static const llmcost_message hello[] = { { .role = LLMCOST_USER, .text = "Hello" } };
 
-static llmcost_request request_of(const llmcost_message *messages, uint32_t count)
-{
-    llmcost_request request = LLMCOST_REQUEST_INIT;
-    request.messages = messages;
-    request.message_count = count;
-    return request;
-}
-
 #define OLD "us.anthropic.claude-3-7-sonnet-20250219-v1:0"
 #define MIDDLE "anthropic.claude-sonnet-4-6"
 #define NEW "global.anthropic.claude-opus-5"

@@ -813,7 +813,7 @@ static void install(engine_rig *rig, late_engine *engine, const char *config)
 {
     rig_open(rig, config);
     engine->inner = rig->client->services.accounts;
-    engine->base = (llmc_account_engine){ "late", true, late_hold, late_settle, late_wait, late_unwait, NULL, late_describe, late_free };
+    engine->base = (llmc_account_engine){ "late", true, late_hold, NULL, late_settle, late_wait, late_unwait, NULL, late_describe, late_free };
     rig->client->services.accounts = &engine->base;
     rig->clock.frozen = 1;
     usage_known(&rig->network);

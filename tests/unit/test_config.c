@@ -147,8 +147,8 @@ static void test_a_real_config(void **state)
     assert_string_equal(faq->steps[0]->model, "gpt-4o-mini");
     assert_ptr_equal(faq->steps[0]->provider, openai);
     assert_non_null(faq->steps[0]->prices);
-    assert_string_equal(faq->escalation.marker, "UNCERTAIN");
-    assert_int_equal(faq->on_failure, LLMC_CASCADE_BEST);
+    assert_string_equal(faq->cascade->escalation.marker, "UNCERTAIN");
+    assert_int_equal(faq->cascade->on_failure, LLMC_CASCADE_BEST);
 
     assert_true(settings->cache_memory);
     assert_int_equal(settings->budget_count, 1);
@@ -252,7 +252,7 @@ static void test_unknown_keys(void **state)
     (void)state;
     bad("{\n\n\n\n\n\n\"cahce\": {}}", "config:7: unknown key \"cahce\", did you mean \"cache\"?");
     bad("{\"cache\": {\n\"memory\": {\"max_byte\": 1}}}", "config:2: unknown key \"max_byte\", did you mean \"max_bytes\"?");
-    bad("{\"report\": {\"zzzzzzzz\": 1}}", "config:1: unknown key \"zzzzzzzz\"; the nearest is \"tags\" of: tags, max_values, max_days");
+    bad("{\"report\": {\"zzzzzzzz\": 1}}", "config:1: unknown key \"zzzzzzzz\"; the nearest is \"tags\" of: tags, max_values, max_days, feedback_calls");
     bad("{\"providers\": {\"openai\": {\"base_ulr\": 1}}}", "config:1: unknown key \"base_ulr\", did you mean \"base_url\"?");
     bad("{\"budgets\": [{\"limits\": 1}]}", "config:1: unknown key \"limits\", did you mean \"limit\"?");
     bad_has("{\"exchange_rates\": {\"EUR\": {\"rat\": 1}}}", "unknown key \"rat\", did you mean \"rate\"?");

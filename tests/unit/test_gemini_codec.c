@@ -5,7 +5,6 @@
 #include "../support/nth_failure.h"
 #include "provider/answer.h"
 
-#include <jansson.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,14 +13,6 @@
 #include <cmocka.h>
 
 static const llmcost_message hello[] = { { .role = LLMCOST_USER, .text = "Hello" } };
-
-static llmcost_request request_of(const llmcost_message *messages, uint32_t count)
-{
-    llmcost_request request = LLMCOST_REQUEST_INIT;
-    request.messages = messages;
-    request.message_count = count;
-    return request;
-}
 
 #define OLD "gemini-2.0-flash"
 #define BUDGET "gemini-2.5-flash"
@@ -36,31 +27,6 @@ static llmcost_request request_of(const llmcost_message *messages, uint32_t coun
 #define EXCUSE "\"thoughtSignature\":\"skip_thought_signature_validator\""
 
 /* ---- encoding ---- */
-
-static void expect_sent(llmc_operation_id operation, const llmc_codec_target *target, const llmcost_request *request, const char *method, const char *path, const char *json)
-{
-    llmc_encoded out;
-    llmcost_error error;
-    llmc_error_init(&error, &llmc_allocator_system);
-    llmc_encoded_init(&out, &llmc_allocator_system);
-    assert_int_equal(llmc_codec_gemini.check(operation, request, target, &error), LLMCOST_OK);
-    if (llmc_codec_gemini.encode(operation, request, target, &out, &error))
-        fail_msg("%s", llmcost_error_message(&error));
-    assert_string_equal(llmc_buffer_text(&out.path), path);
-    assert_string_equal(out.method, method);
-    assert_null(out.headers[0]);
-    if (json) {
-        json_t *got = json_loadb(out.body.data, out.body.length, JSON_REJECT_DUPLICATES, NULL), *wanted = json_loads(json, JSON_REJECT_DUPLICATES, NULL);
-        assert_non_null(wanted);
-        if (!got || !json_equal(got, wanted))
-            fail_msg("got    %.*s\nwanted %s", (int)out.body.length, out.body.data, json);
-        json_decref(got);
-        json_decref(wanted);
-    } else {
-        assert_int_equal(out.body.length, 0);
-    }
-    llmc_encoded_free(&out);
-}
 
 static void expect_nothing_lost_without_memory(llmc_operation_id operation, const llmc_codec_target *target, const llmcost_request *request)
 {
@@ -88,17 +54,17 @@ static void the_envelope(void **state)
     (void)state;
     llmcost_request request = request_of(hello, 1);
     llmc_codec_target target = target_of("google", NEW, false);
-    expect_sent(LLMC_OP_CHAT, &target, &request, "POST", "/models/gemini-3-flash-preview:generateContent", BODY(""));
+    expect_encoded(&target, LLMC_OP_CHAT, &request, "POST", "/models/gemini-3-flash-preview:generateContent", BODY(""));
     target.stream = true;
-    expect_sent(LLMC_OP_CHAT, &target, &request, "POST", "/models/gemini-3-flash-preview:streamGenerateContent?alt=sse", BODY(""));
+    expect_encoded(&target, LLMC_OP_CHAT, &request, "POST", "/models/gemini-3-flash-preview:streamGenerateContent?alt=sse", BODY(""));
     target.model = "models/" NEW;
-    expect_sent(LLMC_OP_CHAT, &target, &request, "POST", "/models/gemini-3-flash-preview:streamGenerateContent?alt=sse", BODY(""));
+    expect_encoded(&target, LLMC_OP_CHAT, &request, "POST", "/models/gemini-3-flash-preview:streamGenerateContent?alt=sse", BODY(""));
     target.stream = false;
     target.model = "tunedModels/mine-1";
-    expect_sent(LLMC_OP_CHAT, &target, &request, "POST", "/tunedModels/mine-1:generateContent", BODY(""));
+    expect_encoded(&target, LLMC_OP_CHAT, &request, "POST", "/tunedModels/mine-1:generateContent", BODY(""));
     target.model = "a b/c:d?\xc3\xa9";
-    expect_sent(LLMC_OP_CHAT, &target, &request, "POST", "/models/a%20b%2Fc%3Ad%3F%C3%A9:generateContent", BODY(""));
-    expect_sent(LLMC_OP_LIST_MODELS, &target, &request, "GET", "/models?pageSize=1000", NULL);
+    expect_encoded(&target, LLMC_OP_CHAT, &request, "POST", "/models/a%20b%2Fc%3Ad%3F%C3%A9:generateContent", BODY(""));
+    expect_encoded(&target, LLMC_OP_LIST_MODELS, &request, "GET", "/models?pageSize=1000", NULL);
     for (int i = 0; i < LLMC_OP_COUNT; i++)
         assert_int_equal(llmc_codec_gemini.has_operation((llmc_operation_id)i), i != LLMC_OP_BALANCE);
     char *name = calloc(1, 6000);
@@ -374,21 +340,21 @@ static void vectors_are_asked_for(void **state)
     request.inputs = inputs;
     request.input_count = 1;
 #define INPUT(text, more) "{\"model\":\"models/gemini-embedding-001\",\"content\":{\"parts\":[{\"text\":\"" text "\"}]}" more "}"
-    expect_sent(LLMC_OP_EMBED, &google, &request, "POST", "/models/gemini-embedding-001:embedContent", INPUT("one", ""));
+    expect_encoded(&google, LLMC_OP_EMBED, &request, "POST", "/models/gemini-embedding-001:embedContent", INPUT("one", ""));
     request.input_count = 2;
     request.input_bytes = bytes;
     request.dimensions = 256;
     request.input_purpose = LLMCOST_INPUT_QUERY;
 #define MORE ",\"taskType\":\"RETRIEVAL_QUERY\",\"outputDimensionality\":256"
-    expect_sent(LLMC_OP_EMBED, &google, &request, "POST", "/models/gemini-embedding-001:batchEmbedContents",
+    expect_encoded(&google, LLMC_OP_EMBED, &request, "POST", "/models/gemini-embedding-001:batchEmbedContents",
                 "{\"requests\":[" INPUT("one", MORE) "," INPUT("two", MORE) "]}");
-    expect_sent(LLMC_OP_EMBED, &vertex, &request, "POST", "/models/gemini-embedding-001:predict",
+    expect_encoded(&vertex, LLMC_OP_EMBED, &request, "POST", "/models/gemini-embedding-001:predict",
                 "{\"instances\":[{\"content\":\"one\",\"task_type\":\"RETRIEVAL_QUERY\"},{\"content\":\"two\",\"task_type\":\"RETRIEVAL_QUERY\"}],\"parameters\":{\"outputDimensionality\":256}}");
     expect_nothing_lost_without_memory(LLMC_OP_EMBED, &google, &request);
     expect_nothing_lost_without_memory(LLMC_OP_EMBED, &vertex, &request);
     request.extra = "{\"title\":\"t\"}";
     request.dimensions = request.input_purpose = 0;
-    expect_sent(LLMC_OP_EMBED, &google, &request, "POST", "/models/gemini-embedding-001:batchEmbedContents",
+    expect_encoded(&google, LLMC_OP_EMBED, &request, "POST", "/models/gemini-embedding-001:batchEmbedContents",
                 "{\"requests\":[" INPUT("one", ",\"title\":\"t\"") "," INPUT("two", ",\"title\":\"t\"") "]}");
     static const char *const tasks[] = { "RETRIEVAL_DOCUMENT", "RETRIEVAL_QUERY", "CLASSIFICATION", "CLUSTERING" };
     request.extra = NULL;
@@ -397,7 +363,7 @@ static void vectors_are_asked_for(void **state)
         char json[300];
         snprintf(json, sizeof json, "{\"model\":\"models/gemini-embedding-001\",\"content\":{\"parts\":[{\"text\":\"one\"}]},\"taskType\":\"%s\"}", tasks[i]);
         request.input_purpose = i + 1;
-        expect_sent(LLMC_OP_EMBED, &google, &request, "POST", "/models/gemini-embedding-001:embedContent", json);
+        expect_encoded(&google, LLMC_OP_EMBED, &request, "POST", "/models/gemini-embedding-001:embedContent", json);
     }
 }
 
@@ -412,12 +378,12 @@ static void counts_are_asked_for(void **state)
     request.max_tokens = 9;
     request.extra = "{\"safetySettings\":[]}";
 #define COUNTED TOOLS MODE("ANY", "") ",\"generationConfig\":{\"maxOutputTokens\":9},\"safetySettings\":[]"
-    expect_sent(LLMC_OP_COUNT_TOKENS, &google, &request, "POST", "/models/" NEW ":countTokens",
+    expect_encoded(&google, LLMC_OP_COUNT_TOKENS, &request, "POST", "/models/" NEW ":countTokens",
                 "{\"generateContentRequest\":{\"model\":\"models/" NEW "\"," HELLO COUNTED "}}");
     google.model = "tunedModels/t";
-    expect_sent(LLMC_OP_COUNT_TOKENS, &google, &request, "POST", "/tunedModels/t:countTokens",
+    expect_encoded(&google, LLMC_OP_COUNT_TOKENS, &request, "POST", "/tunedModels/t:countTokens",
                 "{\"generateContentRequest\":{\"model\":\"tunedModels/t\"," HELLO COUNTED "}}");
-    expect_sent(LLMC_OP_COUNT_TOKENS, &vertex, &request, "POST", "/models/" NEW ":countTokens", "{" HELLO TOOLS ",\"generationConfig\":{\"maxOutputTokens\":9}}");
+    expect_encoded(&vertex, LLMC_OP_COUNT_TOKENS, &request, "POST", "/models/" NEW ":countTokens", "{" HELLO TOOLS ",\"generationConfig\":{\"maxOutputTokens\":9}}");
     expect_nothing_lost_without_memory(LLMC_OP_COUNT_TOKENS, &google, &request);
     expect_nothing_lost_without_memory(LLMC_OP_COUNT_TOKENS, &vertex, &request);
 }

@@ -11,14 +11,6 @@
 
 static const llmcost_message hello[] = { { .role = LLMCOST_USER, .text = "Hello" } };
 
-static llmcost_request request_of(const llmcost_message *messages, uint32_t count)
-{
-    llmcost_request request = LLMCOST_REQUEST_INIT;
-    request.messages = messages;
-    request.message_count = count;
-    return request;
-}
-
 #define HELLO "{\"model\":\"qwen3\",\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}],\"stream\":false"
 #define BODY(members) HELLO members "}"
 

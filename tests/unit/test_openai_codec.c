@@ -12,14 +12,6 @@
 
 static const llmcost_message hello[] = { { .role = LLMCOST_USER, .text = "Hello" } };
 
-static llmcost_request request_of(const llmcost_message *messages, uint32_t count)
-{
-    llmcost_request request = LLMCOST_REQUEST_INIT;
-    request.messages = messages;
-    request.message_count = count;
-    return request;
-}
-
 #define HELLO "\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]"
 
 /* ---- encoding ---- */
@@ -415,6 +407,23 @@ static void the_older_function_call(void **state)
     expect_status(&whole, "{\"model\":\"m\",\"choices\":[{\"index\":0,\"message\":{\"content\":\"x\",\"function_call\":null},\"finish_reason\":\"stop\"}]}", LLMCOST_OK);
 }
 
+/* Some servers tell a call in both shapes, in any order: it is one call. */
+static void a_call_told_twice(void **state)
+{
+    (void)state;
+#define OLDER(name, arguments) "\"function_call\":{" name "\"arguments\":\"" arguments "\"}"
+#define LISTED(name, arguments) "\"tool_calls\":[{\"index\":0,\"id\":\"a\",\"function\":{" name "\"arguments\":\"" arguments "\"}}]"
+#define NAMED "\"name\":\"f\","
+    const char *one = META "TOOL_CALL 0 0 id=a name=f ||\nTOOL_ARGUMENTS 0 0 |{|\nTOOL_ARGUMENTS 0 0 |}|\nFINISH 0 0 finish=3 tool_calls ||\n";
+    expect_events(&stream, DELTA(OLDER(NAMED, "{") "," LISTED(NAMED, "{")) DELTA(OLDER(NAMED, "}") "," LISTED(NAMED, "}")) FINISHED("tool_calls") DONE, LLMCOST_OK, one);
+    expect_events(&stream, DELTA(LISTED(NAMED, "{") "," OLDER(NAMED, "{")) DELTA(LISTED("", "}") "," OLDER("", "}")) FINISHED("tool_calls") DONE, LLMCOST_OK, one);
+    const char *whole_one = META "TOOL_CALL 0 0 id=a name=f ||\nTOOL_ARGUMENTS 0 0 |{}|\nFINISH 0 0 finish=3 tool_calls ||\n";
+    expect_events(&whole, "{\"id\":\"i\",\"model\":\"m\",\"choices\":[{\"message\":{" LISTED(NAMED, "{}") "," OLDER(NAMED, "{}") "},\"finish_reason\":\"tool_calls\"}]}", LLMCOST_OK, whole_one);
+    expect_events(&whole, "{\"id\":\"i\",\"model\":\"m\",\"choices\":[{\"message\":{" OLDER(NAMED, "{}") "," LISTED(NAMED, "{}") "},\"finish_reason\":\"tool_calls\"}]}", LLMCOST_OK, whole_one);
+    expect_events(&stream, DELTA("\"tool_calls\":[]," OLDER(NAMED, "{}")) FINISHED("function_call") DONE, LLMCOST_OK,
+                  META "TOOL_CALL 0 0 id=call_0_0 name=f ||\nTOOL_ARGUMENTS 0 0 |{}|\nFINISH 0 0 finish=3 function_call ||\n");
+}
+
 /* No index, one index for all, an index of one's own: calls are told apart by their ids. */
 static void odd_tool_indexes(void **state)
 {
@@ -659,7 +668,7 @@ int main(void)
         cmocka_unit_test(a_question_is_small), cmocka_unit_test(models_are_listed), cmocka_unit_test(messages_of_all_kinds), cmocka_unit_test(tools_and_choices),
         cmocka_unit_test(formats), cmocka_unit_test(numbers_and_names), cmocka_unit_test(efforts), cmocka_unit_test(extra_passes_through),
         cmocka_unit_test(what_is_malformed_is_named), cmocka_unit_test(what_a_host_cannot_do_is_said), cmocka_unit_test(a_whole_answer),
-        cmocka_unit_test(a_streamed_answer), cmocka_unit_test(pieces_of_thinking), cmocka_unit_test(the_older_function_call),
+        cmocka_unit_test(a_streamed_answer), cmocka_unit_test(pieces_of_thinking), cmocka_unit_test(the_older_function_call), cmocka_unit_test(a_call_told_twice),
         cmocka_unit_test(odd_tool_indexes), cmocka_unit_test(a_message_beside_the_delta_is_a_repetition), cmocka_unit_test(finish_words),
         cmocka_unit_test(usage_of_every_host), cmocka_unit_test(usage_in_streams), cmocka_unit_test(sources_are_told_when_they_change),
         cmocka_unit_test(failures_inside_an_answer), cmocka_unit_test(ends), cmocka_unit_test(cut_answers), cmocka_unit_test(hostile_numbers),

@@ -11,14 +11,6 @@
 
 static const llmcost_message hello[] = { { .role = LLMCOST_USER, .text = "Hello" } };
 
-static llmcost_request request_of(const llmcost_message *messages, uint32_t count)
-{
-    llmcost_request request = LLMCOST_REQUEST_INIT;
-    request.messages = messages;
-    request.message_count = count;
-    return request;
-}
-
 #define HELLO "\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]"
 
 static const replay_how whole = { .codec = &llmc_codec_openai, .http_status = 200 };
@@ -92,6 +84,27 @@ static void azure_tells_what_filters_found(void **state)
     expect_events(&whole, "{\"id\":\"i\",\"model\":\"grok\",\"choices\":[{\"message\":{\"content\":\"x\"},\"finish_reason\":\"stop\"}],"
                   "\"usage\":{\"prompt_tokens\":29,\"completion_tokens\":6,\"total_tokens\":35,\"prompt_tokens_details\":{\"cached_tokens\":157}}}", LLMCOST_OK,
                   "META 0 0 id= name=grok |i|\nTEXT 0 0 |x|\nFINISH 0 0 finish=1 stop ||\nUSAGE 0 0 0=29 1=157 5=6 p=29 c=6 t=35 cost=-1 flags=7 tier= ||\n");
+}
+
+/* Some servers of one's own check each member of a request: nothing about tools may be absent or null. */
+static void local_servers_get_tools_spelt_out(void **state)
+{
+    (void)state;
+    static const llmcost_tool_call call = { "c1", "clock", "{}" };
+    static const llmcost_tool tool = { .name = "clock" };
+    static const llmcost_message turns[] = { { .role = LLMCOST_USER, .text = "Hello" }, { .role = LLMCOST_ASSISTANT, .tool_calls = &call, .tool_call_count = 1 },
+                                             { .role = LLMCOST_TOOL, .tool_call_id = "c1", .text = "12" } };
+#define TURNS(content) "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"},{\"role\":\"assistant\",\"content\":" content ",\"tool_calls\":[{\"id\":\"c1\",\"type\":\"function\",\"function\":{\"name\":\"clock\",\"arguments\":\"{}\"}}]},{\"role\":\"tool\",\"tool_call_id\":\"c1\",\"content\":\"12\"}],\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"clock\""
+    static const char *const local[] = { "vllm", "llamacpp", "lmstudio" };
+    llmcost_request request = request_of(turns, 3);
+    request.tools = &tool;
+    request.tool_count = 1;
+    for (size_t i = 0; i < sizeof local / sizeof local[0]; i++) {
+        llmc_codec_target target = target_of(local[i], "m", false);
+        expect_body(&target, &request, TURNS("\"\"") ",\"parameters\":{\"type\":\"object\",\"properties\":{}}}}]}");
+    }
+    llmc_codec_target openai = target_of("openai", "m", false);
+    expect_body(&openai, &request, TURNS("null") "}}]}");
 }
 
 /* ---- thinking ---- */
@@ -560,7 +573,7 @@ static void balances_are_read(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(azure_names_the_deployment_in_the_path), cmocka_unit_test(azure_tells_what_filters_found),
+        cmocka_unit_test(azure_names_the_deployment_in_the_path), cmocka_unit_test(local_servers_get_tools_spelt_out), cmocka_unit_test(azure_tells_what_filters_found),
         cmocka_unit_test(thinking_is_switched_in_many_ways), cmocka_unit_test(reasoning_details_are_kept), cmocka_unit_test(reasoning_details_go_back_whole),
         cmocka_unit_test(audio_and_documents), cmocka_unit_test(what_a_model_speaks_is_kept), cmocka_unit_test(stop_texts_have_limits), cmocka_unit_test(call_ids_fit_the_host),
         cmocka_unit_test(costs_of_gateways), cmocka_unit_test(audio_told_in_seconds), cmocka_unit_test(failures_with_status_200), cmocka_unit_test(embeddings_are_asked_for),

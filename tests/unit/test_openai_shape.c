@@ -346,7 +346,7 @@ static void test_chunks_of_other_events(void **state)
     (void)state;
     stream s;
     open_stream(&s);
-    static const int kinds[] = { 0, -1, 8, LLMC_EVENT_META, LLMC_EVENT_SIGNATURE, LLMC_EVENT_EXTRA };
+    static const int kinds[] = { 0, -1, 9, LLMC_EVENT_META, LLMC_EVENT_SIGNATURE, LLMC_EVENT_EXTRA };
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         assert_null(chunk_of(&s, event_of(kinds[i], "x")));
     llmcost_event far = event_of(LLMCOST_EVENT_TEXT, "x");
@@ -354,6 +354,24 @@ static void test_chunks_of_other_events(void **state)
     json_t *json = chunk_of(&s, far);
     assert_count(json, "choices.0.index", UINT32_MAX);
     json_decref(json);
+    close_stream(&s);
+}
+
+/* Its roles are told again. */
+static void test_chunks_of_an_answer_that_begins_again(void **state)
+{
+    (void)state;
+    stream s;
+    open_stream(&s);
+    for (int i = 0; i < 2; i++) {
+        json_t *json = chunk_of(&s, event_of(LLMCOST_EVENT_TEXT, "x"));
+        assert_string_equal(json_string_value(at(json, "choices.0.delta.role")), "assistant");
+        json_decref(json);
+        json = chunk_of(&s, event_of(LLMCOST_EVENT_RESTART_ANSWER, ""));
+        assert_int_equal(json_array_size(at(json, "choices")), 0);
+        assert_true(json_is_true(at(json, "llmcost.restart")));
+        json_decref(json);
+    }
     close_stream(&s);
 }
 
@@ -375,7 +393,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plain_answer), cmocka_unit_test(test_everything), cmocka_unit_test(test_usage_of_the_answering_leg), cmocka_unit_test(test_failures),
-        cmocka_unit_test(test_chunks), cmocka_unit_test(test_usage_chunks), cmocka_unit_test(test_chunks_of_other_events), cmocka_unit_test(test_chunks_without_memory),
+        cmocka_unit_test(test_chunks), cmocka_unit_test(test_usage_chunks), cmocka_unit_test(test_chunks_of_other_events), cmocka_unit_test(test_chunks_of_an_answer_that_begins_again), cmocka_unit_test(test_chunks_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

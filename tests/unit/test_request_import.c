@@ -587,7 +587,8 @@ BREAKS(thinking, all->request.thinking_budget_tokens = -1)
 BREAKS(ttl, all->request.cache_ttl_ms = -1)
 BREAKS(bound, all->request.input_bound_tokens = -5)
 BREAKS(reserved0, all->request.reserved0 = 1)
-BREAKS(reserved1, all->request.reserved1 = 1)
+BREAKS(priority, all->request.priority = 1001)
+BREAKS(priority_low, all->request.priority = -1001)
 BREAKS(parallel, all->request.parallel_tool_calls = 3)
 BREAKS(sampled, all->request.cache_sampled = 3)
 BREAKS(effort, all->request.effort = 8)
@@ -650,7 +651,7 @@ static void test_every_check(void **state)
         { "seed is set, but has_seed is 0", lost_seed }, { "has_seed is 9", has_seed }, { "logprobs is 2", logprobs }, { "top_logprobs is 21: it must be 0 to 20", top_logprobs },
         { "top_logprobs is -1", top_logprobs_negative }, { "top_logprobs is set, but logprobs is 0", top_logprobs_alone }, { "n is 129", choices },
         { "max_tokens is -1: it must be 0 or more", max_tokens }, { "thinking_budget_tokens is -1", thinking }, { "cache_ttl_ms is -1", ttl },
-        { "input_bound_tokens is -5", bound }, { "reserved is not 0", reserved0 }, { "reserved is not 0", reserved1 }, { "parallel_tool_calls is 3", parallel },
+        { "input_bound_tokens is -5", bound }, { "reserved is not 0", reserved0 }, { "priority is 1001: it must be -1000 to 1000", priority }, { "priority is -1001", priority_low }, { "parallel_tool_calls is 3", parallel },
         { "cache_sampled is 3", sampled }, { "effort is 8", effort }, { "cache is 4", cache }, { "tool_choice is 4", tool_choice },
         { "tool_choice_name is missing", tool_choice_name }, { "tool_choice_name is set", tool_choice_lost }, { "format is 3", format },
         { "format_strict is 2", format_strict }, { "format_schema is missing", format_schema }, { "format_schema is set", format_lost },

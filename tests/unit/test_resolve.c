@@ -134,7 +134,7 @@ static void test_escalation(void **state)
                                   "\"marked\": {\"cascade\": [\"s\", \"l\"], \"escalate_on\": {\"marker\": true}},"
                                   "\"judged\": {\"cascade\": [\"s\", \"l\"], \"escalate_on\": {\"judge\": \"plain\"}},"
                                   "\"nested\": {\"cascade\": [{\"cascade\": [\"s\", \"j\"]}, \"plain\"]}}}");
-    const llmc_escalation *rules = &resolve(&reading, "plain")->escalation;
+    const llmc_escalation *rules = &resolve(&reading, "plain")->cascade->escalation;
     assert_string_equal(rules->marker, "UNCERTAIN");
     assert_null(rules->marker_instruction);
     assert_false(rules->on_refusal || rules->on_truncation || rules->on_invalid_json || rules->has_logprob);
@@ -142,8 +142,8 @@ static void test_escalation(void **state)
     assert_null(rules->judge_route);
 
     const llmc_route *all = resolve(&reading, "all");
-    rules = &all->escalation;
-    assert_int_equal(all->on_failure, LLMC_CASCADE_ERROR);
+    rules = &all->cascade->escalation;
+    assert_int_equal(all->cascade->on_failure, LLMC_CASCADE_ERROR);
     assert_string_equal(rules->marker, "NOT SURE");
     assert_string_equal(rules->marker_instruction, "Say\nso.");
     assert_true(rules->on_refusal && rules->on_truncation && rules->on_invalid_json && rules->has_logprob);
@@ -151,13 +151,13 @@ static void test_escalation(void **state)
     assert_ptr_equal(rules->judge_route, resolve(&reading, "j"));
     assert_string_equal(rules->judge_instruction, "Well?");
 
-    rules = &resolve(&reading, "host")->escalation;
+    rules = &resolve(&reading, "host")->cascade->escalation;
     assert_null(rules->marker);
     assert_string_equal(rules->judge_host, "checker");
     assert_null(rules->judge_route);
-    assert_string_equal(resolve(&reading, "marked")->escalation.marker, "UNCERTAIN");
-    assert_null(resolve(&reading, "judged")->escalation.marker);
-    assert_ptr_equal(resolve(&reading, "judged")->escalation.judge_route, resolve(&reading, "plain"));
+    assert_string_equal(resolve(&reading, "marked")->cascade->escalation.marker, "UNCERTAIN");
+    assert_null(resolve(&reading, "judged")->cascade->escalation.marker);
+    assert_ptr_equal(resolve(&reading, "judged")->cascade->escalation.judge_route, resolve(&reading, "plain"));
 
     const llmc_route *nested = resolve(&reading, "nested");
     assert_int_equal(nested->leaf_count, 4);
@@ -214,9 +214,10 @@ static void test_routes_that_fail(void **state)
     bad_has(with_openai("\"routes\": {\"a\": {\"cascade\": [\"\"]}}"), "a name has 1 to 256 bytes");
     bad_has(with_openai("\"routes\": {\"a\": {\"cascade\": [\"openai/x\"], \"on_failure\": \"panic\"}}"), "\"on_failure\" must be one of best|error");
     bad_has(with_openai("\"models\": {\"a\\tb\": \"openai/x\"}"), "a name holds a control character");
-    bad_has(with_openai("\"routes\": {\"r\":\n {\"fallback\": [\"openai/x\"]}}"), "config:3: route kind 'fallback' is not available in this version");
-    bad_has(with_openai("\"routes\": {\"r\": {\"split\": {\"openai/x\": 50}}}"), "route kind 'split' is not available in this version");
-    bad_has(with_openai("\"routes\": {\"r\": {\"cascade\": [{\"choose\": []}]}}"), "route kind 'choose' is not available in this version");
+    bad_has(with_openai("\"routes\": {\"r\":\n {\"fallback\": []}}"), "config:3: \"fallback\" must be a list of 1 to 16 names");
+    bad_has(with_openai("\"routes\": {\"r\": {\"split\": {\"openai/x\": -1}}}"), "the weight of \"openai/x\" must be a whole number from 0 to 1000000");
+    bad_has(with_openai("\"routes\": {\"r\": {\"split\": {\"openai/x\": 0}}}"), "a split needs a weight above 0");
+    bad_has(with_openai("\"routes\": {\"r\": {\"fallbck\": []}}"), "a route needs its kind: \"cascade\", \"fallback\", \"split\" or \"choose\", did you mean \"fallback\"?");
 }
 
 static void test_deep_routes(void **state)

@@ -9,7 +9,9 @@
 #include <cmocka.h>
 
 #include "../support/engine_rig.h"
+#include "call/call.h"
 
+#define UNBROKEN "{\"breaker\":false,\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":2}}}"
 #define CONFIG "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":2}},\"budgets\":[{\"limit\":\"1 USD\"}]}"
 
 static int tries_of(int http_status, const char *code, llmcost_status expected)
@@ -60,7 +62,7 @@ static void test_jitter(void **unused)
     for (int client = 0; client < 40; client++) {
         engine_rig rig;
         llmcost_response *response;
-        rig_open(&rig, CONFIG);
+        rig_open(&rig, UNBROKEN);
         fake_network_fails(&rig.network, NULL, 500, "server_error");
         for (int call = 0; call <= client % 5; call++) {
             size_t before = rig.network.request_count;
@@ -202,6 +204,187 @@ static void test_a_second_try_is_sized_up_anew(void **unused)
     rig_close(&rig);
 }
 
+/* ---- the provider's wait ---- */
+
+/* Every form that a wait comes in, and what it comes to. */
+static void test_forms_of_a_wait(void **unused)
+{
+    (void)unused;
+    static const struct { int http_status; const char *code, *headers[2]; int64_t waits_ms; } rows[] = {
+        { 429, "rate_limit_exceeded", { "Retry-After: 7" }, 7000 },
+        { 503, "overloaded", { "Retry-After: 7" }, 7000 },
+        { 500, "server_error", { "Retry-After: 1.5" }, 1500 },
+        { 429, "rate_limit_exceeded", { "Retry-After: Mon, 21 Sep 2026 14:13:30 GMT" }, 10000 }, /* the clock says 14:13:20 */
+        { 429, "rate_limit_exceeded", { "Retry-After: Mon, 21 Sep 2026 14:00:00 GMT" }, 0 },     /* long ago: at once */
+        { 429, "rate_limit_exceeded", { "retry-after-ms: 1234", "Retry-After: 2" }, 1234 },
+        { 429, "rate_limit_exceeded", { "x-ratelimit-reset-requests: 4s" }, 4000 },
+        { 429, "rate_limit_exceeded", { "anthropic-ratelimit-requests-reset: 2026-09-21T14:13:25Z" }, 5000 },
+        { 429, "rate_limit_exceeded", { "Retry-After: 0" }, 0 },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        engine_rig rig;
+        llmcost_response *response;
+        rig_open(&rig, CONFIG);
+        fake_exchange *busy = fake_network_fails(&rig.network, NULL, rows[i].http_status, rows[i].code);
+        busy->times = 1;
+        busy->headers[1] = rows[i].headers[0];
+        busy->headers[2] = rows[i].headers[1];
+        fake_network_says(&rig.network, NULL, "hi", 10, 5);
+        assert_int_equal(llmcost_ask(rig.client, "openai/gpt-4o", "hello", &response), LLMCOST_OK);
+        if (rig.network.requests[1].at_ms != rows[i].waits_ms)
+            fail_msg("%s: %lld ms", rows[i].headers[0], (long long)rig.network.requests[1].at_ms);
+        llmcost_response_free(response);
+        rig_close(&rig);
+    }
+    engine_rig rig; /* the reset times of limits come with every answer: they are no wait of a failing server's */
+    llmcost_response *response;
+    rig_open(&rig, CONFIG);
+    fake_network_fails(&rig.network, NULL, 500, "server_error")->headers[1] = "x-ratelimit-reset-requests: 50s";
+    assert_int_equal(llmcost_ask(rig.client, "openai/gpt-4o", "hello", &response), LLMCOST_E_SERVER);
+    assert_in_range(fake_clock_ms(&rig.clock), 0, 750);
+    llmcost_response_free(response);
+    rig_close(&rig);
+}
+
+static llmcost_verdict mark_alternative(llmcost_leg *leg, void *state, void *user)
+{
+    (void)state;
+    (void)user;
+    leg->has_alternative = true;
+    return LLMCOST_CONTINUE;
+}
+
+static int64_t ends_after(const char *config, const char *wait, bool has_alternative, size_t *sent)
+{
+    engine_rig rig;
+    llmcost_response *response;
+    llmcost_policy policy = { .struct_size = sizeof policy, .name = "alternative", .phase = LLMCOST_PHASE_ROUTE, .enter = mark_alternative };
+    rig_open(&rig, config);
+    if (has_alternative)
+        assert_int_equal(llmcost_client_add_policy(rig.client, &policy), LLMCOST_OK);
+    fake_exchange *busy = fake_network_fails(&rig.network, NULL, 429, "rate_limit_exceeded");
+    busy->headers[1] = wait;
+    assert_int_equal(llmcost_ask(rig.client, "openai/gpt-4o", "hello", &response), LLMCOST_E_RATE_LIMITED);
+    assert_true(llmcost_error_retry_after_ms(llmcost_response_error(response)) > 0); /* passed on */
+    llmcost_response_free(response);
+    *sent = rig.network.request_count;
+    int64_t ms = fake_clock_ms(&rig.clock);
+    rig_close(&rig);
+    return ms;
+}
+
+static void test_the_longest_wait(void **unused)
+{
+    (void)unused;
+    static const char own[] = "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":1,\"retry_wait_ms\":\"10s\",\"failover_wait_ms\":500}}}";
+    static const char none[] = "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":1,\"retry_wait_ms\":0}}}";
+    static const struct { const char *config, *wait; bool has_alternative; int64_t ends_ms; size_t sent; } rows[] = {
+        { CONFIG, "Retry-After: 60", false, 120000, 3 },
+        { CONFIG, "Retry-After: 61", false, 0, 1 },
+        { CONFIG, "Retry-After: 2", true, 4000, 3 },
+        { CONFIG, "Retry-After: 2.001", true, 0, 1 }, /* the next target is asked at once */
+        { own, "Retry-After: 10", false, 10000, 2 },
+        { own, "Retry-After: 11", false, 0, 1 },
+        { own, "retry-after-ms: 500", true, 500, 2 },
+        { own, "retry-after-ms: 501", true, 0, 1 },
+        { none, "Retry-After: 1", false, 0, 1 },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        size_t sent;
+        int64_t ms = ends_after(rows[i].config, rows[i].wait, rows[i].has_alternative, &sent);
+        if (ms != rows[i].ends_ms || sent != rows[i].sent)
+            fail_msg("row %zu: %lld ms, %zu requests", i, (long long)ms, sent);
+    }
+}
+
+/* ---- the budget of retries ---- */
+
+#define BUDGETED(budget) "{\"breaker\":false,\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":3" budget "}}}"
+
+/* How many requests so many failing calls make; each must say why there are no more. */
+static size_t requests_of(const char *config, int calls, int64_t *refused)
+{
+    engine_rig rig;
+    rig_open(&rig, config);
+    fake_network_fails(&rig.network, NULL, 500, "server_error");
+    int64_t before = 0;
+    for (int i = 0; i < calls; i++) {
+        llmcost_response *response;
+        assert_int_equal(llmcost_ask(rig.client, "openai/gpt-4o", "hello", &response), LLMCOST_E_SERVER);
+        int64_t now = rig_stat(&rig, "retries_refused");
+        bool noted = strstr(llmcost_response_receipt(response), "not tried again: the provider's retry_budget is used up") != NULL;
+        assert_int_equal(noted, now > before);
+        before = now;
+        llmcost_response_free(response);
+    }
+    *refused = before;
+    size_t requests = rig.network.request_count;
+    rig_close(&rig);
+    return requests;
+}
+
+static void test_the_budget_of_retries(void **unused)
+{
+    (void)unused;
+    int64_t refused;
+    assert_int_equal(requests_of(BUDGETED(""), 6, &refused), 24); /* 18 of the 20 in stock: a small program never notices */
+    assert_int_equal(refused, 0);
+    /* 100 calls: the stock of 20 and a fifth for each first attempt after it was touched. */
+    assert_int_equal(requests_of(BUDGETED(""), 100, &refused), 100 + 20 + 19);
+    assert_true(refused > 80);
+    assert_int_equal(requests_of(BUDGETED(",\"retry_budget\":0.5"), 50, &refused), 50 + 20 + 24);
+    assert_int_equal(requests_of(BUDGETED(",\"retry_budget\":1"), 40, &refused), 40 + 20 + 39);
+    assert_int_equal(requests_of(BUDGETED(",\"retry_budget\":0"), 50, &refused), 200); /* not counted */
+    assert_int_equal(refused, 0);
+}
+
+static void test_the_stock_is_filled_again(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    llmcost_response *response;
+    rig_open(&rig, BUDGETED(""));
+    fake_network_fails(&rig.network, "bad", 500, "server_error");
+    fake_network_says(&rig.network, "good", "hi", 10, 5);
+    for (int round = 0; round < 2; round++) {
+        size_t before = rig.network.request_count;
+        for (int i = 0; i < 10; i++) {
+            assert_int_equal(llmcost_ask(rig.client, "openai/gpt-4o", "bad", &response), LLMCOST_E_SERVER);
+            llmcost_response_free(response);
+        }
+        assert_in_range(rig.network.request_count - before, 10 + 20 + 1, 10 + 20 + 2);
+        for (int i = 0; i < 300 && rig.network.request_count < FAKE_MAX_REQUESTS; i++) { /* never above what it holds */
+            assert_int_equal(llmcost_ask(rig.client, "openai/gpt-4o", "good", &response), LLMCOST_OK);
+            llmcost_response_free(response);
+        }
+        assert_in_range(*rig.client->settings->providers[0].retry_stock, 0, LLMC_RETRY_STOCK);
+    }
+    rig_close(&rig);
+}
+
+/* What the breaker would refuse is not tried: the error is the provider's. */
+static void test_the_breaker_ends_the_tries(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    llmcost_response *response;
+    rig_open(&rig, "{\"breaker\":{\"min_calls\":2},\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":5}}}");
+    fake_network_fails(&rig.network, NULL, 500, "server_error");
+    assert_int_equal(llmcost_ask(rig.client, "openai/gpt-4o", "hello", &response), LLMCOST_E_SERVER);
+    assert_int_equal(llmcost_response_line_count(response), 2);
+    llmcost_response_free(response);
+    rig_close(&rig);
+
+    rig_open(&rig, "{\"breaker\":{\"min_calls\":2,\"open_ms\":1000},\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":5}}}");
+    fake_network_fails(&rig.network, NULL, 503, "overloaded")->headers[1] = "Retry-After: 3";
+    rig.network.exchanges[0].times = 2;
+    fake_network_says(&rig.network, NULL, "hi", 10, 5);
+    assert_int_equal(llmcost_ask(rig.client, "openai/gpt-4o", "hello", &response), LLMCOST_OK); /* the wait ends when the breaker lets a probe in */
+    assert_int_equal(fake_clock_ms(&rig.clock), 6000);
+    llmcost_response_free(response);
+    rig_close(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -214,6 +397,11 @@ int main(void)
         cmocka_unit_test(test_each_try_is_paid),
         cmocka_unit_test(test_streams),
         cmocka_unit_test(test_a_second_try_is_sized_up_anew),
+        cmocka_unit_test(test_forms_of_a_wait),
+        cmocka_unit_test(test_the_longest_wait),
+        cmocka_unit_test(test_the_budget_of_retries),
+        cmocka_unit_test(test_the_stock_is_filled_again),
+        cmocka_unit_test(test_the_breaker_ends_the_tries),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

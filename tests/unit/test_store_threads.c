@@ -457,7 +457,7 @@ static void *add_calls(void *user)
         if (of->number == 0 && i % 100 == 0) { /* a report in between adds up by itself */
             llmc_buffer text;
             llmc_buffer_init(&text, &llmc_allocator_system, 1 << 20);
-            assert_int_equal(llmc_totals_report(of->totals, 'j', &text), LLMCOST_OK);
+            assert_int_equal(llmc_totals_report(of->totals, NULL, 'j', &text), LLMCOST_OK);
             json_t *report = json_loadb(text.data, text.length, 0, NULL), *dimension, *row;
             int64_t calls = json_integer_value(json_object_get(json_object_get(report, "total"), "calls"));
             size_t j, k;
@@ -488,7 +488,7 @@ static void totals_add_up_under_threads(void **state)
     run_threads(add_calls, adders, sizeof adders[0], THREADS);
     llmc_buffer text;
     llmc_buffer_init(&text, &llmc_allocator_system, 1 << 20);
-    assert_int_equal(llmc_totals_report(totals, 'j', &text), LLMCOST_OK);
+    assert_int_equal(llmc_totals_report(totals, NULL, 'j', &text), LLMCOST_OK);
     json_t *report = json_loadb(text.data, text.length, 0, NULL), *row;
     assert_int_equal(json_integer_value(json_object_get(json_object_get(report, "total"), "calls")), THREADS * 2000);
     assert_int_equal(json_integer_value(json_object_get(json_object_get(report, "total"), "cost_nano")), THREADS * 2000 * 3);

@@ -41,7 +41,7 @@ static json_t *read_json(llmc_totals *totals)
 {
     llmc_buffer text;
     llmc_buffer_init(&text, &llmc_allocator_system, 1 << 24);
-    assert_int_equal(llmc_totals_report(totals, 'j', &text), LLMCOST_OK);
+    assert_int_equal(llmc_totals_report(totals, NULL, 'j', &text), LLMCOST_OK);
     json_t *report = json_loadb(text.data, text.length, 0, NULL);
     assert_non_null(report);
     llmc_buffer_free(&text);
@@ -52,7 +52,7 @@ static char *read_text(llmc_totals *totals)
 {
     llmc_buffer text;
     llmc_buffer_init(&text, &llmc_allocator_system, 1 << 24);
-    assert_int_equal(llmc_totals_report(totals, 't', &text), LLMCOST_OK);
+    assert_int_equal(llmc_totals_report(totals, NULL, 't', &text), LLMCOST_OK);
     return llmc_buffer_take(&text);
 }
 
@@ -156,9 +156,9 @@ static void nothing_yet_is_a_report_too(void **state)
     free(text);
     llmc_buffer out;
     llmc_buffer_init(&out, &llmc_allocator_system, 100);
-    assert_int_equal(llmc_totals_report(totals, 'x', &out), LLMCOST_E_MISUSE);
+    assert_int_equal(llmc_totals_report(totals, NULL, 'x', &out), LLMCOST_E_MISUSE);
     assert_int_equal(out.length, 0);
-    assert_int_equal(llmc_totals_report(totals, 't', &out), LLMCOST_E_MEMORY); /* larger than the buffer may get */
+    assert_int_equal(llmc_totals_report(totals, NULL, 't', &out), LLMCOST_E_MEMORY); /* larger than the buffer may get */
     llmc_buffer_free(&out);
     close_totals(totals, &memory);
     llmc_totals_free(NULL);
@@ -363,7 +363,7 @@ static void without_memory_values_are_other(void **state)
     add(totals, "f", "m", 7, FIRST);
     llmc_buffer out;
     llmc_buffer_init(&out, &llmc_allocator_system, 1 << 20);
-    assert_int_equal(llmc_totals_report(totals, 'j', &out), LLMCOST_E_MEMORY);
+    assert_int_equal(llmc_totals_report(totals, NULL, 'j', &out), LLMCOST_E_MEMORY);
     memory.fail_all = 0;
     add(totals, "f", "m", 7, FIRST);
     json_t *report = read_json(totals);
@@ -395,7 +395,7 @@ static bool try_everything(counting_memory *memory)
     for (int i = 0; i < 2; i++) {
         llmc_buffer out;
         llmc_buffer_init(&out, &memory->allocator, 1 << 20);
-        complete = llmc_totals_report(totals, "tj"[i], &out) == LLMCOST_OK && complete;
+        complete = llmc_totals_report(totals, NULL, "tj"[i], &out) == LLMCOST_OK && complete;
         llmc_buffer_free(&out);
     }
     memory->fail_at = 0;

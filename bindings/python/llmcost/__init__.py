@@ -14,6 +14,7 @@ from .answer import Answer
 from .client import Chat, Client
 from .embeddings import Embeddings
 from .errors import (
+    BreakerOpenError,
     BudgetError,
     CacheMissError,
     CancelledError,
@@ -34,7 +35,7 @@ from .mock import Mock
 from .openai_client import OpenAI
 from .openai_style import ChatCompletion, ChatCompletionChunk, ChunkStream
 from .receipt import Receipt
-from .stream import Event, Stream
+from .stream import RESTART, Event, Stream
 from .tagging import TagScope
 
 __version__ = "0.1.0"
@@ -47,6 +48,7 @@ def library_version() -> str:
 
 __all__ = [
     "Answer",
+    "BreakerOpenError",
     "BudgetError",
     "CacheMissError",
     "CancelledError",
@@ -68,6 +70,7 @@ __all__ = [
     "Mock",
     "NetworkError",
     "OpenAI",
+    "RESTART",
     "RateLimitError",
     "Receipt",
     "RequestError",

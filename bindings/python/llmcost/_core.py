@@ -3,7 +3,7 @@
 C frees a client when it is closed, so nobody may be on the way into it then. Every call is counted
 here, closing lets no new one in, and it hands the client to C for closing when the calls that are
 left are known to be inside C: there they are cancelled. A stream is closed first, by whoever reads
-it or here.
+it or here; a call on a loop of its own is woken, and cancels itself.
 """
 
 import atexit
@@ -60,6 +60,7 @@ class Core:
         self._calls = 0
         self._closing = False
         self._streams: Dict[int, "weakref.ref[Any]"] = {}
+        self._loops: List[ctypes.c_void_p] = []
         self._callbacks = _Callbacks()
         self._thunks: List[Any] = []
         self._handle = _open(config)
@@ -165,6 +166,16 @@ class Core:
             del self._streams[handle]
             self._changed.notify_all()
 
+    def add_loop(self, loop: ctypes.c_void_p) -> None:
+        """Remember whom to wake; before it is opened, inside the core only."""
+        with self._changed:
+            self._loops.append(loop)
+
+    def drop_loop(self, loop: ctypes.c_void_p) -> None:
+        """Forget it; before it is closed."""
+        with self._changed:
+            self._loops = [other for other in self._loops if other is not loop]
+
     @property
     def is_closing(self) -> bool:
         """True from the moment that close() was called."""
@@ -195,6 +206,8 @@ class Core:
                     stream.close()
                 del stream
             with self._changed:
+                for loop in self._loops:
+                    lib.loop_wake(loop)
                 self._changed.wait(_POLL_SECONDS)
         status = lib.client_close(self._handle)
         with self._changed:

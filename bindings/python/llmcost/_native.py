@@ -12,6 +12,7 @@ import sys
 from ctypes import (
     POINTER,
     c_char_p,
+    c_double,
     c_int,
     c_int32,
     c_int64,
@@ -66,6 +67,7 @@ JudgeFn = ctypes.CFUNCTYPE(c_int, POINTER(Judgement), c_void_p)
 KeyFn = ctypes.CFUNCTYPE(
     c_int, c_char_p, c_int, c_void_p, c_size_t, POINTER(c_int64), c_void_p
 )
+DoneFn = ctypes.CFUNCTYPE(None, c_uint64, c_void_p, c_void_p)
 
 _OUT = POINTER(c_void_p)
 _SIZE_OUT = POINTER(c_size_t)
@@ -99,6 +101,18 @@ _FUNCTIONS = {
     "stream_poll": (c_int, c_void_p, c_int32),
     "stream_finish": (c_int, c_void_p, _OUT),
     "stream_close": (None, c_void_p),
+    "loop_open": (c_int, c_void_p, _OUT),
+    "loop_close": (c_int, c_void_p),
+    "loop_submit_json": (
+        c_int, c_void_p, c_char_p, c_size_t, c_void_p, DoneFn, _OUT, POINTER(c_uint64)
+    ),
+    "loop_submit_embed_json": (
+        c_int, c_void_p, c_char_p, c_size_t, DoneFn, _OUT, POINTER(c_uint64)
+    ),
+    "loop_cancel": (c_int, c_void_p, c_uint64),
+    "loop_poll": (c_int, c_void_p, c_int32),
+    "loop_pending": (c_uint64, c_void_p),
+    "loop_wake": (None, c_void_p),
     "event_get_kind": (c_int, c_void_p),
     "event_text": (c_void_p, c_void_p, _SIZE_OUT),
     "event_choice": (c_uint32, c_void_p),
@@ -112,6 +126,7 @@ _FUNCTIONS = {
     "event_json": (c_char_p, c_void_p),
     "finish_name": (c_char_p, c_int),
     "response_free": (None, c_void_p),
+    "response_status": (c_int, c_void_p),
     "response_error": (c_void_p, c_void_p),
     "response_choice_text": (c_void_p, c_void_p, c_uint32, _SIZE_OUT),
     "response_finish": (c_int, c_void_p, c_uint32),
@@ -144,7 +159,11 @@ _FUNCTIONS = {
     "report": (c_int, c_void_p, c_char_p, _OUT),
     "stats": (c_int, c_void_p, _OUT),
     "budgets": (c_int, c_void_p, _OUT),
+    "targets": (c_int, c_void_p, _OUT),
+    "explain_json": (c_int, c_void_p, c_char_p, c_size_t, _OUT),
+    "route_describe": (c_int, c_void_p, c_char_p, _OUT),
     "budget_correct": (c_int, c_void_p, c_char_p, c_char_p, c_int64),
+    "feedback": (c_int, c_void_p, c_char_p, c_double),
     "cache_clear": (c_int, c_void_p),
     "mock_start": (c_int, _OUT, c_char_p, c_void_p),
     "mock_stop": (c_int, c_void_p),

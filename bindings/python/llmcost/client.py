@@ -4,14 +4,27 @@ import ctypes
 import json
 import os
 from decimal import Decimal
-from typing import Any, Dict, List, Literal, Mapping, Optional, Sequence, Tuple, Union, overload
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    List,
+    Literal,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+    TypeVar,
+    Union,
+    overload,
+)
 
-from . import _native, errors
+from . import _blocking, _native, errors
 from ._core import AlertCallback, Core, Judge, KeySource, ReceiptCallback, called, check
 from .answer import Answer
 from .embeddings import Embeddings
-from .openai_style import Completions
-from .receipt import EXACT
+from .openai_style import Completions, EmbeddingsShape
+from .receipt import EXACT, Receipt
 from .stream import Stream
 from .tagging import TagScope, as_tags, current_tags
 
@@ -19,6 +32,7 @@ lib = _native.lib
 
 Config = Union[str, "os.PathLike[str]", Mapping[str, Any], None]
 Messages = Union[str, Sequence[Any]]
+Made = TypeVar("Made")
 
 # Options of a call that are ours: they travel under the body's member "llmcost".
 _OURS = (
@@ -126,17 +140,12 @@ class Client:
 
         Raises LlmcostError.
         """
-        body = self._own_body(model, options)
-        body["input"] = inputs if isinstance(inputs, str) else list(inputs)
-        text = _native.to_json(self._tagged(body))
-        with self._core as client:
-            status, response = called(lib.embed_json, client, text, len(text))
-            try:
-                if status:
-                    raise errors.from_response(response, status)
-                return Embeddings(response)
-            finally:
-                lib.response_free(response)
+        return self._embed(model, inputs, options, Embeddings)
+
+    @property
+    def embeddings(self) -> EmbeddingsShape:
+        """client.embeddings.create(...) as in OpenAI's SDK."""
+        return EmbeddingsShape(self)
 
     def count_tokens(self, model: str, messages: Messages, **options: Any) -> int:
         """What the provider would count as the prompt, by asking it; at no cost."""
@@ -182,15 +191,28 @@ class Client:
             finally:
                 lib.response_free(response)
 
+    def _embed(
+        self, model: str, inputs: Any, options: Dict[str, Any], read: Callable[[Any], Made]
+    ) -> Made:
+        """What `read` makes of the response."""
+        body = self._own_body(model, options)
+        body["input"] = inputs if isinstance(inputs, str) else list(inputs)
+        status, response = _blocking.embed(self._core, _native.to_json(self._tagged(body)))
+        try:
+            if status:
+                raise errors.from_response(response, status)
+            return read(response)
+        finally:
+            lib.response_free(response)
+
     def _call(self, body: bytes) -> Answer:
-        with self._core as client:
-            status, response = called(lib.chat_json, client, body, len(body))
-            try:
-                if status:
-                    raise errors.from_response(response, status)
-                return Answer(response)
-            finally:
-                lib.response_free(response)
+        status, response = _blocking.chat(self._core, body)
+        try:
+            if status:
+                raise errors.from_response(response, status)
+            return Answer(response)
+        finally:
+            lib.response_free(response)
 
     def _stream(self, body: bytes) -> Stream:
         return Stream(self._core, body)
@@ -227,6 +249,26 @@ class Client:
             body.pop("llmcost", None)
         return body
 
+    # ---- before a call ----
+
+    def explain(self, model: str, messages: Messages, **options: Any) -> Dict[str, Any]:
+        """Which way chat() with the same arguments would go, why, and what it could cost.
+
+        Nothing is sent, held or counted: decisions, cache, tree, cost, budgets, and the status that
+        the call would have before anything is sent.
+        """
+        body = self._body(model, messages, options)
+        with self._core as client:
+            return self._core.read_json(  # type: ignore[no-any-return]
+                lib.explain_json, client, body, len(body)
+            )
+
+    def describe_routes(self, name: Optional[str] = None) -> str:
+        """The routes of the config as trees in plain text; name: one route, alias or model."""
+        wanted = None if name is None else _native.argument("name", name)
+        with self._core as client:
+            return self._core.read_text(lib.route_describe, client, wanted)
+
     # ---- tags ----
 
     def tags(self, **tags: object) -> TagScope:
@@ -249,6 +291,25 @@ class Client:
         with self._core as client:
             return read(lib.report, client, format.encode())
 
+    def feedback(self, call: Union[Answer, Receipt, str], score: float) -> bool:
+        """Say how good an answer was: the score of the side that a split sent the call to.
+
+        call   the answer, its receipt or the receipt's id, any time later
+        score  any measure from -1e9 to 1e9; another one for the same call replaces it
+
+        False: the call went through no split, or is not one of the latest that did.
+        """
+        receipt = call.receipt if isinstance(call, Answer) else call
+        text = receipt.id if isinstance(receipt, Receipt) else receipt
+        with self._core as client:
+            status = lib.feedback(client, _native.argument("call", text), score)
+        if not status:
+            return True
+        error = errors.from_status(status, "no receipt's id, or no score from -1e9 to 1e9")
+        if error.status == "E_UNKNOWN_CALL":
+            return False
+        raise error
+
     def stats(self) -> Dict[str, Any]:
         """Counters of the client: cache, budgets, connections."""
         with self._core as client:
@@ -258,6 +319,11 @@ class Client:
         """The state of every budget: limit, spent, held, window."""
         with self._core as client:
             return self._core.read_json(lib.budgets, client)  # type: ignore[no-any-return]
+
+    def targets(self) -> List[Dict[str, Any]]:
+        """How every target does: its circuit breaker, calls, failures, answer times."""
+        with self._core as client:
+            return self._core.read_json(lib.targets, client)  # type: ignore[no-any-return]
 
     def correct_budget(
         self, budget: str, amount: Union[Decimal, str, int], value: Optional[str] = None

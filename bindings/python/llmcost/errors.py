@@ -109,6 +109,10 @@ class RateLimitError(CapacityError):
     """The provider limits the rate of calls."""
 
 
+class BreakerOpenError(CapacityError):
+    """The target failed too often lately; nothing was sent."""
+
+
 class ServerError(LlmcostError):
     """The provider failed."""
 
@@ -130,6 +134,7 @@ _BY_STATUS: Dict[str, Type[LlmcostError]] = {
     "E_CANCELLED": CancelledError,
     "E_RATE_LIMITED": RateLimitError,
     "E_CACHE_MISS": CacheMissError,
+    "E_BREAKER_OPEN": BreakerOpenError,
 }
 
 

@@ -8,7 +8,7 @@ from .openai_style import provider_config
 
 
 class OpenAI(Client):
-    """OpenAI's SDK's client for chat completions, with a receipt for each.
+    """OpenAI's SDK's client for chat completions and embeddings, with a receipt for each.
 
     Either the SDK's own arguments (one provider, OpenAI or whoever speaks its dialect at
     base_url), or `config`: any providers, routes, budgets and caches, as for Client.

@@ -1,12 +1,13 @@
 """The shape of OpenAI's SDK, so that existing code moves over by changing one line.
 
-Left out on purpose: everything but chat completions, and arguments that change the HTTP request
+Left out on purpose: everything but chat completions and embeddings, and arguments that change the HTTP request
 behind our back; they are refused by name, never ignored.
 """
 
 import json
 from typing import TYPE_CHECKING, Any, Dict, Iterator, Mapping, Optional, Union
 
+from . import _native
 from .receipt import Receipt
 
 if TYPE_CHECKING:
@@ -121,6 +122,26 @@ class Completions:
             return ChunkStream(client._stream(body))
         answer = client._call(body)
         return ChatCompletion({**answer.raw, "llmcost": answer.receipt})
+
+
+class EmbeddingList(Shape):
+    """Vectors: .data[0].embedding, .usage, .model, and .llmcost, their receipt."""
+
+
+class EmbeddingsShape:
+    """client.embeddings"""
+
+    def __init__(self, client: "Client") -> None:
+        self._client = client
+
+    def create(self, *, model: str, input: Any, **options: Any) -> EmbeddingList:
+        """Takes the SDK's arguments and Client.embed()'s."""
+        return EmbeddingList(self._client._embed(model, input, _options(options), _as_listed))
+
+
+def _as_listed(response: Any) -> Dict[str, Any]:
+    listed = _native.from_json(_native.lib.response_json(response))
+    return {**listed, "llmcost": Receipt.of(response)}
 
 
 def _given(value: object) -> bool:

@@ -11,7 +11,30 @@ from .receipt import Receipt
 
 lib = _native.lib
 
-_KINDS = ("", "text", "reasoning", "refusal", "tool_call", "tool_arguments", "finish", "usage")
+_KINDS = (
+    "",
+    "text",
+    "reasoning",
+    "refusal",
+    "tool_call",
+    "tool_arguments",
+    "finish",
+    "usage",
+    "restart",
+)
+_TEXT, _RESTART = _KINDS.index("text"), _KINDS.index("restart")
+
+
+class _Restart(str):
+    """Empty, and not the same object as any other text."""
+
+    def __repr__(self) -> str:
+        return "llmcost.RESTART"
+
+
+#: What iteration over a stream gives when all deltas so far are void: the target failed and another
+#: one answers from the start. Only of a route with "after_delta": "continue". Compare with `is`.
+RESTART: str = _Restart()
 
 
 _SLICE_MS = 100  # how long Ctrl-C may have to wait
@@ -20,7 +43,9 @@ _SLICE_MS = 100  # how long Ctrl-C may have to wait
 class Event(NamedTuple):
     """One piece of an answer."""
 
-    kind: str  # "text", "reasoning", "refusal", "tool_call", "tool_arguments", "finish" or "usage"
+    # "text", "reasoning", "refusal", "tool_call", "tool_arguments", "finish", "usage", or "restart":
+    # all pieces so far are void, see RESTART
+    kind: str
     text: str = ""  # of text, reasoning, refusal and tool_arguments
     choice: int = 0
     tool_index: int = 0
@@ -64,7 +89,7 @@ def _event(pointer: ctypes.c_void_p) -> Event:
 
 
 class Stream:
-    """Iterate over it for the text of the first choice, piece by piece; over events() for
+    """Iterate over it for the text of the first choice, piece by piece (see also RESTART); over events() for
     everything.
 
     Leaving it early cancels the call: by close(), by the end of a `with` block, or when it is
@@ -95,7 +120,10 @@ class Stream:
         with _Turn(self):
             while True:
                 event = self._next()
-                if lib.event_get_kind(event) == 1 and lib.event_choice(event) == 0:
+                kind = lib.event_get_kind(event)
+                if kind == _RESTART:
+                    return RESTART
+                if kind == _TEXT and lib.event_choice(event) == 0:
                     return _native.sized_text(lib.event_text, event) or ""
 
     def events(self) -> Iterator[Event]:

@@ -4,7 +4,7 @@ import gc
 import unittest
 import weakref
 
-from llmcost import Client, CredentialsError, LlmcostError, MisuseError, Receipt
+from llmcost import BreakerOpenError, CapacityError, Client, CredentialsError, LlmcostError, MisuseError, Receipt
 from support import MODEL, MockCase, unraisable
 
 CASCADE = {
@@ -121,6 +121,27 @@ class Alerts(MockCase):
         client.ask(MODEL, "Hello", max_tokens=100)
         crossed = [alert for alert in alerts if alert["alert"] == "budget"]
         self.assertEqual([(alert["budget"], alert["fraction"]) for alert in crossed], [("b", 0.5)])
+
+    def test_a_breaker(self) -> None:
+        alerts = []
+        client = self.open(
+            {"breaker": {"min_calls": 2, "open_ms": "1h"}}, on_alert=alerts.append
+        )
+        self.fault(status=503)
+        for _ in range(2):
+            with self.assertRaises(CapacityError):
+                client.ask(MODEL, "Hello")
+        with self.assertRaises(BreakerOpenError) as caught:
+            client.ask(MODEL, "Hello")
+        self.assertEqual(caught.exception.status, "E_BREAKER_OPEN")
+        self.assertGreater(caught.exception.retry_after or 0, 3000)
+        (target,) = client.targets()
+        self.assertEqual(target["name"], "openai/" + MODEL)
+        self.assertEqual((target["state"], target["failures"]), ("open", 2))
+        self.assertEqual(
+            [(alert["alert"], alert["target"], alert["state"]) for alert in alerts],
+            [("breaker", "openai/" + MODEL, "open")],
+        )
 
     def test_an_exception(self) -> None:
         def broken(alert: dict) -> None:

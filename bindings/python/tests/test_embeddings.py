@@ -1,11 +1,12 @@
 """Vectors, counts of tokens, balances and limits, over real HTTP."""
 
+import base64
 import json
 import unittest
 from decimal import Decimal
 from typing import Any, List
 
-from llmcost import BudgetError, Client, Embeddings, LlmcostError, RequestError
+from llmcost import BudgetError, Client, Embeddings, LlmcostError, OpenAI, RequestError
 
 from support import MODEL, MockCase
 
@@ -82,6 +83,41 @@ class EmbedTest(EmbeddingCase):
         self.assertEqual(self.mock.request_count, 0)
         with self.assertRaisesRegex(LlmcostError, "1 vectors came for 2 texts"):
             self.open().embed(EMBED, ["one", "two"])
+
+
+class OpenAIShapeTest(EmbeddingCase):
+    def test_the_sdks_shape(self) -> None:
+        self.path("/v1/embeddings", vectors([1, -2.5], [0.5, 4]))
+        client = OpenAI(api_key="none", base_url=self.mock.config()["providers"]["openai"]["base_url"])
+        self.addCleanup(client.close)
+        made = client.embeddings.create(
+            model="text-embedding-3-small", input=["one", "two"], dimensions=2, timeout=50
+        )
+        self.assertEqual([item.embedding for item in made.data], [[1, -2.5], [0.5, 4]])
+        self.assertEqual([item.index for item in made.data], [0, 1])
+        self.assertEqual((made.object, made.data[0].object), ("list", "embedding"))
+        self.assertEqual((made.usage.prompt_tokens, made.usage.total_tokens), (6, 6))
+        self.assertEqual(made.llmcost.cost, Decimal("0.00000012"))
+        self.assertEqual(made.model_dump()["data"][1]["embedding"], [0.5, 4])
+        self.assertEqual(self.sent()["dimensions"], 2)
+        self.assertNotIn("timeout", self.sent())
+
+    def test_packed(self) -> None:
+        self.path("/v1/embeddings", vectors([1]))
+        made = self.open().embeddings.create(
+            model=EMBED, input="one", encoding_format="base64", tags={"feature": "search"}
+        )
+        self.assertEqual(base64.b64decode(made.data[0].embedding), b"\0\0\x80\x3f")
+
+    def test_what_it_refuses(self) -> None:
+        client = self.open()
+        with self.assertRaisesRegex(RequestError, "input\\[0\\]"):
+            client.embeddings.create(model=EMBED, input=[[1, 2]])
+        with self.assertRaisesRegex(TypeError, "extra_headers"):
+            client.embeddings.create(model=EMBED, input="x", extra_headers={"a": "b"})
+        with self.assertRaises(TypeError):
+            client.embeddings.create(EMBED, "x")  # type: ignore[misc]
+        self.assertEqual(self.mock.request_count, 0)
 
 
 class AroundTest(EmbeddingCase):

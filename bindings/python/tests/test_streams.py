@@ -7,7 +7,7 @@ import time
 import unittest
 from typing import Callable
 
-from llmcost import LlmcostError, MisuseError, RateLimitError, ServerError, Stream
+from llmcost import RESTART, LlmcostError, MisuseError, RateLimitError, ServerError, Stream
 from support import MODEL, MockCase, wait_until
 
 SLOW = {"default": {"reply": {"text": "word " * 400}, "chunk_bytes": 5, "chunk_delay_ms": 20}}
@@ -68,6 +68,35 @@ class Pieces(MockCase):
         self.assertEqual(kinds["usage"].usage["prompt_tokens"], 3)
         self.assertEqual((kinds["usage"].tokens["input"], kinds["text"].tokens), (3, None))
         self.assertEqual(stream.answer.tool_calls[0]["function"]["arguments"], '{"a":1}')
+
+    def test_an_answer_that_begins_again(self) -> None:
+        self.mock.script(
+            {
+                "rules": [
+                    {
+                        "match": {"model": "gpt-4o"},
+                        "reply": {"text": "Once upon a time"},
+                        "chunk_bytes": 4,
+                        "fault": {"error_in_stream": {"after": 2}},
+                    }
+                ],
+                "default": {"reply": {"text": "An answer."}, "chunk_bytes": 4},
+            }
+        )
+        targets = ["openai/gpt-4o", "openai/gpt-4o-mini"]
+        client = self.open({"routes": {"r": {"fallback": targets, "after_delta": "continue"}}})
+        screen = ""
+        for delta in client.stream("r", "Hello"):
+            screen = "" if delta is RESTART else screen + delta
+            self.assertIs(type(screen), str)
+        self.assertEqual((screen, repr(RESTART)), ("An answer.", "llmcost.RESTART"))
+        kinds = [event.kind for event in client.stream("r", "Hello").events()]
+        self.assertEqual(kinds.count("restart"), 1)
+        self.assertEqual(kinds[kinds.index("restart") + 1], "text")
+        chunks = list(client.stream("r", "Hello").chunks())
+        self.assertEqual([c["llmcost"] for c in chunks if "llmcost" in c], [{"restart": True}])
+        stream = client.stream("r", "Hello")
+        self.assertEqual(stream.finish().text, "An answer.")
 
     def test_several_choices(self) -> None:
         self.reply(choices=[{"text": "aaa"}, {"text": "bbb"}])

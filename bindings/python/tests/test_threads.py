@@ -104,6 +104,7 @@ class Closing(MockCase):
             client.report,
             client.stats,
             client.budgets,
+            client.targets,
             client.clear_cache,
             client.run,
             lambda: client.list_models("openai"),
