@@ -18,6 +18,8 @@ EXAMPLES = {
     "cascade": [r"When do you open\?", r"  We open at nine\.", r"  \$0\.00000735: openai/gpt-4o-mini, .* saved \$0\.00004265 of \$0\.00005 \(route .*\)", r"  step 1: gpt-4o-mini, 7350 .*",
                 r"What are the customs.*", r"  Gifts under 45 euros.*", r"  \$0\.0001325: openai/gpt-4o, .* over 2 legs; saved -\$0\.0000075 .*\(overhead -\$0\.0000075\)",
                 r"  step 1: gpt-4o-mini, 7500 .*", r"  step 2: gpt-4o, 125000 .*"],
+    "choose": [r"A thorough answer\.", r"  because: task is review", r"A short answer\.", r"  because: by default, label simple \(score 0\)", r"A thorough answer\.",
+               r"  because: label complex \(score 7: math 1, reasoning 4, steps 1, conditions 1\)"],
     "fallback": [r"(\[[^\]]+\])+ that was nothing", r"\[We open at nine\.\]", r"We open at nine\.", r"\$0\.0000\d+: openai/gpt-4o-mini, .*overhead -.*", r"  gpt-4\.1: E_OVERLOADED",
                  r"  gpt-4o: E_SERVER", r"  gpt-4o-mini: OK"],
     "cache": [r"fresh: \$0\.000095: openai/gpt-4o, 6 in, 8 out", r"cached: \$0 from the cache: .* saved \$0\.000095"],

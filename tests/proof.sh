@@ -55,7 +55,7 @@ valgrind_units() {
 models() {
     $make_quiet tests || return 1
     set --
-    for test in test_accounts test_memory_cache test_receipt test_marker test_marker_properties test_catalog test_encodings test_store_threads; do
+    for test in test_accounts test_memory_cache test_receipt test_marker test_marker_properties test_catalog test_encodings test_store_threads test_route_trees test_explain; do
         set -- "$@" "$BUILD/tests/unit/$test"
     done
     LLMCOST_TEST_ROUNDS=$ROUNDS TEST_TIMEOUT=14400 $PYTHON tests/run.py "$@"

@@ -5,7 +5,7 @@ ASAN_FLAGS = -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-o
 TSAN_FLAGS = -fsanitize=thread
 SANITIZED_CFLAGS = -O1 -g
 # Tests in which threads meet: named *_threads or listed here.
-THREADED = test_store_threads test_experiment_threads test_target test_breaker test_threads test_loop test_client test_mock_server test_credentials
+THREADED = test_store_threads test_limits_live test_experiment_threads test_target test_breaker test_threads test_loop test_client test_mock_server test_credentials
 # Several run at once: what takes longest begins first, so that nothing long is left for the end.
 LONGEST = $(BUILD)/asan/tests/unit/test_fixtures_openai_anthropic
 THREADED_TESTS = $(foreach name,$(THREADED),$(wildcard tests/unit/$(name).c tests/system/$(name).c))

@@ -241,7 +241,9 @@ LLMCOST_API llmcost_status llmcost_client_run(llmcost_client *client, int32_t ma
 typedef void (*llmcost_receipt_fn)(const llmcost_response *response, void *user);
 /**
  * Receives alerts as one JSON object, such as {"alert":"budget","budget":"faq","fraction":0.8,...}, or when a circuit breaker
- * has changed its state {"alert":"breaker","target":"openai/gpt-4o","state":"open","calls":12,"failures":10,"slow":0}.
+ * has changed its state {"alert":"breaker","target":"openai/gpt-4o","state":"open","calls":12,"failures":10,"slow":0}, or when
+ * a key is not used any more {"alert":"key","provider":"openai","key":"1f3a9c04","state":"rejected"} (or "out_of_money"); a key
+ * is named by eight digits of its hash, as on receipts, or by the name of the callback that hands it out.
  */
 typedef void (*llmcost_alert_fn)(const char *json, void *user);
 struct llmcost_request;
@@ -261,6 +263,25 @@ typedef struct llmcost_judgement {
  * Returns 1 to accept, 0 to escalate, below 0 when it cannot tell (the answer is accepted; the receipt says so).
  */
 typedef int (*llmcost_judge_fn)(const llmcost_judgement *judgement, void *user);
+
+/* What a labeller is shown; borrowed during the callback. Read no field beyond struct_size. */
+typedef struct llmcost_labelling {
+    uint32_t struct_size;
+    uint32_t reserved;
+    const char *question;                  /* the text of the last user message */
+    size_t question_bytes;
+    const struct llmcost_request *request; /* the whole request */
+} llmcost_labelling;
+/**
+ * Says what kind of request it is, for a route that chooses by it.
+ *
+ * label      where one of the labels goes, ended by a zero byte
+ * capacity   257 bytes
+ *
+ * Returns 0 when it did; anything else when it cannot tell: the middle one of the route's labels then, and the receipt
+ * says so. Runs on the thread that drives the call, never under a lock, at most once for each route of a call.
+ */
+typedef int (*llmcost_labeller_fn)(const llmcost_labelling *shown, char *label, size_t capacity, void *user);
 
 /**
  * Hands out a provider's key: a short-lived token of a cloud, or a secret of a vault.
@@ -283,6 +304,8 @@ LLMCOST_API llmcost_status llmcost_client_on_receipt(llmcost_client *client, llm
 LLMCOST_API llmcost_status llmcost_client_on_alert(llmcost_client *client, llmcost_alert_fn fn, void *user);
 /** The judge that a cascade's {"judge": "host:NAME"} names. Before the client's first call, else E_MISUSE. name is copied. */
 LLMCOST_API llmcost_status llmcost_client_add_judge(llmcost_client *client, const char *name, llmcost_judge_fn fn, void *user);
+/** The labeller that a choose's "label_with": "host:NAME" names. Before the client's first call, else E_MISUSE. name is copied. */
+LLMCOST_API llmcost_status llmcost_client_add_labeller(llmcost_client *client, const char *name, llmcost_labeller_fn fn, void *user);
 /** The callback that a provider's "key": "host:NAME" names. Before the client's first call, else E_MISUSE. name is copied. */
 LLMCOST_API llmcost_status llmcost_client_add_key_source(llmcost_client *client, const char *name, llmcost_key_fn fn, void *user);
 
@@ -790,8 +813,10 @@ LLMCOST_API int32_t llmcost_error_http_status(const llmcost_error *error);
 /** How long the provider asks to wait, in milliseconds; -1 when it did not say. */
 LLMCOST_API int64_t llmcost_error_retry_after_ms(const llmcost_error *error);
 /**
- * What was tried, in its order; the error of a route that failed on all targets is the most useful of them: the first that
- * may pass, with the shortest wait that any of them asked for. JSON: [{"target": "openai/gpt-4o", "status": "E_RATE_LIMITED", "message": ...}, ...]. */
+ * What was tried, in its order, as JSON: [{"target": "openai/gpt-4o", "status": "E_RATE_LIMITED", "message": ...}, ...].
+ * The error of a route of which all targets failed is the most useful of theirs: the first that may pass, with the
+ * shortest wait that any of them asked for.
+ */
 LLMCOST_API const char *llmcost_error_trail(const llmcost_error *error);
 
 /* ------------------------------------------------------------------------------------------------ the bill */
@@ -814,7 +839,11 @@ LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_report(llmcost_client *clien
  * "report": {"feedback_calls": 10000}); E_MISUSE for what is no receipt's id or no such number. Any thread.
  */
 LLMCOST_API llmcost_status llmcost_feedback(llmcost_client *client, const char *receipt_id, double score);
-/** Counters of the client as JSON: cache, budgets, connections, dropped work. *out as above. Any thread. */
+/**
+ * Counters of the client as JSON: cache, budgets, connections, dropped work; "keys": of each its provider, fingerprint, state
+ * (ok, limited, out_of_money, rejected), when it is used again (back_in_ms; -1: not by itself), calls so far and in_flight.
+ * *out as above. Any thread.
+ */
 LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_stats(llmcost_client *client, char **out);
 /** The state of every budget as JSON: limit, spent, held, window. *out as above. Any thread. */
 LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_budgets(llmcost_client *client, char **out);

@@ -653,6 +653,7 @@ struct client_state {
     std::function<void(const response_view &)> on_receipt;
     std::function<void(std::string_view)> on_alert;
     std::vector<std::unique_ptr<std::pair<client_state *, std::function<int(std::string_view, std::string_view)>>>> judges;
+    std::vector<std::unique_ptr<std::pair<client_state *, std::function<std::optional<std::string>(std::string_view)>>>> labellers;
     std::vector<std::unique_ptr<std::pair<client_state *, std::function<handed_key(std::string_view, bool)>>>> key_sources;
     std::atomic<std::uint64_t> callback_failures{ 0 };
     ~client_state() { llmcost_client_close(raw); }
@@ -754,6 +755,13 @@ public:
         using judge = std::pair<detail::client_state *, std::function<int(std::string_view, std::string_view)>>;
         state_->judges.push_back(std::make_unique<judge>(state_.get(), std::move(fn)));
         detail::check(llmcost_client_add_judge(get(), detail::plain(name).c_str(), call_judge, state_->judges.back().get()));
+    }
+    /* fn(question) says which label the request has; std::nullopt, or a throw: the middle one of the route's labels. */
+    void add_labeller(std::string_view name, std::function<std::optional<std::string>(std::string_view)> fn)
+    {
+        using labeller = std::pair<detail::client_state *, std::function<std::optional<std::string>(std::string_view)>>;
+        state_->labellers.push_back(std::make_unique<labeller>(state_.get(), std::move(fn)));
+        detail::check(llmcost_client_add_labeller(get(), detail::plain(name).c_str(), call_labeller, state_->labellers.back().get()));
     }
     /* fn(provider, rejected) hands out the key of a provider whose config says "key": "host:NAME". When it throws, the call ends with E_AUTH. */
     void add_key_source(std::string_view name, std::function<handed_key(std::string_view, bool)> fn)
@@ -920,6 +928,20 @@ private:
             return judge->second(std::string_view(judgement->question, judgement->question_bytes), std::string_view(judgement->answer, judgement->answer_bytes));
         } catch (...) {
             judge->first->callback_failures++;
+            return -1;
+        }
+    }
+    static int call_labeller(const llmcost_labelling *shown, char *label, std::size_t capacity, void *user) noexcept
+    {
+        auto *labeller = static_cast<std::pair<detail::client_state *, std::function<std::optional<std::string>(std::string_view)>> *>(user);
+        try {
+            const std::optional<std::string> given = labeller->second(std::string_view(shown->question, shown->question_bytes));
+            if (!given || given->size() >= capacity)
+                return -1;
+            label[given->copy(label, given->size())] = '\0';
+            return 0;
+        } catch (...) {
+            labeller->first->callback_failures++;
             return -1;
         }
     }

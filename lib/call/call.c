@@ -67,7 +67,7 @@ void llmc_services_copy(llmc_services *copy, llmc_services *services)
 {
     *copy = (llmc_services){ .allocator = services->allocator, .clock = services->clock, .settings = services->settings, .cache = services->cache,
                              .cache_store = services->cache_store, .accounts = services->accounts, .totals = services->totals,
-                             .judges = services->judges, .key_sources = services->key_sources };
+                             .judges = services->judges, .key_sources = services->key_sources, .labellers = services->labellers };
     atomic_init(&copy->random.state, atomic_load(&services->random.state));
     atomic_init(&copy->cache_generation, atomic_load(&services->cache_generation));
 }

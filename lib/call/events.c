@@ -170,7 +170,7 @@ static bool release(llmcost_leg *leg, uint16_t policy, size_t keep_bytes)
 
 bool llmc_leg_was_delivered(const llmcost_leg *leg)
 {
-    for (; leg; leg = leg->parent) {
+    for (; leg; leg = leg->forwards ? leg->parent : NULL) {
         if (leg->delivered)
             return true;
     }

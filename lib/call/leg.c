@@ -337,7 +337,7 @@ static void keep_partial_answer(llmcost_leg *leg)
     const llmcost_leg *child = leg->children; /* the latest */
     while (child && !child->forwards)
         child = child->next_sibling;
-    if (leg->answer || leg->status == LLMCOST_OK || !child || !child->answer || (llmc_leg_streams(leg) && !leg->delivered))
+    if (leg->answer || leg->status == LLMCOST_OK || !child || !child->answer || (llmc_leg_streams(leg) && !llmc_leg_was_delivered(leg)))
         return;
     leg->answer = llmc_answer_ref(child->answer);
     leg->source = child->source ? child->source : child;

@@ -33,12 +33,14 @@ static bool is_sound(llmcost_leg *parent, const llmcost_leg *child)
     return !why;
 }
 
-/* A route that a policy names (a judge) has choices too. They are about the child's request. NULL: no memory. */
+/* A route that a policy names (a judge) has choices too. They are about the child's request. NULL: none can serve it, or no memory. */
 static const llmc_route *decide(llmcost_leg *parent, llmcost_leg *child)
 {
     const llmc_route *route = llmc_route_decide(child, child->route);
-    if (!route)
-        llmc_leg_out_of_memory(parent);
+    if (!route) {
+        parent->status = child->status;
+        llmc_error_copy(&parent->error, &child->error);
+    }
     return route;
 }
 

@@ -91,7 +91,7 @@ static void alert_of_target(const llmc_target_change *change, void *user)
 
 /* ---- opening ---- */
 
-static const llmcost_policy *const policies[] = { &llmc_policy_meter, &llmc_policy_resolve, &llmc_policy_cache, &llmc_policy_check, &llmc_policy_cascade,
+static const llmcost_policy *const policies[] = { &llmc_policy_meter, &llmc_policy_resolve, &llmc_policy_cache, &llmc_policy_check, &llmc_policy_choose, &llmc_policy_cascade,
                                                   &llmc_policy_fallback, &llmc_policy_batch_inputs, &llmc_policy_retry, &llmc_policy_keys, &llmc_policy_limits, &llmc_policy_breaker, &llmc_policy_fit,
                                                   &llmc_policy_format, &llmc_policy_budget, &llmc_policy_wire };
 
@@ -168,6 +168,7 @@ static void close_services(llmcost_client *client)
         llmc_key_pools_close(client->settings->providers, client->settings->provider_count, &services->allocator);
     free_hooks(services, services->judges);
     free_hooks(services, services->key_sources);
+    free_hooks(services, services->labellers);
 }
 
 static bool mark_process(llmcost_client *client)
@@ -396,6 +397,17 @@ llmcost_status llmcost_client_add_judge(llmcost_client *client, const char *name
     if (!hook)
         return LLMCOST_E_MEMORY;
     hook->fn.judge = fn;
+    return LLMCOST_OK;
+}
+
+llmcost_status llmcost_client_add_labeller(llmcost_client *client, const char *name, llmcost_labeller_fn fn, void *user)
+{
+    if (may_change(client) || !name || !*name || !fn)
+        return LLMCOST_E_MISUSE;
+    llmc_named_hook *hook = add_hook(client, &client->services.labellers, name, user);
+    if (!hook)
+        return LLMCOST_E_MEMORY;
+    hook->fn.label = fn;
     return LLMCOST_OK;
 }
 

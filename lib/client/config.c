@@ -93,11 +93,11 @@ static llmcost_status read_root(llmc_config *config, const llmc_config_node *roo
     if (!status)
         status = llmc_config_money_rules(config, root);
     if (!status)
+        status = llmc_config_budgets(config, llmc_config_member(root, "budgets"));
+    if (!status)
         status = llmc_config_routes(config, llmc_config_member(root, "models"), llmc_config_member(root, "routes"));
     if (!status)
         status = read_cache(config, llmc_config_member(root, "cache"));
-    if (!status)
-        status = llmc_config_budgets(config, llmc_config_member(root, "budgets"));
     if (!status)
         status = read_report(config, llmc_config_member(root, "report"));
     return status ? status : read_baseline(config, llmc_config_member(root, "baseline"));

@@ -73,6 +73,27 @@ static void hash_cascade(llmc_sha256 *hash, const llmc_cascade *cascade)
     hash_number(hash, cascade->on_failure);
 }
 
+/* What may still decide between the steps when the cache is asked: a model's label. */
+static void hash_labels(llmc_sha256 *hash, const llmc_route *route)
+{
+    const llmc_labeller *labeller = route->choose->labeller;
+    if (!labeller || labeller->kind != LLMC_LABELLER_MODEL)
+        return;
+    llmc_sha256_add(hash, labeller->route->fingerprint, sizeof labeller->route->fingerprint);
+    hash_number(hash, (uint64_t)labeller->max_tokens);
+    hash_number(hash, labeller->label_count);
+    for (size_t i = 0; i < labeller->label_count; i++) {
+        hash_text(hash, labeller->labels[i].name);
+        hash_text(hash, labeller->labels[i].description);
+    }
+    for (size_t i = 0; i < route->step_count; i++) {
+        const llmc_rule *rule = &route->choose->rules[i];
+        hash_number(hash, rule->label_count);
+        for (size_t k = 0; k < rule->label_count; k++)
+            hash_text(hash, rule->labels[k]);
+    }
+}
+
 /* Which way a split or a choose goes is decided before, and enters with what is left of the tree. */
 void llmc_route_fingerprint(llmc_route *route)
 {
@@ -89,6 +110,8 @@ void llmc_route_fingerprint(llmc_route *route)
         hash_cascade(&hash, route->cascade);
     if (route->fallback)
         hash_number(&hash, route->fallback->on);
+    if (route->choose)
+        hash_labels(&hash, route);
     llmc_sha256_end(&hash, route->fingerprint);
 }
 

@@ -136,6 +136,7 @@ static const struct {
     { "fallback", LLMC_ROUTE_FALLBACK, llmc_config_fallback },
     { "split", LLMC_ROUTE_SPLIT, llmc_config_split },
     { "choose", LLMC_ROUTE_CHOOSE, llmc_config_choose },
+    { "cheapest", LLMC_ROUTE_CHOOSE, llmc_config_cheapest },
 };
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
 
@@ -145,7 +146,7 @@ static llmcost_status no_kind(llmc_config *config, const llmc_config_node *node)
     char hint[LLMC_HINT_BYTES];
     for (size_t i = 0; i < KINDS; i++)
         llmc_nearest_offer(&nearest, kinds[i].key);
-    return llmc_config_fail(config, node, "a route needs its kind: \"cascade\", \"fallback\", \"split\" or \"choose\"%s", llmc_nearest_hint(&nearest, hint));
+    return llmc_config_fail(config, node, "a route needs its kind: \"cascade\", \"fallback\", \"split\", \"choose\" or \"cheapest\"%s", llmc_nearest_hint(&nearest, hint));
 }
 
 static llmcost_status build_object(llmc_config *config, const llmc_config_node *node, llmc_route_place at, const char *name, const llmc_route **out)

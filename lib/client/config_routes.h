@@ -26,5 +26,10 @@ llmcost_status llmc_config_cascade(llmc_config *config, const llmc_config_node *
 llmcost_status llmc_config_fallback(llmc_config *config, const llmc_config_node *node, llmc_route_place at, llmc_route *route);
 llmcost_status llmc_config_split(llmc_config *config, const llmc_config_node *node, llmc_route_place at, llmc_route *route);
 llmcost_status llmc_config_choose(llmc_config *config, const llmc_config_node *node, llmc_route_place at, llmc_route *route);
+llmcost_status llmc_config_cheapest(llmc_config *config, const llmc_config_node *node, llmc_route_place at, llmc_route *route);
+
+/* Parts of a choose: the conditions of an entry (config_when.c), who gives the label (config_labeller.c). */
+llmcost_status llmc_config_when(llmc_config *config, const llmc_config_node *node, llmc_route_place at, const llmc_labeller *labeller, llmc_rule *rule);
+llmcost_status llmc_config_labeller(llmc_config *config, const llmc_config_node *choose, llmc_route_place at, const llmc_labeller **out);
 
 #endif

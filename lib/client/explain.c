@@ -109,7 +109,7 @@ static llmc_ways explain_resolved(llmc_explaining *explaining, llmcost_leg *leg)
 
 static llmc_ways explain_leg(llmc_explaining *explaining, llmcost_leg *leg)
 {
-    llmcost_verdict verdict = llmc_policy_resolve.enter(leg, NULL, NULL);
+    llmcost_verdict verdict = llmc_resolve_look(leg);
     llmc_explain_text(explaining, leg, "route", leg->named_route ? leg->named_route->name : NULL);
     llmc_explain_text(explaining, leg, "kind", leg->named_route ? llmc_route_kind_names[leg->named_route->kind] : NULL);
     llmc_json_write_key(&explaining->json, "decisions");

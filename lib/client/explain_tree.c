@@ -8,6 +8,8 @@
 #include "client/explain.h"
 
 #include "base/text.h"
+#include "policy/decide.h"
+#include "policy/labeller.h"
 #include "policy/outlook.h"
 
 #include <string.h>
@@ -129,7 +131,9 @@ static llmc_ways write_outlook(llmc_explaining *explaining, llmcost_leg *leg)
 {
     llmc_budget_outlook outlook = { .output_tokens = -1, .bound_nano = -1 };
     llmc_target_view target;
-    llmcost_verdict verdict = llmc_breaker_look(leg, &target);
+    llmcost_verdict breaker = llmc_breaker_look(leg, &target), verdict = llmc_keys_look(leg); /* whose failure comes first */
+    if (verdict == LLMCOST_CONTINUE)
+        verdict = breaker;
     llmc_explain_text(explaining, leg, "breaker", llmc_breaker_state_name(target.state));
     write_bool(explaining, "healthy", target.healthy);
     if (verdict == LLMCOST_CONTINUE)
@@ -195,6 +199,19 @@ static bool would_ask(llmcost_leg *leg, size_t step)
     return llmc_route_fits(leg, leg->route->steps[step]);
 }
 
+/* One of the steps, and nobody knows yet which: a refusal of the node is one of all of them. */
+static void add_alternative(llmc_ways *all, const llmc_ways *step, bool first)
+{
+    if (first || (all->least_nano >= 0 && step->least_nano < all->least_nano))
+        all->least_nano = step->least_nano;
+    if (first || step->greatest_nano < 0 || (all->greatest_nano >= 0 && step->greatest_nano > all->greatest_nano))
+        all->greatest_nano = step->greatest_nano;
+    if (!first && !all->refusal)
+        return;
+    all->refusal = step->refusal;
+    all->message = step->message;
+}
+
 static bool goes_on_after(const llmc_route *node, llmcost_status refusal)
 {
     return refusal && (node->kind == LLMC_ROUTE_CASCADE || llmc_fallback_goes_on(node, refusal));
@@ -241,6 +258,11 @@ static llmc_ways explain_steps(llmc_explaining *explaining, llmcost_leg *leg)
         llmc_json_write_end_object(&explaining->json);
         if (!asks)
             continue;
+        if (leg->route->kind == LLMC_ROUTE_CHOOSE) {
+            add_alternative(&all, &step, first);
+            first = false;
+            continue;
+        }
         add_cost(&all, &step, first);
         if (goes_on && tells(leg->route, &all, &step, first)) {
             all.refusal = step.refusal;
@@ -267,6 +289,28 @@ static void explain_judge(llmc_explaining *explaining, llmcost_leg *leg, llmc_wa
     ways->least_nano = ways->greatest_nano = -1;
 }
 
+/* The model that gives the label is asked first: its tree, and what it adds to the cost. A refused label is the middle one. */
+static void explain_labeller(llmc_explaining *explaining, llmcost_leg *leg, llmc_ways *ways)
+{
+    const llmc_labeller *labeller = leg->route->kind == LLMC_ROUTE_CHOOSE ? leg->route->choose->labeller : NULL;
+    if (!labeller || labeller->kind != LLMC_LABELLER_MODEL)
+        return;
+    const llmcost_request *request = llmc_label_request(leg, labeller);
+    llmcost_leg *child = request ? llmc_leg_sketch(leg, labeller->route, request) : NULL;
+    if (child && child->route->choice_count)
+        child->route = llmc_route_decide(child, child->route);
+    explaining->no_memory |= !child;
+    if (!child || !child->route)
+        return;
+    llmc_json_write_key(&explaining->json, "labeller");
+    llmc_json_write_begin_object(&explaining->json);
+    llmc_ways label = llmc_explain_tree(explaining, child);
+    llmc_json_write_end_object(&explaining->json);
+    bool unknown = ways->greatest_nano < 0 || label.greatest_nano < 0 || __builtin_add_overflow(ways->greatest_nano, label.greatest_nano, &ways->greatest_nano);
+    if (unknown)
+        ways->greatest_nano = -1;
+}
+
 llmc_ways llmc_explain_tree(llmc_explaining *explaining, llmcost_leg *leg)
 {
     write_route(explaining, leg);
@@ -274,6 +318,7 @@ llmc_ways llmc_explain_tree(llmc_explaining *explaining, llmcost_leg *leg)
         return explain_leaf(explaining, leg);
     llmc_ways ways = explain_steps(explaining, leg);
     explain_judge(explaining, leg, &ways);
+    explain_labeller(explaining, leg, &ways);
     llmc_explain_cost(explaining, "cost", ways.least_nano, ways.greatest_nano);
     return ways;
 }

@@ -297,7 +297,7 @@ static llmcost_verdict deliver_best(llmcost_leg *leg, cascade_state *state)
 
 static bool can_deliver_best(const llmcost_leg *leg, const cascade_state *state)
 {
-    return state->best && state->best_bytes > 0 && !leg->delivered && leg->route->cascade->on_failure == LLMC_CASCADE_BEST;
+    return state->best && state->best_bytes > 0 && !llmc_leg_was_delivered(leg) && leg->route->cascade->on_failure == LLMC_CASCADE_BEST;
 }
 
 /* The step at hand has failed and none is left, or none may be asked any more. */
@@ -327,7 +327,7 @@ static void keep_best(cascade_state *state, size_t answer_bytes)
 
 static llmcost_verdict object(llmcost_leg *leg, cascade_state *state, const char *why, size_t answer_bytes)
 {
-    if (leg->delivered) /* none of it an answer, and yet shown: the marker is in another choice */
+    if (llmc_leg_was_delivered(leg)) /* none of it an answer, and yet shown: the marker is in another choice */
         return deliver_uncertain(leg, state, answer_bytes ? answer_bytes : first_choice(state->child)->text.bytes);
     note(leg, state->child, why);
     keep_best(state, answer_bytes);
@@ -428,7 +428,7 @@ static llmcost_verdict step_done(llmcost_leg *leg, cascade_state *state)
     const llmc_choice *choice = first_choice(child);
     if (child->status != LLMCOST_OK || !choice) {
         bool ended = child->status == LLMCOST_E_CANCELLED || child->status == LLMCOST_E_DEADLINE || child->status == LLMCOST_E_MEMORY;
-        return ended || leg->delivered ? give_up(leg, state) : escalate(leg, state);
+        return ended || llmc_leg_was_delivered(leg) ? give_up(leg, state) : escalate(leg, state);
     }
     size_t answer_bytes;
     const char *why = objection(leg, state, choice, &answer_bytes);

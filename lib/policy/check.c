@@ -24,7 +24,7 @@ bool llmc_leaf_fits(llmcost_leg *leg, const llmc_route *route, llmcost_error *er
     return status == LLMCOST_OK;
 }
 
-static void tell_pruned(llmcost_leg *leg, const llmc_route *route, const llmcost_error *error)
+void llmc_route_prune(llmcost_leg *leg, const llmc_route *route, const llmcost_error *error)
 {
     llmc_receipt *receipt = llmc_leg_receipt(leg);
     receipt->pruned = llmc_receipt_join(llmc_leg_arena(leg), receipt->pruned, route->name, llmcost_error_message(error));
@@ -59,7 +59,7 @@ static bool fits(llmcost_leg *leg, const llmc_route *route, llmcost_error *error
             return false; /* an invalid request is invalid everywhere */
         if (i + 1 == route->step_count && !node_fits(route, fitting, false))
             return false;
-        tell_pruned(leg, route->steps[i], error);
+        llmc_route_prune(leg, route->steps[i], error);
         llmc_error_clear(error);
     }
     return true;
@@ -81,24 +81,32 @@ static llmcost_verdict check_enter(llmcost_leg *leg, void *state, void *user)
     return LLMCOST_FAIL;
 }
 
-bool llmc_route_fits(llmcost_leg *leg, const llmc_route *route)
+bool llmc_route_takes(llmcost_leg *leg, const llmc_route *route, llmcost_error *error)
 {
-    if (leg->all_fit)
-        return true;
-    if (route->kind == LLMC_ROUTE_LEAF) {
-        llmcost_error error;
-        llmc_error_init(&error, &leg->services->allocator);
-        bool good = llmc_leaf_fits(leg, route, &error) || error.status == LLMCOST_E_MEMORY; /* nobody knows; asked, it says so itself */
-        llmc_error_clear(&error);
-        return good;
-    }
+    if (route->kind == LLMC_ROUTE_LEAF)
+        return llmc_leaf_fits(leg, route, error) || error->status == LLMCOST_E_MEMORY; /* nobody knows; asked, it says so itself */
     size_t fitting = 0;
     bool good = false;
     for (size_t i = route->kind == LLMC_ROUTE_CASCADE ? route->step_count - 1 : 0; i < route->step_count; i++) {
-        good = is_used(route, i) && llmc_route_fits(leg, route->steps[i]);
+        good = false;
+        if (!is_used(route, i))
+            continue;
+        llmc_error_clear(error);
+        good = llmc_route_takes(leg, route->steps[i], error);
         fitting += good;
     }
     return node_fits(route, fitting, good);
+}
+
+bool llmc_route_fits(llmcost_leg *leg, const llmc_route *route)
+{
+    llmcost_error error;
+    if (leg->all_fit)
+        return true;
+    llmc_error_init(&error, &leg->services->allocator);
+    bool good = llmc_route_takes(leg, route, &error);
+    llmc_error_clear(&error);
+    return good;
 }
 
 void llmc_route_tell_unfit(llmcost_leg *leg, const llmc_route *route)
@@ -106,7 +114,7 @@ void llmc_route_tell_unfit(llmcost_leg *leg, const llmc_route *route)
     llmcost_error error;
     llmc_error_init(&error, &leg->services->allocator);
     if (!fits(leg, route, &error))
-        tell_pruned(leg, route, &error);
+        llmc_route_prune(leg, route, &error);
     llmc_error_clear(&error);
 }
 

@@ -1,11 +1,14 @@
 /*
  * decide.c: the choices of a route that need no call, made once, before the cache is asked, so that an answer is stored
- * and found under the tree that gave it. What is left is a tree of leaves, cascades and fallbacks; nodes above a choice
- * are copied, and their fingerprints carry which way each choice below them went.
+ * and found under the tree that gave it. What is left is a tree of leaves, cascades and fallbacks, and of chooses that a
+ * model's label decides; nodes above a choice are copied, and their fingerprints carry which way each choice below them
+ * went, or still may go.
  *
- * Left out on purpose: choices that need an answer first (choose.c by a label that a model gives).
+ * Left out on purpose: the asking of a model for its label (choose.c).
  */
 #include "policy/decide.h"
+
+#include "policy/choose.h"
 
 #include <string.h>
 
@@ -14,10 +17,13 @@ const char *const llmc_route_kind_names[LLMC_ROUTE_KINDS] = { "model", "cascade"
 llmc_decision *llmc_leg_decided(llmcost_leg *leg, const llmc_route *node, const llmc_route *to, const char *why)
 {
     llmc_receipt *receipt = llmc_leg_receipt(leg);
-    llmc_decision *decision = llmc_arena_alloc(llmc_leg_arena(leg), sizeof *decision);
+    size_t name = strlen(node->name), target = strlen(to->name);
+    llmc_decision *decision = llmc_arena_alloc(llmc_leg_arena(leg), sizeof *decision + name + 1 + target + 1);
     if (!decision)
         return NULL;
-    *decision = (llmc_decision){ .node = node->name, .kind = llmc_route_kind_names[node->kind], .to = to->name, .why = why };
+    char *names = (char *)(decision + 1); /* the receipt outlives the config */
+    *decision = (llmc_decision){ .node = names, .kind = llmc_route_kind_names[node->kind], .to = names + name + 1, .why = why };
+    llmc_put_text(llmc_put_text(names, node->name, name), to->name, target);
     *receipt->last_decision = decision;
     receipt->last_decision = &decision->next;
     return decision;
@@ -30,7 +36,7 @@ void llmc_route_taken(const llmc_route *route)
 }
 
 typedef struct choices {
-    uint16_t made[LLMC_ROUTE_MAX_CHOICES]; /* one for each choice of the whole tree, at its own place: 0 where none was made */
+    uint16_t made[LLMC_ROUTE_MAX_CHOICES]; /* one for each choice of the whole tree, at its own place: 0 where none was made; of a choose a bit for each step that is left */
     bool nested;                           /* below a node that may never ask for what is decided */
 } choices;
 
@@ -104,10 +110,68 @@ static const llmc_route *decide_steps(llmcost_leg *leg, const llmc_route *route,
     return copy;
 }
 
+static const llmc_route *decide_cheapest(llmcost_leg *leg, const llmc_route *route, uint32_t place, choices *all)
+{
+    const char *why = "";
+    llmc_facts *facts = llmc_facts_of(leg);
+    size_t step = facts ? llmc_cheapest_step(leg, route, facts, &why) : SIZE_MAX;
+    if (step == SIZE_MAX)
+        return NULL;
+    all->made[place] = (uint16_t)(1u << step);
+    llmc_leg_decided(leg, route, route->steps[step], why);
+    return decide(leg, route->steps[step], place_of_step(route, place, step), all);
+}
+
+/* Several steps are left: a choose of these alone, whose other conditions hold. */
+static const llmc_route *leave_open(llmcost_leg *leg, const llmc_route *route, uint32_t place, choices *all)
+{
+    llmc_arena *arena = llmc_leg_arena(leg);
+    llmc_route *copy = llmc_arena_alloc(arena, sizeof *copy);
+    llmc_choose *choose = llmc_arena_alloc(arena, sizeof *choose);
+    const llmc_route **steps = llmc_arena_calloc(arena, route->step_count, sizeof *steps);
+    llmc_rule *rules = llmc_arena_calloc(arena, route->step_count, sizeof *rules);
+    if (!copy || !choose || !steps || !rules) {
+        llmc_leg_out_of_memory(leg);
+        return NULL;
+    }
+    *copy = *route;
+    copy->steps = steps;
+    copy->step_count = copy->choice_count = 0;
+    *choose = (llmc_choose){ rules, route->choose->labeller, leg->facts };
+    copy->choose = choose;
+    all->nested = true;
+    for (size_t i = 0; i < route->step_count; i++) {
+        if (!(all->made[place] & 1u << i))
+            continue;
+        rules[copy->step_count] = route->choose->rules[i];
+        if (!(steps[copy->step_count++] = decide(leg, route->steps[i], place_of_step(route, place, i), all)))
+            return NULL;
+    }
+    mark_choices(copy, place, route->choice_count, all);
+    return copy;
+}
+
+static const llmc_route *decide_choose(llmcost_leg *leg, const llmc_route *route, uint32_t place, choices *all)
+{
+    const char *why = "";
+    bool open;
+    uint32_t left = llmc_choose_steps(leg, route, &open, &why);
+    if (!left)
+        return NULL;
+    all->made[place] = (uint16_t)left;
+    if (open)
+        return leave_open(leg, route, place, all);
+    size_t step = (size_t)__builtin_ctz(left);
+    llmc_leg_decided(leg, route, route->steps[step], why);
+    return decide(leg, route->steps[step], place_of_step(route, place, step), all);
+}
+
 static const llmc_route *decide(llmcost_leg *leg, const llmc_route *route, uint32_t place, choices *all)
 {
     if (route->choice_count == 0)
         return route;
+    if (route->kind == LLMC_ROUTE_CHOOSE)
+        return route->choose->rules ? decide_choose(leg, route, place, all) : decide_cheapest(leg, route, place, all);
     return route->kind == LLMC_ROUTE_SPLIT ? decide_split(leg, route, place, all) : decide_steps(leg, route, place, all);
 }
 

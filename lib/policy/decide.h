@@ -6,7 +6,7 @@
 
 /*
  * What is left of a route for this leg's request: every split has its side, every choose its step, as far as that is
- * known without asking anybody. The route itself where nothing is to be decided. NULL: the leg has failed (memory).
+ * known without asking anybody. The route itself where nothing is to be decided. NULL: the leg has failed (memory, or no step can serve the request).
  */
 const llmc_route *llmc_route_decide(llmcost_leg *leg, const llmc_route *route);
 

@@ -137,17 +137,6 @@ static void describe_side(const llmc_route *route, size_t step, llmc_buffer *out
     llmc_buffer_add_format(out, "weight %u (%u.%u%%): ", (unsigned)route->split->weights[step], (unsigned)(permille / 10), (unsigned)(permille % 10));
 }
 
-static void describe_choose(const llmc_route *route, llmc_buffer *out)
-{
-    (void)route;
-    llmc_buffer_add_text(out, "the first whose conditions hold");
-}
-
-static void describe_case(const llmc_route *route, size_t step, llmc_buffer *out)
-{
-    llmc_buffer_add_text(out, route->choose->conditions && route->choose->conditions[step] ? "on conditions: " : "else: ");
-}
-
 /* What a kind says of the node, and of each step before the step says it of itself. NULL: nothing. */
 static const struct {
     void (*node)(const llmc_route *route, llmc_buffer *out);
@@ -157,7 +146,7 @@ static const struct {
     [LLMC_ROUTE_CASCADE] = { describe_cascade, NULL },
     [LLMC_ROUTE_FALLBACK] = { describe_fallback, NULL },
     [LLMC_ROUTE_SPLIT] = { describe_split, describe_side },
-    [LLMC_ROUTE_CHOOSE] = { describe_choose, describe_case },
+    [LLMC_ROUTE_CHOOSE] = { llmc_describe_choose, llmc_describe_rule },
 };
 
 /* ---- the tree ---- */

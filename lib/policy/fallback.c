@@ -305,7 +305,7 @@ static llmcost_event_verdict fallback_event(llmcost_leg *leg, void *memory, void
     (void)user;
     const fallback_state *state = memory;
     if (!child || child != state->child || state->next >= leg->route->step_count || !llmc_leg_streams(leg))
-        return LLMCOST_PASS;
+        return LLMCOST_PASS; /* where nobody is shown pieces, a next step voids what policies have seen of this one */
     if (event->kind == LLMCOST_EVENT_REFUSAL && goes_on_for(leg, LLMC_CAUSE_REFUSAL))
         return LLMCOST_HOLD;
     return event->kind == LLMCOST_EVENT_FINISH || event->kind == LLMCOST_EVENT_USAGE ? LLMCOST_HOLD : LLMCOST_PASS;

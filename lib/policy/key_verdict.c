@@ -14,22 +14,38 @@ static bool says(const char *text, const char *word)
     return false;
 }
 
-static bool says_one_of(const llmcost_error *error, const char *const *words)
+static bool says_one_of(const char *text, const char *const *words)
 {
-    for (; *words; words++) {
-        if (says(error->code, *words) || says(error->provider_message, *words))
-            return true;
-    }
-    return false;
+    while (*words && !says(text, *words))
+        words++;
+    return *words != NULL;
 }
 
-/* A subject and what became of it. Whoever speaks of a model means that this key is good for others. */
-static bool is_about_key(const llmcost_error *error)
+static bool tells_one_of(const llmcost_error *error, const char *const *words)
+{
+    return says_one_of(error->code, words) || says_one_of(error->provider_message, words);
+}
+
+/* A subject and what became of it, in one text: a code of "invalid_request_error" says nothing of the key in the message. */
+static bool condemns_key(const char *text)
 {
     static const char *const subjects[] = { "key", "credential", "account", "token", NULL };
     static const char *const fates[] = { "revoked", "disabled", "deactivated", "expired", "blocked", "leaked", "suspended", "banned", "deleted", "invalid", "not valid", "not active", "inactive", "terminated", NULL };
+    return says_one_of(text, subjects) && says_one_of(text, fates);
+}
+
+/* Whoever speaks of a model means that this key is good for others. */
+static bool is_about_key(const llmcost_error *error)
+{
     static const char *const others[] = { "model", "endpoint", "deployment", "region", "scope", NULL };
-    return says_one_of(error, subjects) && says_one_of(error, fates) && !says_one_of(error, others);
+    return (condemns_key(error->code) || condemns_key(error->provider_message)) && !tells_one_of(error, others);
+}
+
+/* Free calls are granted model by model: the others go on. */
+static bool is_about_free_calls(const llmcost_error *error)
+{
+    static const char *const words[] = { "freetier", "free tier", "free_tier", NULL };
+    return tells_one_of(error, words);
 }
 
 llmc_key_state llmc_key_verdict(llmcost_status status, const llmcost_error *error)
@@ -37,7 +53,7 @@ llmc_key_state llmc_key_verdict(llmcost_status status, const llmcost_error *erro
     if (status == LLMCOST_E_AUTH || (status == LLMCOST_E_PERMISSION && is_about_key(error)))
         return LLMC_KEY_REJECTED;
     if (status == LLMCOST_E_QUOTA)
-        return LLMC_KEY_OUT_OF_MONEY;
+        return is_about_free_calls(error) ? LLMC_KEY_OK : LLMC_KEY_OUT_OF_MONEY;
     return status == LLMCOST_E_RATE_LIMITED ? LLMC_KEY_LIMITED : LLMC_KEY_OK;
 }
 
@@ -45,7 +61,7 @@ bool llmc_key_stays_rejected(const llmcost_error *error, const llmc_provider *pr
 {
     static const char *const clocks[] = { "skew", "expired", "not yet", NULL };
     bool by_clock = provider->auth == LLMC_AUTH_JWT || provider->auth == LLMC_AUTH_BCE || (provider->auth == LLMC_AUTH_AWS && credential->id.bytes);
-    return !credential->host && !(by_clock && says_one_of(error, clocks));
+    return !credential->host && !(by_clock && tells_one_of(error, clocks));
 }
 
 bool llmc_shows_money(const llmc_answer *answer)

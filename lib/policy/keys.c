@@ -10,6 +10,7 @@
  * nothing. What it got comes straight to this leg, so that a token that nobody may keep serves its call all the same.
  */
 #include "policy/key_verdict.h"
+#include "policy/outlook.h"
 #include "policy/place.h"
 #include "provider/token.h"
 
@@ -211,6 +212,16 @@ static void fail_without_key(llmcost_leg *leg, const keys_state *state)
     llmc_leg_fail(leg, statuses[census.best], "%s: no key of provider \"%s\" is usable, and nothing was sent: of %zu, %zu rate-limited, %zu out of money, %zu rejected; %s",
                   leg->route->name, pool->provider->name, pool->count, census.of[LLMC_KEY_LIMITED], census.of[LLMC_KEY_OUT_OF_MONEY], census.of[LLMC_KEY_REJECTED], advice[census.best]);
     leg->error.retry_after_ms = census.back_ns == LLMC_NEVER ? -1 : census.back_ns > now ? (census.back_ns - now + LLMC_MS - 1) / LLMC_MS : 0;
+}
+
+llmcost_verdict llmc_keys_look(llmcost_leg *leg)
+{
+    llmc_key_pool *pool = leg->route->provider->pool;
+    const keys_state state = { .model = llmc_key_model_hash(leg->route->model) };
+    if (!pool || llmc_key_pool_census(pool, state.model, llmc_leg_now(leg)).of[LLMC_KEY_OK])
+        return LLMCOST_CONTINUE;
+    fail_without_key(leg, &state);
+    return LLMCOST_FAIL;
 }
 
 static void tell_of_key(const llmcost_leg *leg, const keys_state *state, const char *condition)

@@ -7,6 +7,9 @@
 
 #include "policy/policy.h"
 
+/* The name becomes a route and its choices are made, asking no target how it is and no host for a label. */
+llmcost_verdict llmc_resolve_look(llmcost_leg *leg); /* resolve.c */
+
 typedef struct llmc_cache_outlook {
     const char *why_not;     /* it is not for the cache; NULL: it is */
     uint8_t address[32];     /* where why_not is NULL */
@@ -27,6 +30,8 @@ bool llmc_fallback_would_ask(llmcost_leg *leg, size_t step);
 bool llmc_fallback_goes_on(const llmc_route *fallback, llmcost_status status);
 bool llmc_fallback_prefers(llmcost_status status, llmcost_status other);
 llmcost_verdict llmc_fallback_look(llmcost_leg *leg); /* FAIL: the prompt is too long for all of them */
+
+llmcost_verdict llmc_keys_look(llmcost_leg *leg); /* keys.c: FAIL where none of its provider's keys is usable */
 
 /* breaker.c: how the target is, and FAIL where its breaker would refuse the leg. */
 llmcost_verdict llmc_breaker_look(llmcost_leg *leg, llmc_target_view *out);

@@ -36,7 +36,7 @@ typedef struct llmc_services {
     void *on_alert_user;
     llmcost_receipt_fn on_receipt;
     void *on_receipt_user;
-    struct llmc_named_hook *judges, *key_sources;
+    struct llmc_named_hook *judges, *key_sources, *labellers;
     atomic_uint_fast64_t policy_failures, dropped_detached, detached, bound_exceeded, refused, retries_refused;
     void (*on_target)(const llmc_target_change *change, void *user); /* a breaker has changed its state; never under a lock */
     void *on_target_user;
@@ -52,6 +52,7 @@ typedef struct llmc_named_hook {
     union {
         llmcost_judge_fn judge;
         llmcost_key_fn key;
+        llmcost_labeller_fn label;
     } fn;
     void *user;
 } llmc_named_hook;
@@ -112,6 +113,7 @@ struct llmcost_leg {
     llmc_usage usage;
     const char *pruned;                 /* reasons, see check.c; bits of steps in pruned_steps */
     uint64_t pruned_steps;
+    struct llmc_facts *facts;           /* what chooses found out about its request; NULL: nothing so far */
     int64_t extra_prompt_tokens;
     int64_t too_small;                  /* a context window of so many tokens did not hold the prompt; 0: none is known */
     int64_t requested_wall_ms;          /* decides price periods and budget windows */
@@ -211,6 +213,8 @@ llmc_outcome llmc_outcome_of(const llmcost_leg *leg); /* breaker.c: what the end
 /* ---- the policies, in the order of their phases ---- */
 
 bool llmc_route_fits(llmcost_leg *leg, const llmc_route *route); /* check.c: whether it can serve the leg's request */
+bool llmc_route_takes(llmcost_leg *leg, const llmc_route *route, llmcost_error *error); /* the same, saying why not */
+void llmc_route_prune(llmcost_leg *leg, const llmc_route *route, const llmcost_error *error); /* on the receipt: it cannot */
 void llmc_route_tell_unfit(llmcost_leg *leg, const llmc_route *route); /* check.c: on the receipt, why it cannot */
 
 /* What came of the sides of splits (outcome.c). Late: a detached leg of a call that was counted cost so much more. */
@@ -221,6 +225,7 @@ extern const llmcost_policy llmc_policy_meter;
 extern const llmcost_policy llmc_policy_resolve;
 extern const llmcost_policy llmc_policy_cache;
 extern const llmcost_policy llmc_policy_check;
+extern const llmcost_policy llmc_policy_choose;
 extern const llmcost_policy llmc_policy_cascade;
 extern const llmcost_policy llmc_policy_fallback;
 extern const llmcost_policy llmc_policy_batch_inputs;

@@ -1,5 +1,7 @@
 /* resolve.c: names become routes, and the choices of a route that need no call are made (decide.c). */
+#include "policy/choose.h"
 #include "policy/decide.h"
+#include "policy/outlook.h"
 
 #include <string.h>
 
@@ -34,23 +36,64 @@ static llmcost_verdict resolve_provider(llmcost_leg *leg)
     return LLMCOST_CONTINUE;
 }
 
-static llmcost_verdict resolve_enter(llmcost_leg *leg, void *state, void *user)
+typedef struct resolve_state {
+    size_t asked; /* targets that were asked how they are, and have not answered */
+} resolve_state;
+
+static llmcost_verdict make_choices(llmcost_leg *leg)
 {
-    (void)state;
-    (void)user;
-    if (leg->provider_name)
-        return resolve_provider(leg);
-    if (leg->parent && leg->route) /* a child that was made for a route */
-        return LLMCOST_CONTINUE;
+    leg->route = llmc_route_decide(leg, leg->route);
+    return leg->route ? LLMCOST_CONTINUE : LLMCOST_FAIL;
+}
+
+static llmcost_verdict find_route(llmcost_leg *leg)
+{
     leg->status = llmc_settings_resolve(leg->services->settings, leg->request->model, llmc_leg_arena(leg), &leg->route, &leg->error);
     if (leg->status)
         return LLMCOST_FAIL;
     leg->named_route = leg->route;
-    if (leg->route->choice_count && leg->operation->generates) /* what one model embeds means nothing to another: check.c refuses */
-        leg->route = llmc_route_decide(leg, leg->route);
-    return leg->route ? LLMCOST_CONTINUE : LLMCOST_FAIL;
+    return LLMCOST_CONTINUE;
+}
+
+static llmcost_verdict resolve_enter(llmcost_leg *leg, void *memory, void *user)
+{
+    (void)user;
+    resolve_state *state = memory;
+    if (leg->provider_name)
+        return resolve_provider(leg);
+    if (leg->parent && leg->route) /* a child that was made for a route */
+        return LLMCOST_CONTINUE;
+    llmcost_verdict verdict = find_route(leg);
+    if (verdict != LLMCOST_CONTINUE || !leg->route->choice_count || !leg->operation->generates) /* what one model embeds means nothing to another: check.c refuses */
+        return verdict;
+    state->asked = llmc_choose_ask_health(leg, leg->route);
+    if (leg->status)
+        return LLMCOST_FAIL;
+    return state->asked ? LLMCOST_WAIT : make_choices(leg);
+}
+
+llmcost_verdict llmc_resolve_look(llmcost_leg *leg)
+{
+    llmcost_verdict verdict = find_route(leg);
+    if (verdict != LLMCOST_CONTINUE || !leg->route->choice_count)
+        return verdict;
+    if (!llmc_facts_of(leg))
+        return LLMCOST_FAIL;
+    leg->facts->only_looks = true;
+    return make_choices(leg);
+}
+
+static llmcost_verdict resolve_resume(llmcost_leg *leg, void *memory, void *user, const llmcost_wake *wake)
+{
+    (void)user;
+    resolve_state *state = memory;
+    if (wake->kind != LLMCOST_WAKE_CHILD)
+        return LLMCOST_WAIT;
+    llmc_health_learn(leg, wake->child);
+    return --state->asked ? LLMCOST_WAIT : make_choices(leg);
 }
 
 const llmcost_policy llmc_policy_resolve = {
-    .struct_size = sizeof(llmcost_policy), .name = "resolve", .phase = LLMCOST_PHASE_RESOLVE, .enter = resolve_enter,
+    .struct_size = sizeof(llmcost_policy), .name = "resolve", .phase = LLMCOST_PHASE_RESOLVE, .state_bytes = sizeof(resolve_state),
+    .enter = resolve_enter, .resume = resolve_resume,
 };

@@ -17,7 +17,7 @@ typedef enum llmc_route_kind {
     LLMC_ROUTE_CASCADE = 1,  /* the next step when an answer is not good enough */
     LLMC_ROUTE_FALLBACK = 2, /* the next step when one failed */
     LLMC_ROUTE_SPLIT = 3,    /* one of the steps, by weight */
-    LLMC_ROUTE_CHOOSE = 4,   /* the first step whose conditions hold */
+    LLMC_ROUTE_CHOOSE = 4,   /* the first step whose conditions hold, or the cheapest */
     LLMC_ROUTE_KINDS
 } llmc_route_kind;
 extern const char *const llmc_route_kind_names[LLMC_ROUTE_KINDS]; /* "model", "cascade", ... */
@@ -48,8 +48,65 @@ typedef struct llmc_fallback {
     bool begins_again;  /* also when part of an answer has been shown: the next one begins from the start */
 } llmc_fallback;
 
+/* What a choose can know of a request. */
+typedef enum llmc_fact {
+    LLMC_FACT_TAG = 0,       /* `subject` has one of `words` as its value */
+    LLMC_FACT_PROMPT_TOKENS, /* estimated */
+    LLMC_FACT_NEEDS,         /* one of the abilities in `mask` */
+    LLMC_FACT_FITS,          /* the rule's target takes the request, and its window the prompt and the answer */
+    LLMC_FACT_SPENT,         /* share of the budget `number`, in millionths */
+    LLMC_FACT_HOUR,          /* UTC: from `above` until `below`, over midnight where that is less */
+    LLMC_FACT_WEEKDAY,       /* UTC: one of those in `mask`, Monday is bit 0 */
+    LLMC_FACT_HEALTHY,       /* one of `targets`; none: the rule's own */
+    LLMC_FACTS
+} llmc_fact;
+
+typedef enum llmc_need {
+    LLMC_NEED_VISION = 1, LLMC_NEED_AUDIO = 2, LLMC_NEED_DOCUMENTS = 4, LLMC_NEED_TOOLS = 8, LLMC_NEED_JSON = 16, LLMC_NEED_JSON_SCHEMA = 32
+} llmc_need;
+enum { LLMC_NEED_COUNT = 6 };
+extern const char *const llmc_need_names[LLMC_NEED_COUNT]; /* "vision", ... by bit */
+extern const char *const llmc_weekday_names[7];            /* "mon", ... */
+
+typedef struct llmc_condition {
+    llmc_fact fact;
+    uint32_t mask;
+    const char *subject;                     /* the tag, or the budget's name */
+    const char *const *words;
+    const struct llmc_route *const *targets;
+    size_t count;                            /* of words or targets */
+    int64_t above, below;                    /* both exclusive */
+    uint32_t number;
+} llmc_condition;
+
+typedef struct llmc_rule {
+    const llmc_condition *conditions;        /* all must hold */
+    size_t condition_count;
+    const char *const *labels;               /* one of them must be given; none: whatever is */
+    size_t label_count;
+} llmc_rule;
+
+typedef enum llmc_labeller_kind { LLMC_LABELLER_MODEL = 0, LLMC_LABELLER_LOCAL = 1, LLMC_LABELLER_HOST = 2 } llmc_labeller_kind;
+enum { LLMC_MAX_LABELS = 16 };
+
+typedef struct llmc_label {
+    const char *name, *description;          /* "": none */
+} llmc_label;
+
+typedef struct llmc_labeller {
+    llmc_labeller_kind kind;
+    const struct llmc_route *route;          /* of a model */
+    const char *host;                        /* name of a callback of llmcost_client_add_labeller() */
+    const llmc_label *labels;                /* from easy to hard */
+    size_t label_count;
+    int64_t max_tokens;                      /* of a model's answer */
+    int32_t thresholds[LLMC_MAX_LABELS - 1]; /* local: the score that each label but the first begins with */
+} llmc_labeller;
+
 typedef struct llmc_choose {
-    const struct llmc_condition *const *conditions; /* one per step; NULL: none, it always holds */
+    const llmc_rule *rules;                  /* one per step; NULL: the cheapest of the steps */
+    const llmc_labeller *labeller;           /* NULL: no rule asks for a label */
+    struct llmc_facts *facts;                /* of a call's own copy: what is known of its request */
 } llmc_choose;
 
 /* A choice leaves two bytes in the fingerprint of what is left of the tree (decide.c). */

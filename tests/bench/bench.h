@@ -38,6 +38,13 @@ void bench_ours_flights(size_t n); /* BENCH_IN_FLIGHT at once on a loop */
 void bench_ours_close(void);
 llmcost_client *bench_ours_client(void);
 
+/* ---- bench_routes.c: a route and a plain call on a network that answers at once ---- */
+void bench_fallback_open(const char *url);
+void bench_split_open(const char *url);
+void bench_route_calls(size_t n);
+void bench_plain_calls(size_t n);
+void bench_routes_close(void);
+
 /* ---- bench_raw.c ---- */
 void bench_raw_open(const char *url, const char *ca_file, size_t prompt_bytes);
 void bench_raw_calls(size_t n);

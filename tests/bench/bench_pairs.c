@@ -289,6 +289,8 @@ static void close_accounts(void)
 const bench_pair bench_pairs[] = {
     { "call1", "uncached call, 1 KB prompt", 1.25, 400, open_1, bench_ours_calls, bench_raw_calls, close_both },
     { "call16", "uncached call, 16 KB prompt", 1.25, 400, open_16, bench_ours_calls, bench_raw_calls, close_both },
+    { "fallback", "fallback of two models / plain call", 1.25, 4000, bench_fallback_open, bench_route_calls, bench_plain_calls, bench_routes_close },
+    { "split", "split of two models / plain call", 1.25, 4000, bench_split_open, bench_route_calls, bench_plain_calls, bench_routes_close },
     { "flight", "64 calls in flight, per call", 1.25, 640, open_1, bench_ours_flights, bench_raw_flights, close_both },
     { "chunk", "streamed chunk / raw line split", 4, 64 * BENCH_CHUNKS, open_chunks, decode_chunks, split_lines, close_chunks },
     { "hit", "exact hit / hash, look-up, compare, copy", 5.5, 50000, open_hit, bench_ours_hits, bare_hits, close_hit },

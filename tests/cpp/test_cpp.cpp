@@ -250,6 +250,25 @@ static void json_in_json_out()
     EXPECT_THROWS((void)client.report("yaml"), e.status() == LLMCOST_E_MISUSE);
 }
 
+static void labellers()
+{
+    server with(R"({"rules": [{"match": {"model": "gpt-4o-mini"}, "reply": {"text": "small"}}], "default": {"reply": {"text": "large"}}})");
+    llmcost::client client(with.config(R"("routes": {"r": {"choose": [{"when": {"label": "big"}, "use": "openai/gpt-4o"}, {"use": "openai/gpt-4o-mini"}], "label_with": "host:topic", "labels": ["little", "big"]}})"));
+    client.add_labeller("topic", [](std::string_view question) -> std::optional<std::string> {
+        if (question == "throw")
+            throw std::runtime_error("labeller");
+        if (question == "none")
+            return std::nullopt;
+        return question == "long" ? std::string(300, 'x') : std::string(question);
+    });
+    EXPECT(client.ask("r", "big").text() == "large");
+    EXPECT(client.ask("r", "little").text() == "small");
+    EXPECT(client.ask("r", "none").text() == "large" && client.callback_failures() == 0); /* the middle one of two */
+    EXPECT(client.ask("r", "long").text() == "large");
+    EXPECT(client.ask("r", "throw").text() == "large" && client.callback_failures() == 1);
+    EXPECT_THROWS(client.add_labeller("late", nullptr), e.status() == LLMCOST_E_MISUSE);
+}
+
 static void callbacks_may_throw()
 {
     server with(R"({"default": {"reply": {"text": "fine", "usage": {"prompt": 1000, "completion": 1000}}}})");
@@ -312,6 +331,19 @@ static void a_breaker_opens_and_tells()
     EXPECT_THROWS((void)client.ask(mini, "Hi"), e.status() == LLMCOST_E_BREAKER_OPEN && e.category() == LLMCOST_CATEGORY_CAPACITY);
     EXPECT(client.targets().find(R"("state":"open")") != std::string::npos);
     EXPECT(alerts.size() == 1 && alerts[0].find(R"("alert":"breaker")") != std::string::npos);
+}
+
+static void a_key_that_is_rejected_is_out()
+{
+    server with(R"({"default": {"fault": {"status": 401}}})");
+    std::vector<std::string> alerts;
+    llmcost::client client(with.config(""));
+    client.on_alert([&](std::string_view json) { alerts.emplace_back(json); });
+    EXPECT_THROWS((void)client.ask(mini, "Hi"), e.status() == LLMCOST_E_AUTH);
+    EXPECT_THROWS((void)client.ask(mini, "Hi"), e.status() == LLMCOST_E_AUTH && e.category() == LLMCOST_CATEGORY_CREDENTIALS);
+    EXPECT(client.stats().find(R"("state":"rejected")") != std::string::npos);
+    EXPECT(alerts.size() == 1 && alerts[0].find(R"("alert":"key")") != std::string::npos);
+    EXPECT_THROWS((void)client.chat(llmcost::request(mini).user("Hi").priority(1001)), e.status() == LLMCOST_E_INVALID);
 }
 
 static void a_cache_answers_again()
@@ -502,7 +534,7 @@ int main()
 #define TEST(name) { #name, name }
         TEST(asks_and_reads_the_receipt), TEST(a_response_outlives_its_client_and_moves), TEST(a_request_owns_its_texts), TEST(images_and_formats_are_sent),
         TEST(a_tool_turn_goes_round), TEST(a_failure_is_an_exception_with_fields), TEST(a_budget_refuses), TEST(a_stream_is_a_range), TEST(an_answer_may_begin_again),
-        TEST(a_stream_may_be_left_and_outlives_the_client), TEST(a_stream_that_fails_throws), TEST(json_in_json_out), TEST(callbacks_may_throw), TEST(keys_are_handed_out), TEST(a_breaker_opens_and_tells), TEST(a_cache_answers_again), TEST(a_cached_answer_saves_what_it_would_have_cost),
+        TEST(a_stream_may_be_left_and_outlives_the_client), TEST(a_stream_that_fails_throws), TEST(json_in_json_out), TEST(labellers), TEST(callbacks_may_throw), TEST(keys_are_handed_out), TEST(a_breaker_opens_and_tells), TEST(a_key_that_is_rejected_is_out), TEST(a_cache_answers_again), TEST(a_cached_answer_saves_what_it_would_have_cost),
         TEST(texts_become_vectors), TEST(counts_and_balances_are_asked_for), TEST(limits_are_told), TEST(other_content_is_sent), TEST(a_policy_looks_at_a_leg), TEST(a_score_finds_its_side), TEST(statuses_answer_questions), TEST(a_loop_carries_many), TEST(what_a_loop_callback_throws_comes_out_of_poll),
     };
     std::printf("1..%zu\n", sizeof tests / sizeof tests[0]);

@@ -101,9 +101,22 @@ static void count_receipt(const llmcost_response *response, void *user)
 
 /* ---- the client and its provider ---- */
 
+static void open_client(live *all)
+{
+    llmcost_error *error = NULL;
+    llmcost_options options = LLMCOST_OPTIONS_INIT;
+    counting_memory_init(&all->memory);
+    options.allocator = &all->memory.allocator;
+    options.log = log_line;
+    options.log_level = LLMCOST_LOG_TRACE;
+    options.error = &error;
+    if (llmcost_client_open(&all->client, all->config, &options))
+        fail_msg("client: %s", llmcost_error_message(error));
+    assert_int_equal(llmcost_client_on_receipt(all->client, count_receipt, all), LLMCOST_OK);
+}
+
 void live_open(live *all, const char *script, const char *provider, const char *root)
 {
-    char config[16000];
     llmcost_error *error = NULL;
     memset(all, 0, sizeof *all);
     llmcost_mock_options mock_options = LLMCOST_MOCK_OPTIONS_INIT;
@@ -111,24 +124,16 @@ void live_open(live *all, const char *script, const char *provider, const char *
     if (llmcost_mock_start(&all->mock, script, &mock_options))
         fail_msg("mock: %s", llmcost_error_message(error));
     const char *members = provider ? provider : "\"retries\":0", *url = llmcost_mock_url(all->mock);
-    size_t at = (size_t)snprintf(config, sizeof config, "{\"providers\":{");
+    size_t at = (size_t)snprintf(all->config, sizeof all->config, "{\"providers\":{");
     for (int i = 0; i < LIVE_FORMATS; i++)
-        at += (size_t)snprintf(config + at, sizeof config - at, "%s\"%s\":{\"base_url\":\"%s%s\",\"key\":%s,\"proxy\":\"\",%s}", i ? "," : "", live_providers[i], url,
+        at += (size_t)snprintf(all->config + at, sizeof all->config - at, "%s\"%s\":{\"base_url\":\"%s%s\",\"key\":%s,\"proxy\":\"\",%s}", i ? "," : "", live_providers[i], url,
                                homes[i].path, homes[i].key, members);
-    at += (size_t)snprintf(config + at, sizeof config - at, "}%s%s}", root ? "," : "", root ? root : "");
-    assert_true(at < sizeof config);
-    counting_memory_init(&all->memory);
-    llmcost_options options = LLMCOST_OPTIONS_INIT;
-    options.allocator = &all->memory.allocator;
-    options.log = log_line;
-    options.log_level = LLMCOST_LOG_TRACE;
-    options.error = &error;
-    if (llmcost_client_open(&all->client, config, &options))
-        fail_msg("client: %s", llmcost_error_message(error));
-    assert_int_equal(llmcost_client_on_receipt(all->client, count_receipt, all), LLMCOST_OK);
+    at += (size_t)snprintf(all->config + at, sizeof all->config - at, "}%s%s}", root ? "," : "", root ? root : "");
+    assert_true(at < sizeof all->config);
+    open_client(all);
 }
 
-void live_close(live *all)
+static void close_client(live *all)
 {
     char *text = NULL;
     assert_int_equal(llmcost_report(all->client, "json", &text), LLMCOST_OK);
@@ -141,9 +146,20 @@ void live_close(live *all)
     assert_no_secret(text);
     llmcost_string_free(text);
     assert_int_equal(llmcost_client_close(all->client), LLMCOST_OK);
-    llmcost_mock_stop(all->mock);
     assert_int_equal((long)all->memory.blocks, 0);
     assert_int_equal((long)all->memory.bytes, 0);
+}
+
+void live_close(live *all)
+{
+    close_client(all);
+    llmcost_mock_stop(all->mock);
+}
+
+void live_renew(live *all)
+{
+    close_client(all);
+    open_client(all);
 }
 
 void live_script(live *all, const char *script)

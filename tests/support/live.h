@@ -34,6 +34,7 @@ typedef struct live {
     llmcost_client *client;
     counting_memory memory;
     atomic_int receipts; /* that on_receipt saw */
+    char config[16000];
 } live;
 
 typedef enum live_way { BLOCKING, PULLED, CALLED_BACK, ON_A_LOOP, STREAMED_ON_A_LOOP, LIVE_WAYS } live_way;
@@ -54,6 +55,7 @@ typedef struct live_result {
 /* script: the mock's; provider: members of all providers (NULL: no retries); root: further members of the config, or NULL. */
 void live_open(live *live, const char *script, const char *provider, const char *root);
 void live_close(live *live); /* closes, and asserts that nothing of the client's memory is left */
+void live_renew(live *live); /* another client of the same config: what this one has learnt of its keys is forgotten */
 void live_script(live *live, const char *script);
 
 llmcost_request live_request(const char *model, const llmcost_message *message);

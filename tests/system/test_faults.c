@@ -4,6 +4,7 @@
  */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -117,7 +118,10 @@ static void run_case(const fault_case *wanted)
             assert_int_equal(llmcost_response_line_count(result.response), 1);
             if (result.status)
                 check_failure(wanted, format, &result);
+            bool is_out = result.status == LLMCOST_E_AUTH || result.status == LLMCOST_E_QUOTA; /* its key: nothing is sent with it */
             live_result_free(&result);
+            if (is_out)
+                live_renew(&all);
         }
     }
     live_close(&all);
@@ -264,6 +268,7 @@ static void a_repeated_key_is_masked(void **state)
             assert_int_equal(result.status, LLMCOST_E_AUTH);
             assert_string_equal(llmcost_error_provider_message(llmcost_response_error(result.response)), "Wrong key ***, and again ***.");
             live_result_free(&result);
+            live_renew(&all);
         }
     }
     live_close(&all);
@@ -375,8 +380,11 @@ static void healthy_after_each_fault(void **state)
         snprintf(script, sizeof script, "{\"rules\":[{\"times\":1,%s}]}", cases[i].rule);
         live_script(&all, script);
         live_ask(&all, (live_way)(i % LIVE_WAYS), models[i % LIVE_FORMATS], "hello", &result);
+        bool is_out = result.status == LLMCOST_E_AUTH || result.status == LLMCOST_E_QUOTA;
         live_result_free(&result);
         live_script(&all, "{\"default\":{\"reply\":{\"text\":\"well\"}}}");
+        if (is_out) /* its key stays out, however well the provider is */
+            live_renew(&all);
         live_ask(&all, (live_way)(i % LIVE_WAYS), models[i % LIVE_FORMATS], "hello", &result);
         if (result.status || strcmp(llmcost_response_text(result.response), "well") != 0)
             fail_msg("after %s: %s, %s", cases[i].rule, llmcost_status_name(result.status), llmcost_response_text(result.response));

@@ -677,8 +677,49 @@ static void e62_no_retries_of_what_will_not_pass(void **state)
         assert_true(result.status != LLMCOST_OK);
         assert_int_equal(llmcost_mock_request_count(all.mock), i + 1);
         live_result_free(&result);
+        live_renew(&all);
+    }
+    live_script(&all, "{\"default\":{\"fault\":{\"status\":401}}}");
+    uint64_t before = llmcost_mock_request_count(all.mock);
+    for (int i = 0; i < 8; i++) { /* nor by the next calls */
+        live_ask(&all, (live_way)(i % LIVE_WAYS), OPENAI_MODEL, "hello", &result);
+        assert_int_equal(result.status, LLMCOST_E_AUTH);
+        assert_int_equal(llmcost_mock_request_count(all.mock), before + 1);
+        live_result_free(&result);
     }
     live_close(&all);
+}
+
+/* 62, 60: of two keys the revoked one is tried once, the busy one not before its reset, and the caller hears of the soonest. */
+static void e62_keys_are_apart(void **state)
+{
+    (void)state;
+    static const char script[] = "{\"rules\":[{\"match\":{\"header\":{\"name\":\"authorization\",\"equals\":\"Bearer sk-one\"}},\"fault\":{\"status\":%d,\"retry_after\":%d}}],\"default\":%s}";
+    static const struct { int status, wait; } kinds[] = { { 401, 1 }, { 402, 1 }, { 429, 60 } };
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        char text[500], config[500];
+        llmcost_mock *mock;
+        llmcost_client *client;
+        llmcost_response *response;
+        snprintf(text, sizeof text, script, kinds[i].status, kinds[i].wait, "{\"reply\":{\"text\":\"well\"}}");
+        assert_int_equal(llmcost_mock_start(&mock, text, NULL), LLMCOST_OK);
+        snprintf(config, sizeof config, "{\"providers\":{\"openai\":{\"base_url\":\"%s/v1\",\"keys\":[\"sk-one\",\"sk-two\"],\"proxy\":\"\",\"retries\":0}}}", llmcost_mock_url(mock));
+        assert_int_equal(llmcost_client_open(&client, config, NULL), LLMCOST_OK);
+        for (int call = 0; call < 10; call++) {
+            assert_int_equal(llmcost_ask(client, OPENAI_MODEL, "hello", &response), LLMCOST_OK);
+            assert_int_equal(llmcost_response_line_count(response), call ? 1 : 2);
+            llmcost_response_free(response);
+        }
+        assert_int_equal(llmcost_mock_request_count(mock), 11);
+        if (kinds[i].status == 429) { /* now the other one too, for longer */
+            assert_int_equal(llmcost_mock_script(mock, "{\"default\":{\"fault\":{\"status\":429,\"retry_after\":3000}}}", NULL), LLMCOST_OK);
+            assert_int_equal(llmcost_ask(client, OPENAI_MODEL, "hello", &response), LLMCOST_E_RATE_LIMITED);
+            assert_in_range(llmcost_error_retry_after_ms(llmcost_response_error(response)), 1, 60000);
+            llmcost_response_free(response);
+        }
+        assert_int_equal(llmcost_client_close(client), LLMCOST_OK);
+        llmcost_mock_stop(mock);
+    }
 }
 
 /* ---- H: secrets ---- */
@@ -722,7 +763,7 @@ int main(void)
         cmocka_unit_test(c46_no_targets_after_the_caller_left), cmocka_unit_test(c47_streams_are_tried_again), cmocka_unit_test(c47_streams_fall_back), cmocka_unit_test(c48_an_abort_is_billed_for_what_came), cmocka_unit_test(c49_a_cached_stream_tells_usage),
         cmocka_unit_test(c50_no_parameter_is_dropped), cmocka_unit_test(d51_the_key_has_every_field), cmocka_unit_test(d54_namespaces_are_apart),
         cmocka_unit_test(d56_history_counts), cmocka_unit_test(d59_failures_are_not_kept), cmocka_unit_test(e60_the_wait_is_the_providers), cmocka_unit_test(e60_the_wait_of_two_deployments), cmocka_unit_test(e61_failures_in_a_row_take_a_target_out),
-        cmocka_unit_test(e62_no_retries_of_what_will_not_pass), cmocka_unit_test(h73_no_key_where_money_is_told),
+        cmocka_unit_test(e62_no_retries_of_what_will_not_pass), cmocka_unit_test(e62_keys_are_apart), cmocka_unit_test(h73_no_key_where_money_is_told),
     };
     alarm(600);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,6 +30,15 @@
               "\"report\":{\"feedback_calls\":5}}"
 #define TIGHT "{" RIG_OPENAI ",\"budgets\":[{\"limit\":\"0.0014 USD\"}]}"
 
+#define CHOOSING "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":0},\"deepseek\":{\"key\":\"k\"}},\"models\":{\"small\":\"openai/gpt-4o-mini\",\"large\":\"openai/gpt-4o\"}," \
+                 "\"cache\":{\"memory\":{},\"sampled\":true},\"budgets\":[{\"name\":\"b\",\"limit\":\"1 USD\",\"where\":{\"feature\":\"*\"}}],\"routes\":{" \
+                 "\"facts\":{\"choose\":[{\"when\":{\"tag\":{\"feature\":[\"x\",\"faq\"]},\"prompt_tokens\":{\"above\":1},\"fits\":true,\"spent\":{\"budget\":\"b\",\"below\":2},\"label\":\"simple\"," \
+                 "\"healthy\":[\"small\",\"large\"],\"hour\":{\"from\":0,\"to\":23},\"weekday\":[\"mon\",\"tue\",\"wed\",\"thu\",\"fri\",\"sat\",\"sun\"]},\"use\":{\"fallback\":[\"large\",\"small\"]}},{\"use\":\"small\"}],\"label_with\":\"local\"}," \
+                 "\"label\":{\"fallback\":[{\"choose\":[{\"when\":{\"label\":\"a\"},\"use\":\"large\"},{\"use\":\"small\"}],\"label_with\":\"openai/gpt-4.1\",\"labels\":{\"a\":\"first\",\"b\":\"second\"}},\"large\"]}," \
+                 "\"host\":{\"choose\":[{\"when\":{\"label\":\"x\"},\"use\":\"large\"},{\"use\":\"small\"}],\"label_with\":\"host:me\"}," \
+                 "\"cheap\":{\"choose\":[{\"use\":{\"cheapest\":[\"large\",\"small\"]}}]}," \
+                 "\"deep\":{\"choose\":[{\"when\":{\"needs\":\"audio\"},\"use\":\"deepseek/deepseek-chat\"},{\"use\":\"deepseek/deepseek-reasoner\"}]}}}"
+
 typedef struct sweep {
     engine_rig rig;
     const char *config;
@@ -432,6 +441,68 @@ static llmcost_status explain(sweep *self)
     return worst;
 }
 
+static llmcost_status chosen(sweep *self)
+{
+    rig_request space;
+    fake_network_says(&self->rig.network, "\"gpt-4o\"", "hi there", 10, 5);
+    return chat_with(self, request_of(&space, "facts", "hello"));
+}
+
+static llmcost_status labelled(sweep *self)
+{
+    rig_request space;
+    fake_network_says(&self->rig.network, "gpt-4.1", "a", 10, 5);
+    fake_network_says(&self->rig.network, NULL, "hi there", 10, 5);
+    return chat_with(self, request_of(&space, "label", "hello"));
+}
+
+static int host_label(const llmcost_labelling *shown, char *label, size_t capacity, void *user)
+{
+    (void)user;
+    (void)capacity;
+    strcpy(label, "x");
+    return strcmp(shown->question, "hello");
+}
+
+static llmcost_status labelled_by_host(sweep *self)
+{
+    rig_request space;
+    llmcost_status status = llmcost_client_add_labeller(self->rig.client, "me", host_label, NULL);
+    fake_network_says(&self->rig.network, "\"gpt-4o\"", "hi there", 10, 5);
+    return status ? status : chat_with(self, request_of(&space, "host", "hello"));
+}
+
+static llmcost_status cheapest(sweep *self)
+{
+    rig_request space;
+    fake_network_says(&self->rig.network, "\"gpt-4o-mini\"", "hi there", 10, 5);
+    return chat_with(self, request_of(&space, "cheap", "hello"));
+}
+
+static llmcost_status unfit(sweep *self)
+{
+    rig_request space;
+    llmcost_part part = { .type = LLMCOST_PART_AUDIO, .data = "xx", .data_bytes = 2, .media_type = "audio/wav" };
+    request_of(&space, "deep", "hello");
+    space.messages[0] = (llmcost_message){ .role = LLMCOST_USER, .parts = &part, .part_count = 1 };
+    return chat_with(self, &space.request);
+}
+
+static llmcost_status explain_choices(sweep *self)
+{
+    rig_request space;
+    llmcost_status worst = LLMCOST_OK;
+    static const char *const names[] = { "facts", "label", "host", "cheap" };
+    for (size_t i = 0; i < 2 * sizeof names / sizeof names[0]; i++) {
+        char *text = NULL;
+        llmcost_status status = i % 2 ? llmcost_explain(self->rig.client, request_of(&space, names[i / 2], "hello"), &text) : llmcost_route_describe(self->rig.client, names[i / 2], &text);
+        assert_true((text != NULL) == (status == LLMCOST_OK));
+        llmcost_string_free(text);
+        worst = status ? status : worst;
+    }
+    return worst;
+}
+
 static llmcost_status list_models(sweep *self)
 {
     llmcost_response *response = NULL;
@@ -791,6 +862,13 @@ static void run_scenario(const char *config, scenario_fn scenario, llmcost_statu
     X(count_tokens, FULL, LLMCOST_OK, LLMCOST_OK)                       \
     X(balance, FULL, LLMCOST_OK, LLMCOST_OK)                            \
     X(plugins, FULL, LLMCOST_OK, LLMCOST_OK)                            \
+    X(explain, FULL, LLMCOST_OK, LLMCOST_OK)                            \
+    X(chosen, CHOOSING, LLMCOST_OK, LLMCOST_OK)                         \
+    X(labelled, CHOOSING, LLMCOST_OK, LLMCOST_OK)                       \
+    X(labelled_by_host, CHOOSING, LLMCOST_OK, LLMCOST_OK)               \
+    X(cheapest, CHOOSING, LLMCOST_OK, LLMCOST_OK)                       \
+    X(unfit, CHOOSING, LLMCOST_E_UNSUPPORTED, LLMCOST_E_UNSUPPORTED)    \
+    X(explain_choices, CHOOSING, LLMCOST_OK, LLMCOST_OK)                \
     X(add_judge, FULL, LLMCOST_OK, LLMCOST_OK)                          \
     X(add_key_source, KEYS, LLMCOST_OK, LLMCOST_OK)                     \
     X(handed_out, KEYS, LLMCOST_OK, LLMCOST_OK)                         \

@@ -114,6 +114,25 @@ static void test_streams_cut_everywhere(void **unused)
     }
 }
 
+/* An inner cascade lets text go, an outer one holds it up once more and lets it go too: then it is shown, for both. */
+static void test_a_nested_step_that_breaks_off(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_request space;
+    char text[400];
+    rig_open(&rig, "{\"providers\":{\"openai\":{\"key\":\"sk-test\",\"retries\":0}},\"routes\":{\"r\":{\"cascade\":[{\"cascade\":[\"openai/gpt-4o-mini\",\"openai/gpt-4o\"]},\"openai/gpt-4.1\"]}}}");
+    fake_exchange *exchange = fake_network_add(&rig.network, SMALL);
+    fake_exchange_delta(exchange, 1, "part");
+    exchange->done_ms = 2;
+    exchange->status = LLMCOST_E_NETWORK;
+    fake_network_streams(&rig.network, NULL, (const char *const[]){ "another answer", NULL }, 10, 5);
+    assert_int_equal(rig_stream(&rig, rig_ask(&space, "r", "hello"), text, sizeof text, NULL), LLMCOST_E_TRUNCATED);
+    assert_string_equal(text, "part");
+    assert_int_equal(rig.network.request_count, 1);
+    rig_close(&rig);
+}
+
 /* The marker as a last line: before anything was shown the large model answers, else the text ends before it. */
 static void test_a_late_marker(void **unused)
 {
@@ -675,7 +694,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_marker),
         cmocka_unit_test(test_the_instruction),
-        cmocka_unit_test(test_streams_cut_everywhere),
+        cmocka_unit_test(test_a_nested_step_that_breaks_off), cmocka_unit_test(test_streams_cut_everywhere),
         cmocka_unit_test(test_a_late_marker),
         cmocka_unit_test(test_what_is_held_is_bounded),
         cmocka_unit_test(test_whole_answer_triggers_show_nothing_of_a_step_that_fails),

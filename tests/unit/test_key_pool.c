@@ -229,6 +229,13 @@ static void test_all_rejected(void **unused)
     assert_string_equal(shown(&self), "abc"); /* each once */
     ask_expecting(&self, LLMCOST_E_AUTH, -1, "of 3, 0 rate-limited, 0 out of money, 3 rejected; open the client anew");
     assert_int_equal(self.rig.network.request_count, 3);
+    llmcost_response *response = ask_model(&self, MODEL, LLMCOST_E_AUTH);
+    assert_int_equal(llmcost_response_line_count(response), 1); /* refused by us: told, and nothing to pay */
+    assert_string_equal(rig_line_text(response, 0, "model"), "gpt-4o-mini");
+    assert_string_equal(rig_line_text(response, 0, "status"), "E_AUTH");
+    assert_int_equal(rig_line(response, 0, "http_status"), -1); /* none */
+    assert_non_null(strstr(llmcost_error_trail(llmcost_response_error(response)), MODEL));
+    llmcost_response_free(response);
     assert_int_equal(self.alert_count, 3);
     assert_states(&self, "rejected rejected rejected");
     rig_close(&self.rig);
@@ -542,6 +549,7 @@ static void test_words_about_the_key(void **unused)
         { "permission_error", "You have insufficient permissions for this operation. Missing scopes: model.request", LLMC_KEY_OK },
         { NULL, "Country, region, or territory not supported", LLMC_KEY_OK },
         { NULL, "Your key may not do that", LLMC_KEY_OK },
+        { "invalid_request_error", "The key may not do this.", LLMC_KEY_OK },
         { NULL, NULL, LLMC_KEY_OK },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -551,6 +559,9 @@ static void test_words_about_the_key(void **unused)
         assert_int_equal(llmc_key_verdict(LLMCOST_E_BUDGET, &error), LLMC_KEY_OK);
         assert_int_equal(llmc_key_verdict(LLMCOST_E_SERVER, &error), LLMC_KEY_OK);
     }
+    llmcost_error free_calls = { .code = (char *)"AllocationQuota.FreeTierOnly" }, empty = { .code = (char *)"insufficient_quota" };
+    assert_int_equal(llmc_key_verdict(LLMCOST_E_QUOTA, &free_calls), LLMC_KEY_OK);
+    assert_int_equal(llmc_key_verdict(LLMCOST_E_QUOTA, &empty), LLMC_KEY_OUT_OF_MONEY);
     llmcost_error skew = { .code = (char *)"RequestTimeTooSkewed" }, wrong = { .code = (char *)"InvalidSignature" };
     llmc_credential pair = { .id = { .bytes = 1 } }, hosts = { .host = "vault" }, plain = { .host = NULL };
     llmc_provider aws = { .auth = LLMC_AUTH_AWS }, bearer = { .auth = LLMC_AUTH_BEARER };
@@ -630,6 +641,34 @@ static void test_no_memory_for_the_pools(void **unused)
     }
 }
 
+/* Whatever is not found, a call ends in a sound way, and keys that are out are out. */
+static void test_no_memory_on_the_way_to_another_key(void **unused)
+{
+    (void)unused;
+    for (long fail_at = 1;; fail_at++) {
+        pool_rig self;
+        llmcost_response *response = NULL;
+        open_rig(&self, KEYS(""));
+        fails(&self, "sk-a", 401, "invalid_api_key");
+        fails(&self, "sk-b", 429, "rate_limit_exceeded");
+        says(&self, NULL);
+        self.rig.memory.calls = 0;
+        self.rig.memory.fail_at = fail_at;
+        llmcost_status status = llmcost_ask(self.rig.client, MODEL, "hello", &response);
+        bool failed = self.rig.memory.failed;
+        self.rig.memory.fail_at = 0;
+        if (status != LLMCOST_OK && status != LLMCOST_E_MEMORY && status != LLMCOST_E_AUTH && status != LLMCOST_E_RATE_LIMITED)
+            fail_msg("allocation %ld: %s", fail_at, llmcost_status_name(status));
+        llmcost_response_free(response);
+        assert_int_equal(rig_stat(&self.rig, "in_flight"), 0);
+        rig_close(&self.rig);
+        if (failed)
+            continue;
+        assert_int_equal(status, LLMCOST_OK);
+        return;
+    }
+}
+
 /* More models than are told apart: what is forgotten first is what would have returned first. */
 static void test_more_models_than_room(void **unused)
 {
@@ -660,7 +699,7 @@ int main(void)
         cmocka_unit_test(test_all_limited), cmocka_unit_test(test_a_retry_waits_for_the_soonest_key), cmocka_unit_test(test_an_own_guess),
         cmocka_unit_test(test_a_lone_key_is_never_kept_back_for_a_rate), cmocka_unit_test(test_mixed), cmocka_unit_test(test_other_failures_use_no_other_key),
         cmocka_unit_test(test_a_budget_refusal_is_nobodys_fault), cmocka_unit_test(test_words_about_the_key), cmocka_unit_test(test_not_after_content),
-        cmocka_unit_test(test_each_part_of_a_batch_finds_its_key), cmocka_unit_test(test_no_memory_for_the_pools), cmocka_unit_test(test_more_models_than_room),
+        cmocka_unit_test(test_each_part_of_a_batch_finds_its_key), cmocka_unit_test(test_no_memory_for_the_pools), cmocka_unit_test(test_no_memory_on_the_way_to_another_key), cmocka_unit_test(test_more_models_than_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -39,7 +39,7 @@ typedef struct keys_rig {
     secret_watch watch;
     int asked;           /* the host's callback */
     int rejected;        /* how often it was told so */
-    const char *gives[4]; /* what it hands out, in turn; the last for ever */
+    const char *gives[64]; /* what it hands out, in turn; the last for ever */
     int64_t valid_ms;
     llmcost_status fails;
     char fill;           /* all of its room with this, without an end */
@@ -875,6 +875,58 @@ static void test_no_host_is_shown_anothers_key(void **unused)
     }
 }
 
+/* ---- several of them ---- */
+
+/* A pair whose exchange is refused is out as a key is; the call goes on with the other one, now and later. */
+static void test_a_pair_that_is_refused_is_out(void **unused)
+{
+    (void)unused;
+    keys_rig self;
+    llmcost_response *response;
+    open_rig(&self, "{\"providers\":{\"qianfan\":{\"keys\":[{\"access_key\":\"AK-revoked\",\"secret_key\":\"" PAIR_SECRET "\"}," PAIR "],\"free\":true,\"retries\":0}}}");
+    fake_exchange *refused = to(fake_network_fails(&self.rig.network, NULL, 401, "invalid_api_key"), "/v1/BCE-BEARER/token");
+    refused->header = "AK-revoked";
+    gives_token(&self, TOKEN(1), 3600);
+    fake_network_says(&self.rig.network, NULL, "hi", 10, 5);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(ask(&self, MODEL, &response), LLMCOST_OK);
+        llmcost_response_free(response);
+    }
+    assert_int_equal(refused->used, 1);
+    assert_int_equal(self.rig.network.request_count, 2 + 4);
+    close_rig(&self);
+}
+
+/* A key of the host's is never out for good: he may hand out another. While it is refused the other key serves. */
+static void test_a_hosts_key_is_asked_for_again(void **unused)
+{
+    (void)unused;
+    keys_rig self;
+    llmcost_response *response;
+    open_rig(&self, "{\"providers\":{\"openai\":{\"keys\":[\"host:vault\",\"sk-plain\"],\"retries\":0}}}");
+    self.gives[0] = TOKEN(1);
+    self.valid_ms = 3600000;
+    fake_network_fails(&self.rig.network, NULL, 401, "invalid_api_key")->header = "tok-";
+    fake_network_says(&self.rig.network, NULL, "hi", 10, 5);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(ask(&self, "openai/gpt-4o", &response), LLMCOST_OK);
+        llmcost_response_free(response);
+    }
+    assert_true(self.asked >= 4); /* in each of its turns twice */
+    self.fails = LLMCOST_E_FILE;  /* and where the callback itself fails */
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(ask(&self, "openai/gpt-4o", &response), LLMCOST_OK);
+        llmcost_response_free(response);
+    }
+    char *json = NULL;
+    assert_int_equal(llmcost_stats(self.rig.client, &json), LLMCOST_OK);
+    assert_non_null(strstr(json, "\"key\":\"vault\",\"state\":\"ok\""));
+    assert_null(strstr(json, "rejected"));
+    assert_no_secret_in(json);
+    llmcost_string_free(json);
+    close_rig(&self);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -906,6 +958,7 @@ int main(void)
         cmocka_unit_test(test_streams_exchange_too),
         cmocka_unit_test(test_rejected_after_content),
         cmocka_unit_test(test_no_host_is_shown_anothers_key),
+        cmocka_unit_test(test_a_pair_that_is_refused_is_out), cmocka_unit_test(test_a_hosts_key_is_asked_for_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -217,7 +217,95 @@ static void test_routes_that_fail(void **state)
     bad_has(with_openai("\"routes\": {\"r\":\n {\"fallback\": []}}"), "config:3: \"fallback\" must be a list of 1 to 16 names");
     bad_has(with_openai("\"routes\": {\"r\": {\"split\": {\"openai/x\": -1}}}"), "the weight of \"openai/x\" must be a whole number from 0 to 1000000");
     bad_has(with_openai("\"routes\": {\"r\": {\"split\": {\"openai/x\": 0}}}"), "a split needs a weight above 0");
-    bad_has(with_openai("\"routes\": {\"r\": {\"fallbck\": []}}"), "a route needs its kind: \"cascade\", \"fallback\", \"split\" or \"choose\", did you mean \"fallback\"?");
+    bad_has(with_openai("\"routes\": {\"r\": {\"fallbck\": []}}"), "a route needs its kind: \"cascade\", \"fallback\", \"split\", \"choose\" or \"cheapest\", did you mean \"fallback\"?");
+}
+
+#define CHOOSE_OF(entries, more) with_openai("\"models\": {\"a\": \"openai/a\", \"b\": \"openai/b\"}, \"budgets\": [{\"name\": \"daily\", \"limit\": \"1 USD\"}],\n\"routes\": {\"r\":\n{\"choose\": [\n" entries "]" more "}}")
+#define WHEN_OF(conditions) CHOOSE_OF("{\"when\": {" conditions "},\n\"use\": \"a\"}, {\"use\": \"b\"}", "")
+#define LABELS_OF(more) CHOOSE_OF("{\"when\": {\"label\": \"complex\"}, \"use\": \"a\"}, {\"use\": \"b\"}", ",\n" more)
+
+static void test_chooses_that_fail(void **state)
+{
+    (void)state;
+    bad_has(CHOOSE_OF("", ""), "\"choose\" must be a list of entries");
+    bad_has(with_openai("\"routes\": {\"r\": {\"choose\": {}}}"), "\"choose\" must be a list of entries");
+    bad_has(CHOOSE_OF("\"a\"", ""), "config:5: an entry of a choose is an object such as");
+    bad_has(CHOOSE_OF("{}", ""), "config:5: an entry of a choose needs \"use\"");
+    bad_has(CHOOSE_OF("{\"use\": 1}", ""), "\"use\" must be a text");
+    bad_has(CHOOSE_OF("{\"whn\": {}, \"use\": \"a\"}", ""), "config:5: unknown key \"whn\", did you mean \"when\"?");
+    bad_has(CHOOSE_OF("{\"when\": {\"fits\": true}, \"use\": \"a\"}", ""), "config:5: the last entry of a choose is for all that is left");
+    bad_has(CHOOSE_OF("{\"by_tag\": \"t\", \"use\": {\"x\": \"a\"}}", ""), "the last entry of a choose is for all that is left");
+    bad_has(CHOOSE_OF("{\"by_tag\": \"t\", \"use\": \"a\"}, {\"use\": \"b\"}", ""), "with \"by_tag\" goes a map from the tag's values to models");
+    bad_has(CHOOSE_OF("{\"by_tag\": \"t\", \"use\": {}}, {\"use\": \"b\"}", ""), "with \"by_tag\" goes a map");
+    bad_has(CHOOSE_OF("{\"by_tag\": 1, \"use\": {\"x\": \"a\"}}, {\"use\": \"b\"}", ""), "\"by_tag\" must be a text");
+    bad_has(CHOOSE_OF("{\"use\": \"a\"}", ", \"lable_with\": \"a\""), "unknown key \"lable_with\", did you mean \"label_with\"?");
+    bad_has(CHOOSE_OF("{\"use\": \"r\"}", ""), "names go in a circle: \"r\" -> \"r\"");
+    bad_has(LABELS_OF("\"label_with\": \"r\""), "names go in a circle: \"r\" -> \"r\"");
+    bad_has(WHEN_OF("\"healthy\": \"r\""), "names go in a circle: \"r\" -> \"r\"");
+    bad_has(with_openai("\"routes\": {\"r\": {\"cheapest\": []}}"), "\"cheapest\" must be a list of 1 to 16 names");
+    bad_has(with_openai("\"routes\": {\"r\": {\"cheapest\": [\"openai/a\"], \"label_with\": \"local\"}}"), "unknown key \"label_with\"");
+    char many[3000] = "\"routes\": {\"r\": {\"choose\": [";
+    for (int i = 0; i < 17; i++)
+        strcat(many, "{\"use\": \"openai/a\"},");
+    strcat(many, "{\"use\": \"openai/a\"}]}}");
+    bad_has(with_openai(many), "a choose has at most 16 models to choose from");
+}
+
+static void test_conditions_that_fail(void **state)
+{
+    (void)state;
+    bad_has(WHEN_OF(""), "config:5: \"when\" names no condition");
+    bad_has(WHEN_OF("\"promt_tokens\": {}"), "config:5: unknown key \"promt_tokens\", did you mean \"prompt_tokens\"?");
+    bad_has(WHEN_OF("\"xyzzy\": 1"), "unknown key \"xyzzy\"; the nearest is");
+    bad_has(WHEN_OF("\"tag\": \"x\""), "\"tag\" must be an object of tags and values");
+    bad_has(WHEN_OF("\"tag\": {\"t\": []}"), "\"t\" is an empty list: it would never hold");
+    bad_has(WHEN_OF("\"tag\": {\"t\": [1]}"), "must be a text");
+    bad_has(WHEN_OF("\"label\": \"complex\""), "config:5: who gives the label? The choose needs \"label_with\"");
+    bad_has(WHEN_OF("\"prompt_tokens\": 5"), "\"prompt_tokens\" must be an object");
+    bad_has(WHEN_OF("\"prompt_tokens\": {}"), "\"prompt_tokens\" needs \"above\" or \"below\"");
+    bad_has(WHEN_OF("\"prompt_tokens\": {\"above\": 1.5}"), "\"prompt_tokens\" needs \"above\" or \"below\"");
+    bad_has(WHEN_OF("\"prompt_tokens\": {\"above\": -1}"), "\"prompt_tokens\" needs \"above\" or \"below\"");
+    bad_has(WHEN_OF("\"prompt_tokens\": {\"above\": 5, \"below\": 5}"), "\"prompt_tokens\" never holds");
+    bad_has(WHEN_OF("\"prompt_tokens\": {\"over\": 5}"), "unknown key \"over\"");
+    bad_has(WHEN_OF("\"needs\": \"visions\""), "\"visions\" is no ability, did you mean \"vision\"?");
+    bad_has(WHEN_OF("\"needs\": [\"vision\", \"legs\"]"), "\"legs\" is no ability");
+    bad_has(WHEN_OF("\"fits\": false"), "\"fits\" can only be true");
+    bad_has(WHEN_OF("\"spent\": {\"above\": 0.5}"), "\"spent\" needs the \"budget\"");
+    bad_has(WHEN_OF("\"spent\": {\"budget\": \"dayly\", \"above\": 0.5}"), "no budget is called \"dayly\", did you mean \"daily\"?");
+    bad_has(WHEN_OF("\"spent\": {\"budget\": \"daily\"}"), "\"spent\" needs \"above\" or \"below\"");
+    bad_has(WHEN_OF("\"spent\": {\"budget\": \"daily\", \"above\": \"80%\"}"), "\"spent\" needs \"above\" or \"below\"");
+    bad_has(WHEN_OF("\"hour\": {\"from\": 8}"), "\"hour\" needs two different whole hours");
+    bad_has(WHEN_OF("\"hour\": {\"from\": 8, \"to\": 8}"), "\"hour\" needs two different whole hours");
+    bad_has(WHEN_OF("\"hour\": {\"from\": 0, \"to\": 24}"), "\"hour\" needs two different whole hours");
+    bad_has(WHEN_OF("\"hour\": {\"from\": 0, \"to\": 25}"), "\"hour\" needs two different whole hours");
+    bad_has(WHEN_OF("\"hour\": {\"from\": 24, \"to\": 5}"), "\"hour\" needs two different whole hours");
+    bad_has(WHEN_OF("\"hour\": {\"from\": 1.5, \"to\": 5}"), "\"hour\" needs two different whole hours");
+    bad_has(WHEN_OF("\"weekday\": \"monday\""), "\"monday\" is no weekday");
+    bad_has(WHEN_OF("\"healthy\": false"), "\"healthy\" must be true, a model or a route");
+    bad_has(WHEN_OF("\"healthy\": []"), "\"healthy\" must be true, a model or a route");
+    bad_has(WHEN_OF("\"healthy\": [1]"), "\"healthy\" takes names");
+    bad_has(WHEN_OF("\"healthy\": \"opnai/x\""), "did you mean \"openai/x\"?");
+}
+
+static void test_labellers_that_fail(void **state)
+{
+    (void)state;
+    bad_has(CHOOSE_OF("{\"use\": \"a\"}", ",\n\"label_with\": \"local\""), "config:6: \"label_with\" is never asked");
+    bad_has(CHOOSE_OF("{\"use\": \"a\"}", ",\n\"labels\": [\"x\", \"y\"]"), "config:6: \"labels\" needs \"label_with\"");
+    bad_has(CHOOSE_OF("{\"use\": \"a\"}", ",\n\"label_max_tokens\": 5"), "\"label_max_tokens\" needs \"label_with\"");
+    bad_has(LABELS_OF("\"label_with\": 5"), "\"label_with\" must be a text");
+    bad_has(LABELS_OF("\"label_with\": \"host:\""), "\"label_with\" must name a callback behind \"host:\"");
+    bad_has(LABELS_OF("\"label_with\": \"nobody\""), "config:6: no route, alias or provider is called \"nobody\"");
+    bad_has(LABELS_OF("\"label_with\": \"a\", \"label_max_tokens\": 0"), "\"label_max_tokens\" is out of range");
+    bad_has(LABELS_OF("\"label_with\": \"a\", \"label_thresholds\": [1, 2]"), "\"label_thresholds\" are for \"label_with\": \"local\"");
+    bad_has(LABELS_OF("\"label_with\": \"a\", \"labels\": {\"complx\": \"\", \"y\": \"\"}"), "config:5: no label is called \"complex\", did you mean \"complx\"?");
+    bad_has(LABELS_OF("\"label_with\": \"a\", \"labels\": {\"complex\": \"\"}"), "\"labels\" must be 2 to 16 labels");
+    bad_has(LABELS_OF("\"label_with\": \"a\", \"labels\": {\"complex\": 5, \"y\": \"\"}"), "the description of a label is a text");
+    bad_has(LABELS_OF("\"label_with\": \"a\", \"labels\": [\"complex\", \"complex\"]"), "two labels are called \"complex\"");
+    bad_has(LABELS_OF("\"label_with\": \"local\", \"labels\": [\"complex\", \"y\"]"), "needs \"label_thresholds\" for these labels: 1 scores");
+    bad_has(LABELS_OF("\"label_with\": \"local\", \"label_thresholds\": [3]"), "\"label_thresholds\" must be 2 rising whole numbers");
+    bad_has(LABELS_OF("\"label_with\": \"local\", \"label_thresholds\": [3, 3]"), "\"label_thresholds\" must be 2 rising whole numbers");
+    bad_has(LABELS_OF("\"label_with\": \"local\", \"label_thresholds\": [0, 3]"), "\"label_thresholds\" must be 2 rising whole numbers");
 }
 
 static void test_deep_routes(void **state)
@@ -422,7 +510,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names), cmocka_unit_test(test_second_doors),       cmocka_unit_test(test_names_that_fail), cmocka_unit_test(test_escalation),     cmocka_unit_test(test_routes_that_fail),
-        cmocka_unit_test(test_deep_routes), cmocka_unit_test(test_fingerprints),    cmocka_unit_test(test_many_names),      cmocka_unit_test(test_threads),        cmocka_unit_test(test_without_memory),
+        cmocka_unit_test(test_chooses_that_fail), cmocka_unit_test(test_conditions_that_fail), cmocka_unit_test(test_labellers_that_fail), cmocka_unit_test(test_deep_routes), cmocka_unit_test(test_fingerprints),    cmocka_unit_test(test_many_names),      cmocka_unit_test(test_threads),        cmocka_unit_test(test_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

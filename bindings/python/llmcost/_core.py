@@ -23,6 +23,7 @@ lib = _native.lib
 ReceiptCallback = Callable[[Receipt], object]
 AlertCallback = Callable[[Dict[str, Any]], object]
 Judge = Callable[[str, str], Optional[bool]]
+Labeller = Callable[[str], Optional[str]]
 KeySource = Callable[[str, bool], Union[str, Tuple[str, float]]]
 
 _POLL_SECONDS = 0.002
@@ -53,6 +54,7 @@ class Core:
         on_alert: Optional[AlertCallback],
         judges: Mapping[str, Judge],
         key_sources: Mapping[str, KeySource],
+        labellers: Mapping[str, Labeller],
     ) -> None:
         self._handle: Optional[int] = None
         self._process = os.getpid()
@@ -67,6 +69,8 @@ class Core:
         _cores.add(self)
         try:
             self._set_hooks(on_receipt, on_alert, judges, key_sources)
+            for name, labeller in labellers.items():
+                self.add_labeller(name, labeller)
         except BaseException:
             self.close()
             raise
@@ -118,6 +122,10 @@ class Core:
             self._hook(
                 lib.client_add_key_source, thunk, _native.argument("a key source's name", name)
             )
+
+    def add_labeller(self, name: str, labeller: Labeller) -> None:
+        thunk = _native.LabellerFn(self._guarded(_as_labeller(labeller), _NO_LABEL))
+        self._hook(lib.client_add_labeller, thunk, _native.argument("a labeller's name", name))
 
     def _hook(self, function: Callable[..., int], thunk: Any, *before: Any) -> None:
         self._thunks.append(thunk)
@@ -266,6 +274,25 @@ def _as_judge(judge: Judge) -> Callable[..., int]:
         return -1 if verdict is None else int(bool(verdict))
 
     return judged
+
+
+# Anything but 0: the middle one of the route's labels.
+_NO_LABEL = -1
+
+
+def _as_labeller(labeller: Labeller) -> Callable[..., int]:
+    def labelled(labelling: Any, out: int, capacity: int, _user: object) -> int:
+        shown = labelling.contents
+        label = labeller(_native.text(ctypes.string_at(shown.question, shown.question_bytes)))
+        if label is None:
+            return _NO_LABEL
+        data = _native.argument("a label", label)
+        if len(data) >= capacity:
+            raise ValueError(f"a label has at most {capacity - 1} bytes, not {len(data)}")
+        ctypes.memmove(out, data + b"\0", len(data) + 1)
+        return 0
+
+    return labelled
 
 
 # Any status but OK: the call ends with E_AUTH, whichever it is.

@@ -63,7 +63,20 @@ class Judgement(ctypes.Structure):
     ]
 
 
+class Labelling(ctypes.Structure):
+    """llmcost_labelling: what a labeller is shown."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("question", c_void_p),
+        ("question_bytes", c_size_t),
+        ("request", c_void_p),
+    ]
+
+
 JudgeFn = ctypes.CFUNCTYPE(c_int, POINTER(Judgement), c_void_p)
+LabellerFn = ctypes.CFUNCTYPE(c_int, POINTER(Labelling), c_void_p, c_size_t, c_void_p)
 KeyFn = ctypes.CFUNCTYPE(
     c_int, c_char_p, c_int, c_void_p, c_size_t, POINTER(c_int64), c_void_p
 )
@@ -90,6 +103,7 @@ _FUNCTIONS = {
     "client_on_receipt": (c_int, c_void_p, ReceiptFn, c_void_p),
     "client_on_alert": (c_int, c_void_p, AlertFn, c_void_p),
     "client_add_judge": (c_int, c_void_p, c_char_p, JudgeFn, c_void_p),
+    "client_add_labeller": (c_int, c_void_p, c_char_p, LabellerFn, c_void_p),
     "client_add_key_source": (c_int, c_void_p, c_char_p, KeyFn, c_void_p),
     "chat_json": (c_int, c_void_p, c_char_p, c_size_t, _OUT),
     "list_models": (c_int, c_void_p, c_char_p, _OUT),

@@ -20,7 +20,7 @@ from typing import (
 )
 
 from . import _blocking, _native, errors
-from ._core import AlertCallback, Core, Judge, KeySource, ReceiptCallback, called, check
+from ._core import AlertCallback, Core, Judge, KeySource, Labeller, ReceiptCallback, called, check
 from .answer import Answer
 from .embeddings import Embeddings
 from .openai_style import Completions, EmbeddingsShape
@@ -44,6 +44,7 @@ _OURS = (
     "sampled",
     "input_bound_tokens",
     "purpose",
+    "priority",
 )
 
 
@@ -81,6 +82,8 @@ class Client:
     key_sources {name: function(provider, rejected)} for a provider's "key": "host:NAME": the key,
                 for this call only, or (key, seconds that it is good); rejected is True when the
                 provider has just refused the last one. An exception ends the call with CredentialsError
+    labellers   {name: function(question)} for a choose's "label_with": "host:NAME": a label, or None
+                when it cannot tell
 
     Callbacks run on the thread that drives the call. An exception in one goes to
     sys.unraisablehook.
@@ -94,10 +97,20 @@ class Client:
         on_alert: Optional[AlertCallback] = None,
         judges: Optional[Mapping[str, Judge]] = None,
         key_sources: Optional[Mapping[str, KeySource]] = None,
+        labellers: Optional[Mapping[str, Labeller]] = None,
     ) -> None:
         self._core = Core(
-            _config_text(config), on_receipt, on_alert, judges or {}, key_sources or {}
+            _config_text(config),
+            on_receipt,
+            on_alert,
+            judges or {},
+            key_sources or {},
+            labellers or {},
         )
+
+    def add_labeller(self, name: str, labeller: Labeller) -> None:
+        """One more of the constructor's labellers. Before the first call."""
+        self._core.add_labeller(name, labeller)
 
     # ---- calls ----
 
@@ -135,8 +148,8 @@ class Client:
 
         model    a single one: an alias, "provider/model" or a bare model name
         options  dimensions; purpose: "document", "query", "classification" or "clustering"; tags,
-                 cache, namespace, deadline_ms, cache_ttl_ms, input_bound_tokens; members for the
-                 provider
+                 cache, namespace, deadline_ms, cache_ttl_ms, input_bound_tokens, priority; members
+                 for the provider
 
         Raises LlmcostError.
         """
@@ -385,7 +398,7 @@ class Chat:
         options   members of OpenAI's body (tools, tool_choice, response_format, stop, temperature,
                   max_tokens, ...),
                   and ours: tags, cache, namespace, deadline_ms, cache_ttl_ms, sampled,
-                  input_bound_tokens
+                  input_bound_tokens, priority (-1000 to 1000: who goes first where calls queue)
 
         Raises LlmcostError.
         """

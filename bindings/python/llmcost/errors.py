@@ -113,6 +113,10 @@ class BreakerOpenError(CapacityError):
     """The target failed too often lately; nothing was sent."""
 
 
+class LimitedError(CapacityError):
+    """No place under the limits towards the provider came free in time; nothing was sent."""
+
+
 class ServerError(LlmcostError):
     """The provider failed."""
 
@@ -135,6 +139,7 @@ _BY_STATUS: Dict[str, Type[LlmcostError]] = {
     "E_RATE_LIMITED": RateLimitError,
     "E_CACHE_MISS": CacheMissError,
     "E_BREAKER_OPEN": BreakerOpenError,
+    "E_LIMITED": LimitedError,
 }
 
 

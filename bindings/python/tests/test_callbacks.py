@@ -4,7 +4,17 @@ import gc
 import unittest
 import weakref
 
-from llmcost import BreakerOpenError, CapacityError, Client, CredentialsError, LlmcostError, MisuseError, Receipt
+from llmcost import (
+    BreakerOpenError,
+    CapacityError,
+    Client,
+    CredentialsError,
+    LimitedError,
+    LlmcostError,
+    MisuseError,
+    Receipt,
+    RequestError,
+)
 from support import MODEL, MockCase, unraisable
 
 CASCADE = {
@@ -143,6 +153,32 @@ class Alerts(MockCase):
             [("breaker", "openai/" + MODEL, "open")],
         )
 
+    def test_a_key_that_is_out(self) -> None:
+        alerts = []
+        client = self.open(on_alert=alerts.append)
+        self.fault(status=401)
+        for _ in range(3):
+            with self.assertRaises(CredentialsError) as caught:
+                client.ask(MODEL, "Hello")
+        self.assertIn("nothing was sent", str(caught.exception))
+        self.assertEqual([(alert["alert"], alert["state"]) for alert in alerts], [("key", "rejected")])
+        (key,) = [key for key in client.stats()["keys"] if key["calls"]]
+        self.assertEqual((key["key"], key["state"], key["calls"]), (alerts[0]["key"], "rejected", 1))
+
+    def test_limits(self) -> None:
+        providers = self.mock.config()["providers"]
+        for provider in providers.values():
+            provider["limits"] = {"requests_per_minute": 1, "wait_ms": 0}
+        client = self.open({"providers": providers})
+        self.reply(text="x")
+        self.assertEqual(client.ask(MODEL, "Hello", priority=7), "x")
+        with self.assertRaises(LimitedError) as caught:
+            client.ask(MODEL, "Hello", priority=-7)
+        self.assertEqual(caught.exception.status, "E_LIMITED")
+        self.assertGreater(caught.exception.retry_after or 0, 1)
+        with self.assertRaises(RequestError):
+            client.ask(MODEL, "Hello", priority=1001)
+
     def test_an_exception(self) -> None:
         def broken(alert: dict) -> None:
             raise KeyError("alert")
@@ -203,6 +239,49 @@ class Judges(MockCase):
             self.open(judges={"": lambda q, a: True})
         with self.assertRaises(TypeError):
             self.open(judges={5: lambda q, a: True})
+
+
+CHOOSE = {
+    "routes": {
+        "auto": {
+            "choose": [{"when": {"label": "large"}, "use": "openai/gpt-4o"}, {"use": MODEL}],
+            "label_with": "host:topic",
+            "labels": ["small", "large"],
+        }
+    }
+}
+
+
+class Labellers(MockCase):
+    def test_a_label_decides(self) -> None:
+        heard = []
+
+        def topic(question: str) -> str:
+            heard.append(question)
+            return "large" if "ü" in question else "small"
+
+        client = self.open(CHOOSE, labellers={"topic": topic})
+        self.assertEqual(client.chat("auto", "Grüß?").receipt["lines"][0]["model"], "gpt-4o")
+        answer = client.chat("auto", "Hello")
+        self.assertEqual(answer.receipt["lines"][0]["model"], "gpt-4o-mini")
+        self.assertIn("the host says so", answer.receipt["route"][0]["why"])
+        self.assertEqual(heard, ["Grüß?", "Hello"])
+
+    def test_without_a_label_it_is_the_middle_one(self) -> None:
+        client = self.open(CHOOSE)
+        client.add_labeller("topic", lambda question: None)
+        answer = client.chat("auto", "Hello")
+        self.assertEqual(answer.receipt["lines"][0]["model"], "gpt-4o")
+        self.assertIn("could not tell", answer.receipt["degraded"])
+        with self.assertRaises(MisuseError):
+            client.add_labeller("late", lambda question: None)
+
+    def test_what_is_no_label(self) -> None:
+        for label, kind in (("x" * 257, ValueError), ("a\0b", ValueError), (5, TypeError)):
+            with self.subTest(label), unraisable() as seen:
+                client = self.open(CHOOSE, labellers={"topic": lambda question, label=label: label})
+                self.assertIn("could not tell", client.chat("auto", "Hello").receipt["degraded"])
+            self.assertEqual([type(error) for error in seen], [kind])
 
 
 class KeySources(MockCase):
