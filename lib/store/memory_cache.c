@@ -21,6 +21,9 @@
 
 #include <stdatomic.h>
 #include <string.h>
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <cpuid.h>
+#endif
 
 /* GCC unrolls the hash's inner loop at O3 only: a third of its instructions. */
 #if defined(__GNUC__) && !defined(__clang__)
@@ -45,23 +48,34 @@ __attribute__((target("avx"), noinline)) static void clear_upper_halves(void)
     __builtin_ia32_vzeroupper();
 }
 
-static void leave_wide_registers(void)
+/* The processor has upper halves and the system keeps them. The compiler's own question for it is five kilobytes. */
+__attribute__((cold)) static bool has_upper_halves(void)
 {
-    if (__builtin_cpu_supports("avx"))
-        clear_upper_halves();
+    enum { XMM_AND_YMM = 6 };
+    unsigned a, b, c = 0, d;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE) || !(c & bit_AVX))
+        return false;
+    __asm__("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
+    return (a & XMM_AND_YMM) == XMM_AND_YMM;
 }
 #else
-static void leave_wide_registers(void)
+static void clear_upper_halves(void)
 {
+}
+
+static bool has_upper_halves(void)
+{
+    return false;
 }
 #endif
 
-static XXH128_hash_t hash_key(const void *key, size_t key_bytes, const unsigned char *secret, uint64_t seed)
+static XXH128_hash_t hash_key(const void *key, size_t key_bytes, const unsigned char *secret, uint64_t seed, bool clears)
 {
     if (key_bytes <= LONG_KEY_BYTES || !XXH3_128bits_withSecret_dispatch)
         return XXH3_128bits_withSecretandSeed(key, key_bytes, secret, XXH3_SECRET_DEFAULT_SIZE, seed);
     XXH128_hash_t hash = XXH3_128bits_withSecret_dispatch(key, key_bytes, secret, XXH3_SECRET_DEFAULT_SIZE);
-    leave_wide_registers();
+    if (clears)
+        clear_upper_halves();
     return hash;
 }
 #if defined(__GNUC__) && !defined(__clang__)
@@ -106,6 +120,7 @@ struct llmc_memory_cache {
     llmc_allocator allocator;
     void (*release_value)(void *value);
     uint64_t seed;
+    bool clears;                /* the upper halves of the vector registers, after hashing */
     size_t max_bytes, max_entries, largest_entry, largest_table;
     reader_lock *locks;
     llmc_cache_entry **buckets;
@@ -136,6 +151,7 @@ __attribute__((cold)) llmcost_status llmc_memory_cache_new(llmc_memory_cache **o
     cache->allocator = *allocator;
     cache->release_value = release_value;
     cache->seed = seed;
+    cache->clears = has_upper_halves();
     cache->max_bytes = limits->max_bytes;
     cache->max_entries = limits->max_entries ? limits->max_entries : SIZE_MAX;
     cache->largest_table = limits->max_bytes / 8;
@@ -151,7 +167,7 @@ __attribute__((cold)) llmcost_status llmc_memory_cache_new(llmc_memory_cache **o
 
 llmc_cache_hash llmc_memory_cache_hash(const llmc_memory_cache *cache, const void *key, size_t key_bytes)
 {
-    XXH128_hash_t hash = hash_key(key, key_bytes, cache->secret, cache->seed);
+    XXH128_hash_t hash = hash_key(key, key_bytes, cache->secret, cache->seed, cache->clears);
     return (llmc_cache_hash){ hash.low64, hash.high64 };
 }
 
