@@ -861,6 +861,7 @@ static void run_scenario(const char *config, scenario_fn scenario, llmcost_statu
     X(count_tokens, FULL, LLMCOST_OK, LLMCOST_OK)                       \
     X(balance, FULL, LLMCOST_OK, LLMCOST_OK)                            \
     X(plugins, FULL, LLMCOST_OK, LLMCOST_OK)                            \
+    X(explain, FULL, LLMCOST_OK, LLMCOST_OK)                            \
     X(explain_choices, CHOOSING, LLMCOST_OK, LLMCOST_OK)                \
     X(chosen, CHOOSING, LLMCOST_OK, LLMCOST_OK)                         \
     X(labelled, CHOOSING, LLMCOST_OK, LLMCOST_OK)                       \
