@@ -31,6 +31,8 @@ EXAMPLES = {
     "epoll": [r"20 of 20 answered, asleep while waiting"],
     "embed": [r"\$0\.00000028: openai/text-embedding-3-small, 14 in", r"\$0\.00000016: openai/text-embedding-3-small, 8 in",
               r"nearest: An order takes three days\.", r"\$0 from the cache: 14 in, saved \$0\.00000028"],
+    "explain": [r"desk: fallback, the next one when one failed", r"  1\. faq: cascade, escalates on the marker .*", r"     1\. openai/gpt-4o-mini  \$0\.15 in, .*",
+                r"     2\. openai/gpt-4o  .*", r"  2\. openai/gpt-4\.1  .*", r'"cost":\{"least_nano":\d+,.*"status":"OK","message":null,"not_asked":\[\]\}'],
     "policy": [r"the provider saw: Write to x+ or x+ today\.", r"redacted: 2"],
 }
 DEMO = [r"  questions +600 .*", r"cost by feature .*", r"  faq .*", r"  summaries .*", r"  all +600 .*", r"saving by policy.*", r"  cache +\d+\.\d{4} USD .*",

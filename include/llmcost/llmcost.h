@@ -875,6 +875,7 @@ LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_budget_correct(llmcost_clien
  *   "status", "message"       "OK", or how the call would end before anything is sent
  *   "not_asked"               the host's own policies, which may change all of it
  *
+ * What steps have cost by the time that a later one is asked, and queues under a provider's "limits", are not foreseen.
  * *out is yours: llmcost_string_free(). A request that would fail is explained too: LLMCOST_OK.
  * Returns LLMCOST_OK, E_MISUSE, E_MEMORY, E_CLOSED. Any thread.
  */

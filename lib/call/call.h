@@ -10,7 +10,7 @@
 #include "policy/policy.h"
 #include "wire/http.h"
 
-enum { LLMC_MAX_POLICIES = 40, LLMC_RESPONSE_BYTES = 3072 };
+enum { LLMC_MAX_POLICIES = 40, LLMC_RESPONSE_BYTES = 5120 };
 
 typedef struct llmc_slot llmc_slot;
 
@@ -58,6 +58,7 @@ struct llmcost_client {
     llmc_settings *settings;
     llmcost_policy policies[LLMC_MAX_POLICIES]; /* by phase */
     uint16_t policy_count;
+    uint64_t listeners;          /* a bit for each policy that looks at events: most do not */
     llmcost_transport transport; /* the host's */
     bool has_transport;          /* else libcurl */
     llmc_pool pool;

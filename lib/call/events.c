@@ -286,7 +286,7 @@ void llmc_events_free(llmcost_leg *leg)
 static bool ask(llmcost_leg *leg, uint16_t index, const llmcost_event *event, llmcost_leg *child, bool *stop)
 {
     const llmcost_policy *policy = &leg->call->client->policies[index];
-    if (!policy->event || !leg->states[index])
+    if (!leg->states[index])
         return true;
     switch (policy->event(leg, leg->states[index], policy->user, event, child)) {
     case LLMCOST_PASS:
@@ -352,10 +352,12 @@ static void mark_delivered(llmcost_leg *origin)
 static bool deliver(llmcost_leg *leg, int32_t below, const llmcost_event *event, llmcost_leg *child, llmcost_leg *origin)
 {
     bool stop = false;
-    for (int32_t i = below; i >= (int32_t)leg->first; i--) {
-        if (!ask(leg, (uint16_t)i, event, child, &stop))
+    uint64_t left = leg->call->client->listeners & ((UINT64_C(1) << (below + 1)) - 1) & ~((UINT64_C(1) << leg->first) - 1);
+    while (left) {
+        int32_t i = 63 - __builtin_clzll(left);
+        left &= ~(UINT64_C(1) << i);
+        if (!ask(leg, (uint16_t)i, event, i == below ? child : NULL, &stop))
             return !stop;
-        child = NULL;
     }
     if (leg->parent)
         return leg->forwards ? deliver(leg->parent, leg->parent->at, event, leg, origin) : true;

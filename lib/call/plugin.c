@@ -14,6 +14,9 @@ static bool add_by_phase(llmcost_client *client, const llmcost_policy *policy)
     memmove(&client->policies[at + 1], &client->policies[at], (size_t)(client->policy_count - at) * sizeof *policy);
     client->policies[at] = *policy;
     client->policy_count++;
+    client->listeners = 0;
+    for (uint16_t i = 0; i < client->policy_count; i++)
+        client->listeners |= client->policies[i].event ? UINT64_C(1) << i : 0;
     return true;
 }
 

@@ -15,7 +15,8 @@
 enum { KEY_ON_STACK = 4096 };
 
 typedef struct cache_state {
-    char *key; /* NULL: this call is not for the cache */
+    char *key; /* NULL: this call is not for the cache. Gone with the entry */
+    llmc_cache_entry *entry; /* of the memory tier to be, which the key is in; NULL: none, or it was put */
     size_t key_bytes;
     llmc_cache_hash hash;
     uint8_t address[32]; /* of the host's store */
@@ -159,8 +160,11 @@ static int64_t ttl_of(const llmcost_leg *leg)
 static void store_in_memory(llmcost_leg *leg, cache_state *state, int64_t stored_wall_ms, int64_t ttl_ms)
 {
     int64_t now = llmc_leg_now(leg);
-    bool stored = llmc_memory_cache_put(leg->services->cache, state->hash, state->key, state->key_bytes, llmc_answer_ref(leg->answer), leg->answer->bytes,
-                                        llmc_clock_after(now, ttl_ms > 0 ? ttl_ms : -1), stored_wall_ms, now);
+    llmc_cache_entry *entry = state->entry;
+    state->entry = NULL;
+    state->key = NULL;
+    bool stored = llmc_memory_cache_put_entry(leg->services->cache, state->hash, entry, llmc_answer_ref(leg->answer), leg->answer->bytes,
+                                              llmc_clock_after(now, ttl_ms > 0 ? ttl_ms : -1), stored_wall_ms, now);
     if (!stored)
         llmc_leg_policy_failed(leg, "cache", "the answer could not be stored: too large, or no memory");
 }
@@ -248,6 +252,16 @@ static llmcost_verdict ask_store(llmcost_leg *leg, cache_state *state)
     return verdict;
 }
 
+/* Room for the key where it can stay: in an entry of the memory tier, else in the arena. */
+static bool make_room_for_key(llmcost_leg *leg, cache_state *state)
+{
+    if (!leg->services->cache)
+        state->key = llmc_arena_alloc(llmc_leg_arena(leg), state->key_bytes);
+    else if ((state->entry = llmc_memory_cache_entry_new(leg->services->cache, state->key_bytes)))
+        state->key = llmc_cache_entry_key(state->entry);
+    return state->key != NULL;
+}
+
 static llmcost_verdict look_up(llmcost_leg *leg, cache_state *state, const char *key)
 {
     llmc_services *services = leg->services;
@@ -264,8 +278,11 @@ static llmcost_verdict look_up(llmcost_leg *leg, cache_state *state, const char 
         }
     }
     /* Only a miss keeps its key: for storing what is answered. */
-    if (!state->key && !(state->key = llmc_arena_strndup(llmc_leg_arena(leg), key, state->key_bytes)))
-        return llmc_leg_out_of_memory(leg);
+    if (!state->key) {
+        if (!make_room_for_key(leg, state))
+            return llmc_leg_out_of_memory(leg);
+        memcpy(state->key, key, state->key_bytes);
+    }
     if (leg->request->cache == LLMCOST_CACHE_REFRESH) {
         llmc_leg_receipt(leg)->cache_state = "refresh";
         return LLMCOST_CONTINUE;
@@ -282,8 +299,7 @@ static inline __attribute__((always_inline)) const char *make_key(llmcost_leg *l
     state->key_bytes = llmc_canonical_write(leg->request, &context, on_stack, KEY_ON_STACK);
     if (state->key_bytes <= KEY_ON_STACK)
         return state->key_bytes ? on_stack : NULL;
-    state->key = llmc_arena_alloc(llmc_leg_arena(leg), state->key_bytes);
-    if (state->key)
+    if (make_room_for_key(leg, state))
         llmc_canonical_write(leg->request, &context, state->key, state->key_bytes);
     return state->key;
 }
@@ -305,31 +321,38 @@ static llmcost_verdict cache_enter(llmcost_leg *leg, void *memory, void *user)
     return key ? look_up(leg, state, key) : no_key(leg, state);
 }
 
-llmcost_verdict llmc_cache_look(llmcost_leg *leg, llmc_cache_outlook *out)
+static llmcost_verdict look_only(llmcost_leg *leg, cache_state *state, llmc_cache_outlook *out)
 {
     llmc_services *services = leg->services;
-    cache_state state = { 0 };
     char on_stack[KEY_ON_STACK];
-    *out = (llmc_cache_outlook){ .why_not = not_for_the_cache(leg) };
-    if (out->why_not)
-        return missed(leg, out->why_not);
-    const char *key = make_key(leg, &state, on_stack);
+    const char *key = make_key(leg, state, on_stack);
     if (!key) {
-        out->why_not = state.key_bytes ? NULL : "not cacheable: too large";
-        return no_key(leg, &state);
+        out->why_not = state->key_bytes ? NULL : "not cacheable: too large";
+        return no_key(leg, state);
     }
-    address(leg, key, &state);
-    memcpy(out->address, state.address, sizeof out->address);
+    address(leg, key, state);
+    memcpy(out->address, state->address, sizeof out->address);
     if (leg->request->cache == LLMCOST_CACHE_REFRESH)
         return LLMCOST_CONTINUE;
     out->asks_store = services->cache_store.get;
     if (services->cache) {
-        state.hash = llmc_memory_cache_hash(services->cache, key, state.key_bytes);
-        out->in_memory = llmc_memory_cache_has(services->cache, state.hash, key, state.key_bytes, llmc_leg_call_started(leg));
+        state->hash = llmc_memory_cache_hash(services->cache, key, state->key_bytes);
+        out->in_memory = llmc_memory_cache_has(services->cache, state->hash, key, state->key_bytes, llmc_leg_call_started(leg));
     }
     if (out->in_memory)
         return LLMCOST_ANSWER;
     return out->asks_store ? LLMCOST_CONTINUE : missed(leg, "miss");
+}
+
+llmcost_verdict llmc_cache_look(llmcost_leg *leg, llmc_cache_outlook *out)
+{
+    cache_state state = { 0 };
+    *out = (llmc_cache_outlook){ .why_not = not_for_the_cache(leg) };
+    if (out->why_not)
+        return missed(leg, out->why_not);
+    llmcost_verdict verdict = look_only(leg, &state, out);
+    llmc_cache_entry_release(state.entry);
+    return verdict;
 }
 
 static llmcost_verdict cache_resume(llmcost_leg *leg, void *memory, void *user, const llmcost_wake *wake)
@@ -388,10 +411,10 @@ static llmcost_verdict cache_leave(llmcost_leg *leg, void *memory, void *user)
     if (!state->key || state->hit || !worth_keeping(leg))
         return LLMCOST_CONTINUE;
     int64_t wall_ms = llmc_clock_wall_ms(&leg->services->clock), ttl_ms = ttl_of(leg);
-    if (leg->services->cache)
-        store_in_memory(leg, state, wall_ms, ttl_ms);
     if (leg->services->cache_store.put)
         store_at_host(leg, state, wall_ms > 0 ? wall_ms : 0, ttl_ms);
+    if (leg->services->cache) /* last: it takes the key */
+        store_in_memory(leg, state, wall_ms, ttl_ms);
     return LLMCOST_CONTINUE;
 }
 
@@ -400,6 +423,7 @@ static void cache_destroy(llmcost_leg *leg, void *memory, void *user)
     (void)leg;
     (void)user;
     cache_state *state = memory;
+    llmc_cache_entry_release(state->entry);
     if (state->reply)
         reply_give_up(state->reply);
 }

@@ -85,17 +85,14 @@ bool llmc_route_takes(llmcost_leg *leg, const llmc_route *route, llmcost_error *
 {
     if (route->kind == LLMC_ROUTE_LEAF)
         return llmc_leaf_fits(leg, route, error) || error->status == LLMCOST_E_MEMORY; /* nobody knows; asked, it says so itself */
-    size_t fitting = 0;
-    bool good = false;
     for (size_t i = route->kind == LLMC_ROUTE_CASCADE ? route->step_count - 1 : 0; i < route->step_count; i++) {
-        good = false;
         if (!is_used(route, i))
             continue;
         llmc_error_clear(error);
-        good = llmc_route_takes(leg, route->steps[i], error);
-        fitting += good;
+        if (llmc_route_takes(leg, route->steps[i], error))
+            return true;
     }
-    return node_fits(route, fitting, good);
+    return false;
 }
 
 bool llmc_route_fits(llmcost_leg *leg, const llmc_route *route)

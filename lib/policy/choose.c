@@ -12,6 +12,8 @@
 
 #include <string.h>
 
+enum { USUAL_BYTES = 200 }; /* of the reasons, with their names and figures */
+
 /* ---- rules ---- */
 
 static bool conditions_hold(llmcost_leg *leg, llmc_facts *facts, const llmc_rule *rule, const llmc_route *to)
@@ -36,7 +38,10 @@ static bool label_holds(const llmc_rule *rule, const llmc_given_label *given)
 static const char *reasons(llmcost_leg *leg, llmc_facts *facts, const llmc_rule *rule, const llmc_route *to, const llmc_given_label *given)
 {
     llmc_buffer text;
+    if (!rule->condition_count && !given)
+        return "by default";
     llmc_buffer_init(&text, &leg->services->allocator, 4000);
+    llmc_buffer_reserve(&text, USUAL_BYTES);
     for (size_t i = 0; i < rule->condition_count; i++) {
         llmc_buffer_add_text(&text, i ? ", " : "");
         llmc_condition_tell(leg, facts, &rule->conditions[i], to, &text);
@@ -144,10 +149,13 @@ static size_t ask_for_condition(llmcost_leg *leg, const llmc_condition *conditio
 static size_t ask_for_rule(llmcost_leg *leg, llmc_facts *facts, const llmc_rule *rule, const llmc_route *to)
 {
     size_t asked = 0;
-    for (size_t i = 0; i < rule->condition_count; i++) {
-        if (rule->conditions[i].fact != LLMC_FACT_HEALTHY && !llmc_condition_holds(leg, facts, &rule->conditions[i], to))
-            return 0;
-    }
+    bool needed = false;
+    for (size_t i = 0; i < rule->condition_count; i++)
+        needed |= rule->conditions[i].fact == LLMC_FACT_HEALTHY;
+    for (size_t i = 0; i < rule->condition_count && needed; i++)
+        needed = rule->conditions[i].fact == LLMC_FACT_HEALTHY || llmc_condition_holds(leg, facts, &rule->conditions[i], to);
+    if (!needed)
+        return 0;
     for (size_t i = 0; i < rule->condition_count && !leg->status; i++) {
         if (rule->conditions[i].fact == LLMC_FACT_HEALTHY)
             asked += ask_for_condition(leg, &rule->conditions[i], to);

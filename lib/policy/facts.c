@@ -142,10 +142,17 @@ static bool prompt_holds(llmcost_leg *leg, llmc_facts *facts, const llmc_conditi
     return tokens > condition->above && tokens < condition->below;
 }
 
+static void tell_prompt(llmcost_leg *leg, llmc_facts *facts, const char *before, llmc_buffer *out)
+{
+    llmc_buffer_add_text(out, before);
+    llmc_buffer_add_integer(out, llmc_facts_prompt_tokens(leg, facts));
+    llmc_buffer_add_text(out, " tokens");
+}
+
 static void prompt_tells(llmcost_leg *leg, llmc_facts *facts, const llmc_condition *condition, const llmc_route *to, llmc_buffer *out)
 {
     (void)condition, (void)to;
-    llmc_buffer_add_format(out, "a prompt of about %lld tokens", (long long)llmc_facts_prompt_tokens(leg, facts));
+    tell_prompt(leg, facts, "a prompt of about ", out);
 }
 
 static bool needs_hold(llmcost_leg *leg, llmc_facts *facts, const llmc_condition *condition, const llmc_route *to)
@@ -160,8 +167,10 @@ static void needs_tell(llmcost_leg *leg, llmc_facts *facts, const llmc_condition
     uint32_t both = needs(leg, facts) & condition->mask;
     llmc_buffer_add_text(out, "needs");
     for (size_t i = 0; i < LLMC_NEED_COUNT; i++) {
-        if (both & 1u << i)
-            llmc_buffer_add_format(out, " %s", llmc_need_names[i]);
+        if (!(both & 1u << i))
+            continue;
+        llmc_buffer_add_text(out, " ");
+        llmc_buffer_add_text(out, llmc_need_names[i]);
     }
 }
 
@@ -175,7 +184,7 @@ static bool fits_holds(llmcost_leg *leg, llmc_facts *facts, const llmc_condition
 static void fits_tells(llmcost_leg *leg, llmc_facts *facts, const llmc_condition *condition, const llmc_route *to, llmc_buffer *out)
 {
     (void)condition, (void)to;
-    llmc_buffer_add_format(out, "takes a prompt of about %lld tokens", (long long)llmc_facts_prompt_tokens(leg, facts));
+    tell_prompt(leg, facts, "takes a prompt of about ", out);
 }
 
 /* In millionths of the limit; -1: nobody can tell. */

@@ -242,6 +242,8 @@ llmcost_leg *llmc_label_ask(llmcost_leg *leg, const llmc_labeller *labeller)
         llmc_error_clear(&leg->error);
         leg->status = LLMCOST_OK;
     }
+    if (child)
+        child->has_alternative = true; /* the middle label */
     return child;
 }
 

@@ -36,7 +36,7 @@ typedef struct llmc_lane_waiter {
     int64_t tokens, prompt_tokens; /* prompt and answer; the prompt alone */
     int64_t give_up_ns;
     int32_t priority;
-    /* ---- */
+    /* ---- in the queue, the shard's lock guards all but alarm_ns ---- */
     llmc_lane *lane;   /* NULL: it is out, and the lane may be gone */
     struct lane_shard *shard;
     struct llmc_lane_waiter *next, *previous;

@@ -71,10 +71,10 @@ static llmcost_verdict refuse(llmcost_leg *leg, const limits_state *state)
 }
 
 /* Until its turn, its alarm, or, where it could get no waker, a short while. */
-static llmcost_verdict sleep(llmcost_leg *leg, limits_state *state)
+static llmcost_verdict sleep(llmcost_leg *leg, const limits_state *state, bool wakes)
 {
     int64_t now = llmc_leg_now(leg), at = state->waiter.alarm_ns;
-    if (!state->waiter.waker && at > llmc_clock_after(now, LOOK_AGAIN_MS))
+    if (!wakes && at > llmc_clock_after(now, LOOK_AGAIN_MS))
         at = llmc_clock_after(now, LOOK_AGAIN_MS);
     if (at == LLMC_NEVER)
         return LLMCOST_WAIT;
@@ -86,8 +86,9 @@ static llmcost_verdict look(llmcost_leg *leg, limits_state *state)
 {
     if (!state->spare)
         state->spare = llmcost_leg_waker(leg);
+    bool wakes = state->spare != NULL; /* the waiter's own is other threads' too, while it is in the queue */
     llmc_lane_outcome outcome = llmc_lane_look(leg->services->lanes, &state->waiter, &state->spare, llmc_leg_now(leg));
-    if (outcome == LLMC_LANE_QUEUED && sleep(leg, state) == LLMCOST_WAIT)
+    if (outcome == LLMC_LANE_QUEUED && sleep(leg, state, wakes) == LLMCOST_WAIT)
         return LLMCOST_WAIT;
     quit(leg, state);
     if (outcome == LLMC_LANE_CLOSED)

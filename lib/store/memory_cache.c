@@ -21,6 +21,9 @@
 
 #include <stdatomic.h>
 #include <string.h>
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <cpuid.h>
+#endif
 
 /* GCC unrolls the hash's inner loop at O3 only: a third of its instructions. */
 #if defined(__GNUC__) && !defined(__clang__)
@@ -35,11 +38,45 @@ enum { LONG_KEY_BYTES = 500 }; /* from here on a call costs less than it saves *
 /* libxxhash takes the widest registers of the machine where it was built to look at it; a static one and other systems do without. */
 extern XXH128_hash_t XXH3_128bits_withSecret_dispatch(const void *key, size_t bytes, const void *secret, size_t secret_bytes) __attribute__((weak));
 
-static XXH128_hash_t hash_key(const void *key, size_t key_bytes, const unsigned char *secret, uint64_t seed)
+/*
+ * libxxhash 0.8.1 returns from its widest loops with the upper halves of the vector registers in use, and from then on
+ * every instruction that knows only the lower halves is slow, everywhere in the process, until somebody clears them.
+ */
+#if defined(__x86_64__) && defined(__GNUC__)
+__attribute__((target("avx"), noinline)) static void clear_upper_halves(void)
 {
-    if (key_bytes > LONG_KEY_BYTES && XXH3_128bits_withSecret_dispatch)
-        return XXH3_128bits_withSecret_dispatch(key, key_bytes, secret, XXH3_SECRET_DEFAULT_SIZE);
-    return XXH3_128bits_withSecretandSeed(key, key_bytes, secret, XXH3_SECRET_DEFAULT_SIZE, seed);
+    __builtin_ia32_vzeroupper();
+}
+
+/* The processor has upper halves and the system keeps them. The compiler's own question for it is five kilobytes. */
+__attribute__((cold)) static bool has_upper_halves(void)
+{
+    enum { XMM_AND_YMM = 6 };
+    unsigned a, b, c = 0, d;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE) || !(c & bit_AVX))
+        return false;
+    __asm__("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
+    return (a & XMM_AND_YMM) == XMM_AND_YMM;
+}
+#else
+static void clear_upper_halves(void)
+{
+}
+
+static bool has_upper_halves(void)
+{
+    return false;
+}
+#endif
+
+static XXH128_hash_t hash_key(const void *key, size_t key_bytes, const unsigned char *secret, uint64_t seed, bool clears)
+{
+    if (key_bytes <= LONG_KEY_BYTES || !XXH3_128bits_withSecret_dispatch)
+        return XXH3_128bits_withSecretandSeed(key, key_bytes, secret, XXH3_SECRET_DEFAULT_SIZE, seed);
+    XXH128_hash_t hash = XXH3_128bits_withSecret_dispatch(key, key_bytes, secret, XXH3_SECRET_DEFAULT_SIZE);
+    if (clears)
+        clear_upper_halves();
+    return hash;
 }
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC pop_options
@@ -83,12 +120,14 @@ struct llmc_memory_cache {
     llmc_allocator allocator;
     void (*release_value)(void *value);
     uint64_t seed;
+    bool clears;                /* the upper halves of the vector registers, after hashing */
     size_t max_bytes, max_entries, largest_entry, largest_table;
     reader_lock *locks;
     llmc_cache_entry **buckets;
     size_t bucket_count, entry_count, bytes;
     llmc_cache_entry *newest, *oldest;
     uint64_t stores, evictions, expirations;
+    uint32_t looked_ago;        /* evictions since the old end of the list was put in order */
     llmc_cache_entry *first_buckets[FIRST_BUCKETS];
     unsigned char secret[XXH3_SECRET_DEFAULT_SIZE]; /* of the seed: saves deriving it for each long key */
 };
@@ -112,6 +151,7 @@ __attribute__((cold)) llmcost_status llmc_memory_cache_new(llmc_memory_cache **o
     cache->allocator = *allocator;
     cache->release_value = release_value;
     cache->seed = seed;
+    cache->clears = has_upper_halves();
     cache->max_bytes = limits->max_bytes;
     cache->max_entries = limits->max_entries ? limits->max_entries : SIZE_MAX;
     cache->largest_table = limits->max_bytes / 8;
@@ -127,7 +167,7 @@ __attribute__((cold)) llmcost_status llmc_memory_cache_new(llmc_memory_cache **o
 
 llmc_cache_hash llmc_memory_cache_hash(const llmc_memory_cache *cache, const void *key, size_t key_bytes)
 {
-    XXH128_hash_t hash = hash_key(key, key_bytes, cache->secret, cache->seed);
+    XXH128_hash_t hash = hash_key(key, key_bytes, cache->secret, cache->seed, cache->clears);
     return (llmc_cache_hash){ hash.low64, hash.high64 };
 }
 
@@ -226,9 +266,16 @@ static void release_list(llmc_cache_entry *dropped)
     }
 }
 
-/* An expired entry among the least recently used, else the last of them. */
+/*
+ * An expired entry among the least recently used, else the last of them. Looking at so many that have not been touched
+ * for long costs more than all the rest of a put: a large cache looks at one, but for every so many evictions.
+ */
 static llmc_cache_entry *find_victim(llmc_memory_cache *cache, int64_t now_ns)
 {
+    bool unused = cache->oldest && atomic_load_explicit(&cache->oldest->used_ns, memory_order_relaxed) == NOT_USED;
+    if (unused && cache->entry_count > 4 * LOOK && ++cache->looked_ago < LOOK)
+        return cache->oldest;
+    cache->looked_ago = 0;
     settle_order(cache);
     llmc_cache_entry *entry = cache->oldest;
     for (int i = 0; i < LOOK && entry; i++, entry = entry->newer) {
@@ -347,21 +394,26 @@ bool llmc_memory_cache_has(llmc_memory_cache *cache, llmc_cache_hash hash, const
     return found;
 }
 
-static llmc_cache_entry *entry_new(llmc_memory_cache *cache, const void *key, size_t key_bytes, size_t value_bytes)
+llmc_cache_entry *llmc_memory_cache_entry_new(llmc_memory_cache *cache, size_t key_bytes)
 {
-    if (key_bytes > cache->largest_entry || value_bytes > cache->largest_entry ||
-        sizeof(llmc_cache_entry) + key_bytes + value_bytes > cache->largest_entry)
-        return NULL;
-    llmc_cache_entry *entry = llmc_alloc(&cache->allocator, sizeof *entry + key_bytes);
+    llmc_cache_entry *entry = key_bytes < SIZE_MAX - sizeof *entry ? llmc_alloc(&cache->allocator, sizeof *entry + key_bytes) : NULL;
     if (!entry)
         return NULL;
-    *entry = (llmc_cache_entry){ .key_bytes = key_bytes, .charge = sizeof *entry + key_bytes + value_bytes,
-                                 .release_value = cache->release_value, .allocator = cache->allocator };
+    *entry = (llmc_cache_entry){ .key_bytes = key_bytes, .allocator = cache->allocator };
     atomic_init(&entry->references, 1);
     atomic_init(&entry->used_ns, NOT_USED);
-    if (key_bytes)
-        memcpy(entry->key, key, key_bytes);
     return entry;
+}
+
+char *llmc_cache_entry_key(llmc_cache_entry *entry)
+{
+    return entry->key;
+}
+
+static bool fits(const llmc_memory_cache *cache, size_t key_bytes, size_t value_bytes)
+{
+    return key_bytes <= cache->largest_entry && value_bytes <= cache->largest_entry &&
+           sizeof(llmc_cache_entry) + key_bytes + value_bytes <= cache->largest_entry;
 }
 
 static void link_entry(llmc_memory_cache *cache, llmc_cache_entry *entry)
@@ -376,14 +428,17 @@ static void link_entry(llmc_memory_cache *cache, llmc_cache_entry *entry)
 }
 
 /* A value that cannot be stored leaves the old one under its key in place: it is still true until it expires. */
-bool llmc_memory_cache_put(llmc_memory_cache *cache, llmc_cache_hash hash, const void *key, size_t key_bytes, void *value, size_t value_bytes,
-                           int64_t expires_ns, int64_t stored_wall_ms, int64_t now_ns)
+bool llmc_memory_cache_put_entry(llmc_memory_cache *cache, llmc_cache_hash hash, llmc_cache_entry *entry, void *value, size_t value_bytes, int64_t expires_ns,
+                                 int64_t stored_wall_ms, int64_t now_ns)
 {
-    llmc_cache_entry *entry = expires_ns > now_ns ? entry_new(cache, key, key_bytes, value_bytes) : NULL, *dropped = NULL;
-    if (!entry) {
+    llmc_cache_entry *dropped = NULL;
+    if (!entry || expires_ns <= now_ns || !fits(cache, entry->key_bytes, value_bytes)) {
         cache->release_value(value);
+        llmc_cache_entry_release(entry);
         return false;
     }
+    entry->release_value = cache->release_value;
+    entry->charge = sizeof *entry + entry->key_bytes + value_bytes;
     entry->hash = hash;
     entry->value = value;
     entry->expires_ns = expires_ns;
@@ -404,6 +459,15 @@ bool llmc_memory_cache_put(llmc_memory_cache *cache, llmc_cache_hash hash, const
         grow_table(cache, bucket_count, now_ns, &dropped);
     release_list(dropped);
     return true;
+}
+
+bool llmc_memory_cache_put(llmc_memory_cache *cache, llmc_cache_hash hash, const void *key, size_t key_bytes, void *value, size_t value_bytes,
+                           int64_t expires_ns, int64_t stored_wall_ms, int64_t now_ns)
+{
+    llmc_cache_entry *entry = expires_ns > now_ns && fits(cache, key_bytes, value_bytes) ? llmc_memory_cache_entry_new(cache, key_bytes) : NULL;
+    if (entry && key_bytes)
+        memcpy(entry->key, key, key_bytes);
+    return llmc_memory_cache_put_entry(cache, hash, entry, value, value_bytes, expires_ns, stored_wall_ms, now_ns);
 }
 
 __attribute__((cold)) void llmc_memory_cache_remove(llmc_memory_cache *cache, llmc_cache_hash hash, const void *key, size_t key_bytes)
@@ -477,6 +541,7 @@ void llmc_cache_entry_release(llmc_cache_entry *entry)
     if (!entry || atomic_fetch_sub_explicit(&entry->references, 1, memory_order_acq_rel) != 1)
         return;
     llmc_allocator allocator = entry->allocator;
-    entry->release_value(entry->value);
+    if (entry->release_value) /* else it was never put */
+        entry->release_value(entry->value);
     llmc_free(&allocator, entry);
 }

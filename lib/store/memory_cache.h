@@ -43,6 +43,14 @@ bool llmc_memory_cache_has(llmc_memory_cache *cache, llmc_cache_hash hash, const
  */
 bool llmc_memory_cache_put(llmc_memory_cache *cache, llmc_cache_hash hash, const void *key, size_t key_bytes, void *value, size_t value_bytes,
                            int64_t expires_ns, int64_t stored_wall_ms, int64_t now_ns);
+/*
+ * The same in two steps, for a key that is written where it will stay: an entry with room for it (NULL: no memory), which
+ * is then put, whatever comes of that, or released.
+ */
+llmc_cache_entry *llmc_memory_cache_entry_new(llmc_memory_cache *cache, size_t key_bytes);
+char *llmc_cache_entry_key(llmc_cache_entry *entry);
+bool llmc_memory_cache_put_entry(llmc_memory_cache *cache, llmc_cache_hash hash, llmc_cache_entry *entry, void *value, size_t value_bytes, int64_t expires_ns,
+                                 int64_t stored_wall_ms, int64_t now_ns);
 void llmc_memory_cache_remove(llmc_memory_cache *cache, llmc_cache_hash hash, const void *key, size_t key_bytes);
 void llmc_memory_cache_clear(llmc_memory_cache *cache);
 void llmc_memory_cache_stats_read(llmc_memory_cache *cache, llmc_memory_cache_stats *out);

@@ -112,8 +112,10 @@ static void count_word(counts *all, const char *text, size_t bytes)
 
 static bool begins_with(const char *text, size_t bytes, const char *word)
 {
-    size_t length = strlen(word);
-    return length <= bytes && memcmp(text, word, length) == 0;
+    size_t length = 0;
+    while (length < bytes && word[length] && text[length] == word[length]) /* most differ in the first byte */
+        length++;
+    return !word[length];
 }
 
 static void count_phrase(counts *all, const char *text, size_t bytes)
@@ -146,7 +148,10 @@ static size_t count_wide(counts *all, const char *text, size_t bytes)
 /* A mark of ASCII, or several that mean one thing. Returns its bytes. */
 static size_t count_mark(counts *all, const char *text, size_t bytes)
 {
+    static const char marks[] = "=-!&|:(){}<>/#+`?;*^\\"; /* all that means anything */
     static const char *const code[] = { "=>", "->", "==", "!=", "&&", "||", "::", "();", ") {", "){", "</", "/>", "#include", "//", "+=" };
+    if (!memchr(marks, *text, sizeof marks - 1))
+        return 1;
     if (begins_with(text, bytes, "```")) {
         all->fences++;
         return 3;

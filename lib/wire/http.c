@@ -405,6 +405,18 @@ uint64_t llmc_http_connections(llmc_http *http)
     return atomic_load_explicit(&http->connections, memory_order_relaxed);
 }
 
+/* What libcurl itself would ask for. */
+static void name_encodings(llmc_http *http)
+{
+    static const struct { int feature; const char *name; } known[] = { { CURL_VERSION_LIBZ, "deflate, gzip" }, { CURL_VERSION_BROTLI, "br" }, { CURL_VERSION_ZSTD, "zstd" } };
+    int features = curl_version_info(CURLVERSION_NOW)->features;
+    size_t at = 0;
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (features & known[i].feature)
+            at += (size_t)snprintf(http->encodings + at, sizeof http->encodings - at, "%s%s", at ? ", " : "Accept-Encoding: ", known[i].name);
+    }
+}
+
 llmcost_status llmc_http_open(llmc_http **out, llmc_driver *driver)
 {
     *out = NULL;
@@ -413,6 +425,7 @@ llmcost_status llmc_http_open(llmc_http **out, llmc_driver *driver)
         return LLMCOST_E_MEMORY;
     http->driver = driver;
     http->allocator = driver->allocator;
+    name_encodings(http);
     http->timer = (llmc_timer){ .fire = timer_fired, .user = http };
     http->transport = (llmcost_transport){ .struct_size = sizeof http->transport, .user = http, .start = http_start, .abort = http_abort, .step = http_step };
     http->multi = curl_multi_init();

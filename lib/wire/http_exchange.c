@@ -195,32 +195,55 @@ exchange *llmc_exchange_new(llmc_http *http)
     return x;
 }
 
+/* Same as the list that the handle has, whose last lines are ours. */
 static bool same_headers(const exchange *x, const llmcost_http_request *request)
 {
     const struct curl_slist *item = x->headers;
     for (uint32_t i = 0; i < request->header_count; i++, item = item->next) {
-        if (!item || strcmp(item->data, request->headers[i]) != 0)
+        if (strcmp(item->data, request->headers[i]) != 0)
             return false;
     }
-    return item && !item->next; /* the last one is ours: Expect */
+    return true;
+}
+
+static bool append(struct curl_slist **list, const char *line)
+{
+    struct curl_slist *longer = curl_slist_append(*list, line);
+    if (longer)
+        *list = longer;
+    return longer != NULL;
+}
+
+/* Only for a body of a megabyte libcurl asks beforehand whether the server wants it. */
+static bool is_large(const llmcost_http_request *request)
+{
+    return request->body_bytes >= 1000000;
+}
+
+/* The config takes neither from the host. libcurl would write the line of encodings afresh for every transfer, and twice. */
+static bool append_ours(struct curl_slist **list, const llmc_http *http, bool large)
+{
+    return (!http->encodings[0] || append(list, http->encodings)) && (!large || append(list, "Expect:"));
 }
 
 static bool set_headers(exchange *x, const llmcost_http_request *request)
 {
-    if (x->headers && same_headers(x, request))
+    bool large = is_large(request);
+    if (x->headers && x->header_count == request->header_count && x->large == large && same_headers(x, request))
         return true;
-    struct curl_slist *list = NULL, *longer;
-    for (uint32_t i = 0; i <= request->header_count; i++) {
-        longer = curl_slist_append(list, i < request->header_count ? request->headers[i] : "Expect:");
-        if (!longer) {
-            free_headers(list);
-            return false;
-        }
-        list = longer;
+    struct curl_slist *list = NULL;
+    bool complete = true;
+    for (uint32_t i = 0; complete && i < request->header_count; i++)
+        complete = append(&list, request->headers[i]);
+    if (!complete || !append_ours(&list, x->http, large)) {
+        free_headers(list);
+        return false;
     }
     curl_easy_setopt(x->easy, CURLOPT_HTTPHEADER, list);
     free_headers(x->headers);
     x->headers = list;
+    x->header_count = request->header_count;
+    x->large = large;
     return true;
 }
 

@@ -33,11 +33,12 @@ typedef struct exchange {
     host_entry *host;
     const llmcost_http_events *events;
     void *context;
-    struct curl_slist *headers;
+    struct curl_slist *headers; /* the request's, and ours behind them */
+    uint32_t header_count;      /* of the request's */
     char *url, *proxy, *ca_file;    /* what the handle is set to */
     CURLU *parts;                   /* of the URL; NULL: libcurl parses it, and fails */
     const char *system_ca_file;     /* asked once per handle: libcurl writes its whole version text each time */
-    bool get, accept_any, alone, fresh, prepared;
+    bool get, accept_any, alone, fresh, prepared, large;
     bool running, doomed;
     bool answering; /* a status line came */
     size_t head_bytes;
@@ -50,6 +51,7 @@ struct llmc_http {
     llmc_driver *driver;
     const llmc_allocator *allocator;
     CURLM *multi;
+    char encodings[64]; /* the header line that names what libcurl can decode; "": nothing */
     llmc_timer timer;
     socket_entry **sockets; /* by descriptor */
     size_t socket_capacity;

@@ -195,7 +195,7 @@ static void an_answer_may_begin_again()
 {
     server with(R"({"rules": [{"match": {"model": "gpt-4o"}, "reply": {"text": "Once upon a time"}, "chunk_bytes": 4, "fault": {"error_in_stream": {"after": 2}}}],
                     "default": {"reply": {"text": "An answer."}}})");
-    llmcost::client client(with.config(R"(, "routes": {"r": {"fallback": ["openai/gpt-4o", "openai/gpt-4o-mini"], "after_delta": "continue"}})"));
+    llmcost::client client(with.config(R"("routes": {"r": {"fallback": ["openai/gpt-4o", "openai/gpt-4o-mini"], "after_delta": "continue"}})"));
     std::string screen;
     int restarts = 0;
     for (const llmcost::event &event : client.stream(llmcost::request("r").user("Hi"))) {

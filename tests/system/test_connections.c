@@ -392,8 +392,58 @@ static void compressed_answers(void **state)
     char *answer = NULL;
     assert_int_equal(ask_compressed(&server, "packed and sent", "", &answer), LLMCOST_OK);
     assert_string_equal(answer, "packed and sent");
-    assert_non_null(strstr(server.request, "gzip"));
+    const char *line = strstr(server.request, "\r\nAccept-Encoding: ");
+    assert_non_null(line);
+    assert_non_null(strstr(line, "gzip"));
+    assert_null(strstr(line + 4, "Accept-Encoding"));
     free(answer);
+}
+
+/* Nobody waits for a server to say that it wants a large body. */
+static void bodies_are_sent_unasked(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = { 10, 3 << 20, 10 };
+    live all;
+    live_result result;
+    live_open(&all, NULL, NULL, NULL);
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        char *question = malloc(sizes[i] + 1);
+        assert_non_null(question);
+        memset(question, 'q', sizes[i]);
+        question[sizes[i]] = '\0';
+        live_ask(&all, BLOCKING, OPENAI_MODEL, question, &result);
+        assert_int_equal(result.status, LLMCOST_OK);
+        live_result_free(&result);
+        assert_null(llmcost_mock_request_header(all.mock, i, "expect"));
+        free(question);
+    }
+    live_close(&all);
+}
+
+/* What was kept of one host is not sent to another. */
+static void hosts_in_turn(void **state)
+{
+    (void)state;
+    char config[600];
+    llmcost_mock *mocks[2] = { NULL, NULL };
+    llmcost_client *client = NULL;
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(llmcost_mock_start(&mocks[i], "{}", NULL), LLMCOST_OK);
+    snprintf(config, sizeof config, "{\"providers\":{\"openai\":{\"base_url\":\"%s/v1\",\"key\":\"key-of-one\"},\"groq\":{\"base_url\":\"%s/v1\",\"key\":\"key-of-other\"}}}",
+             llmcost_mock_url(mocks[0]), llmcost_mock_url(mocks[1]));
+    assert_int_equal(llmcost_client_open(&client, config, NULL), LLMCOST_OK);
+    for (uint64_t i = 0; i < 6; i++) {
+        llmcost_response *response = NULL;
+        assert_int_equal(llmcost_ask(client, i % 2 ? "groq/llama-3.3-70b-versatile" : OPENAI_MODEL, "hello", &response), LLMCOST_OK);
+        llmcost_response_free(response);
+        assert_int_equal(llmcost_mock_request_count(mocks[i % 2]), i / 2 + 1);
+        assert_string_equal(llmcost_mock_request_header(mocks[i % 2], i / 2, "authorization"), i % 2 ? "Bearer key-of-other" : "Bearer key-of-one");
+        assert_non_null(strstr(llmcost_mock_url(mocks[i % 2]), llmcost_mock_request_header(mocks[i % 2], i / 2, "host")));
+    }
+    assert_int_equal(llmcost_client_close(client), LLMCOST_OK);
+    for (int i = 0; i < 2; i++)
+        llmcost_mock_stop(mocks[i]);
 }
 
 /* A small body that unpacks to a large one is measured unpacked. */
@@ -434,7 +484,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_thousand_calls_make_one_connection), cmocka_unit_test(kept_alive_after_errors), cmocka_unit_test(connections_are_bounded),
         cmocka_unit_test(a_queue_for_places), cmocka_unit_test(the_first_calls_go_out_together), cmocka_unit_test(bursts_share_connections),
-        cmocka_unit_test(a_closed_connection_is_replaced), cmocka_unit_test(compressed_answers), cmocka_unit_test(a_bomb_is_too_large),
+        cmocka_unit_test(a_closed_connection_is_replaced), cmocka_unit_test(compressed_answers), cmocka_unit_test(bodies_are_sent_unasked), cmocka_unit_test(hosts_in_turn), cmocka_unit_test(a_bomb_is_too_large),
         cmocka_unit_test(connections_are_counted), cmocka_unit_test(a_stale_connection_is_tried_once_more), cmocka_unit_test(in_a_host_s_own_loop), cmocka_unit_test(without_descriptors),
     };
     alarm(600);

@@ -84,7 +84,7 @@ static void nothing_grows(void **state)
     (void)state;
     live all;
     live_open(&all, "{\"rules\":[{\"match\":{\"contains\":\"fail\"},\"fault\":{\"status\":500}}],\"default\":{\"reply\":{\"text\":\"an answer\"}}}", NULL,
-              "\"cache\":{\"memory\":{}},\"budgets\":[{\"limit\":\"1000 USD\"}]");
+              "\"breaker\":false,\"cache\":{\"memory\":{}},\"budgets\":[{\"limit\":\"1000 USD\"}]");
     run(&all, WARM_UP, WARM_UP);
     long bytes = all.memory.bytes, blocks = all.memory.blocks, resident = resident_bytes();
     double began = seconds_now();

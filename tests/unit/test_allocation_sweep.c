@@ -853,7 +853,6 @@ static void run_scenario(const char *config, scenario_fn scenario, llmcost_statu
     X(waits_for_room, TIGHT, LLMCOST_OK, LLMCOST_OK)                    \
     X(figures, FULL, LLMCOST_OK, LLMCOST_OK)                            \
     X(feedback, SPLIT, LLMCOST_OK, LLMCOST_E_UNKNOWN_CALL)              \
-    X(explain, FULL, LLMCOST_OK, LLMCOST_OK)                            \
     X(list_models, FULL, LLMCOST_OK, LLMCOST_OK)                        \
     X(embed, FULL, LLMCOST_OK, LLMCOST_OK)                              \
     X(embed_json, FULL, LLMCOST_OK, LLMCOST_OK)                         \
@@ -863,6 +862,7 @@ static void run_scenario(const char *config, scenario_fn scenario, llmcost_statu
     X(balance, FULL, LLMCOST_OK, LLMCOST_OK)                            \
     X(plugins, FULL, LLMCOST_OK, LLMCOST_OK)                            \
     X(explain, FULL, LLMCOST_OK, LLMCOST_OK)                            \
+    X(explain_choices, CHOOSING, LLMCOST_OK, LLMCOST_OK)                \
     X(chosen, CHOOSING, LLMCOST_OK, LLMCOST_OK)                         \
     X(labelled, CHOOSING, LLMCOST_OK, LLMCOST_OK)                       \
     X(labelled_by_host, CHOOSING, LLMCOST_OK, LLMCOST_OK)               \

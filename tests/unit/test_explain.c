@@ -263,7 +263,7 @@ static void script_target(engine_rig *rig, random_tree *tree, int target)
 {
     static char urls[TREE_TARGETS][20];
     fake_exchange *exchange = NULL;
-    switch (tree_below(tree, 8)) {
+    switch (tree_below(tree, 10)) {
     case 0:
         exchange = fake_network_fails(&rig->network, NULL, 500, "server_error");
         break;
@@ -273,6 +273,12 @@ static void script_target(engine_rig *rig, random_tree *tree, int target)
     case 2:
         exchange = fake_network_add(&rig->network, NULL);
         exchange->status_ms = FAKE_SILENT;
+        break;
+    case 4:
+        exchange = fake_network_fails(&rig->network, NULL, 401, "invalid_api_key");
+        break;
+    case 5:
+        exchange = fake_network_fails(&rig->network, NULL, 429, "insufficient_quota");
         break;
     case 3:
         exchange = fake_network_says(&rig->network, NULL, "UNCERTAIN", 10, 5);
@@ -309,15 +315,17 @@ static void open_random(engine_rig *rig, random_tree *tree, uint64_t seed)
         script_target(rig, tree, target);
 }
 
-static void make_request(random_tree *tree, rig_request *space, llmcost_tag *tag)
+static void make_request(random_tree *tree, rig_request *space, llmcost_tag tag[2])
 {
+    static const char *const tasks[] = { "t0", "t1", "t2" };
     static const char *const users[] = { "ann", "bob", "carl" };
     llmcost_request *request = rig_ask(space, "r", tree_below(tree, 2) ? "hello" : "How long does an order take to arrive in winter?");
-    *tag = (llmcost_tag){ "user", users[tree_below(tree, 3)] };
+    tag[0] = (llmcost_tag){ "user", users[tree_below(tree, 3)] };
+    tag[1] = (llmcost_tag){ "task", tasks[tree_below(tree, 3)] };
     request->tags = tag;
-    request->tag_count = tree_below(tree, 2);
+    request->tag_count = tree_below(tree, 3);
     if (tree_below(tree, 50) == 0)
-        tag->value = ""; /* which is invalid */
+        tag[0].value = ""; /* which is invalid */
     request->max_tokens = tree_below(tree, 3) ? 20 + 100 * (int64_t)tree_below(tree, 2) : 0;
     request->has_temperature = tree_below(tree, 4) == 0;
     request->cache = tree_below(tree, 4) ? LLMCOST_CACHE_DEFAULT : (int32_t)tree_below(tree, 4);
@@ -373,11 +381,11 @@ static void run_seed(uint64_t seed, tally *seen)
     static random_tree tree;
     engine_rig rig;
     rig_request space;
-    llmcost_tag tag;
+    llmcost_tag tags[2];
     open_random(&rig, &tree, seed);
     for (int i = 0; i < 6; i++) {
         llmcost_response *response = NULL;
-        make_request(&tree, &space, &tag);
+        make_request(&tree, &space, tags);
         standing before = stand(&rig);
         json_t *whole = explain(&rig, &space.request), *again = explain(&rig, &space.request);
         assert_true(json_equal(whole, again));

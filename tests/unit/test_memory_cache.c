@@ -211,6 +211,35 @@ static void expired_entries_go_before_live_ones(void **state)
     close_cache(cache, &memory);
 }
 
+/* A large cache looks closely only now and then: what is in use stays all the same, what has expired goes soon. */
+static void in_a_large_cache_too(void **state)
+{
+    (void)state;
+    enum { ENTRIES = 500, IN_USE = 40, DEAD = 10 };
+    counting_memory memory;
+    llmc_memory_cache *cache = open_cache(&memory, 8 << 20, ENTRIES);
+    char key[16];
+    int64_t now = 1;
+    for (int i = 0; i < IN_USE; i++) {
+        snprintf(key, sizeof key, "used %d", i);
+        assert_true(put(cache, key, NULL, 1, FOREVER, now++));
+    }
+    for (int i = 0; i < DEAD; i++) {
+        snprintf(key, sizeof key, "dead %d", i);
+        assert_true(put(cache, key, NULL, 1, 100, now++));
+    }
+    for (int i = 0; i < 20 * ENTRIES; i++, now++) {
+        snprintf(key, sizeof key, "new %d", i);
+        assert_true(put(cache, key, NULL, 1, FOREVER, now));
+        snprintf(key, sizeof key, "used %d", i % IN_USE);
+        assert_true(has(cache, key, now));
+    }
+    assert_int_equal(stats(cache).entries, ENTRIES);
+    assert_int_equal(stats(cache).expirations, DEAD);
+    assert_int_equal(stats(cache).evictions, IN_USE + DEAD + 20 * ENTRIES - ENTRIES - DEAD);
+    close_cache(cache, &memory);
+}
+
 static void a_limit_of_one_keeps_the_newest(void **state)
 {
     (void)state;
@@ -481,6 +510,7 @@ int main(void)
         cmocka_unit_test(an_entry_lives_until_its_instant),
         cmocka_unit_test(the_least_recently_used_goes_first),
         cmocka_unit_test(expired_entries_go_before_live_ones),
+        cmocka_unit_test(in_a_large_cache_too),
         cmocka_unit_test(a_limit_of_one_keeps_the_newest),
         cmocka_unit_test(bytes_stay_within_the_limit),
         cmocka_unit_test(what_is_too_large_is_refused),

@@ -60,6 +60,7 @@ typedef struct round {
     bool broke[TREE_TARGETS];
     int retries[TREE_TARGETS];
     bool streams;
+    int task; /* the call's tag; -1: none */
 } round;
 
 /* ---- the model ---- */
@@ -196,6 +197,14 @@ static size_t side_of(const model *self, const tree_node *node)
     return 0;
 }
 
+static size_t entry_of(const model *self, const tree_node *node)
+{
+    size_t entry = 0;
+    while (node->tasks[entry] >= 0 && node->tasks[entry] != self->round->task)
+        entry++;
+    return entry;
+}
+
 static outcome walk(model *self, const tree_node *node, bool guarded, bool alternative)
 {
     switch (node->kind) {
@@ -205,6 +214,8 @@ static outcome walk(model *self, const tree_node *node, bool guarded, bool alter
         return walk_fallback(self, node, guarded, alternative);
     case TREE_SPLIT:
         return walk(self, node->steps[side_of(self, node)], guarded, alternative);
+    case TREE_CHOOSE:
+        return walk(self, node->steps[entry_of(self, node)], guarded, alternative);
     default:
         return walk_leaf(self, node, guarded, alternative);
     }
@@ -355,6 +366,7 @@ static void make_round(round *of, uint64_t seed, int most_retries)
     of->seed = seed;
     tree_make(&of->tree, seed, 4);
     of->streams = tree_below(&of->tree, 2);
+    of->task = (int)tree_below(&of->tree, 4) - 1;
     for (int i = 0; i < TREE_TARGETS; i++) {
         of->broke[i] = tree_below(&of->tree, 8) == 0;
         of->retries[i] = most_retries ? (int)tree_below(&of->tree, (uint32_t)most_retries + 1) : 0;
@@ -370,13 +382,14 @@ static void run_round(uint64_t seed, int most_retries)
     engine_rig rig;
     rig_request space;
     llmcost_response *response = NULL;
-    llmcost_tag tag = { "user", "ann" };
-    char text[1000];
+    char text[1000], task[8];
+    llmcost_tag tags[2] = { { "task", task }, { "user", "ann" } };
     make_round(&of, seed, most_retries);
     open_round(&rig, &of);
     llmcost_request *request = rig_ask(&space, "r", "hello");
-    request->tags = &tag;
-    request->tag_count = seed % 3 != 0;
+    snprintf(task, sizeof task, "t%d", of.task);
+    request->tags = of.task >= 0 ? tags : tags + 1;
+    request->tag_count = (of.task >= 0) + (seed % 3 != 0);
     request->max_tokens = 100;
     llmcost_status status = of.streams ? rig_stream(&rig, request, text, sizeof text, &response) : llmcost_chat(rig.client, request, &response);
     memset(&expected, 0, sizeof expected);

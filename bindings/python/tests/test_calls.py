@@ -336,6 +336,32 @@ class Configs(MockCase):
         self.assertEqual(llmcost.__version__, llmcost.library_version())
 
 
+class Explained(MockCase):
+    def test_explain(self) -> None:
+        client = self.open(
+            {
+                "routes": {"r": {"fallback": [MODEL, "openai/gpt-4o"]}},
+                "cache": {"memory": {}, "sampled": True},
+            }
+        )
+        before = client.explain("r", "Hello")
+        self.assertEqual(before["kind"], "fallback")
+        self.assertEqual(before["cache"]["outcome"], "miss")
+        self.assertEqual([step["name"] for step in before["tree"]["steps"]][1], "openai/gpt-4o")
+        self.assertEqual(client.stats()["cache"]["misses"], 0)
+        answer = client.chat("r", "Hello")
+        self.assertLessEqual(answer.receipt.cost_nano, before["cost"]["greatest_nano"])
+        self.assertEqual(client.explain("r", "Hello")["cache"]["outcome"], "hit")
+        self.assertEqual(client.explain("none such", "Hello")["status"], "E_UNKNOWN_MODEL")
+
+    def test_describe_routes(self) -> None:
+        client = self.open({"routes": {"r": {"fallback": [MODEL, "openai/gpt-4o"]}}})
+        self.assertTrue(client.describe_routes().startswith("r: fallback"))
+        self.assertIn("per million", client.describe_routes("openai/gpt-4o"))
+        with self.assertRaises(llmcost.LlmcostError):
+            client.describe_routes("none such")
+
+
 class Bill(MockCase):
     def test_report(self) -> None:
         client = self.open({"report": {"tags": ["feature"]}})
