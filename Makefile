@@ -36,8 +36,8 @@ CFLAGS_ALL = -std=c11 $(WARNINGS) -fPIC -fvisibility=hidden -ffunction-sections 
 # usual -O2: a call waits for code to come from memory more than for the code itself.
 HOT := lib/base/error.c lib/base/hash.c lib/base/memory.c lib/base/text.c lib/call/leg.c lib/call/request_check.c \
        lib/call/response.c lib/client/config_leaves.c lib/money/amount.c lib/money/price.c lib/money/receipt.c \
-       lib/money/savings.c lib/money/totals.c lib/policy/breaker.c lib/policy/cache.c lib/policy/canonical.c lib/policy/meter.c lib/policy/target.c \
-       lib/provider/answer_builder.c lib/provider/decoder.c lib/provider/openai.c lib/provider/openai_message.c lib/provider/openai_usage.c \
+       lib/money/savings.c lib/money/totals.c lib/policy/cache.c lib/policy/canonical.c lib/policy/meter.c\
+       lib/provider/answer_builder.c lib/provider/decoder.c lib/provider/openai.c  \
        lib/store/memory_accounts.c lib/store/memory_cache.c lib/wire/json_reader.c lib/wire/sse.c
 compiler_takes = $(shell echo 'int x;' | $(CC) -Werror $(1) -c -x c - -o /dev/null 2>/dev/null && echo $(1))
 # Relative relocations packed, where the linker can (binutils 2.38, glibc 2.36): a tenth of their size.
@@ -81,7 +81,7 @@ FOR_SIZE := $(or $(call compiler_takes,-Oz),-Os) $(call compiler_takes,-mstringo
             $(call compiler_takes,-fno-caller-saves -fira-region=all -fno-tree-tail-merge) \
             $(call compiler_takes,-malign-data=abi)
 UNALIGNED := $(call compiler_takes,-fno-align-functions -fno-align-loops -fno-align-jumps -fno-align-labels) \
-             $(call compiler_takes,-fno-reorder-blocks-and-partition) \
+             $(call compiler_takes,-fno-reorder-blocks-and-partition -freorder-blocks-algorithm=simple) \
              $(call compiler_takes,-malign-data=abi)
 $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(HOT),$(SOURCES))): CFLAGS += $(FOR_SIZE)
 $(HOT:%.c=$(BUILD)/%.o): CFLAGS += $(UNALIGNED)
