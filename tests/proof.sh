@@ -74,7 +74,7 @@ fuzz() { # a target
     target=$BUILD/fuzz/tests/fuzz/$1 corpus=$BUILD/fuzz/tests/fuzz/corpus/$1
     $make_quiet BUILD="$BUILD/fuzz" CC=clang SANITIZE="$fuzz_flags" "$target" || return 1
     mkdir -p "$corpus" || return 1
-    "$target" -max_total_time="$FUZZ_SECONDS" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0 \
+    "$target" -max_total_time="$FUZZ_SECONDS" -timeout=100 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0 \
         -artifact_prefix="$kept/$1-" "$corpus" "tests/fuzz/seeds/${1#fuzz_}" || return 1
     echo "1 passed, 0 failed"
 }
