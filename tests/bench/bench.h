@@ -51,4 +51,9 @@ void bench_raw_calls(size_t n);
 void bench_raw_flights(size_t n);
 void bench_raw_close(void);
 
+/* ---- bench_jansson.c: with a JSON library instead of by hand ---- */
+void bench_jansson_open(const char *url, size_t prompt_bytes);
+void bench_jansson_calls(size_t n);
+void bench_jansson_close(void);
+
 #endif

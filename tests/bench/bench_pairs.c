@@ -52,6 +52,24 @@ static void close_both(void)
     bench_raw_close();
 }
 
+static void open_jansson_1(const char *url)
+{
+    bench_ours_open(url, KB);
+    bench_jansson_open(url, KB);
+}
+
+static void open_jansson_16(const char *url)
+{
+    bench_ours_open(url, 16 * KB);
+    bench_jansson_open(url, 16 * KB);
+}
+
+static void close_jansson(void)
+{
+    bench_ours_close();
+    bench_jansson_close();
+}
+
 /* ---- an exact hit: a bare table of whole requests ---- */
 
 typedef struct bare_entry {
@@ -289,6 +307,8 @@ static void close_accounts(void)
 const bench_pair bench_pairs[] = {
     { "call1", "uncached call, 1 KB prompt", 1.25, 400, open_1, bench_ours_calls, bench_raw_calls, close_both },
     { "call16", "uncached call, 16 KB prompt", 1.25, 400, open_16, bench_ours_calls, bench_raw_calls, close_both },
+    { "jansson1", "the same against libcurl + jansson, 1 KB", 1, 400, open_jansson_1, bench_ours_calls, bench_jansson_calls, close_jansson },
+    { "jansson16", "the same against libcurl + jansson, 16 KB", 1, 400, open_jansson_16, bench_ours_calls, bench_jansson_calls, close_jansson },
     { "fallback", "fallback of two models / plain call", 1.25, 4000, bench_fallback_open, bench_route_calls, bench_plain_calls, bench_routes_close },
     { "split", "split of two models / plain call", 1.25, 4000, bench_split_open, bench_route_calls, bench_plain_calls, bench_routes_close },
     { "flight", "64 calls in flight, per call", 1.25, 640, open_1, bench_ours_flights, bench_raw_flights, close_both },
