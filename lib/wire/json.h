@@ -63,7 +63,7 @@ bool llmc_json_array(llmc_json *json);
 bool llmc_json_next_key(llmc_json *json, llmc_json_key *key); /* false: the object is left, or a failure */
 bool llmc_json_next_item(llmc_json *json);                    /* false: the array is left, or a failure */
 bool llmc_json_key_is_escaped(const llmc_json_key *key, const char *name); /* what key_is does where there are escapes */
-static inline bool llmc_json_key_is(const llmc_json_key *key, const char *name) /* inline: the length of a literal is known here */
+inline bool llmc_json_key_is(const llmc_json_key *key, const char *name) /* inline: the length of a literal is known here */
 {
     if (key->escaped)
         return llmc_json_key_is_escaped(key, name);
