@@ -39,7 +39,7 @@ static bool was_called(const json_t *messages, size_t before, const char *id)
     for (size_t i = 0; i < before; i++) {
         size_t index;
         json_t *call;
-        json_array_foreach(json_object_get(json_array_get(messages, i), "tool_calls"), index, call) {
+        LLMC_MOCK_EACH(json_object_get(json_array_get(messages, i), "tool_calls"), index, call) {
             if (llmc_mock_text_is(call, "id", id) && llmc_mock_text_at(json_object_get(call, "function"), "arguments"))
                 return true;
         }
@@ -52,7 +52,7 @@ static bool validate(llmc_mock_question *question)
     const json_t *root = question->root, *messages = json_object_get(root, "messages");
     size_t index;
     json_t *message;
-    json_array_foreach((json_t *)messages, index, message) {
+    LLMC_MOCK_EACH((json_t *)messages, index, message) {
         const char *id = llmc_mock_text_at(message, "tool_call_id");
         if (!llmc_mock_check_members(question, message, message_members) || !llmc_mock_check_word(question, message, "role", " system user assistant tool "))
             return false;

@@ -61,7 +61,7 @@ static void read_question(llmc_mock_question *question)
     llmc_mock_read_system(question, json_object_get(question->root, "instructions"));
     if (json_is_string(input))
         llmc_mock_read_turn(question, input, true);
-    json_array_foreach(input, index, item) {
+    LLMC_MOCK_EACH(input, index, item) {
         json_t *content = json_object_get(item, "content"), *output = json_object_get(item, "output");
         if (llmc_mock_text_is(item, "role", "system") || llmc_mock_text_is(item, "role", "developer"))
             llmc_mock_read_system(question, content);
@@ -112,7 +112,7 @@ static bool validate(llmc_mock_question *question)
         if (!check_item(question, input, i))
             return false;
     }
-    json_array_foreach(json_object_get(question->root, "tools"), index, tool) {
+    LLMC_MOCK_EACH(json_object_get(question->root, "tools"), index, tool) {
         if (!llmc_mock_text_at(tool, "type") || (llmc_mock_text_is(tool, "type", "function") && !llmc_mock_text_at(tool, "name")))
             return llmc_mock_invalid(question, "tools", "Missing required parameter: 'tools[%zu].name'.", index);
     }

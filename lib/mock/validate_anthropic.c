@@ -26,7 +26,7 @@ static bool was_called(const json_t *messages, size_t before, const char *id)
     for (size_t i = 0; i < before; i++) {
         size_t index;
         json_t *block;
-        json_array_foreach(json_object_get(json_array_get(messages, i), "content"), index, block) {
+        LLMC_MOCK_EACH(json_object_get(json_array_get(messages, i), "content"), index, block) {
             if (llmc_mock_text_is(block, "type", "tool_use") && llmc_mock_text_is(block, "id", id))
                 return true;
         }
@@ -77,7 +77,7 @@ static bool check_message(llmc_mock_question *question, const json_t *messages, 
         return llmc_mock_invalid(question, NULL, "messages.%zu.content: Field required", index);
     size_t at;
     json_t *block;
-    json_array_foreach(content, at, block) {
+    LLMC_MOCK_EACH(content, at, block) {
         if (!check_block(question, messages, index, block))
             return false;
     }
@@ -90,7 +90,7 @@ static bool check_tools(llmc_mock_question *question)
     const json_t *tools = json_object_get(question->root, "tools"), *choice = json_object_get(question->root, "tool_choice");
     size_t index;
     json_t *tool;
-    json_array_foreach(tools, index, tool) {
+    LLMC_MOCK_EACH(tools, index, tool) {
         bool typed = llmc_mock_text_at(tool, "type") || llmc_mock_text_is(json_object_get(tool, "input_schema"), "type", "object");
         if (!llmc_mock_text_at(tool, "name") || !typed)
             return llmc_mock_invalid(question, NULL, "tools.%zu.custom.input_schema.type: Field required", index);

@@ -40,7 +40,7 @@ static bool check_content(llmc_mock_question *question, const json_t *message)
         return llmc_mock_invalid(question, "messages", "Invalid value for 'content': expected a string or an array of parts.");
     size_t index;
     json_t *part;
-    json_array_foreach(content, index, part) {
+    LLMC_MOCK_EACH(content, index, part) {
         if (!check_part(question, part))
             return false;
     }
@@ -53,7 +53,7 @@ static bool check_tool_calls(llmc_mock_question *question, const json_t *calls)
         return llmc_mock_invalid(question, "messages", "Invalid 'tool_calls': expected an array that is not empty.");
     size_t index;
     json_t *call;
-    json_array_foreach(calls, index, call) {
+    LLMC_MOCK_EACH(calls, index, call) {
         const json_t *function = json_object_get(call, "function");
         if (!llmc_mock_text_at(call, "id") || !llmc_mock_text_is(call, "type", "function") || !llmc_mock_text_at(function, "name") || !llmc_mock_text_at(function, "arguments"))
             return llmc_mock_invalid(question, "messages", "A tool call needs 'id', 'type' and 'function' with 'name' and 'arguments' (a string).");
@@ -66,7 +66,7 @@ static bool was_called(const json_t *messages, size_t before, const char *id)
     for (size_t i = 0; i < before; i++) {
         size_t index;
         json_t *call;
-        json_array_foreach(json_object_get(json_array_get(messages, i), "tool_calls"), index, call) {
+        LLMC_MOCK_EACH(json_object_get(json_array_get(messages, i), "tool_calls"), index, call) {
             if (strcmp(llmc_mock_text_at(call, "id"), id) == 0)
                 return true;
         }
@@ -127,7 +127,7 @@ static bool check_tools(llmc_mock_question *question)
         return llmc_mock_invalid(question, "tools", "[] is too short - 'tools'");
     size_t index;
     json_t *tool;
-    json_array_foreach(tools, index, tool) {
+    LLMC_MOCK_EACH(tools, index, tool) {
         const json_t *function = json_object_get(tool, "function"), *parameters = json_object_get(function, "parameters");
         if (!llmc_mock_text_is(tool, "type", "function") || !llmc_mock_text_at(function, "name") || (parameters && !json_is_object(parameters)))
             return llmc_mock_invalid(question, "tools", "Missing required parameter: 'tools[%zu].function.name'.", index);
