@@ -94,11 +94,10 @@ static void read_question(llmc_mock_question *question)
     llmc_mock_read_chat(question);
 }
 
-static const char *const members[] = { "messages:A", "system:a", "inferenceConfig:o", "toolConfig:o", "additionalModelRequestFields:o",
-                                       "additionalModelResponseFieldPaths:a", "outputConfig:o", "serviceTier:o", "performanceConfig:o", "requestMetadata:o",
-                                       "guardrailConfig:o", "promptVariables:o", NULL };
-static const char *const block_members[] = { "text:t", "image:o", "document:o", "video:o", "audio:o", "toolUse:o", "toolResult:o", "reasoningContent:o",
-                                             "cachePoint:o", "guardContent:o", "citationsContent:o", NULL };
+static const char members[] =
+    "messages:A system:a inferenceConfig:o toolConfig:o additionalModelRequestFields:o additionalModelResponseFieldPaths:a "
+    "outputConfig:o serviceTier:o performanceConfig:o requestMetadata:o guardrailConfig:o promptVariables:o";
+static const char block_members[] = "text:t image:o document:o video:o audio:o toolUse:o toolResult:o reasoningContent:o cachePoint:o guardContent:o citationsContent:o";
 
 static bool was_used(const json_t *message, const char *id)
 {

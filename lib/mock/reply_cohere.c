@@ -28,11 +28,11 @@ static const llmc_mock_sheet stream = {
     .close = "#message-end,'id':'mock-%n','delta':{'finish_reason':'%F'" USAGE "}}\n\n",
 };
 
-static const char *const members[] = {
-    "model:T", "messages:A", "stream:b", "max_tokens:n", "temperature:n", "p:n", "k:n", "stop_sequences:a", "seed:n", "frequency_penalty:n", "presence_penalty:n",
-    "logprobs:b", "tools:a", "tool_choice:t", "strict_tools:b", "response_format:o", "documents:a", "citation_options:o", "safety_mode:t", "thinking:o", "priority:n",
-    NULL };
-static const char *const message_members[] = { "role:T", "content:*", "tool_calls:a", "tool_call_id:t", "tool_plan:t", "citations:a", NULL };
+static const char members[] =
+    "model:T messages:A stream:b max_tokens:n temperature:n p:n k:n stop_sequences:a seed:n frequency_penalty:n presence_penalty:n "
+    "logprobs:b tools:a tool_choice:t strict_tools:b response_format:o documents:a citation_options:o safety_mode:t thinking:o "
+    "priority:n";
+static const char message_members[] = "role:T content:* tool_calls:a tool_call_id:t tool_plan:t citations:a";
 
 static bool was_called(const json_t *messages, size_t before, const char *id)
 {

@@ -42,14 +42,16 @@ static void read_question(llmc_mock_question *question)
 
 /* ---- validation */
 
-static const char *const members[] = { "contents:A", "systemInstruction:o", "tools:a", "toolConfig:o", "safetySettings:a", "generationConfig:o",
-                                       "cachedContent:t", "serviceTier:t", "labels:o", "model:t", NULL };
-static const char *const config_members[] = {
-    "maxOutputTokens:n", "temperature:n", "topP:n", "topK:n", "stopSequences:a", "seed:n", "candidateCount:n", "presencePenalty:n", "frequencyPenalty:n",
-    "responseMimeType:t", "responseSchema:o", "responseJsonSchema:o", "responseLogprobs:b", "logprobs:n", "responseModalities:a", "thinkingConfig:o",
-    "mediaResolution:t", "speechConfig:o", "imageConfig:o", NULL };
-static const char *const part_members[] = { "text:t", "inlineData:o", "fileData:o", "functionCall:o", "functionResponse:o", "thought:b", "thoughtSignature:t",
-                                            "executableCode:o", "codeExecutionResult:o", NULL };
+static const char members[] =
+    "contents:A systemInstruction:o tools:a toolConfig:o safetySettings:a generationConfig:o cachedContent:t serviceTier:t labels:o "
+    "model:t";
+static const char config_members[] =
+    "maxOutputTokens:n temperature:n topP:n topK:n stopSequences:a seed:n candidateCount:n presencePenalty:n frequencyPenalty:n "
+    "responseMimeType:t responseSchema:o responseJsonSchema:o responseLogprobs:b logprobs:n responseModalities:a thinkingConfig:o "
+    "mediaResolution:t speechConfig:o imageConfig:o";
+static const char part_members[] =
+    "text:t inlineData:o fileData:o functionCall:o functionResponse:o thought:b thoughtSignature:t executableCode:o "
+    "codeExecutionResult:o";
 
 static bool was_called(const json_t *contents, size_t before, const char *name)
 {

@@ -25,9 +25,8 @@ static const llmc_mock_sheet stream = {
     .close = HEAD ",'content':''}" DONE "\n",
 };
 
-static const char *const members[] = { "model:T", "messages:a", "tools:a", "format:*", "think:*", "stream:b", "keep_alive:*", "logprobs:b", "top_logprobs:n",
-                                       "options:o", NULL };
-static const char *const message_members[] = { "role:T", "content:t", "thinking:t", "images:a", "tool_calls:a", "tool_name:t", "tool_call_id:t", NULL };
+static const char members[] = "model:T messages:a tools:a format:* think:* stream:b keep_alive:* logprobs:b top_logprobs:n options:o";
+static const char message_members[] = "role:T content:t thinking:t images:a tool_calls:a tool_name:t tool_call_id:t";
 
 static bool validate(llmc_mock_question *question)
 {

@@ -72,11 +72,11 @@ static void read_question(llmc_mock_question *question)
 
 /* ---- validation */
 
-static const char *const members[] = {
-    "model:T", "input:*", "instructions:*", "stream:b", "stream_options:o", "max_output_tokens:n", "max_tool_calls:n", "temperature:n", "top_p:n", "top_logprobs:n",
-    "reasoning:o", "text:o", "tools:a", "tool_choice:*", "parallel_tool_calls:b", "store:b", "include:*", "previous_response_id:*", "conversation:*", "metadata:o",
-    "service_tier:t", "safety_identifier:t", "user:t", "prompt_cache_key:t", "prompt_cache_retention:t", "prompt_cache_options:o", "truncation:t", "background:b",
-    "prompt:o", NULL };
+static const char members[] =
+    "model:T input:* instructions:* stream:b stream_options:o max_output_tokens:n max_tool_calls:n temperature:n top_p:n top_logprobs:n "
+    "reasoning:o text:o tools:a tool_choice:* parallel_tool_calls:b store:b include:* previous_response_id:* conversation:* metadata:o "
+    "service_tier:t safety_identifier:t user:t prompt_cache_key:t prompt_cache_retention:t prompt_cache_options:o truncation:t "
+    "background:b prompt:o";
 
 static bool was_called(const json_t *input, size_t before, const char *id)
 {
