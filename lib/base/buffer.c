@@ -5,6 +5,10 @@
 
 enum { FIRST_BYTES = 256 }; /* doubling from less costs a short text several allocations */
 
+extern inline void llmc_buffer_add(llmc_buffer *buffer, const void *bytes, size_t length);
+extern inline void llmc_buffer_add_byte(llmc_buffer *buffer, char byte);
+extern inline void llmc_buffer_add_text(llmc_buffer *buffer, const char *text);
+
 void llmc_buffer_init(llmc_buffer *buffer, const llmc_allocator *allocator, size_t maximum)
 {
     *buffer = (llmc_buffer){ .allocator = allocator, .maximum = maximum };

@@ -29,7 +29,8 @@ void llmc_buffer_add_slow(llmc_buffer *buffer, const void *bytes, size_t length)
 void llmc_buffer_add_integer(llmc_buffer *buffer, int64_t value);
 void llmc_buffer_add_format(llmc_buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3))); /* ASCII only */
 
-static inline void llmc_buffer_add(llmc_buffer *buffer, const void *bytes, size_t length)
+/* Not static: where a file does not take them in, it calls the one copy in buffer.c. */
+inline void llmc_buffer_add(llmc_buffer *buffer, const void *bytes, size_t length)
 {
     if (length && length < buffer->capacity - buffer->length && buffer->length + length <= buffer->maximum && !buffer->failure) {
         memcpy(buffer->data + buffer->length, bytes, length);
@@ -39,12 +40,12 @@ static inline void llmc_buffer_add(llmc_buffer *buffer, const void *bytes, size_
     }
 }
 
-static inline void llmc_buffer_add_byte(llmc_buffer *buffer, char byte)
+inline void llmc_buffer_add_byte(llmc_buffer *buffer, char byte)
 {
     llmc_buffer_add(buffer, &byte, 1);
 }
 
-static inline void llmc_buffer_add_text(llmc_buffer *buffer, const char *text)
+inline void llmc_buffer_add_text(llmc_buffer *buffer, const char *text)
 {
     llmc_buffer_add(buffer, text, strlen(text));
 }

@@ -10,18 +10,12 @@ static void write_step(llmc_json_writer *writer, const llmc_line *line)
     char target[600];
     snprintf(target, sizeof target, "%s%s%s", line->provider, *line->model ? "/" : "", line->model); /* an exchange asks no model */
     llmc_json_write_begin_object(writer);
-    llmc_json_write_key(writer, "target");
-    llmc_json_write_text(writer, target);
-    llmc_json_write_key(writer, "purpose");
-    llmc_json_write_text(writer, line->purpose);
-    llmc_json_write_key(writer, "status");
-    llmc_json_write_text(writer, llmcost_status_name(line->status));
-    llmc_json_write_key(writer, "message");
-    llmc_json_write_text(writer, line->message ? line->message : llmcost_status_text(line->status));
-    llmc_json_write_key(writer, "http_status");
-    llmc_json_write_integer(writer, line->http_status);
-    llmc_json_write_key(writer, "request_id");
-    llmc_json_write_text(writer, line->request_id && *line->request_id ? line->request_id : NULL);
+    llmc_json_write_member_text(writer, "target", target);
+    llmc_json_write_member_text(writer, "purpose", line->purpose);
+    llmc_json_write_member_text(writer, "status", llmcost_status_name(line->status));
+    llmc_json_write_member_text(writer, "message", line->message ? line->message : llmcost_status_text(line->status));
+    llmc_json_write_member_integer(writer, "http_status", line->http_status);
+    llmc_json_write_member_text(writer, "request_id", line->request_id && *line->request_id ? line->request_id : NULL);
     llmc_json_write_end_object(writer);
 }
 

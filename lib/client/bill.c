@@ -41,8 +41,7 @@ llmcost_status llmcost_report(llmcost_client *client, const char *format, char *
 
 static void member(llmc_json_writer *writer, const char *name, uint64_t value)
 {
-    llmc_json_write_key(writer, name);
-    llmc_json_write_integer(writer, value > INT64_MAX ? INT64_MAX : (int64_t)value);
+    llmc_json_write_member_integer(writer, name, value > INT64_MAX ? INT64_MAX : (int64_t)value);
 }
 
 static void write_cache(llmcost_client *client, llmc_json_writer *writer)
@@ -53,8 +52,7 @@ static void write_cache(llmcost_client *client, llmc_json_writer *writer)
     llmc_totals_cached(services->totals, &saved_nano, &saved_ns);
     if (services->cache)
         llmc_memory_cache_stats_read(services->cache, &stats);
-    llmc_json_write_key(writer, "cache");
-    llmc_json_write_begin_object(writer);
+    llmc_json_write_member_object(writer, "cache");
     member(writer, "hits", stats.hits);
     member(writer, "misses", stats.misses);
     member(writer, "stores", stats.stores);
@@ -76,8 +74,7 @@ static void write_drivers(llmcost_client *client, llmc_json_writer *writer)
         connections += slot->http ? llmc_http_connections(slot->http) : 0;
     uint64_t opened = pool->opened, leased = pool->leased, owned = pool->owned;
     pthread_mutex_unlock(&pool->lock);
-    llmc_json_write_key(writer, "drivers");
-    llmc_json_write_begin_object(writer);
+    llmc_json_write_member_object(writer, "drivers");
     member(writer, "opened", opened);
     member(writer, "leased", leased);
     member(writer, "owned", owned);
@@ -93,14 +90,10 @@ static void write_key(const llmc_provider *provider, size_t index, int64_t now, 
     int64_t back_ns;
     llmc_key_state state = llmc_key_pool_state(provider->pool, index, now, &back_ns);
     llmc_json_write_begin_object(writer);
-    llmc_json_write_key(writer, "provider");
-    llmc_json_write_text(writer, provider->name);
-    llmc_json_write_key(writer, "key");
-    llmc_json_write_text(writer, credential->host ? credential->host : llmc_credential_fingerprint(credential));
-    llmc_json_write_key(writer, "state");
-    llmc_json_write_text(writer, states[state]);
-    llmc_json_write_key(writer, "back_in_ms");
-    llmc_json_write_integer(writer, back_ns == LLMC_NEVER ? -1 : back_ns > now ? (back_ns - now + LLMC_MS - 1) / LLMC_MS : 0);
+    llmc_json_write_member_text(writer, "provider", provider->name);
+    llmc_json_write_member_text(writer, "key", credential->host ? credential->host : llmc_credential_fingerprint(credential));
+    llmc_json_write_member_text(writer, "state", states[state]);
+    llmc_json_write_member_integer(writer, "back_in_ms", back_ns == LLMC_NEVER ? -1 : back_ns > now ? (back_ns - now + LLMC_MS - 1) / LLMC_MS : 0);
     member(writer, "calls", atomic_load(&key->calls));
     member(writer, "in_flight", atomic_load(&key->in_flight));
     llmc_json_write_end_object(writer);
@@ -110,8 +103,7 @@ static void write_keys(llmcost_client *client, llmc_json_writer *writer)
 {
     const llmc_settings *settings = client->settings;
     int64_t now = llmc_clock_now(&client->services.clock);
-    llmc_json_write_key(writer, "keys");
-    llmc_json_write_begin_array(writer);
+    llmc_json_write_member_array(writer, "keys");
     for (const llmc_provider *provider = settings->providers; provider < settings->providers + settings->provider_count; provider++) {
         for (size_t i = 0; provider->pool && i < provider->credential_count; i++)
             write_key(provider, i, now, writer);

@@ -11,6 +11,7 @@ typedef struct documented {
     llmc_config_key_kind kind;
 } documented;
 
+#define UNSET NULL
 #define SECTION(id, name, text) { name, NULL, text, 0, 0, LLMC_KEY_SECTION },
 #define KEY(name, kind, type, field, minimum, maximum, fallback, text) { name, fallback, text, minimum, maximum, LLMC_KEY_##kind },
 #define CHOICE(name, type, field, words, text) { name, words, text, 0, 0, LLMC_KEY_CHOICE },

@@ -44,10 +44,8 @@ static void write_cache(llmc_explaining *explaining, llmcost_leg *leg, llmcost_v
     }
     address[2 * SHOWN] = '\0';
     llmc_json_writer *json = &explaining->json;
-    llmc_json_write_key(json, "cache");
-    llmc_json_write_begin_object(json);
-    llmc_json_write_key(json, "eligible");
-    llmc_json_write_bool(json, !outlook->why_not);
+    llmc_json_write_member_object(json, "cache");
+    llmc_json_write_member_bool(json, "eligible", !outlook->why_not);
     llmc_explain_text(explaining, leg, "outcome", cache_outcome(leg, verdict, outlook));
     llmc_explain_text(explaining, leg, "address", outlook->why_not ? NULL : address);
     llmc_explain_text(explaining, leg, "store", outlook->asks_store && !outlook->in_memory ? "unknown" : NULL);
@@ -59,8 +57,7 @@ static void write_cache(llmc_explaining *explaining, llmcost_leg *leg, llmcost_v
 static void write_not_asked(llmc_explaining *explaining, llmcost_leg *leg)
 {
     const llmcost_client *client = leg->call->client;
-    llmc_json_write_key(&explaining->json, "not_asked");
-    llmc_json_write_begin_array(&explaining->json);
+    llmc_json_write_member_array(&explaining->json, "not_asked");
     for (uint16_t i = 0; i < client->policy_count; i++) {
         if (!llmc_policy_is_ours(&client->policies[i]))
             llmc_json_write_text(&explaining->json, client->policies[i].name);
@@ -96,8 +93,7 @@ static llmc_ways explain_resolved(llmc_explaining *explaining, llmcost_leg *leg)
         explaining->no_memory = true;
         return ways;
     }
-    llmc_json_write_key(&explaining->json, "tree");
-    llmc_json_write_begin_object(&explaining->json);
+    llmc_json_write_member_object(&explaining->json, "tree");
     llmc_ways tree = llmc_explain_tree(explaining, root);
     llmc_json_write_end_object(&explaining->json);
     if (outlook.asks_store && !outlook.in_memory)

@@ -31,8 +31,7 @@ void llmc_explain_text(llmc_explaining *explaining, llmcost_leg *leg, const char
 
 static void write_integer(llmc_explaining *explaining, const char *key, int64_t value)
 {
-    llmc_json_write_key(&explaining->json, key);
-    llmc_json_write_integer(&explaining->json, value);
+    llmc_json_write_member_integer(&explaining->json, key, value);
 }
 
 /* null where there is no such figure. */
@@ -47,22 +46,19 @@ static void write_figure(llmc_explaining *explaining, const char *key, int64_t v
 
 static void write_bool(llmc_explaining *explaining, const char *key, bool value)
 {
-    llmc_json_write_key(&explaining->json, key);
-    llmc_json_write_bool(&explaining->json, value);
+    llmc_json_write_member_bool(&explaining->json, key, value);
 }
 
 static void write_amount(llmc_explaining *explaining, const char *nano_key, const char *text_key, int64_t nano)
 {
     char text[40];
     write_figure(explaining, nano_key, nano, 0);
-    llmc_json_write_key(&explaining->json, text_key);
-    llmc_json_write_text(&explaining->json, nano < 0 ? "unknown" : llmc_amount_text(nano, explaining->currency, 2, text));
+    llmc_json_write_member_text(&explaining->json, text_key, nano < 0 ? "unknown" : llmc_amount_text(nano, explaining->currency, 2, text));
 }
 
 void llmc_explain_cost(llmc_explaining *explaining, const char *key, int64_t least_nano, int64_t greatest_nano)
 {
-    llmc_json_write_key(&explaining->json, key);
-    llmc_json_write_begin_object(&explaining->json);
+    llmc_json_write_member_object(&explaining->json, key);
     write_amount(explaining, "least_nano", "least", least_nano);
     write_amount(explaining, "greatest_nano", "greatest", greatest_nano);
     llmc_json_write_end_object(&explaining->json);
@@ -109,8 +105,7 @@ static const char *outcome_of(llmcost_verdict verdict, const llmc_budget_outlook
 
 static void write_budgets(llmc_explaining *explaining, llmcost_leg *leg, const llmc_budget_outlook *outlook)
 {
-    llmc_json_write_key(&explaining->json, "budgets");
-    llmc_json_write_begin_array(&explaining->json);
+    llmc_json_write_member_array(&explaining->json, "budgets");
     for (size_t i = 0; i < outlook->ref_count; i++) {
         const llmc_budget *budget = &leg->services->settings->budgets[outlook->refs[i].budget];
         llmc_json_write_begin_object(&explaining->json);
@@ -244,8 +239,7 @@ static llmc_ways explain_steps(llmc_explaining *explaining, llmcost_leg *leg)
 {
     llmc_ways all = { 0 };
     bool first = true, goes_on = true;
-    llmc_json_write_key(&explaining->json, "steps");
-    llmc_json_write_begin_array(&explaining->json);
+    llmc_json_write_member_array(&explaining->json, "steps");
     for (size_t i = 0; i < leg->route->step_count; i++) {
         llmcost_leg *child = step_leg(leg, i);
         if (!child) {
@@ -302,8 +296,7 @@ static void explain_labeller(llmc_explaining *explaining, llmcost_leg *leg, llmc
     explaining->no_memory |= !child;
     if (!child || !child->route)
         return;
-    llmc_json_write_key(&explaining->json, "labeller");
-    llmc_json_write_begin_object(&explaining->json);
+    llmc_json_write_member_object(&explaining->json, "labeller");
     llmc_ways label = llmc_explain_tree(explaining, child);
     llmc_json_write_end_object(&explaining->json);
     bool unknown = ways->greatest_nano < 0 || label.greatest_nano < 0 || __builtin_add_overflow(ways->greatest_nano, label.greatest_nano, &ways->greatest_nano);

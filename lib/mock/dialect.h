@@ -42,7 +42,7 @@ struct llmc_mock_dialect {
     const char *details[4];      /* what slot d says for them; NULL: nothing */
     const char *shared[5];       /* forms that stand in other ones */
     const char *error, *error_header, *error_in_stream;
-    const char *const *members;  /* of a chat's body, see llmc_mock_check_members(); NULL: any */
+    const char *members;         /* of a chat's body, see llmc_mock_check_members(); NULL: any */
     void (*read)(llmc_mock_question *question);
     bool (*validate)(llmc_mock_question *question);
     void (*render)(llmc_mock_body *body, const llmc_mock_answer *answer); /* NULL: by its sheets */
@@ -106,8 +106,9 @@ void llmc_mock_read_inputs(llmc_mock_question *question, json_t *inputs); /* a t
 /* Validation. Each format checks what its provider refuses; these are what they share (validate.c). */
 bool llmc_mock_validate_openai(llmc_mock_question *question);
 bool llmc_mock_validate_anthropic(llmc_mock_question *question);
-/* Members by a list of "name" and a letter each: text, number, bool, array, object, * any; a capital: required. Others are refused. */
-bool llmc_mock_check_members(llmc_mock_question *question, const json_t *object, const char *const *members);
+/* Members by a list "name:T other:n" with a letter each: text, number, bool, array, object, * any; a capital: required. Others are refused. */
+bool llmc_mock_check_members(llmc_mock_question *question, const json_t *object, const char *members);
 bool llmc_mock_check_word(llmc_mock_question *question, const json_t *object, const char *name, const char *words); /* " a b ": one of them */
+bool llmc_mock_is_word(const char *word, const char *words); /* NULL is none */
 
 #endif

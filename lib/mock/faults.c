@@ -89,7 +89,7 @@ static bool wants_error_body(const llmc_mock_fault *fault)
 static void add_html(llmc_mock_body *body)
 {
     body->content_type = "text/html";
-    llmc_mock_put(&body->bytes, "<html>\r\n<head><title>Bad gateway</title></head>\r\n<body><center><h1>Bad gateway</h1></center></body>\r\n</html>\r\n");
+    llmc_buffer_add_text(&body->bytes, "<html>\r\n<head><title>Bad gateway</title></head>\r\n<body><center><h1>Bad gateway</h1></center></body>\r\n</html>\r\n");
 }
 
 bool llmc_mock_fault_body(llmc_mock_body *body, const llmc_mock_question *question, const llmc_mock_rule *rule)
@@ -97,9 +97,9 @@ bool llmc_mock_fault_body(llmc_mock_body *body, const llmc_mock_question *questi
     const llmc_mock_fault *fault = &rule->fault;
     if (fault->redirect.text) {
         body->status = fault->status ? (int32_t)fault->status : 302;
-        llmc_mock_put(&body->headers, "Location: ");
+        llmc_buffer_add_text(&body->headers, "Location: ");
         llmc_buffer_add(&body->headers, fault->redirect.text, fault->redirect.bytes);
-        llmc_mock_put(&body->headers, "\r\n");
+        llmc_buffer_add_text(&body->headers, "\r\n");
         return true;
     }
     if (fault->error_with_200_json) {

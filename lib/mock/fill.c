@@ -68,7 +68,7 @@ static void put_text(llmc_mock_fill *fill, const struct slot *slot, llmc_mock_te
 {
     llmc_buffer *out = fill->out;
     if (slot->kind == QUOTED_OR_NULL && !text.text)
-        llmc_mock_put(out, "null");
+        llmc_buffer_add_text(out, "null");
     else if (slot->kind == RAW)
         llmc_buffer_add(out, text.text, text.bytes);
     else if (slot->kind == ESCAPED)
@@ -107,7 +107,7 @@ static const char *put_event(llmc_buffer *out, const char *form)
 {
     size_t bytes = strcspn(form, ",}%");
     for (int line = 0; line < 2; line++) {
-        llmc_mock_put(out, line ? "\ndata: {\"type\":\"" : "event: ");
+        llmc_buffer_add_text(out, line ? "\ndata: {\"type\":\"" : "event: ");
         llmc_buffer_add(out, form, bytes);
     }
     llmc_buffer_add_byte(out, '"');

@@ -132,7 +132,7 @@ static llmc_mock_wire *show_stats(llmc_mock_server *server, const llmc_mock_ques
         { ",\"dropped\":", atomic_load(&server->dropped) },
     };
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        llmc_mock_put(&json, parts[i].before);
+        llmc_buffer_add_text(&json, parts[i].before);
         llmc_buffer_add_integer(&json, (int64_t)parts[i].value);
     }
     llmc_buffer_add_byte(&json, '}');

@@ -17,7 +17,7 @@ static size_t text_bytes_of(const json_t *content, int depth)
         return 0;
     size_t total = 0, index;
     json_t *part;
-    json_array_foreach(content, index, part)
+    LLMC_MOCK_EACH(content, index, part)
         total += text_bytes_of(part, depth + 1);
     for (size_t i = 0; i < sizeof inner / sizeof inner[0]; i++)
         total += text_bytes_of(json_object_get(content, inner[i]), depth + 1);
@@ -30,7 +30,7 @@ static void add_texts(llmc_buffer *out, const json_t *content)
         llmc_buffer_add(out, json_string_value(content), json_string_length(content));
     size_t index;
     json_t *part;
-    json_array_foreach(content, index, part) {
+    LLMC_MOCK_EACH(content, index, part) {
         json_t *text = json_object_get(part, "text");
         if (json_is_string(text))
             llmc_buffer_add(out, json_string_value(text), json_string_length(text));
@@ -49,7 +49,7 @@ static bool is_results(const json_t *content)
     size_t index;
     json_t *part;
     bool any = false;
-    json_array_foreach(content, index, part) {
+    LLMC_MOCK_EACH(content, index, part) {
         if (json_is_string(json_object_get(part, "text")))
             return false;
         any = any || json_object_get(part, "toolResult") || json_object_get(part, "functionResponse") || llmc_mock_text_is(part, "type", "tool_result");
@@ -71,7 +71,7 @@ void llmc_mock_read_chat(llmc_mock_question *question)
     size_t index;
     json_t *message;
     llmc_mock_read_system(question, json_object_get(question->chat, "system"));
-    json_array_foreach(json_object_get(question->chat, "messages"), index, message) {
+    LLMC_MOCK_EACH(json_object_get(question->chat, "messages"), index, message) {
         json_t *content = json_object_get(message, "content");
         if (llmc_mock_text_is(message, "role", "system") || llmc_mock_text_is(message, "role", "developer"))
             llmc_mock_read_system(question, content);
@@ -99,7 +99,7 @@ void llmc_mock_read_inputs(llmc_mock_question *question, json_t *inputs)
         question->user.failure = LLMC_BUFFER_NO_MEMORY;
     if (json_is_string(inputs))
         read_input(question, inputs);
-    json_array_foreach(inputs, index, input) {
+    LLMC_MOCK_EACH(inputs, index, input) {
         json_t *content = json_is_object(input) ? json_object_get(input, "content") : input;
         json_t *parts = json_object_get(content, "parts");
         read_input(question, parts ? parts : content);

@@ -25,7 +25,6 @@ typedef struct llmc_mock_body {
 void llmc_mock_body_init(llmc_mock_body *body, const llmc_allocator *allocator);
 void llmc_mock_body_free(llmc_mock_body *body);
 void llmc_mock_body_cut(llmc_mock_body *body); /* an event ends here */
-void llmc_mock_put(llmc_buffer *buffer, const char *text); /* a text as it is; no inline, for there are hundreds */
 void llmc_mock_add_string(llmc_buffer *buffer, const char *text, size_t bytes); /* with quotes */
 void llmc_mock_add_escaped(llmc_buffer *buffer, const char *text, size_t bytes, bool ascii); /* without quotes */
 

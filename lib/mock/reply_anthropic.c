@@ -20,11 +20,11 @@ static llmc_mock_text stop_reason(llmc_mock_text finish)
 
 static void add_head(llmc_buffer *out, const llmc_mock_answer *answer)
 {
-    llmc_mock_put(out, "{\"id\":\"msg_mock_");
+    llmc_buffer_add_text(out, "{\"id\":\"msg_mock_");
     llmc_buffer_add_integer(out, (int64_t)answer->question->number);
-    llmc_mock_put(out, "\",\"type\":\"message\",\"role\":\"assistant\",\"model\":");
+    llmc_buffer_add_text(out, "\",\"type\":\"message\",\"role\":\"assistant\",\"model\":");
     add(out, answer->model);
-    llmc_mock_put(out, ",\"content\":[");
+    llmc_buffer_add_text(out, ",\"content\":[");
 }
 
 /* The input side excludes what was read from and written to the cache. */
@@ -40,31 +40,31 @@ static void add_usage(llmc_buffer *out, const llmc_mock_usage *usage, int64_t ou
         { "},\"output_tokens\":", output },
     };
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        llmc_mock_put(out, parts[i].before);
+        llmc_buffer_add_text(out, parts[i].before);
         llmc_buffer_add_integer(out, parts[i].value);
     }
     if (all && usage->reasoning > 0) {
-        llmc_mock_put(out, ",\"output_tokens_details\":{\"thinking_tokens\":");
+        llmc_buffer_add_text(out, ",\"output_tokens_details\":{\"thinking_tokens\":");
         llmc_buffer_add_integer(out, usage->reasoning);
         llmc_buffer_add_byte(out, '}');
     }
-    llmc_mock_put(out, ",\"service_tier\":\"standard\"}");
+    llmc_buffer_add_text(out, ",\"service_tier\":\"standard\"}");
 }
 
 static void add_call_head(llmc_buffer *out, const json_t *call, size_t index)
 {
     llmc_mock_text id = llmc_mock_member(call, "id");
-    llmc_mock_put(out, "{\"type\":\"tool_use\",\"id\":");
+    llmc_buffer_add_text(out, "{\"type\":\"tool_use\",\"id\":");
     if (id.text) {
         add(out, id);
     } else {
-        llmc_mock_put(out, "\"toolu_mock_");
+        llmc_buffer_add_text(out, "\"toolu_mock_");
         llmc_buffer_add_integer(out, (int64_t)index);
         llmc_buffer_add_byte(out, '"');
     }
-    llmc_mock_put(out, ",\"name\":");
+    llmc_buffer_add_text(out, ",\"name\":");
     add(out, llmc_mock_member(call, "name"));
-    llmc_mock_put(out, ",\"input\":");
+    llmc_buffer_add_text(out, ",\"input\":");
 }
 
 static void comma(llmc_buffer *out, size_t *blocks)
@@ -79,18 +79,18 @@ static void add_blocks(llmc_buffer *out, const llmc_mock_choice *choice)
     json_t *call;
     if (choice->reasoning.text) {
         comma(out, &blocks);
-        llmc_mock_put(out, "{\"type\":\"thinking\",\"thinking\":");
+        llmc_buffer_add_text(out, "{\"type\":\"thinking\",\"thinking\":");
         add(out, choice->reasoning);
-        llmc_mock_put(out, ",\"signature\":\"c2lnbmVk\"}");
+        llmc_buffer_add_text(out, ",\"signature\":\"c2lnbmVk\"}");
     }
     llmc_mock_text text = choice->text.text ? choice->text : choice->refusal;
     if (text.text) {
         comma(out, &blocks);
-        llmc_mock_put(out, "{\"type\":\"text\",\"text\":");
+        llmc_buffer_add_text(out, "{\"type\":\"text\",\"text\":");
         add(out, text);
         llmc_buffer_add_byte(out, '}');
     }
-    json_array_foreach(choice->tool_calls, index, call) {
+    LLMC_MOCK_EACH(choice->tool_calls, index, call) {
         llmc_mock_text arguments = llmc_mock_arguments(call);
         comma(out, &blocks);
         add_call_head(out, call, index);
@@ -112,9 +112,9 @@ static void render_whole(llmc_mock_body *body, const llmc_mock_answer *answer)
     llmc_buffer *out = &body->bytes;
     add_head(out, answer);
     add_blocks(out, &choice);
-    llmc_mock_put(out, "],\"stop_reason\":");
+    llmc_buffer_add_text(out, "],\"stop_reason\":");
     add(out, finish_of(&choice));
-    llmc_mock_put(out, ",\"stop_sequence\":null");
+    llmc_buffer_add_text(out, ",\"stop_sequence\":null");
     if (!answer->usage.none)
         add_usage(out, &answer->usage, answer->usage.completion, true);
     llmc_buffer_add_byte(out, '}');
@@ -131,32 +131,32 @@ struct stream {
 static void begin_event(struct stream *stream, const char *name)
 {
     llmc_buffer *out = &stream->body->bytes;
-    llmc_mock_put(out, "event: ");
-    llmc_mock_put(out, name);
-    llmc_mock_put(out, "\ndata: {\"type\":\"");
-    llmc_mock_put(out, name);
+    llmc_buffer_add_text(out, "event: ");
+    llmc_buffer_add_text(out, name);
+    llmc_buffer_add_text(out, "\ndata: {\"type\":\"");
+    llmc_buffer_add_text(out, name);
     llmc_buffer_add_byte(out, '"');
 }
 
 static void begin_block_event(struct stream *stream, const char *name)
 {
     begin_event(stream, name);
-    llmc_mock_put(&stream->body->bytes, ",\"index\":");
+    llmc_buffer_add_text(&stream->body->bytes, ",\"index\":");
     llmc_buffer_add_integer(&stream->body->bytes, (int64_t)stream->block);
 }
 
 static void end_event(struct stream *stream)
 {
-    llmc_mock_put(&stream->body->bytes, "}\n\n");
+    llmc_buffer_add_text(&stream->body->bytes, "}\n\n");
     llmc_mock_body_cut(stream->body);
 }
 
 static void send_delta(struct stream *stream, const char *before, const char *piece, size_t bytes)
 {
     begin_block_event(stream, "content_block_delta");
-    llmc_mock_put(&stream->body->bytes, before);
+    llmc_buffer_add_text(&stream->body->bytes, before);
     llmc_buffer_add(&stream->body->bytes, piece, bytes);
-    llmc_mock_put(&stream->body->bytes, "\"}");
+    llmc_buffer_add_text(&stream->body->bytes, "\"}");
     end_event(stream);
 }
 
@@ -179,7 +179,7 @@ static bool send_pieces(struct stream *stream, llmc_mock_text text, const char *
 static void begin_block(struct stream *stream)
 {
     begin_block_event(stream, "content_block_start");
-    llmc_mock_put(&stream->body->bytes, ",\"content_block\":");
+    llmc_buffer_add_text(&stream->body->bytes, ",\"content_block\":");
 }
 
 /* The first block is followed by a ping, as the provider does. */
@@ -204,7 +204,7 @@ static bool send_thinking(struct stream *stream, llmc_mock_text reasoning)
     if (!reasoning.text)
         return true;
     begin_block(stream);
-    llmc_mock_put(&stream->body->bytes, "{\"type\":\"thinking\",\"thinking\":\"\",\"signature\":\"\"}");
+    llmc_buffer_add_text(&stream->body->bytes, "{\"type\":\"thinking\",\"thinking\":\"\",\"signature\":\"\"}");
     block_begun(stream);
     if (!send_pieces(stream, reasoning, ",\"delta\":{\"type\":\"thinking_delta\",\"thinking\":\""))
         return false;
@@ -218,7 +218,7 @@ static bool send_text(struct stream *stream, llmc_mock_text text)
     if (!text.text)
         return true;
     begin_block(stream);
-    llmc_mock_put(&stream->body->bytes, "{\"type\":\"text\",\"text\":\"\"}");
+    llmc_buffer_add_text(&stream->body->bytes, "{\"type\":\"text\",\"text\":\"\"}");
     block_begun(stream);
     if (!send_pieces(stream, text, ",\"delta\":{\"type\":\"text_delta\",\"text\":\""))
         return false;
@@ -231,11 +231,11 @@ static bool send_calls(struct stream *stream, json_t *calls)
 {
     size_t index;
     json_t *call;
-    json_array_foreach(calls, index, call) {
+    LLMC_MOCK_EACH(calls, index, call) {
         llmc_mock_text arguments = llmc_mock_arguments(call);
         begin_block(stream);
         add_call_head(&stream->body->bytes, call, index);
-        llmc_mock_put(&stream->body->bytes, "{}}");
+        llmc_buffer_add_text(&stream->body->bytes, "{}}");
         block_begun(stream);
         if (strcmp(arguments.text, "{}") != 0 && !send_pieces(stream, arguments, ",\"delta\":{\"type\":\"input_json_delta\",\"partial_json\":\""))
             return false;
@@ -248,9 +248,9 @@ static void send_start(struct stream *stream)
 {
     llmc_buffer *out = &stream->body->bytes;
     begin_event(stream, "message_start");
-    llmc_mock_put(out, ",\"message\":");
+    llmc_buffer_add_text(out, ",\"message\":");
     add_head(out, stream->answer);
-    llmc_mock_put(out, "],\"stop_reason\":null,\"stop_sequence\":null");
+    llmc_buffer_add_text(out, "],\"stop_reason\":null,\"stop_sequence\":null");
     if (!stream->answer->usage.none)
         add_usage(out, &stream->answer->usage, 1, false);
     llmc_buffer_add_byte(out, '}');
@@ -261,9 +261,9 @@ static void send_finish(struct stream *stream, const llmc_mock_choice *choice)
 {
     llmc_buffer *out = &stream->body->bytes;
     begin_event(stream, "message_delta");
-    llmc_mock_put(out, ",\"delta\":{\"stop_reason\":");
+    llmc_buffer_add_text(out, ",\"delta\":{\"stop_reason\":");
     add(out, finish_of(choice));
-    llmc_mock_put(out, ",\"stop_sequence\":null}");
+    llmc_buffer_add_text(out, ",\"stop_sequence\":null}");
     if (!stream->answer->usage.none)
         add_usage(out, &stream->answer->usage, stream->answer->usage.completion, true);
     end_event(stream);

@@ -40,7 +40,7 @@ static void add_header(llmc_buffer *out, const char *name, const char *value, si
 {
     const char between[] = { 7, (char)(bytes >> 8), (char)bytes };
     llmc_buffer_add_byte(out, (char)strlen(name));
-    llmc_mock_put(out, name);
+    llmc_buffer_add_text(out, name);
     llmc_buffer_add(out, between, sizeof between);
     llmc_buffer_add(out, value, bytes);
 }
@@ -94,17 +94,16 @@ static void read_question(llmc_mock_question *question)
     llmc_mock_read_chat(question);
 }
 
-static const char *const members[] = { "messages:A", "system:a", "inferenceConfig:o", "toolConfig:o", "additionalModelRequestFields:o",
-                                       "additionalModelResponseFieldPaths:a", "outputConfig:o", "serviceTier:o", "performanceConfig:o", "requestMetadata:o",
-                                       "guardrailConfig:o", "promptVariables:o", NULL };
-static const char *const block_members[] = { "text:t", "image:o", "document:o", "video:o", "audio:o", "toolUse:o", "toolResult:o", "reasoningContent:o",
-                                             "cachePoint:o", "guardContent:o", "citationsContent:o", NULL };
+static const char members[] =
+    "messages:A system:a inferenceConfig:o toolConfig:o additionalModelRequestFields:o additionalModelResponseFieldPaths:a "
+    "outputConfig:o serviceTier:o performanceConfig:o requestMetadata:o guardrailConfig:o promptVariables:o";
+static const char block_members[] = "text:t image:o document:o video:o audio:o toolUse:o toolResult:o reasoningContent:o cachePoint:o guardContent:o citationsContent:o";
 
 static bool was_used(const json_t *message, const char *id)
 {
     size_t index;
     json_t *block;
-    json_array_foreach(json_object_get(message, "content"), index, block) {
+    LLMC_MOCK_EACH(json_object_get(message, "content"), index, block) {
         if (llmc_mock_text_is(json_object_get(block, "toolUse"), "toolUseId", id))
             return true;
     }
@@ -139,7 +138,7 @@ static bool validate(llmc_mock_question *question)
             return false;
         if (!json_array_size(content))
             return llmc_mock_invalid(question, NULL, "The content field in the Message object at messages.%zu is empty.", i);
-        json_array_foreach(content, index, block) {
+        LLMC_MOCK_EACH(content, index, block) {
             if (!check_block(question, i ? json_array_get(messages, i - 1) : NULL, block))
                 return false;
         }

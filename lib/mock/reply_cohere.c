@@ -28,18 +28,18 @@ static const llmc_mock_sheet stream = {
     .close = "#message-end,'id':'mock-%n','delta':{'finish_reason':'%F'" USAGE "}}\n\n",
 };
 
-static const char *const members[] = {
-    "model:T", "messages:A", "stream:b", "max_tokens:n", "temperature:n", "p:n", "k:n", "stop_sequences:a", "seed:n", "frequency_penalty:n", "presence_penalty:n",
-    "logprobs:b", "tools:a", "tool_choice:t", "strict_tools:b", "response_format:o", "documents:a", "citation_options:o", "safety_mode:t", "thinking:o", "priority:n",
-    NULL };
-static const char *const message_members[] = { "role:T", "content:*", "tool_calls:a", "tool_call_id:t", "tool_plan:t", "citations:a", NULL };
+static const char members[] =
+    "model:T messages:A stream:b max_tokens:n temperature:n p:n k:n stop_sequences:a seed:n frequency_penalty:n presence_penalty:n "
+    "logprobs:b tools:a tool_choice:t strict_tools:b response_format:o documents:a citation_options:o safety_mode:t thinking:o "
+    "priority:n";
+static const char message_members[] = "role:T content:* tool_calls:a tool_call_id:t tool_plan:t citations:a";
 
 static bool was_called(const json_t *messages, size_t before, const char *id)
 {
     for (size_t i = 0; i < before; i++) {
         size_t index;
         json_t *call;
-        json_array_foreach(json_object_get(json_array_get(messages, i), "tool_calls"), index, call) {
+        LLMC_MOCK_EACH(json_object_get(json_array_get(messages, i), "tool_calls"), index, call) {
             if (llmc_mock_text_is(call, "id", id) && llmc_mock_text_at(json_object_get(call, "function"), "arguments"))
                 return true;
         }
@@ -52,7 +52,7 @@ static bool validate(llmc_mock_question *question)
     const json_t *root = question->root, *messages = json_object_get(root, "messages");
     size_t index;
     json_t *message;
-    json_array_foreach((json_t *)messages, index, message) {
+    LLMC_MOCK_EACH((json_t *)messages, index, message) {
         const char *id = llmc_mock_text_at(message, "tool_call_id");
         if (!llmc_mock_check_members(question, message, message_members) || !llmc_mock_check_word(question, message, "role", " system user assistant tool "))
             return false;

@@ -36,27 +36,29 @@ static void read_question(llmc_mock_question *question)
     if (count > 0 && count <= 8)
         question->n = count;
     llmc_mock_read_system(question, json_object_get(json_object_get(question->chat, "systemInstruction"), "parts"));
-    json_array_foreach(json_object_get(question->chat, "contents"), index, content)
+    LLMC_MOCK_EACH(json_object_get(question->chat, "contents"), index, content)
         llmc_mock_read_turn(question, json_object_get(content, "parts"), !llmc_mock_text_is(content, "role", "model"));
 }
 
 /* ---- validation */
 
-static const char *const members[] = { "contents:A", "systemInstruction:o", "tools:a", "toolConfig:o", "safetySettings:a", "generationConfig:o",
-                                       "cachedContent:t", "serviceTier:t", "labels:o", "model:t", NULL };
-static const char *const config_members[] = {
-    "maxOutputTokens:n", "temperature:n", "topP:n", "topK:n", "stopSequences:a", "seed:n", "candidateCount:n", "presencePenalty:n", "frequencyPenalty:n",
-    "responseMimeType:t", "responseSchema:o", "responseJsonSchema:o", "responseLogprobs:b", "logprobs:n", "responseModalities:a", "thinkingConfig:o",
-    "mediaResolution:t", "speechConfig:o", "imageConfig:o", NULL };
-static const char *const part_members[] = { "text:t", "inlineData:o", "fileData:o", "functionCall:o", "functionResponse:o", "thought:b", "thoughtSignature:t",
-                                            "executableCode:o", "codeExecutionResult:o", NULL };
+static const char members[] =
+    "contents:A systemInstruction:o tools:a toolConfig:o safetySettings:a generationConfig:o cachedContent:t serviceTier:t labels:o "
+    "model:t";
+static const char config_members[] =
+    "maxOutputTokens:n temperature:n topP:n topK:n stopSequences:a seed:n candidateCount:n presencePenalty:n frequencyPenalty:n "
+    "responseMimeType:t responseSchema:o responseJsonSchema:o responseLogprobs:b logprobs:n responseModalities:a thinkingConfig:o "
+    "mediaResolution:t speechConfig:o imageConfig:o";
+static const char part_members[] =
+    "text:t inlineData:o fileData:o functionCall:o functionResponse:o thought:b thoughtSignature:t executableCode:o "
+    "codeExecutionResult:o";
 
 static bool was_called(const json_t *contents, size_t before, const char *name)
 {
     for (size_t i = 0; i < before; i++) {
         size_t index;
         json_t *part;
-        json_array_foreach(json_object_get(json_array_get(contents, i), "parts"), index, part) {
+        LLMC_MOCK_EACH(json_object_get(json_array_get(contents, i), "parts"), index, part) {
             if (llmc_mock_text_is(json_object_get(part, "functionCall"), "name", name))
                 return true;
         }
@@ -73,7 +75,7 @@ static bool check_parts(llmc_mock_question *question, const json_t *contents, si
     json_t *part;
     if (!json_array_size(parts))
         return llmc_mock_invalid(question, NULL, "contents[%zu].parts must not be empty.", at);
-    json_array_foreach(parts, index, part) {
+    LLMC_MOCK_EACH(parts, index, part) {
         const json_t *call = json_object_get(part, "functionCall"), *result = json_object_get(part, "functionResponse");
         const char *name = llmc_mock_text_at(result, "name");
         if (!json_object_size(part))

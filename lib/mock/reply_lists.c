@@ -21,7 +21,7 @@ void llmc_mock_models_render(llmc_mock_body *body, const llmc_mock_question *que
         fill.last = (llmc_mock_text){ json_string_value(last), json_string_length(last) };
     }
     llmc_mock_fill_form(&fill, forms[0]);
-    json_array_foreach((json_t *)models, index, name) {
+    LLMC_MOCK_EACH((json_t *)models, index, name) {
         fill.name = (llmc_mock_text){ json_string_value(name), json_string_length(name) };
         llmc_mock_fill_form(&fill, forms[1]);
     }

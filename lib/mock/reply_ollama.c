@@ -25,18 +25,17 @@ static const llmc_mock_sheet stream = {
     .close = HEAD ",'content':''}" DONE "\n",
 };
 
-static const char *const members[] = { "model:T", "messages:a", "tools:a", "format:*", "think:*", "stream:b", "keep_alive:*", "logprobs:b", "top_logprobs:n",
-                                       "options:o", NULL };
-static const char *const message_members[] = { "role:T", "content:t", "thinking:t", "images:a", "tool_calls:a", "tool_name:t", "tool_call_id:t", NULL };
+static const char members[] = "model:T messages:a tools:a format:* think:* stream:b keep_alive:* logprobs:b top_logprobs:n options:o";
+static const char message_members[] = "role:T content:t thinking:t images:a tool_calls:a tool_name:t tool_call_id:t";
 
 static bool validate(llmc_mock_question *question)
 {
     size_t index, at;
     json_t *message, *call;
-    json_array_foreach(json_object_get(question->root, "messages"), index, message) {
+    LLMC_MOCK_EACH(json_object_get(question->root, "messages"), index, message) {
         if (!llmc_mock_check_members(question, message, message_members) || !llmc_mock_check_word(question, message, "role", " system user assistant tool "))
             return false;
-        json_array_foreach(json_object_get(message, "tool_calls"), at, call) {
+        LLMC_MOCK_EACH(json_object_get(message, "tool_calls"), at, call) {
             const json_t *function = json_object_get(call, "function");
             if (!llmc_mock_text_at(function, "name") || !json_is_object(json_object_get(function, "arguments")))
                 return llmc_mock_invalid(question, NULL, "messages[%zu]: a tool call needs a name and arguments that are an object", index);

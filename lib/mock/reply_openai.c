@@ -10,13 +10,13 @@ static void add(llmc_buffer *out, llmc_mock_text text)
 
 static void add_head(llmc_buffer *out, const llmc_mock_answer *answer, const char *object)
 {
-    llmc_mock_put(out, "{\"id\":\"chatcmpl-mock-");
+    llmc_buffer_add_text(out, "{\"id\":\"chatcmpl-mock-");
     llmc_buffer_add_integer(out, (int64_t)answer->question->number);
-    llmc_mock_put(out, "\",\"object\":\"");
-    llmc_mock_put(out, object);
-    llmc_mock_put(out, "\",\"created\":1700000000,\"model\":");
+    llmc_buffer_add_text(out, "\",\"object\":\"");
+    llmc_buffer_add_text(out, object);
+    llmc_buffer_add_text(out, "\",\"created\":1700000000,\"model\":");
     add(out, answer->model);
-    llmc_mock_put(out, ",\"service_tier\":\"default\",\"system_fingerprint\":\"fp_mock\",\"choices\":[");
+    llmc_buffer_add_text(out, ",\"service_tier\":\"default\",\"system_fingerprint\":\"fp_mock\",\"choices\":[");
 }
 
 static void add_usage(llmc_buffer *out, const llmc_mock_usage *usage)
@@ -32,40 +32,40 @@ static void add_usage(llmc_buffer *out, const llmc_mock_usage *usage)
         { ",\"audio_tokens\":", 0 },
     };
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        llmc_mock_put(out, parts[i].before);
+        llmc_buffer_add_text(out, parts[i].before);
         llmc_buffer_add_integer(out, parts[i].value);
     }
-    llmc_mock_put(out, "}}");
+    llmc_buffer_add_text(out, "}}");
 }
 
 static void add_call_head(llmc_buffer *out, const json_t *call, size_t index)
 {
     llmc_mock_text id = llmc_mock_member(call, "id");
-    llmc_mock_put(out, "\"id\":");
+    llmc_buffer_add_text(out, "\"id\":");
     if (id.text) {
         add(out, id);
     } else {
-        llmc_mock_put(out, "\"call_mock_");
+        llmc_buffer_add_text(out, "\"call_mock_");
         llmc_buffer_add_integer(out, (int64_t)index);
         llmc_buffer_add_byte(out, '"');
     }
-    llmc_mock_put(out, ",\"type\":\"function\",\"function\":{\"name\":");
+    llmc_buffer_add_text(out, ",\"type\":\"function\",\"function\":{\"name\":");
     add(out, llmc_mock_member(call, "name"));
-    llmc_mock_put(out, ",\"arguments\":");
+    llmc_buffer_add_text(out, ",\"arguments\":");
 }
 
 /* One token with its log-probability; the token is escaped already. */
 static void add_token(llmc_buffer *out, const llmc_mock_question *question, const char *token, size_t bytes, const json_t *logprob)
 {
     for (int top = 0; top < (question->top_logprobs ? 2 : 1); top++) {
-        llmc_mock_put(out, top ? ",\"top_logprobs\":[{\"token\":\"" : "{\"token\":\"");
+        llmc_buffer_add_text(out, top ? ",\"top_logprobs\":[{\"token\":\"" : "{\"token\":\"");
         llmc_buffer_add(out, token, bytes);
-        llmc_mock_put(out, "\",\"bytes\":null,\"logprob\":");
+        llmc_buffer_add_text(out, "\",\"bytes\":null,\"logprob\":");
         char number[40];
         size_t length = json_dumpb(logprob, number, sizeof number, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
         llmc_buffer_add(out, number, length <= sizeof number ? length : 0);
     }
-    llmc_mock_put(out, question->top_logprobs ? "}]}" : ",\"top_logprobs\":[]}");
+    llmc_buffer_add_text(out, question->top_logprobs ? "}]}" : ",\"top_logprobs\":[]}");
 }
 
 static bool wants_logprobs(const llmc_mock_answer *answer, const llmc_mock_choice *choice)
@@ -79,41 +79,41 @@ static void add_logprobs(llmc_buffer *out, const llmc_mock_answer *answer, const
     const char *piece;
     size_t bytes;
     llmc_mock_pieces_begin(&pieces, out->allocator, choice->text, answer->rule, json_array_size(choice->logprobs));
-    llmc_mock_put(out, "{\"content\":[");
+    llmc_buffer_add_text(out, "{\"content\":[");
     for (size_t i = 0; llmc_mock_pieces_next(&pieces, &piece, &bytes); i++) {
         if (i)
             llmc_buffer_add_byte(out, ',');
         add_token(out, answer->question, piece, bytes, json_array_get(choice->logprobs, i));
     }
-    llmc_mock_put(out, "],\"refusal\":null}");
+    llmc_buffer_add_text(out, "],\"refusal\":null}");
     llmc_mock_pieces_free(&pieces, out);
 }
 
 static void add_message(llmc_buffer *out, const llmc_mock_choice *choice)
 {
-    llmc_mock_put(out, "{\"role\":\"assistant\",\"content\":");
+    llmc_buffer_add_text(out, "{\"role\":\"assistant\",\"content\":");
     if (choice->text.text)
         add(out, choice->text);
     else
-        llmc_mock_put(out, "null");
+        llmc_buffer_add_text(out, "null");
     if (choice->reasoning.text) {
-        llmc_mock_put(out, ",\"reasoning_content\":");
+        llmc_buffer_add_text(out, ",\"reasoning_content\":");
         add(out, choice->reasoning);
     }
-    llmc_mock_put(out, ",\"refusal\":");
+    llmc_buffer_add_text(out, ",\"refusal\":");
     if (choice->refusal.text)
         add(out, choice->refusal);
     else
-        llmc_mock_put(out, "null");
+        llmc_buffer_add_text(out, "null");
     size_t index;
     json_t *call;
-    json_array_foreach(choice->tool_calls, index, call) {
-        llmc_mock_put(out, index ? ",{" : ",\"tool_calls\":[{");
+    LLMC_MOCK_EACH(choice->tool_calls, index, call) {
+        llmc_buffer_add_text(out, index ? ",{" : ",\"tool_calls\":[{");
         add_call_head(out, call, index);
         add(out, llmc_mock_arguments(call));
-        llmc_mock_put(out, "}}");
+        llmc_buffer_add_text(out, "}}");
     }
-    llmc_mock_put(out, json_array_size(choice->tool_calls) ? "]}" : "}");
+    llmc_buffer_add_text(out, json_array_size(choice->tool_calls) ? "]}" : "}");
 }
 
 static void render_whole(llmc_mock_body *body, const llmc_mock_answer *answer)
@@ -122,16 +122,16 @@ static void render_whole(llmc_mock_body *body, const llmc_mock_answer *answer)
     add_head(out, answer, "chat.completion");
     for (size_t i = 0; i < answer->count; i++) {
         llmc_mock_choice choice = llmc_mock_answer_choice(answer, i);
-        llmc_mock_put(out, i ? ",{\"index\":" : "{\"index\":");
+        llmc_buffer_add_text(out, i ? ",{\"index\":" : "{\"index\":");
         llmc_buffer_add_integer(out, (int64_t)i);
-        llmc_mock_put(out, ",\"message\":");
+        llmc_buffer_add_text(out, ",\"message\":");
         add_message(out, &choice);
-        llmc_mock_put(out, ",\"logprobs\":");
+        llmc_buffer_add_text(out, ",\"logprobs\":");
         if (wants_logprobs(answer, &choice))
             add_logprobs(out, answer, &choice);
         else
-            llmc_mock_put(out, "null");
-        llmc_mock_put(out, ",\"finish_reason\":");
+            llmc_buffer_add_text(out, "null");
+        llmc_buffer_add_text(out, ",\"finish_reason\":");
         add(out, choice.finish);
         llmc_buffer_add_byte(out, '}');
     }
@@ -154,31 +154,31 @@ static void begin_chunk(struct stream *stream)
 {
     llmc_buffer *out = &stream->body->bytes;
     llmc_buffer_add(out, stream->head.data, stream->head.length);
-    llmc_mock_put(out, "{\"index\":");
+    llmc_buffer_add_text(out, "{\"index\":");
     llmc_buffer_add_integer(out, (int64_t)stream->index);
-    llmc_mock_put(out, ",\"delta\":{");
+    llmc_buffer_add_text(out, ",\"delta\":{");
 }
 
 /* The delta stands; what follows it in every chunk. */
 static void end_chunk(struct stream *stream, llmc_mock_text finish)
 {
     llmc_buffer *out = &stream->body->bytes;
-    llmc_mock_put(out, ",\"finish_reason\":");
+    llmc_buffer_add_text(out, ",\"finish_reason\":");
     if (finish.text)
         add(out, finish);
     else
-        llmc_mock_put(out, "null");
-    llmc_mock_put(out, "}]");
+        llmc_buffer_add_text(out, "null");
+    llmc_buffer_add_text(out, "}]");
     if (stream->answer->question->include_usage)
-        llmc_mock_put(out, ",\"usage\":null");
-    llmc_mock_put(out, "}\n\n");
+        llmc_buffer_add_text(out, ",\"usage\":null");
+    llmc_buffer_add_text(out, "}\n\n");
     llmc_mock_body_cut(stream->body);
 }
 
 static void plain_end(struct stream *stream, const char *end)
 {
-    llmc_mock_put(&stream->body->bytes, end);
-    llmc_mock_put(&stream->body->bytes, ",\"logprobs\":null");
+    llmc_buffer_add_text(&stream->body->bytes, end);
+    llmc_buffer_add_text(&stream->body->bytes, ",\"logprobs\":null");
     end_chunk(stream, (llmc_mock_text){ 0 });
 }
 
@@ -196,16 +196,16 @@ static bool send_pieces(struct stream *stream, llmc_mock_text text, const char *
         if (!whole)
             break;
         begin_chunk(stream);
-        llmc_mock_put(out, before);
+        llmc_buffer_add_text(out, before);
         llmc_buffer_add(out, piece, bytes);
         if (!logprobs) {
             plain_end(stream, after);
             continue;
         }
-        llmc_mock_put(out, after);
-        llmc_mock_put(out, ",\"logprobs\":{\"content\":[");
+        llmc_buffer_add_text(out, after);
+        llmc_buffer_add_text(out, ",\"logprobs\":{\"content\":[");
         add_token(out, stream->answer->question, piece, bytes, json_array_get(logprobs, i));
-        llmc_mock_put(out, "],\"refusal\":null}");
+        llmc_buffer_add_text(out, "],\"refusal\":null}");
         end_chunk(stream, (llmc_mock_text){ 0 });
     }
     llmc_mock_pieces_free(&pieces, out);
@@ -217,9 +217,9 @@ static bool send_calls(struct stream *stream, const json_t *calls)
     size_t index;
     json_t *call;
     llmc_buffer *out = &stream->body->bytes;
-    json_array_foreach((json_t *)calls, index, call) {
+    LLMC_MOCK_EACH((json_t *)calls, index, call) {
         begin_chunk(stream);
-        llmc_mock_put(out, "\"tool_calls\":[{\"index\":");
+        llmc_buffer_add_text(out, "\"tool_calls\":[{\"index\":");
         llmc_buffer_add_integer(out, (int64_t)index);
         llmc_buffer_add_byte(out, ',');
         add_call_head(out, call, index);
@@ -251,7 +251,7 @@ static bool send_choice(struct stream *stream, const llmc_mock_choice *choice)
     if (!send_calls(stream, choice->tool_calls) || llmc_mock_stream_broke(stream->body, stream->answer))
         return false;
     begin_chunk(stream);
-    llmc_mock_put(&stream->body->bytes, "},\"logprobs\":null");
+    llmc_buffer_add_text(&stream->body->bytes, "},\"logprobs\":null");
     end_chunk(stream, choice->finish);
     return true;
 }
@@ -260,7 +260,7 @@ static void render_stream(llmc_mock_body *body, const llmc_mock_answer *answer)
 {
     struct stream stream = { .body = body, .answer = answer };
     llmc_buffer_init(&stream.head, body->bytes.allocator, SIZE_MAX / 4);
-    llmc_mock_put(&stream.head, "data: ");
+    llmc_buffer_add_text(&stream.head, "data: ");
     add_head(&stream.head, answer, "chat.completion.chunk");
     body->content_type = "text/event-stream; charset=utf-8";
     body->streamed = true;
@@ -274,11 +274,11 @@ static void render_stream(llmc_mock_body *body, const llmc_mock_answer *answer)
         llmc_buffer_add(&body->bytes, stream.head.data, stream.head.length);
         llmc_buffer_add_byte(&body->bytes, ']');
         add_usage(&body->bytes, &answer->usage);
-        llmc_mock_put(&body->bytes, "}\n\n");
+        llmc_buffer_add_text(&body->bytes, "}\n\n");
         llmc_mock_body_cut(body);
     }
     if (whole && !answer->rule->fault.no_terminator) {
-        llmc_mock_put(&body->bytes, "data: [DONE]\n\n");
+        llmc_buffer_add_text(&body->bytes, "data: [DONE]\n\n");
         llmc_mock_body_cut(body);
     }
     llmc_buffer_free(&stream.head);

@@ -61,7 +61,7 @@ static void read_question(llmc_mock_question *question)
     llmc_mock_read_system(question, json_object_get(question->root, "instructions"));
     if (json_is_string(input))
         llmc_mock_read_turn(question, input, true);
-    json_array_foreach(input, index, item) {
+    LLMC_MOCK_EACH(input, index, item) {
         json_t *content = json_object_get(item, "content"), *output = json_object_get(item, "output");
         if (llmc_mock_text_is(item, "role", "system") || llmc_mock_text_is(item, "role", "developer"))
             llmc_mock_read_system(question, content);
@@ -72,11 +72,11 @@ static void read_question(llmc_mock_question *question)
 
 /* ---- validation */
 
-static const char *const members[] = {
-    "model:T", "input:*", "instructions:*", "stream:b", "stream_options:o", "max_output_tokens:n", "max_tool_calls:n", "temperature:n", "top_p:n", "top_logprobs:n",
-    "reasoning:o", "text:o", "tools:a", "tool_choice:*", "parallel_tool_calls:b", "store:b", "include:*", "previous_response_id:*", "conversation:*", "metadata:o",
-    "service_tier:t", "safety_identifier:t", "user:t", "prompt_cache_key:t", "prompt_cache_retention:t", "prompt_cache_options:o", "truncation:t", "background:b",
-    "prompt:o", NULL };
+static const char members[] =
+    "model:T input:* instructions:* stream:b stream_options:o max_output_tokens:n max_tool_calls:n temperature:n top_p:n top_logprobs:n "
+    "reasoning:o text:o tools:a tool_choice:* parallel_tool_calls:b store:b include:* previous_response_id:* conversation:* metadata:o "
+    "service_tier:t safety_identifier:t user:t prompt_cache_key:t prompt_cache_retention:t prompt_cache_options:o truncation:t "
+    "background:b prompt:o";
 
 static bool was_called(const json_t *input, size_t before, const char *id)
 {
@@ -112,7 +112,7 @@ static bool validate(llmc_mock_question *question)
         if (!check_item(question, input, i))
             return false;
     }
-    json_array_foreach(json_object_get(question->root, "tools"), index, tool) {
+    LLMC_MOCK_EACH(json_object_get(question->root, "tools"), index, tool) {
         if (!llmc_mock_text_at(tool, "type") || (llmc_mock_text_is(tool, "type", "function") && !llmc_mock_text_at(tool, "name")))
             return llmc_mock_invalid(question, "tools", "Missing required parameter: 'tools[%zu].name'.", index);
     }

@@ -29,11 +29,6 @@ void llmc_mock_body_cut(llmc_mock_body *body)
     body->cuts[body->cut_count++] = body->bytes.length;
 }
 
-void llmc_mock_put(llmc_buffer *buffer, const char *text)
-{
-    llmc_buffer_add(buffer, text, strlen(text));
-}
-
 static void add_unit(llmc_buffer *buffer, uint32_t unit)
 {
     static const char digits[] = "0123456789abcdef";
@@ -163,7 +158,7 @@ static size_t choice_bytes(const llmc_mock_choice *choice)
 {
     size_t bytes = choice->text.bytes + choice->reasoning.bytes + choice->refusal.bytes, index;
     json_t *call;
-    json_array_foreach(choice->tool_calls, index, call)
+    LLMC_MOCK_EACH(choice->tool_calls, index, call)
         bytes += json_string_length(json_object_get(call, "name")) + json_string_length(json_object_get(call, "arguments"));
     return bytes;
 }

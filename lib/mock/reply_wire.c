@@ -33,10 +33,10 @@ struct assembly {
 
 static void add_header(llmc_buffer *out, const char *name, const char *value, size_t bytes)
 {
-    llmc_mock_put(out, name);
-    llmc_mock_put(out, ": ");
+    llmc_buffer_add_text(out, name);
+    llmc_buffer_add_text(out, ": ");
     llmc_buffer_add(out, value, bytes);
-    llmc_mock_put(out, "\r\n");
+    llmc_buffer_add_text(out, "\r\n");
 }
 
 static void add_rule_headers(struct assembly *assembly)
@@ -52,10 +52,10 @@ static void add_rule_headers(struct assembly *assembly)
         add_header(&assembly->out, "Retry-After-Ms", rule->fault.retry_after_ms.text, rule->fault.retry_after_ms.bytes);
     if (!rule->fault.long_header)
         return;
-    llmc_mock_put(&assembly->out, "X-Long: ");
+    llmc_buffer_add_text(&assembly->out, "X-Long: ");
     for (int64_t i = 0; i < rule->fault.long_header; i++)
         llmc_buffer_add_byte(&assembly->out, 'x');
-    llmc_mock_put(&assembly->out, "\r\n");
+    llmc_buffer_add_text(&assembly->out, "\r\n");
 }
 
 /* One of our own, filled in when it is sent; a rule that brings its own keeps it. */
@@ -70,7 +70,7 @@ static void add_request_id(struct assembly *assembly)
     }
     llmc_buffer_add_format(&assembly->out, "%s: req_mock_", assembly->question->route->dialect->request_id);
     assembly->wire->request_id = assembly->out.length;
-    llmc_mock_put(&assembly->out, "0000000000000000\r\n");
+    llmc_buffer_add_text(&assembly->out, "0000000000000000\r\n");
 }
 
 static void add_head(struct assembly *assembly)
@@ -84,16 +84,16 @@ static void add_head(struct assembly *assembly)
     if (assembly->rule)
         add_rule_headers(assembly);
     if (assembly->chunked)
-        llmc_mock_put(out, "Transfer-Encoding: chunked\r\n");
+        llmc_buffer_add_text(out, "Transfer-Encoding: chunked\r\n");
     if (!assembly->chunked && !assembly->until_close) {
         int64_t length = (int64_t)body->bytes.length + (assembly->rule ? assembly->rule->fault.wrong_length : 0);
-        llmc_mock_put(out, "Content-Length: ");
+        llmc_buffer_add_text(out, "Content-Length: ");
         llmc_buffer_add_integer(out, length < 0 ? 0 : length);
-        llmc_mock_put(out, "\r\n");
+        llmc_buffer_add_text(out, "\r\n");
     }
     if (assembly->until_close || assembly->wire->end != LLMC_MOCK_KEEP)
-        llmc_mock_put(out, "Connection: close\r\n");
-    llmc_mock_put(out, "\r\n");
+        llmc_buffer_add_text(out, "Connection: close\r\n");
+    llmc_buffer_add_text(out, "\r\n");
 }
 
 static void add_step(struct assembly *assembly, size_t end, int64_t delay_ms)
@@ -120,7 +120,7 @@ static void add_piece(struct assembly *assembly, size_t from, size_t to)
     if (to > from)
         llmc_buffer_add(out, assembly->body->bytes.data + from, to - from);
     if (assembly->chunked)
-        llmc_mock_put(out, "\r\n");
+        llmc_buffer_add_text(out, "\r\n");
 }
 
 static void add_pieces(struct assembly *assembly)
@@ -140,7 +140,7 @@ static void add_pieces(struct assembly *assembly)
     if (from < body->bytes.length || !body->cut_count)
         add_piece(assembly, from, body->bytes.length);
     if (assembly->chunked)
-        llmc_mock_put(&assembly->out, "0\r\n\r\n");
+        llmc_buffer_add_text(&assembly->out, "0\r\n\r\n");
 }
 
 /* Which end and which framing the faults ask for. */
@@ -385,7 +385,7 @@ llmc_mock_wire *llmc_mock_wire_of_json(const llmc_allocator *allocator, const ll
     llmc_mock_body body;
     llmc_mock_body_init(&body, allocator);
     body.status = status;
-    llmc_mock_put(&body.bytes, json);
+    llmc_buffer_add_text(&body.bytes, json);
     llmc_mock_wire *wire = llmc_mock_wire_assemble(allocator, &body, question, NULL);
     llmc_mock_body_free(&body);
     return wire;

@@ -276,7 +276,7 @@ static bool read_tool_calls(struct reader *reader, json_t *calls)
 {
     size_t index;
     json_t *call;
-    json_array_foreach(calls, index, call) {
+    LLMC_MOCK_EACH(calls, index, call) {
         if (!json_is_object(call) || !json_is_string(json_object_get(call, "name")))
             return complain(reader, "needs objects with a \"name\"", "tool_calls");
         json_t *id = json_object_get(call, "id"), *arguments = json_object_get(call, "arguments");
@@ -304,7 +304,7 @@ static bool check_choice(struct reader *reader, llmc_mock_choice *choice)
 {
     size_t index;
     json_t *number;
-    json_array_foreach(choice->logprobs, index, number) {
+    LLMC_MOCK_EACH(choice->logprobs, index, number) {
         if (!json_is_number(number))
             return complain(reader, "must be an array of numbers", "logprobs");
     }
@@ -357,8 +357,8 @@ static bool read_embedding(struct reader *reader, json_t *json, llmc_mock_embedd
         return false;
     if (out->dimensions > LLMC_MOCK_MOST_DIMENSIONS)
         return complain(reader, "is too large", "dimensions");
-    json_array_foreach(out->vectors, index, vector) {
-        json_array_foreach(vector, at, number) {
+    LLMC_MOCK_EACH(out->vectors, index, vector) {
+        LLMC_MOCK_EACH(vector, at, number) {
             if (!json_is_number(number))
                 return complain(reader, "must be arrays of numbers", "vectors");
         }

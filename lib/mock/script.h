@@ -10,6 +10,9 @@
 
 #include <jansson.h>
 
+/* jansson's own asks for the list twice and for its length each time; of what is no list there is no first item. */
+#define LLMC_MOCK_EACH(list, index, item) for ((index) = 0; ((item) = json_array_get((list), (index))) != NULL; (index)++)
+
 typedef struct llmc_mock_text {
     const char *text; /* NULL: not given; else ended by a zero byte beyond its bytes */
     size_t bytes;

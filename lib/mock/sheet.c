@@ -63,7 +63,7 @@ static bool put_calls(struct walk *walk, const json_t *calls)
 {
     size_t index;
     json_t *call;
-    json_array_foreach((json_t *)calls, index, call) {
+    LLMC_MOCK_EACH((json_t *)calls, index, call) {
         char made_up[40];
         snprintf(made_up, sizeof made_up, "call_mock_%zu", index);
         llmc_mock_fill *fill = &walk->fill;

@@ -3,10 +3,21 @@
 
 #include <string.h>
 
-/* "name:T": the letter of its type behind the name. */
-static const char *type_of(const char *member, const char *name, size_t bytes)
+static const char *next_word(const char *word)
 {
-    return strncmp(member, name, bytes) == 0 && member[bytes] == ':' ? member + bytes + 1 : NULL;
+    word += strcspn(word, " ");
+    return word + (*word == ' ');
+}
+
+/* "name:T": the letter of its type behind the name; NULL: no such member. */
+static const char *type_of(const char *members, const char *name)
+{
+    size_t bytes = strlen(name);
+    for (; *members; members = next_word(members)) {
+        if (strcspn(members, ":") == bytes && memcmp(members, name, bytes) == 0)
+            return members + bytes + 1;
+    }
+    return NULL;
 }
 
 static bool has_type(const json_t *value, char letter)
@@ -21,37 +32,39 @@ static bool has_type(const json_t *value, char letter)
     }
 }
 
-bool llmc_mock_check_members(llmc_mock_question *question, const json_t *object, const char *const *members)
+bool llmc_mock_check_members(llmc_mock_question *question, const json_t *object, const char *members)
 {
     const char *name;
     json_t *value;
     json_object_foreach((json_t *)object, name, value) {
-        const char *type = NULL;
-        for (size_t i = 0; members[i] && !type; i++)
-            type = type_of(members[i], name, strlen(name));
+        const char *type = type_of(members, name);
         if (!type)
             return llmc_mock_invalid(question, NULL, "Unknown name \"%.60s\": cannot find field.", name);
         if (!has_type(value, *type))
             return llmc_mock_invalid(question, NULL, "Invalid value at '%.60s'.", name);
     }
-    for (size_t i = 0; members[i]; i++) {
+    for (; *members; members = next_word(members)) {
         char wanted[64] = "";
-        const char *colon = strchr(members[i], ':');
-        strncat(wanted, members[i], (size_t)(colon - members[i]));
+        const char *colon = strchr(members, ':');
+        strncat(wanted, members, (size_t)(colon - members));
         if (colon[1] >= 'A' && colon[1] <= 'Z' && !json_object_get(object, wanted))
             return llmc_mock_invalid(question, NULL, "'%s' is required.", wanted);
     }
     return true;
 }
 
-bool llmc_mock_check_word(llmc_mock_question *question, const json_t *object, const char *name, const char *words)
+bool llmc_mock_is_word(const char *word, const char *words)
 {
-    char spaced[40] = " ";
-    const char *word = llmc_mock_text_at(object, name);
-    if (word && strlen(word) < sizeof spaced - 3 && !strchr(word, ' ')) {
-        strcat(strcat(spaced, word), " ");
-        if (strstr(words, spaced))
+    size_t bytes = word && !strchr(word, ' ') ? strlen(word) : 0;
+    for (; bytes && *words; words = next_word(words)) {
+        if (strcspn(words, " ") == bytes && memcmp(words, word, bytes) == 0)
             return true;
     }
-    return llmc_mock_invalid(question, NULL, "Invalid value at '%s': one of%sis expected.", name, words);
+    return false;
+}
+
+bool llmc_mock_check_word(llmc_mock_question *question, const json_t *object, const char *name, const char *words)
+{
+    return llmc_mock_is_word(llmc_mock_text_at(object, name), words) ||
+           llmc_mock_invalid(question, NULL, "Invalid value at '%s': one of%sis expected.", name, words);
 }

@@ -6,16 +6,12 @@
 
 static bool check_members(llmc_mock_question *question)
 {
-    static const char *const known[] = { "model", "max_tokens", "messages", "system", "temperature", "top_p", "top_k", "stop_sequences", "tools", "tool_choice",
-                                         "metadata", "stream", "thinking", "output_config", "service_tier", "inference_geo", "speed", "container",
-                                         "context_management", "cache_control", "mcp_servers" };
+    static const char known[] = "model max_tokens messages system temperature top_p top_k stop_sequences tools tool_choice metadata "
+                                "stream thinking output_config service_tier inference_geo speed container context_management cache_control mcp_servers";
     const char *name;
     json_t *value;
     json_object_foreach(question->root, name, value) {
-        bool found = false;
-        for (size_t i = 0; i < sizeof known / sizeof known[0] && !found; i++)
-            found = strcmp(name, known[i]) == 0;
-        if (!found)
+        if (!llmc_mock_is_word(name, known))
             return llmc_mock_invalid(question, NULL, "%.60s: Extra inputs are not permitted", name);
     }
     return true;
@@ -26,7 +22,7 @@ static bool was_called(const json_t *messages, size_t before, const char *id)
     for (size_t i = 0; i < before; i++) {
         size_t index;
         json_t *block;
-        json_array_foreach(json_object_get(json_array_get(messages, i), "content"), index, block) {
+        LLMC_MOCK_EACH(json_object_get(json_array_get(messages, i), "content"), index, block) {
             if (llmc_mock_text_is(block, "type", "tool_use") && llmc_mock_text_is(block, "id", id))
                 return true;
         }
@@ -77,7 +73,7 @@ static bool check_message(llmc_mock_question *question, const json_t *messages, 
         return llmc_mock_invalid(question, NULL, "messages.%zu.content: Field required", index);
     size_t at;
     json_t *block;
-    json_array_foreach(content, at, block) {
+    LLMC_MOCK_EACH(content, at, block) {
         if (!check_block(question, messages, index, block))
             return false;
     }
@@ -86,11 +82,10 @@ static bool check_message(llmc_mock_question *question, const json_t *messages, 
 
 static bool check_tools(llmc_mock_question *question)
 {
-    static const char *const types[] = { "auto", "any", "tool", "none", NULL };
     const json_t *tools = json_object_get(question->root, "tools"), *choice = json_object_get(question->root, "tool_choice");
     size_t index;
     json_t *tool;
-    json_array_foreach(tools, index, tool) {
+    LLMC_MOCK_EACH(tools, index, tool) {
         bool typed = llmc_mock_text_at(tool, "type") || llmc_mock_text_is(json_object_get(tool, "input_schema"), "type", "object");
         if (!llmc_mock_text_at(tool, "name") || !typed)
             return llmc_mock_invalid(question, NULL, "tools.%zu.custom.input_schema.type: Field required", index);
@@ -100,11 +95,9 @@ static bool check_tools(llmc_mock_question *question)
     if (!json_array_size(tools))
         return llmc_mock_invalid(question, NULL, "tool_choice: may only be specified while providing tools");
     const char *type = llmc_mock_text_at(choice, "type");
-    for (size_t i = 0; type && types[i]; i++) {
-        if (strcmp(type, types[i]) == 0)
-            return strcmp(type, "tool") != 0 || llmc_mock_text_at(choice, "name") || llmc_mock_invalid(question, NULL, "tool_choice.tool.name: Field required");
-    }
-    return llmc_mock_invalid(question, NULL, "tool_choice: Input tag does not match any of the expected tags");
+    if (!llmc_mock_is_word(type, "auto any tool none"))
+        return llmc_mock_invalid(question, NULL, "tool_choice: Input tag does not match any of the expected tags");
+    return strcmp(type, "tool") != 0 || llmc_mock_text_at(choice, "name") || llmc_mock_invalid(question, NULL, "tool_choice.tool.name: Field required");
 }
 
 static bool check_thinking(llmc_mock_question *question, const json_t *max_tokens)

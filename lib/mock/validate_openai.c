@@ -6,20 +6,10 @@
 
 #include <string.h>
 
-static bool is_one_of(const char *text, const char *const *words)
-{
-    for (; text && *words; words++) {
-        if (strcmp(text, *words) == 0)
-            return true;
-    }
-    return false;
-}
-
 static bool check_part(llmc_mock_question *question, const json_t *part)
 {
-    static const char *const types[] = { "text", "image_url", "input_audio", "file", "refusal", NULL };
     const char *type = llmc_mock_text_at(part, "type");
-    if (!is_one_of(type, types))
+    if (!llmc_mock_is_word(type, "text image_url input_audio file refusal"))
         return llmc_mock_invalid(question, "messages", "Invalid value for a content part's 'type': '%s'.", type ? type : "null");
     if (strcmp(type, "text") == 0 && !llmc_mock_text_at(part, "text"))
         return llmc_mock_invalid(question, "messages", "A content part of type 'text' needs 'text'.");
@@ -40,7 +30,7 @@ static bool check_content(llmc_mock_question *question, const json_t *message)
         return llmc_mock_invalid(question, "messages", "Invalid value for 'content': expected a string or an array of parts.");
     size_t index;
     json_t *part;
-    json_array_foreach(content, index, part) {
+    LLMC_MOCK_EACH(content, index, part) {
         if (!check_part(question, part))
             return false;
     }
@@ -53,7 +43,7 @@ static bool check_tool_calls(llmc_mock_question *question, const json_t *calls)
         return llmc_mock_invalid(question, "messages", "Invalid 'tool_calls': expected an array that is not empty.");
     size_t index;
     json_t *call;
-    json_array_foreach(calls, index, call) {
+    LLMC_MOCK_EACH(calls, index, call) {
         const json_t *function = json_object_get(call, "function");
         if (!llmc_mock_text_at(call, "id") || !llmc_mock_text_is(call, "type", "function") || !llmc_mock_text_at(function, "name") || !llmc_mock_text_at(function, "arguments"))
             return llmc_mock_invalid(question, "messages", "A tool call needs 'id', 'type' and 'function' with 'name' and 'arguments' (a string).");
@@ -66,7 +56,7 @@ static bool was_called(const json_t *messages, size_t before, const char *id)
     for (size_t i = 0; i < before; i++) {
         size_t index;
         json_t *call;
-        json_array_foreach(json_object_get(json_array_get(messages, i), "tool_calls"), index, call) {
+        LLMC_MOCK_EACH(json_object_get(json_array_get(messages, i), "tool_calls"), index, call) {
             if (strcmp(llmc_mock_text_at(call, "id"), id) == 0)
                 return true;
         }
@@ -76,10 +66,9 @@ static bool was_called(const json_t *messages, size_t before, const char *id)
 
 static bool check_message(llmc_mock_question *question, const json_t *messages, size_t index)
 {
-    static const char *const roles[] = { "system", "developer", "user", "assistant", "tool", NULL };
     const json_t *message = json_array_get(messages, index);
     const char *role = llmc_mock_text_at(message, "role");
-    if (!is_one_of(role, roles))
+    if (!llmc_mock_is_word(role, "system developer user assistant tool"))
         return llmc_mock_invalid(question, "messages", "Invalid value: '%s'. Supported roles are system, developer, user, assistant and tool.", role ? role : "null");
     if (!check_content(question, message) || !check_tool_calls(question, json_object_get(message, "tool_calls")))
         return false;
@@ -122,19 +111,18 @@ static bool check_ranges(llmc_mock_question *question)
 static bool check_tools(llmc_mock_question *question)
 {
     const json_t *tools = json_object_get(question->root, "tools"), *choice = json_object_get(question->root, "tool_choice");
-    static const char *const words[] = { "none", "auto", "required", NULL };
     if (tools && !json_array_size(tools))
         return llmc_mock_invalid(question, "tools", "[] is too short - 'tools'");
     size_t index;
     json_t *tool;
-    json_array_foreach(tools, index, tool) {
+    LLMC_MOCK_EACH(tools, index, tool) {
         const json_t *function = json_object_get(tool, "function"), *parameters = json_object_get(function, "parameters");
         if (!llmc_mock_text_is(tool, "type", "function") || !llmc_mock_text_at(function, "name") || (parameters && !json_is_object(parameters)))
             return llmc_mock_invalid(question, "tools", "Missing required parameter: 'tools[%zu].function.name'.", index);
     }
     if (choice && !tools)
         return llmc_mock_invalid(question, "tool_choice", "'tool_choice' is only allowed when 'tools' are specified.");
-    if (choice && !is_one_of(json_string_value(choice), words) && !json_is_object(choice))
+    if (choice && !llmc_mock_is_word(json_string_value(choice), "none auto required") && !json_is_object(choice))
         return llmc_mock_invalid(question, "tool_choice", "Invalid value for 'tool_choice'.");
     if (json_object_get(question->root, "parallel_tool_calls") && !tools)
         return llmc_mock_invalid(question, "parallel_tool_calls", "'parallel_tool_calls' is only allowed when 'tools' are specified.");
@@ -143,12 +131,11 @@ static bool check_tools(llmc_mock_question *question)
 
 static bool check_format(llmc_mock_question *question)
 {
-    static const char *const types[] = { "text", "json_object", "json_schema", NULL };
     const json_t *format = json_object_get(question->root, "response_format"), *schema = json_object_get(format, "json_schema");
     const char *type = llmc_mock_text_at(format, "type");
     if (!format)
         return true;
-    if (!is_one_of(type, types))
+    if (!llmc_mock_is_word(type, "text json_object json_schema"))
         return llmc_mock_invalid(question, "response_format", "Invalid value for 'response_format.type'.");
     if (strcmp(type, "json_schema") == 0 && (!llmc_mock_text_at(schema, "name") || !json_is_object(json_object_get(schema, "schema"))))
         return llmc_mock_invalid(question, "response_format", "Missing required parameter: 'response_format.json_schema'.");

@@ -161,12 +161,6 @@ void llmc_experiments_text(llmc_experiments *experiments, llmc_buffer *out)
 
 /* ---- JSON ---- */
 
-static void write_integer(llmc_json_writer *json, const char *name, int64_t value)
-{
-    llmc_json_write_key(json, name);
-    llmc_json_write_integer(json, value);
-}
-
 /* null where nothing is known. */
 static void write_double(llmc_json_writer *json, const char *name, double value, bool known)
 {
@@ -177,16 +171,9 @@ static void write_double(llmc_json_writer *json, const char *name, double value,
         llmc_json_write_null(json);
 }
 
-static void write_text(llmc_json_writer *json, const char *name, const char *text)
-{
-    llmc_json_write_key(json, name);
-    llmc_json_write_text(json, text);
-}
-
 static void write_percentiles(llmc_json_writer *json, const char *name, const llmc_percentiles *of, double mean, bool has_mean)
 {
-    llmc_json_write_key(json, name);
-    llmc_json_write_begin_object(json);
+    llmc_json_write_member_object(json, name);
     if (has_mean)
         write_double(json, "mean", mean, of->count > 0);
     write_double(json, "p50", (double)of->p50_ns / 1e6, of->count > 0);
@@ -198,22 +185,19 @@ static void write_percentiles(llmc_json_writer *json, const char *name, const ll
 static void write_failures(llmc_json_writer *json, const llmc_side_sums *sums)
 {
     static const char *const names[LLMC_CATEGORIES] = { NULL, "host", "config", "request", "budget", "time", "network", "credentials", "capacity", "server" };
-    llmc_json_write_key(json, "failed_by");
-    llmc_json_write_begin_object(json);
+    llmc_json_write_member_object(json, "failed_by");
     for (size_t i = 1; i < LLMC_CATEGORIES; i++)
-        write_integer(json, names[i], sums->failed[i]);
+        llmc_json_write_member_integer(json, names[i], sums->failed[i]);
     llmc_json_write_end_object(json);
 }
 
 static void write_comparison(llmc_json_writer *json, const llmc_split *split, const side_figures *first, const side_figures *side)
 {
-    llmc_json_write_key(json, "against");
-    llmc_json_write_begin_object(json);
-    write_text(json, "side", split->sides[0]);
+    llmc_json_write_member_object(json, "against");
+    llmc_json_write_member_text(json, "side", split->sides[0]);
     for (int i = 0; i < COMPARISONS; i++) {
         llmc_interval interval = compare((comparison_kind)i, first, side);
-        llmc_json_write_key(json, json_names[i]);
-        llmc_json_write_begin_object(json);
+        llmc_json_write_member_object(json, json_names[i]);
         write_double(json, "difference", interval.difference, interval.known);
         write_double(json, "low", interval.low, interval.known);
         write_double(json, "high", interval.high, interval.known);
@@ -230,18 +214,18 @@ static double rate(int64_t part, int64_t of)
 static void write_side(llmc_json_writer *json, const llmc_split *split, uint32_t index, const side_figures *side)
 {
     const llmc_side_sums *sums = &side->sums;
-    write_text(json, "name", split->sides[index]);
-    write_integer(json, "weight", split->weights[index]);
-    write_integer(json, "calls", sums->calls);
-    write_integer(json, "cached", sums->cached);
-    write_integer(json, "failed", side->failed);
+    llmc_json_write_member_text(json, "name", split->sides[index]);
+    llmc_json_write_member_integer(json, "weight", split->weights[index]);
+    llmc_json_write_member_integer(json, "calls", sums->calls);
+    llmc_json_write_member_integer(json, "cached", sums->cached);
+    llmc_json_write_member_integer(json, "failed", side->failed);
     write_failures(json, sums);
-    write_integer(json, "cost_nano", whole(sums->cost_nano));
-    write_integer(json, "tokens_in", sums->tokens_in);
-    write_integer(json, "tokens_out", sums->tokens_out);
-    write_integer(json, "escalations", sums->escalations);
-    write_integer(json, "escalated", sums->escalated);
-    write_integer(json, "scored", sums->score.count);
+    llmc_json_write_member_integer(json, "cost_nano", whole(sums->cost_nano));
+    llmc_json_write_member_integer(json, "tokens_in", sums->tokens_in);
+    llmc_json_write_member_integer(json, "tokens_out", sums->tokens_out);
+    llmc_json_write_member_integer(json, "escalations", sums->escalations);
+    llmc_json_write_member_integer(json, "escalated", sums->escalated);
+    llmc_json_write_member_integer(json, "scored", sums->score.count);
     write_double(json, "mean_cost_nano", llmc_moments_mean(&sums->cost), sums->cost.count > 0);
     write_double(json, "error_rate", rate(side->failed, sums->calls), sums->calls > 0);
     write_double(json, "escalation_rate", rate(sums->escalated, sums->calls), sums->calls > 0);
@@ -253,10 +237,9 @@ static void write_side(llmc_json_writer *json, const llmc_split *split, uint32_t
 static void write_split(llmc_json_writer *json, llmc_experiments *experiments, const llmc_split *split)
 {
     llmc_json_write_begin_object(json);
-    write_text(json, "name", split->name);
-    write_text(json, "sticky", split->sticky);
-    llmc_json_write_key(json, "sides");
-    llmc_json_write_begin_array(json);
+    llmc_json_write_member_text(json, "name", split->name);
+    llmc_json_write_member_text(json, "sticky", split->sticky);
+    llmc_json_write_member_array(json, "sides");
     side_figures first = read_side(experiments, split->first_side);
     for (uint32_t i = 0; i < split->side_count; i++) {
         side_figures side = i ? read_side(experiments, split->first_side + i) : first;

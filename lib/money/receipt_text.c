@@ -36,12 +36,6 @@ static void write_text(llmc_json_writer *json, const char *key, const char *text
     llmc_json_write_text(json, copy);
 }
 
-static void write_integer(llmc_json_writer *json, const char *key, int64_t value)
-{
-    llmc_json_write_key(json, key);
-    llmc_json_write_integer(json, value);
-}
-
 /* null below least: there is no such figure. */
 static void write_figure(llmc_json_writer *json, const char *key, int64_t value, int64_t least)
 {
@@ -52,18 +46,12 @@ static void write_figure(llmc_json_writer *json, const char *key, int64_t value,
         llmc_json_write_integer(json, value);
 }
 
-static void write_bool(llmc_json_writer *json, const char *key, bool value)
-{
-    llmc_json_write_key(json, key);
-    llmc_json_write_bool(json, value);
-}
-
 static void write_item(llmc_json_writer *json, const char *name, int64_t quantity, int64_t rate_pico, const char *currency)
 {
     llmc_json_write_begin_object(json);
     write_text(json, "class", name);
-    write_integer(json, "quantity", quantity);
-    write_integer(json, "rate_pico", rate_pico);
+    llmc_json_write_member_integer(json, "quantity", quantity);
+    llmc_json_write_member_integer(json, "rate_pico", rate_pico);
     write_text(json, "currency", currency);
     llmc_json_write_end_object(json);
 }
@@ -85,8 +73,7 @@ static bool is_itemised(const llmc_line *line)
 static void write_items(llmc_json_writer *json, const llmc_receipt *receipt, const llmc_line *line)
 {
     bool itemised = is_itemised(line);
-    llmc_json_write_key(json, "items");
-    llmc_json_write_begin_array(json);
+    llmc_json_write_member_array(json, "items");
     for (uint32_t i = 0; itemised && i < LLMCOST_CLASS_COUNT; i++) {
         if (line->usage.quantity[i] > 0)
             write_item(json, llmcost_class_name(i), line->usage.quantity[i], line->rates->rate[i].pico, line->rates->currency);
@@ -98,19 +85,17 @@ static void write_items(llmc_json_writer *json, const llmc_receipt *receipt, con
 
 static void write_tokens(llmc_json_writer *json, const llmc_usage *usage)
 {
-    llmc_json_write_key(json, "tokens");
-    llmc_json_write_begin_object(json);
+    llmc_json_write_member_object(json, "tokens");
     for (uint32_t i = 0; i < LLMCOST_CLASS_COUNT; i++) {
         if (usage->quantity[i] >= 0)
-            write_integer(json, llmcost_class_name(i), usage->quantity[i]);
+            llmc_json_write_member_integer(json, llmcost_class_name(i), usage->quantity[i]);
     }
     llmc_json_write_end_object(json);
 }
 
 static void write_flags(llmc_json_writer *json, const llmc_line *line)
 {
-    llmc_json_write_key(json, "flags");
-    llmc_json_write_begin_array(json);
+    llmc_json_write_member_array(json, "flags");
     for (size_t i = 0; i < LLMC_LINE_FLAG_COUNT; i++) {
         if (line->flags & llmc_line_flag_names[i].flag)
             llmc_json_write_text(json, llmc_line_flag_names[i].name + 3);
@@ -125,7 +110,7 @@ static void write_flags(llmc_json_writer *json, const llmc_line *line)
 static void write_line(llmc_json_writer *json, const llmc_receipt *receipt, const llmc_line *line)
 {
     llmc_json_write_begin_object(json);
-    write_integer(json, "index", line->index);
+    llmc_json_write_member_integer(json, "index", line->index);
     write_text(json, "purpose", line->purpose);
     write_figure(json, "parent", line->parent, 0);
     write_text(json, "provider", line->provider);
@@ -141,7 +126,7 @@ static void write_line(llmc_json_writer *json, const llmc_receipt *receipt, cons
     write_items(json, receipt, line);
     write_text(json, "source", llmc_line_source(line));
     if (line->exchange_nano != ONE_TO_ONE)
-        write_integer(json, "exchange_nano", line->exchange_nano);
+        llmc_json_write_member_integer(json, "exchange_nano", line->exchange_nano);
     write_figure(json, "cost_nano", llmc_line_is_unpriced(line) ? INT64_MIN : line->cost_nano, INT64_MIN + 1);
     write_figure(json, "stated_nano", line->stated_nano, 0);
     write_figure(json, "bound_nano", line->bound_nano, 0);
@@ -161,24 +146,22 @@ static void write_savings(llmc_json_writer *json, const llmc_receipt *receipt)
     if (receipt->baseline || receipt->baseline_nano != receipt->cost_nano) {
         llmc_json_write_begin_object(json);
         write_text(json, "model", receipt->baseline);
-        write_integer(json, "cost_nano", receipt->baseline_nano);
+        llmc_json_write_member_integer(json, "cost_nano", receipt->baseline_nano);
         llmc_json_write_end_object(json);
     } else {
         llmc_json_write_null(json);
     }
-    write_integer(json, "saved_nano", receipt->baseline_nano - receipt->cost_nano);
-    llmc_json_write_key(json, "saved");
-    llmc_json_write_begin_object(json);
+    llmc_json_write_member_integer(json, "saved_nano", receipt->baseline_nano - receipt->cost_nano);
+    llmc_json_write_member_object(json, "saved");
     for (size_t i = 0; i < LLMC_SAVING_COUNT; i++)
-        write_integer(json, llmc_saving_names[i], receipt->saved_nano[i]);
+        llmc_json_write_member_integer(json, llmc_saving_names[i], receipt->saved_nano[i]);
     llmc_json_write_end_object(json);
 }
 
 /* In their order, as the caller gave them: a name may occur twice. */
 static void write_tags(llmc_json_writer *json, const llmc_receipt *receipt)
 {
-    llmc_json_write_key(json, "tags");
-    llmc_json_write_begin_array(json);
+    llmc_json_write_member_array(json, "tags");
     for (size_t i = 0; i < receipt->tag_count; i++) {
         llmc_json_write_begin_object(json);
         write_text(json, "name", receipt->tags[i].name);
@@ -219,24 +202,23 @@ void llmc_receipt_write(const llmc_receipt *receipt, llmcost_status status, llmc
     llmc_json_write_begin_object(json);
     write_text(json, "id", receipt->id);
     write_text(json, "status", llmcost_status_name(status));
-    write_integer(json, "cost_nano", receipt->cost_nano);
+    llmc_json_write_member_integer(json, "cost_nano", receipt->cost_nano);
     write_text(json, "currency", receipt->currency);
     write_text(json, "cost", llmc_amount_text(receipt->cost_nano, "", 0, amount));
-    write_integer(json, "unpriced_lines", count_unpriced(receipt));
+    llmc_json_write_member_integer(json, "unpriced_lines", count_unpriced(receipt));
     write_savings(json, receipt);
     write_tags(json, receipt);
     write_text(json, "cache", receipt->cache_state);
-    write_bool(json, "altered", receipt->altered);
-    write_integer(json, "escalations", receipt->escalations);
-    write_integer(json, "restarts", receipt->restarts);
+    llmc_json_write_member_bool(json, "altered", receipt->altered);
+    llmc_json_write_member_integer(json, "escalations", receipt->escalations);
+    llmc_json_write_member_integer(json, "restarts", receipt->restarts);
     llmc_json_write_key(json, "route");
     llmc_decisions_write(json, receipt);
     write_text(json, "pruned", receipt->pruned);
     write_text(json, "degraded", receipt->degraded);
-    write_integer(json, "started_wall_ms", receipt->started_wall_ms);
-    write_integer(json, "duration_ns", receipt->duration_ns);
-    llmc_json_write_key(json, "lines");
-    llmc_json_write_begin_array(json);
+    llmc_json_write_member_integer(json, "started_wall_ms", receipt->started_wall_ms);
+    llmc_json_write_member_integer(json, "duration_ns", receipt->duration_ns);
+    llmc_json_write_member_array(json, "lines");
     for (const llmc_line *line = receipt->lines; line; line = line->next)
         write_line(json, receipt, line);
     llmc_json_write_end_array(json);

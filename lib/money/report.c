@@ -146,40 +146,31 @@ void llmc_report_text(const llmc_report *report, llmc_buffer *out)
 
 /* ---- JSON ---- */
 
-static void json_number(llmc_json_writer *json, const char *name, int64_t value)
-{
-    llmc_json_write_key(json, name);
-    llmc_json_write_integer(json, value);
-}
-
 static void json_text(llmc_json_writer *json, const char *name, const char *text)
 {
     char clean[256];
-    llmc_json_write_key(json, name);
-    llmc_json_write_text(json, !text || llmc_utf8_valid(text, strlen(text)) ? text : clean_text(text, clean, sizeof clean));
+    llmc_json_write_member_text(json, name, !text || llmc_utf8_valid(text, strlen(text)) ? text : clean_text(text, clean, sizeof clean));
 }
 
 static void json_figures(llmc_json_writer *json, const llmc_row *row)
 {
     static const char *const names[LLMC_FIGURE_COUNT] = { "calls", "failed", "refused", "cached", "cost_nano", "baseline_nano", "tokens_in", "tokens_out" };
     for (size_t i = 0; i < LLMC_FIGURE_COUNT; i++)
-        json_number(json, names[i], row->figure[i]);
-    json_number(json, "saved_nano", saved(row));
+        llmc_json_write_member_integer(json, names[i], row->figure[i]);
+    llmc_json_write_member_integer(json, "saved_nano", saved(row));
 }
 
 static void json_total(llmc_json_writer *json, const llmc_grand_total *total)
 {
-    llmc_json_write_key(json, "total");
-    llmc_json_write_begin_object(json);
+    llmc_json_write_member_object(json, "total");
     json_figures(json, &total->row);
-    json_number(json, "hit_rate_permille", permille(total->row.figure[LLMC_CACHED], total->row.figure[LLMC_CALLS]));
-    json_number(json, "saved_permille", permille(saved(&total->row), total->row.figure[LLMC_BASELINE_NANO]));
-    json_number(json, "escalations", total->escalations);
-    json_number(json, "duration_ns", total->duration_ns);
-    llmc_json_write_key(json, "saved_by");
-    llmc_json_write_begin_object(json);
+    llmc_json_write_member_integer(json, "hit_rate_permille", permille(total->row.figure[LLMC_CACHED], total->row.figure[LLMC_CALLS]));
+    llmc_json_write_member_integer(json, "saved_permille", permille(saved(&total->row), total->row.figure[LLMC_BASELINE_NANO]));
+    llmc_json_write_member_integer(json, "escalations", total->escalations);
+    llmc_json_write_member_integer(json, "duration_ns", total->duration_ns);
+    llmc_json_write_member_object(json, "saved_by");
     for (size_t i = 0; i < LLMC_SAVING_COUNT; i++)
-        json_number(json, llmc_saving_names[i], total->saved_nano[i]);
+        llmc_json_write_member_integer(json, llmc_saving_names[i], total->saved_nano[i]);
     llmc_json_write_end_object(json);
     llmc_json_write_end_object(json);
 }
@@ -189,10 +180,9 @@ static void json_row(llmc_json_writer *json, const llmc_report_dimension *of, co
     char day[NAME_BYTES];
     llmc_json_write_begin_object(json);
     json_text(json, "value", of->days && row->kind == LLMC_ROW_VALUE ? day_text(row->day, day) : row->value);
-    llmc_json_write_key(json, "other");
-    llmc_json_write_bool(json, row->kind == LLMC_ROW_OTHER);
+    llmc_json_write_member_bool(json, "other", row->kind == LLMC_ROW_OTHER);
     json_figures(json, &row->row);
-    json_number(json, "share_permille", permille(row->row.figure[LLMC_COST_NANO], total_nano));
+    llmc_json_write_member_integer(json, "share_permille", permille(row->row.figure[LLMC_COST_NANO], total_nano));
     llmc_json_write_end_object(json);
 }
 
@@ -200,10 +190,8 @@ static void json_dimension(llmc_json_writer *json, const llmc_report_dimension *
 {
     llmc_json_write_begin_object(json);
     json_text(json, "name", of->name);
-    llmc_json_write_key(json, "tag");
-    llmc_json_write_bool(json, of->tag);
-    llmc_json_write_key(json, "rows");
-    llmc_json_write_begin_array(json);
+    llmc_json_write_member_bool(json, "tag", of->tag);
+    llmc_json_write_member_array(json, "rows");
     for (size_t i = 0; i < of->count; i++)
         json_row(json, of, &of->rows[i], total_nano);
     llmc_json_write_end_array(json);
@@ -216,8 +204,7 @@ void llmc_report_json(const llmc_report *report, llmc_buffer *out)
     llmc_json_write_begin_object(&json);
     json_text(&json, "currency", report->currency);
     json_total(&json, &report->total);
-    llmc_json_write_key(&json, "by");
-    llmc_json_write_begin_array(&json);
+    llmc_json_write_member_array(&json, "by");
     for (size_t i = 0; i < report->count; i++)
         json_dimension(&json, &report->dimensions[i], report->total.row.figure[LLMC_COST_NANO]);
     llmc_json_write_end_array(&json);

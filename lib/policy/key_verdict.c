@@ -83,10 +83,8 @@ void llmc_key_alert(llmc_services *services, const char *provider, const char *k
     llmc_json_writer writer = { &text, false };
     const char *const members[][2] = { { "alert", "key" }, { "provider", provider }, { "key", key }, { "state", state } };
     llmc_json_write_begin_object(&writer);
-    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
-        llmc_json_write_key(&writer, members[i][0]);
-        llmc_json_write_text(&writer, members[i][1]);
-    }
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
+        llmc_json_write_member_text(&writer, members[i][0], members[i][1]);
     llmc_json_write_end_object(&writer);
     const char *json = llmc_buffer_text(&text);
     if (json)

@@ -20,8 +20,7 @@ static int by_name(const void *left, const void *right)
 
 static void number(llmc_json_writer *writer, const char *key, uint64_t value)
 {
-    llmc_json_write_key(writer, key);
-    llmc_json_write_integer(writer, value > INT64_MAX ? INT64_MAX : (int64_t)value);
+    llmc_json_write_member_integer(writer, key, value > INT64_MAX ? INT64_MAX : (int64_t)value);
 }
 
 /* Below 0: not known. */
@@ -36,8 +35,7 @@ static void time_ms(llmc_json_writer *writer, const char *key, int64_t ms)
 
 static void latency(llmc_json_writer *writer, const char *key, const llmc_latency *of)
 {
-    llmc_json_write_key(writer, key);
-    llmc_json_write_begin_object(writer);
+    llmc_json_write_member_object(writer, key);
     time_ms(writer, "p50", llmc_latency_quantile_ms(of, 500));
     time_ms(writer, "p95", llmc_latency_quantile_ms(of, 950));
     llmc_json_write_end_object(writer);
@@ -45,8 +43,7 @@ static void latency(llmc_json_writer *writer, const char *key, const llmc_latenc
 
 static void write_window(llmc_json_writer *writer, const llmc_target_counts *window)
 {
-    llmc_json_write_key(writer, "window");
-    llmc_json_write_begin_object(writer);
+    llmc_json_write_member_object(writer, "window");
     number(writer, "calls", window->calls);
     number(writer, "failures", window->failures);
     number(writer, "slow", window->slow);
@@ -65,20 +62,16 @@ static void write_target(llmc_json_writer *writer, llmc_target *target, int64_t 
     llmc_target_view view;
     llmc_target_look(target, now_ns, &view);
     llmc_json_write_begin_object(writer);
-    llmc_json_write_key(writer, "name");
-    llmc_json_write_text(writer, target->name);
-    llmc_json_write_key(writer, "state");
-    llmc_json_write_text(writer, llmc_breaker_state_name(view.state));
-    llmc_json_write_key(writer, "healthy");
-    llmc_json_write_bool(writer, view.healthy);
+    llmc_json_write_member_text(writer, "name", target->name);
+    llmc_json_write_member_text(writer, "state", llmc_breaker_state_name(view.state));
+    llmc_json_write_member_bool(writer, "healthy", view.healthy);
     number(writer, "calls", view.calls);
     number(writer, "failures", view.failures);
     number(writer, "slow", view.slow);
     number(writer, "refused", view.refused);
     number(writer, "opened", view.opened);
     time_ms(writer, "probe_in_ms", probe_in_ms(&view, now_ns));
-    llmc_json_write_key(writer, "last_error");
-    llmc_json_write_text(writer, view.last_error ? llmcost_status_name(view.last_error) : NULL);
+    llmc_json_write_member_text(writer, "last_error", view.last_error ? llmcost_status_name(view.last_error) : NULL);
     write_window(writer, &view.window);
     latency(writer, "whole_ms", &view.whole);
     latency(writer, "first_byte_ms", &view.first_byte);

@@ -22,8 +22,7 @@
 static void begin_typed(llmc_json_writer *json, const char *type)
 {
     llmc_json_write_begin_object(json);
-    llmc_json_write_key(json, "type");
-    llmc_json_write_text(json, type);
+    llmc_json_write_member_text(json, "type", type);
 }
 
 static void write_mark(llmc_json_writer *json)
@@ -36,8 +35,7 @@ static void write_mark(llmc_json_writer *json)
 static void write_text_block(llmc_json_writer *json, const char *text, size_t bytes, bool mark)
 {
     begin_typed(json, "text");
-    llmc_json_write_key(json, "text");
-    llmc_json_write_string(json, text, bytes);
+    llmc_json_write_member_string(json, "text", text, bytes);
     if (mark)
         write_mark(json);
     llmc_json_write_end_object(json);
@@ -50,10 +48,8 @@ static void write_plain_source(llmc_encoding *encoding, const llmcost_part *part
     if (!sound)
         llmc_encoding_invalid(encoding, "messages[%u].parts[%u].data is no UTF-8 text", message, index);
     begin_typed(json, "text");
-    llmc_json_write_key(json, "media_type");
-    llmc_json_write_text(json, "text/plain");
-    llmc_json_write_key(json, "data");
-    llmc_json_write_string(json, part->data, sound ? part->data_bytes : 0);
+    llmc_json_write_member_text(json, "media_type", "text/plain");
+    llmc_json_write_member_string(json, "data", part->data, sound ? part->data_bytes : 0);
     llmc_json_write_end_object(json);
 }
 
@@ -75,8 +71,7 @@ static void write_source(llmc_encoding *encoding, const llmcost_part *part, uint
             return;
         }
         begin_typed(json, "base64");
-        llmc_json_write_key(json, "media_type");
-        llmc_json_write_text(json, part->media_type);
+        llmc_json_write_member_text(json, "media_type", part->media_type);
         llmc_json_write_key(json, "data");
         llmc_json_write_base64(json, "", part->data, part->data_bytes);
     } else if (!part->url || !*part->url) {
@@ -85,16 +80,13 @@ static void write_source(llmc_encoding *encoding, const llmcost_part *part, uint
         return;
     } else if (llmc_data_url(part->url, media_type, &base64)) {
         begin_typed(json, "base64");
-        llmc_json_write_key(json, "media_type");
-        llmc_json_write_text(json, media_type);
-        llmc_json_write_key(json, "data");
-        llmc_json_write_text(json, base64);
+        llmc_json_write_member_text(json, "media_type", media_type);
+        llmc_json_write_member_text(json, "data", base64);
     } else {
         if (!strncmp(part->url, "data:", 5))
             llmc_encoding_invalid(encoding, "messages[%u].parts[%u].url is no base64 data URL", message, index);
         begin_typed(json, "url");
-        llmc_json_write_key(json, "url");
-        llmc_json_write_text(json, part->url);
+        llmc_json_write_member_text(json, "url", part->url);
     }
     llmc_json_write_end_object(json);
 }
@@ -106,10 +98,8 @@ static void write_sourced_block(llmc_encoding *encoding, const llmcost_part *par
     begin_typed(json, document ? "document" : "image");
     llmc_json_write_key(json, "source");
     write_source(encoding, part, message, index);
-    if (document && part->detail && *part->detail) {
-        llmc_json_write_key(json, "title");
-        llmc_json_write_text(json, part->detail);
-    }
+    if (document && part->detail && *part->detail)
+        llmc_json_write_member_text(json, "title", part->detail);
     if (mark)
         write_mark(json);
     llmc_json_write_end_object(json);
@@ -119,12 +109,9 @@ static void write_reasoning_block(llmc_json_writer *json, const llmcost_part *pa
 {
     bool hidden = part->type == LLMCOST_PART_REASONING_HIDDEN;
     begin_typed(json, hidden ? "redacted_thinking" : "thinking");
-    llmc_json_write_key(json, hidden ? "data" : "thinking");
-    llmc_json_write_string(json, part->text ? part->text : "", llmc_text_bytes(part->text, part->text_bytes));
-    if (!hidden) {
-        llmc_json_write_key(json, "signature");
-        llmc_json_write_text(json, part->signature);
-    }
+    llmc_json_write_member_string(json, hidden ? "data" : "thinking", part->text ? part->text : "", llmc_text_bytes(part->text, part->text_bytes));
+    if (!hidden)
+        llmc_json_write_member_text(json, "signature", part->signature);
     llmc_json_write_end_object(json);
 }
 
@@ -191,10 +178,8 @@ static void write_tool_use(llmc_encoding *encoding, const llmcost_message *messa
         begin_typed(json, "tool_use");
         llmc_json_write_key(json, "id");
         llmc_encoding_call_id(encoding, call->id, &call_ids);
-        llmc_json_write_key(json, "name");
-        llmc_json_write_text(json, call->name);
-        llmc_json_write_key(json, "input");
-        llmc_json_write_raw(json, arguments, strlen(arguments));
+        llmc_json_write_member_text(json, "name", call->name);
+        llmc_json_write_member_json(json, "input", arguments);
         if (message->cache_mark && i + 1 == message->tool_call_count)
             write_mark(json);
         llmc_json_write_end_object(json);
@@ -217,10 +202,8 @@ static void write_tool_result(llmc_encoding *encoding, const llmcost_message *me
     } else {
         llmc_json_write_string(json, message->text ? message->text : "", llmc_text_bytes(message->text, message->text_bytes));
     }
-    if (message->is_error) {
-        llmc_json_write_key(json, "is_error");
-        llmc_json_write_bool(json, true);
-    }
+    if (message->is_error)
+        llmc_json_write_member_bool(json, "is_error", true);
     if (message->cache_mark)
         write_mark(json);
     llmc_json_write_end_object(json);
@@ -231,8 +214,7 @@ static void write_tool_result(llmc_encoding *encoding, const llmcost_message *me
 static void begin_message(llmc_json_writer *json, const char *role)
 {
     llmc_json_write_begin_object(json);
-    llmc_json_write_key(json, "role");
-    llmc_json_write_text(json, role);
+    llmc_json_write_member_text(json, "role", role);
     llmc_json_write_key(json, "content");
 }
 
@@ -284,8 +266,7 @@ static uint32_t write_system(llmc_encoding *encoding)
         count++;
     if (count == 0)
         return 0;
-    llmc_encoding_member(encoding, "system");
-    llmc_json_write_begin_array(&encoding->json);
+    llmc_encoding_member_array(encoding, "system");
     for (uint32_t i = 0; i < count; i++)
         write_blocks(encoding, &request->messages[i], i, request->messages[i].cache_mark);
     llmc_json_write_end_array(&encoding->json);
@@ -296,8 +277,7 @@ static void write_messages(llmc_encoding *encoding)
 {
     const llmcost_request *request = encoding->request;
     uint32_t i = write_system(encoding);
-    llmc_encoding_member(encoding, "messages");
-    llmc_json_write_begin_array(&encoding->json);
+    llmc_encoding_member_array(encoding, "messages");
     while (i < request->message_count) {
         int32_t role = request->messages[i].role;
         if (role == LLMCOST_USER || role == LLMCOST_TOOL) {
@@ -325,18 +305,12 @@ static void write_tool(llmc_encoding *encoding, const llmcost_tool *tool, uint32
     if (llmc_json_text_type(parameters) != LLMC_JSON_OBJECT)
         llmc_encoding_invalid(encoding, "tools[%u].parameters is no JSON object", index);
     llmc_json_write_begin_object(json);
-    llmc_json_write_key(json, "name");
-    llmc_json_write_text(json, tool->name);
-    if (tool->description) {
-        llmc_json_write_key(json, "description");
-        llmc_json_write_text(json, tool->description);
-    }
-    llmc_json_write_key(json, "input_schema");
-    llmc_json_write_raw(json, parameters, strlen(parameters));
-    if (tool->strict) {
-        llmc_json_write_key(json, "strict");
-        llmc_json_write_bool(json, true);
-    }
+    llmc_json_write_member_text(json, "name", tool->name);
+    if (tool->description)
+        llmc_json_write_member_text(json, "description", tool->description);
+    llmc_json_write_member_json(json, "input_schema", parameters);
+    if (tool->strict)
+        llmc_json_write_member_bool(json, "strict", true);
     if (tool->cache_mark)
         write_mark(json);
     llmc_json_write_end_object(json);
@@ -355,13 +329,10 @@ static void write_tool_choice(llmc_encoding *encoding)
     if (request->tool_choice == LLMCOST_TOOLS_ONE) {
         if (!request->tool_choice_name || !*request->tool_choice_name)
             llmc_encoding_invalid(encoding, "tool_choice_name is missing");
-        llmc_json_write_key(json, "name");
-        llmc_json_write_text(json, request->tool_choice_name);
+        llmc_json_write_member_text(json, "name", request->tool_choice_name);
     }
-    if (one_by_one) {
-        llmc_json_write_key(json, "disable_parallel_tool_use");
-        llmc_json_write_bool(json, true);
-    }
+    if (one_by_one)
+        llmc_json_write_member_bool(json, "disable_parallel_tool_use", true);
     llmc_json_write_end_object(json);
 }
 
@@ -373,8 +344,7 @@ static void write_tools(llmc_encoding *encoding)
             llmc_encoding_invalid(encoding, "tool_choice asks for a tool, but there are none");
         return;
     }
-    llmc_encoding_member(encoding, "tools");
-    llmc_json_write_begin_array(&encoding->json);
+    llmc_encoding_member_array(encoding, "tools");
     for (uint32_t i = 0; i < request->tool_count; i++)
         write_tool(encoding, &request->tools[i], i);
     llmc_json_write_end_array(&encoding->json);
@@ -390,8 +360,7 @@ static void write_thinking(llmc_encoding *encoding, int64_t max_tokens)
         llmc_encoding_invalid(encoding, "thinking needs 1024 tokens or more, and max_tokens (%lld) above that", (long long)max_tokens);
     llmc_encoding_member(encoding, "thinking");
     begin_typed(&encoding->json, "enabled");
-    llmc_json_write_key(&encoding->json, "budget_tokens");
-    llmc_json_write_integer(&encoding->json, budget);
+    llmc_json_write_member_integer(&encoding->json, "budget_tokens", budget);
     llmc_json_write_end_object(&encoding->json);
 }
 
@@ -403,20 +372,16 @@ static void write_output_config(llmc_encoding *encoding)
     bool schema = request->format == LLMCOST_FORMAT_JSON_SCHEMA;
     if (!effort && !schema)
         return;
-    llmc_encoding_member(encoding, "output_config");
-    llmc_json_write_begin_object(json);
-    if (effort) {
-        llmc_json_write_key(json, "effort");
-        llmc_json_write_text(json, effort);
-    }
+    llmc_encoding_member_object(encoding, "output_config");
+    if (effort)
+        llmc_json_write_member_text(json, "effort", effort);
     if (schema) {
         bool sound = request->format_schema && llmc_json_text_type(request->format_schema) == LLMC_JSON_OBJECT;
         if (!sound)
             llmc_encoding_invalid(encoding, "format_schema is no JSON object");
         llmc_json_write_key(json, "format");
         begin_typed(json, "json_schema");
-        llmc_json_write_key(json, "schema");
-        llmc_json_write_raw(json, sound ? request->format_schema : "{}", sound ? strlen(request->format_schema) : 2);
+        llmc_json_write_member_json(json, "schema", sound ? request->format_schema : "{}");
         llmc_json_write_end_object(json);
     }
     llmc_json_write_end_object(json);
@@ -426,17 +391,12 @@ static void write_sampling(llmc_encoding *encoding)
 {
     const llmcost_request *request = encoding->request;
     llmc_json_writer *json = &encoding->json;
-    if (request->has_temperature) {
-        llmc_encoding_member(encoding, "temperature");
-        llmc_json_write_double(json, request->temperature);
-    }
-    if (request->has_top_p) {
-        llmc_encoding_member(encoding, "top_p");
-        llmc_json_write_double(json, request->top_p);
-    }
+    if (request->has_temperature)
+        llmc_encoding_member_double(encoding, "temperature", request->temperature);
+    if (request->has_top_p)
+        llmc_encoding_member_double(encoding, "top_p", request->top_p);
     if (request->stop_count) {
-        llmc_encoding_member(encoding, "stop_sequences");
-        llmc_json_write_begin_array(json);
+        llmc_encoding_member_array(encoding, "stop_sequences");
         for (uint32_t i = 0; i < request->stop_count; i++)
             llmc_json_write_text(json, request->stop[i]);
         llmc_json_write_end_array(json);
@@ -457,8 +417,7 @@ static bool at_vertex(const llmc_codec_target *target)
 static void write_model(llmc_encoding *encoding)
 {
     bool vertex = at_vertex(encoding->target);
-    llmc_encoding_member(encoding, vertex ? "anthropic_version" : "model");
-    llmc_json_write_text(&encoding->json, vertex ? "vertex-2023-10-16" : encoding->target->model);
+    llmc_encoding_member_text(encoding, vertex ? "anthropic_version" : "model", vertex ? "vertex-2023-10-16" : encoding->target->model);
 }
 
 static void write_chat(llmc_encoding *encoding)
@@ -467,24 +426,19 @@ static void write_chat(llmc_encoding *encoding)
     const llmcost_request *request = encoding->request;
     llmc_json_writer *json = &encoding->json;
     write_model(encoding);
-    llmc_encoding_member(encoding, "max_tokens");
-    llmc_json_write_integer(json, limit_of(request));
+    llmc_encoding_member_integer(encoding, "max_tokens", limit_of(request));
     write_messages(encoding);
     write_tools(encoding);
     write_thinking(encoding, limit_of(request));
     write_output_config(encoding);
     write_sampling(encoding);
     if (request->end_user) {
-        llmc_encoding_member(encoding, "metadata");
-        llmc_json_write_begin_object(json);
-        llmc_json_write_key(json, "user_id");
-        llmc_json_write_text(json, request->end_user);
+        llmc_encoding_member_object(encoding, "metadata");
+        llmc_json_write_member_text(json, "user_id", request->end_user);
         llmc_json_write_end_object(json);
     }
-    if (encoding->target->stream) {
-        llmc_encoding_member(encoding, "stream");
-        llmc_json_write_bool(json, true);
-    }
+    if (encoding->target->stream)
+        llmc_encoding_member_bool(encoding, "stream", true);
     llmc_encoding_extra(encoding, reserved);
 }
 

@@ -22,23 +22,11 @@ enum { TOOL_ID_MAXIMUM = 64, DOCUMENT_NAME_MAXIMUM = 150 };
 
 /* ---- blocks ---- */
 
-static void begin_object(llmc_json_writer *json, const char *name)
-{
-    llmc_json_write_key(json, name);
-    llmc_json_write_begin_object(json);
-}
-
-static void write_member(llmc_json_writer *json, const char *name, const char *text)
-{
-    llmc_json_write_key(json, name);
-    llmc_json_write_text(json, text);
-}
-
 static void write_mark(llmc_json_writer *json)
 {
     llmc_json_write_begin_object(json);
-    begin_object(json, "cachePoint");
-    write_member(json, "type", "default");
+    llmc_json_write_member_object(json, "cachePoint");
+    llmc_json_write_member_text(json, "type", "default");
     llmc_json_write_end_object(json);
     llmc_json_write_end_object(json);
 }
@@ -48,8 +36,7 @@ static void write_text_block(llmc_json_writer *json, const char *text, size_t by
     if (bytes == 0)
         return;
     llmc_json_write_begin_object(json);
-    llmc_json_write_key(json, "text");
-    llmc_json_write_string(json, text, bytes);
+    llmc_json_write_member_string(json, "text", text, bytes);
     llmc_json_write_end_object(json);
 }
 
@@ -78,7 +65,7 @@ static void write_document_name(llmc_encoding *encoding, const llmcost_part *par
     name[length] = '\0';
     if (before)
         snprintf(name + length, sizeof name - length, "-%u", before + 1);
-    write_member(&encoding->json, "name", name);
+    llmc_json_write_member_text(&encoding->json, "name", name);
 }
 
 /* {"image": {"format": "png", "source": {"bytes": "..."}}}, and documents alike. */
@@ -94,11 +81,11 @@ static void write_media(llmc_encoding *encoding, const llmcost_part *part, uint3
         return;
     }
     llmc_json_write_begin_object(json);
-    begin_object(json, llmc_bedrock_is_document(part) ? "document" : "image");
-    write_member(json, "format", format);
+    llmc_json_write_member_object(json, llmc_bedrock_is_document(part) ? "document" : "image");
+    llmc_json_write_member_text(json, "format", format);
     if (llmc_bedrock_is_document(part))
         write_document_name(encoding, part, message, index);
-    begin_object(json, "source");
+    llmc_json_write_member_object(json, "source");
     llmc_json_write_key(json, "bytes");
     if (is_url)
         llmc_json_write_text(json, base64);
@@ -127,13 +114,12 @@ static void write_reasoning(llmc_encoding *encoding, const llmcost_part *part)
     if (!llmc_bedrock_may_be_claude(llmc_bedrock_family_of(encoding->target->model)) || (hidden ? !is_base64(part->text, bytes) : !signed_))
         return;
     llmc_json_write_begin_object(json);
-    begin_object(json, "reasoningContent");
+    llmc_json_write_member_object(json, "reasoningContent");
     if (!hidden)
-        begin_object(json, "reasoningText");
-    llmc_json_write_key(json, hidden ? "redactedContent" : "text");
-    llmc_json_write_string(json, part->text ? part->text : "", bytes);
+        llmc_json_write_member_object(json, "reasoningText");
+    llmc_json_write_member_string(json, hidden ? "redactedContent" : "text", part->text ? part->text : "", bytes);
     if (!hidden) {
-        write_member(json, "signature", part->signature);
+        llmc_json_write_member_text(json, "signature", part->signature);
         llmc_json_write_end_object(json);
     }
     llmc_json_write_end_object(json);
@@ -177,7 +163,7 @@ static void write_tool_id(llmc_encoding *encoding, const char *id)
         llmc_hex(digest, 12, made + 8);
         id = made;
     }
-    write_member(&encoding->json, "toolUseId", id);
+    llmc_json_write_member_text(&encoding->json, "toolUseId", id);
 }
 
 static void write_tool_use(llmc_encoding *encoding, const llmcost_message *message, uint32_t index)
@@ -193,11 +179,10 @@ static void write_tool_use(llmc_encoding *encoding, const llmcost_message *messa
         if (encoding->status)
             return;
         llmc_json_write_begin_object(json);
-        begin_object(json, "toolUse");
+        llmc_json_write_member_object(json, "toolUse");
         write_tool_id(encoding, call->id);
-        write_member(json, "name", call->name);
-        llmc_json_write_key(json, "input");
-        llmc_json_write_raw(json, arguments, strlen(arguments));
+        llmc_json_write_member_text(json, "name", call->name);
+        llmc_json_write_member_json(json, "input", arguments);
         llmc_json_write_end_object(json);
         llmc_json_write_end_object(json);
     }
@@ -211,14 +196,13 @@ static void write_tool_result(llmc_encoding *encoding, const llmcost_message *me
         return;
     }
     llmc_json_write_begin_object(json);
-    begin_object(json, "toolResult");
+    llmc_json_write_member_object(json, "toolResult");
     write_tool_id(encoding, message->tool_call_id);
-    llmc_json_write_key(json, "content");
-    llmc_json_write_begin_array(json);
+    llmc_json_write_member_array(json, "content");
     write_blocks(encoding, message, index);
     llmc_json_write_end_array(json);
     if (message->is_error)
-        write_member(json, "status", "error");
+        llmc_json_write_member_text(json, "status", "error");
     llmc_json_write_end_object(json);
     llmc_json_write_end_object(json);
 }
@@ -248,8 +232,7 @@ static uint32_t write_system(llmc_encoding *encoding)
         count++;
     if (count == 0)
         return 0;
-    llmc_encoding_member(encoding, "system");
-    llmc_json_write_begin_array(&encoding->json);
+    llmc_encoding_member_array(encoding, "system");
     for (uint32_t i = 0; i < count; i++)
         write_message(encoding, i);
     llmc_json_write_end_array(&encoding->json);
@@ -266,8 +249,7 @@ static void write_messages(llmc_encoding *encoding)
     const llmcost_request *request = encoding->request;
     llmc_json_writer *json = &encoding->json;
     uint32_t i = write_system(encoding);
-    llmc_encoding_member(encoding, "messages");
-    llmc_json_write_begin_array(json);
+    llmc_encoding_member_array(encoding, "messages");
     while (i < request->message_count) {
         bool users = is_users(request->messages[i].role);
         if (!users && request->messages[i].role != LLMCOST_ASSISTANT) {
@@ -275,9 +257,8 @@ static void write_messages(llmc_encoding *encoding)
             break;
         }
         llmc_json_write_begin_object(json);
-        write_member(json, "role", users ? "user" : "assistant");
-        llmc_json_write_key(json, "content");
-        llmc_json_write_begin_array(json);
+        llmc_json_write_member_text(json, "role", users ? "user" : "assistant");
+        llmc_json_write_member_array(json, "content");
         do
             write_message(encoding, i++);
         while (i < request->message_count && (users ? is_users(request->messages[i].role) : request->messages[i].role == LLMCOST_ASSISTANT));
@@ -299,18 +280,15 @@ static void write_tool(llmc_encoding *encoding, const llmcost_tool *tool, uint32
     if (llmc_json_text_type(parameters) != LLMC_JSON_OBJECT)
         llmc_encoding_invalid(encoding, "tools[%u].parameters is no JSON object", index);
     llmc_json_write_begin_object(json);
-    begin_object(json, "toolSpec");
-    write_member(json, "name", tool->name);
+    llmc_json_write_member_object(json, "toolSpec");
+    llmc_json_write_member_text(json, "name", tool->name);
     if (tool->description && *tool->description)
-        write_member(json, "description", tool->description);
-    begin_object(json, "inputSchema");
-    llmc_json_write_key(json, "json");
-    llmc_json_write_raw(json, parameters, strlen(parameters));
+        llmc_json_write_member_text(json, "description", tool->description);
+    llmc_json_write_member_object(json, "inputSchema");
+    llmc_json_write_member_json(json, "json", parameters);
     llmc_json_write_end_object(json);
-    if (tool->strict) {
-        llmc_json_write_key(json, "strict");
-        llmc_json_write_bool(json, true);
-    }
+    if (tool->strict)
+        llmc_json_write_member_bool(json, "strict", true);
     llmc_json_write_end_object(json);
     llmc_json_write_end_object(json);
     if (tool->cache_mark && llmc_bedrock_may_be_claude(llmc_bedrock_family_of(encoding->target->model)))
@@ -326,10 +304,10 @@ static void write_tool_choice(llmc_encoding *encoding)
         return;
     if (one && (!request->tool_choice_name || !*request->tool_choice_name))
         llmc_encoding_invalid(encoding, "tool_choice_name is missing");
-    begin_object(json, "toolChoice");
-    begin_object(json, one ? "tool" : "any");
+    llmc_json_write_member_object(json, "toolChoice");
+    llmc_json_write_member_object(json, one ? "tool" : "any");
     if (one)
-        write_member(json, "name", request->tool_choice_name);
+        llmc_json_write_member_text(json, "name", request->tool_choice_name);
     llmc_json_write_end_object(json);
     llmc_json_write_end_object(json);
 }
@@ -342,10 +320,8 @@ static void write_tools(llmc_encoding *encoding)
         llmc_encoding_invalid(encoding, "tool_choice asks for a tool, but there are none");
     if (request->tool_count == 0 || request->tool_choice == LLMCOST_TOOLS_NONE)
         return;
-    llmc_encoding_member(encoding, "toolConfig");
-    llmc_json_write_begin_object(&encoding->json);
-    llmc_json_write_key(&encoding->json, "tools");
-    llmc_json_write_begin_array(&encoding->json);
+    llmc_encoding_member_object(encoding, "toolConfig");
+    llmc_json_write_member_array(&encoding->json, "tools");
     for (uint32_t i = 0; i < request->tool_count; i++)
         write_tool(encoding, &request->tools[i], i);
     llmc_json_write_end_array(&encoding->json);
@@ -374,10 +350,9 @@ static void write_thinking(llmc_encoding *encoding)
     int64_t max_tokens = max_tokens_of(encoding), budget = llmc_claude_budget(encoding->request, max_tokens);
     if (budget < LLMC_CLAUDE_LEAST_BUDGET || budget >= max_tokens)
         llmc_encoding_invalid(encoding, "thinking needs 1024 tokens or more, and max_tokens (%lld) above that", (long long)max_tokens);
-    begin_object(json, "thinking");
-    write_member(json, "type", "enabled");
-    llmc_json_write_key(json, "budget_tokens");
-    llmc_json_write_integer(json, budget);
+    llmc_json_write_member_object(json, "thinking");
+    llmc_json_write_member_text(json, "type", "enabled");
+    llmc_json_write_member_integer(json, "budget_tokens", budget);
     llmc_json_write_end_object(json);
 }
 
@@ -388,14 +363,14 @@ static void write_effort(llmc_encoding *encoding)
     const char *effort = llmc_effort_name(encoding->request->effort);
     bool none = encoding->request->effort == LLMCOST_EFFORT_NONE;
     if (family == LLMC_BEDROCK_OPENAI) {
-        write_member(json, "reasoning_effort", effort);
+        llmc_json_write_member_text(json, "reasoning_effort", effort);
         return;
     }
-    begin_object(json, family == LLMC_BEDROCK_NOVA ? "reasoningConfig" : "output_config");
+    llmc_json_write_member_object(json, family == LLMC_BEDROCK_NOVA ? "reasoningConfig" : "output_config");
     if (family == LLMC_BEDROCK_NOVA)
-        write_member(json, "type", none ? "disabled" : "enabled");
+        llmc_json_write_member_text(json, "type", none ? "disabled" : "enabled");
     if (!none)
-        write_member(json, family == LLMC_BEDROCK_NOVA ? "maxReasoningEffort" : "effort", effort);
+        llmc_json_write_member_text(json, family == LLMC_BEDROCK_NOVA ? "maxReasoningEffort" : "effort", effort);
     llmc_json_write_end_object(json);
 }
 
@@ -404,8 +379,7 @@ static void write_model_fields(llmc_encoding *encoding)
     bool budget = thinks_by_budget(encoding), effort = !budget && llmc_effort_name(encoding->request->effort);
     if (!budget && !effort)
         return;
-    llmc_encoding_member(encoding, "additionalModelRequestFields");
-    llmc_json_write_begin_object(&encoding->json);
+    llmc_encoding_member_object(encoding, "additionalModelRequestFields");
     if (budget)
         write_thinking(encoding);
     else
@@ -421,14 +395,13 @@ static void write_format(llmc_encoding *encoding)
         return;
     if (!request->format_schema || llmc_json_text_type(request->format_schema) != LLMC_JSON_OBJECT)
         llmc_encoding_invalid(encoding, "format_schema is no JSON object");
-    llmc_encoding_member(encoding, "outputConfig");
-    llmc_json_write_begin_object(json);
-    begin_object(json, "textFormat");
-    write_member(json, "type", "json_schema");
-    begin_object(json, "structure");
-    begin_object(json, "jsonSchema");
-    write_member(json, "name", request->format_name ? request->format_name : "answer");
-    write_member(json, "schema", request->format_schema); /* a text here */
+    llmc_encoding_member_object(encoding, "outputConfig");
+    llmc_json_write_member_object(json, "textFormat");
+    llmc_json_write_member_text(json, "type", "json_schema");
+    llmc_json_write_member_object(json, "structure");
+    llmc_json_write_member_object(json, "jsonSchema");
+    llmc_json_write_member_text(json, "name", request->format_name ? request->format_name : "answer");
+    llmc_json_write_member_text(json, "schema", request->format_schema); /* a text here */
     for (int i = 0; i < 4; i++)
         llmc_json_write_end_object(json);
 }
@@ -440,12 +413,9 @@ static void write_inference(llmc_encoding *encoding)
     int64_t max_tokens = max_tokens_of(encoding);
     if (max_tokens <= 0 && !request->has_temperature && !request->has_top_p && !request->stop_count)
         return;
-    llmc_encoding_member(encoding, "inferenceConfig");
-    llmc_json_write_begin_object(json);
-    if (max_tokens > 0) {
-        llmc_json_write_key(json, "maxTokens");
-        llmc_json_write_integer(json, max_tokens);
-    }
+    llmc_encoding_member_object(encoding, "inferenceConfig");
+    if (max_tokens > 0)
+        llmc_json_write_member_integer(json, "maxTokens", max_tokens);
     if (request->has_temperature) {
         llmc_json_write_key(json, "temperature");
         llmc_json_write_double(json, request->temperature);
@@ -455,8 +425,7 @@ static void write_inference(llmc_encoding *encoding)
         llmc_json_write_double(json, request->top_p);
     }
     if (request->stop_count) {
-        llmc_json_write_key(json, "stopSequences");
-        llmc_json_write_begin_array(json);
+        llmc_json_write_member_array(json, "stopSequences");
         for (uint32_t i = 0; i < request->stop_count; i++)
             llmc_json_write_text(json, request->stop[i]);
         llmc_json_write_end_array(json);
@@ -475,9 +444,8 @@ static void write_chat(llmc_encoding *encoding)
     write_model_fields(encoding);
     write_format(encoding);
     if (encoding->request->end_user) {
-        llmc_encoding_member(encoding, "requestMetadata");
-        llmc_json_write_begin_object(&encoding->json);
-        write_member(&encoding->json, "user_id", encoding->request->end_user);
+        llmc_encoding_member_object(encoding, "requestMetadata");
+        llmc_json_write_member_text(&encoding->json, "user_id", encoding->request->end_user);
         llmc_json_write_end_object(&encoding->json);
     }
     llmc_encoding_extra(encoding, reserved);
@@ -486,8 +454,8 @@ static void write_chat(llmc_encoding *encoding)
 /* The parts of a chat that are counted; what only shapes the answer has no place here. */
 static void write_count(llmc_encoding *encoding)
 {
-    begin_object(&encoding->json, "input");
-    begin_object(&encoding->json, "converse");
+    llmc_json_write_member_object(&encoding->json, "input");
+    llmc_json_write_member_object(&encoding->json, "converse");
     write_messages(encoding);
     write_tools(encoding);
     write_model_fields(encoding);

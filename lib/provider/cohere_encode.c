@@ -122,8 +122,7 @@ static void write_content(llmc_encoding *encoding, const llmcost_message *messag
         llmc_encoding_joined(encoding, "content", message, LLMCOST_PART_TEXT, !message->tool_call_count);
         return;
     }
-    llmc_json_write_key(&encoding->json, "content");
-    llmc_json_write_begin_array(&encoding->json);
+    llmc_json_write_member_array(&encoding->json, "content");
     for (uint32_t i = 0; i < message->part_count; i++) {
         const llmcost_part *part = &message->parts[i];
         if (part->type == LLMCOST_PART_TEXT)
@@ -143,13 +142,11 @@ static void write_message(llmc_encoding *encoding, const llmcost_message *messag
         return;
     }
     llmc_json_write_begin_object(json);
-    llmc_json_write_key(json, "role");
-    llmc_json_write_text(json, roles[message->role]);
+    llmc_json_write_member_text(json, "role", roles[message->role]);
     if (message->role == LLMCOST_TOOL) {
         if (!message->tool_call_id || !*message->tool_call_id)
             llmc_encoding_invalid(encoding, "messages[%u].tool_call_id is missing", index);
-        llmc_json_write_key(json, "tool_call_id");
-        llmc_json_write_text(json, message->tool_call_id);
+        llmc_json_write_member_text(json, "tool_call_id", message->tool_call_id);
     }
     write_content(encoding, message, index);
     if (message->role == LLMCOST_ASSISTANT && message->tool_call_count) {
@@ -170,14 +167,10 @@ static void write_tools(llmc_encoding *encoding)
         return;
     }
     llmc_encoding_functions(encoding, "{\"type\":\"object\",\"properties\":{}}", false);
-    if (strict_tools(request)) {
-        llmc_encoding_member(encoding, "strict_tools");
-        llmc_json_write_bool(&encoding->json, true);
-    }
-    if (request->tool_choice != LLMCOST_TOOLS_AUTO) {
-        llmc_encoding_member(encoding, "tool_choice");
-        llmc_json_write_text(&encoding->json, request->tool_choice == LLMCOST_TOOLS_NONE ? "NONE" : "REQUIRED");
-    }
+    if (strict_tools(request))
+        llmc_encoding_member_bool(encoding, "strict_tools", true);
+    if (request->tool_choice != LLMCOST_TOOLS_AUTO)
+        llmc_encoding_member_text(encoding, "tool_choice", request->tool_choice == LLMCOST_TOOLS_NONE ? "NONE" : "REQUIRED");
 }
 
 static void write_format(llmc_encoding *encoding)
@@ -186,16 +179,13 @@ static void write_format(llmc_encoding *encoding)
     llmc_json_writer *json = &encoding->json;
     if (request->format == LLMCOST_FORMAT_TEXT)
         return;
-    llmc_encoding_member(encoding, "response_format");
-    llmc_json_write_begin_object(json);
-    llmc_json_write_key(json, "type");
-    llmc_json_write_text(json, "json_object");
+    llmc_encoding_member_object(encoding, "response_format");
+    llmc_json_write_member_text(json, "type", "json_object");
     if (request->format == LLMCOST_FORMAT_JSON_SCHEMA) {
         bool sound = request->format_schema && llmc_json_text_type(request->format_schema) == LLMC_JSON_OBJECT;
         if (!sound)
             llmc_encoding_invalid(encoding, "format_schema is no JSON object");
-        llmc_json_write_key(json, "json_schema");
-        llmc_json_write_raw(json, sound ? request->format_schema : "{}", sound ? strlen(request->format_schema) : 2);
+        llmc_json_write_member_json(json, "json_schema", sound ? request->format_schema : "{}");
     }
     llmc_json_write_end_object(json);
 }
@@ -219,14 +209,10 @@ static void write_thinking(llmc_encoding *encoding)
     bool off = request->effort == LLMCOST_EFFORT_NONE;
     if (request->effort == LLMCOST_EFFORT_DEFAULT && request->thinking_budget_tokens <= 0)
         return;
-    llmc_encoding_member(encoding, "thinking");
-    llmc_json_write_begin_object(json);
-    llmc_json_write_key(json, "type");
-    llmc_json_write_text(json, off ? "disabled" : "enabled");
-    if (!off && budget_of(request)) {
-        llmc_json_write_key(json, "token_budget");
-        llmc_json_write_integer(json, budget_of(request));
-    }
+    llmc_encoding_member_object(encoding, "thinking");
+    llmc_json_write_member_text(json, "type", off ? "disabled" : "enabled");
+    if (!off && budget_of(request))
+        llmc_json_write_member_integer(json, "token_budget", budget_of(request));
     llmc_json_write_end_object(json);
 }
 
@@ -235,38 +221,26 @@ static void write_thinking(llmc_encoding *encoding)
 static void write_sampling(llmc_encoding *encoding)
 {
     const llmcost_request *request = encoding->request;
-    llmc_json_writer *json = &encoding->json;
-    if (request->max_tokens > 0) {
-        llmc_encoding_member(encoding, "max_tokens");
-        llmc_json_write_integer(json, request->max_tokens);
-    }
-    if (request->has_temperature) {
-        llmc_encoding_member(encoding, "temperature");
-        llmc_json_write_double(json, request->temperature);
-    }
-    if (request->has_top_p) {
-        llmc_encoding_member(encoding, "p");
-        llmc_json_write_double(json, request->top_p < 0.01 ? 0.01 : request->top_p > 0.99 ? 0.99 : request->top_p);
-    }
+    if (request->max_tokens > 0)
+        llmc_encoding_member_integer(encoding, "max_tokens", request->max_tokens);
+    if (request->has_temperature)
+        llmc_encoding_member_double(encoding, "temperature", request->temperature);
+    if (request->has_top_p)
+        llmc_encoding_member_double(encoding, "p", request->top_p < 0.01 ? 0.01 : request->top_p > 0.99 ? 0.99 : request->top_p);
     if (request->stop_count) {
         llmc_encoding_member(encoding, "stop_sequences");
         llmc_encoding_texts(encoding, request->stop, NULL, request->stop_count);
     }
-    if (request->has_seed) {
-        llmc_encoding_member(encoding, "seed");
-        llmc_json_write_integer(json, request->seed);
-    }
-    if (request->logprobs) {
-        llmc_encoding_member(encoding, "logprobs");
-        llmc_json_write_bool(json, true);
-    }
+    if (request->has_seed)
+        llmc_encoding_member_integer(encoding, "seed", request->seed);
+    if (request->logprobs)
+        llmc_encoding_member_bool(encoding, "logprobs", true);
 }
 
 static void write_chat(llmc_encoding *encoding)
 {
     const llmcost_request *request = encoding->request;
-    llmc_encoding_member(encoding, "messages");
-    llmc_json_write_begin_array(&encoding->json);
+    llmc_encoding_member_array(encoding, "messages");
     for (uint32_t i = 0; i < request->message_count; i++)
         write_message(encoding, &request->messages[i], i);
     llmc_json_write_end_array(&encoding->json);
@@ -274,10 +248,8 @@ static void write_chat(llmc_encoding *encoding)
     write_format(encoding);
     write_thinking(encoding);
     write_sampling(encoding);
-    if (encoding->target->stream) {
-        llmc_encoding_member(encoding, "stream");
-        llmc_json_write_bool(&encoding->json, true);
-    }
+    if (encoding->target->stream)
+        llmc_encoding_member_bool(encoding, "stream", true);
 }
 
 static void write_inputs(llmc_encoding *encoding)
@@ -288,16 +260,12 @@ static void write_inputs(llmc_encoding *encoding)
     bool known = request->input_purpose >= 0 && request->input_purpose <= LLMCOST_INPUT_CLUSTERING;
     llmc_encoding_member(encoding, "texts");
     llmc_encoding_texts(encoding, request->inputs, request->input_bytes, request->input_count);
-    llmc_encoding_member(encoding, "input_type");
-    llmc_json_write_text(json, purposes[known ? request->input_purpose : 0]);
-    llmc_encoding_member(encoding, "embedding_types");
-    llmc_json_write_begin_array(json);
+    llmc_encoding_member_text(encoding, "input_type", purposes[known ? request->input_purpose : 0]);
+    llmc_encoding_member_array(encoding, "embedding_types");
     llmc_json_write_text(json, "float");
     llmc_json_write_end_array(json);
-    if (request->dimensions > 0) {
-        llmc_encoding_member(encoding, "output_dimension");
-        llmc_json_write_integer(json, request->dimensions);
-    }
+    if (request->dimensions > 0)
+        llmc_encoding_member_integer(encoding, "output_dimension", request->dimensions);
 }
 
 llmcost_status llmc_cohere_encode(llmc_operation_id operation, const llmcost_request *request, const llmc_codec_target *target, llmc_encoded *out, llmcost_error *error)
@@ -311,8 +279,7 @@ llmcost_status llmc_cohere_encode(llmc_operation_id operation, const llmcost_req
         llmc_encoding encoding;
         llmc_buffer_add_text(&out->path, operation == LLMC_OP_EMBED ? "/v2/embed" : "/v2/chat");
         llmc_encoding_begin(&encoding, request, target, out, error);
-        llmc_encoding_member(&encoding, "model");
-        llmc_json_write_text(&encoding.json, target->model);
+        llmc_encoding_member_text(&encoding, "model", target->model);
         if (operation == LLMC_OP_EMBED)
             write_inputs(&encoding);
         else

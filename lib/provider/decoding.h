@@ -17,7 +17,7 @@ static inline bool llmc_decode_member(const llmc_json_span *span, llmc_buffer *o
 /* A member to note, and where: lengths and places are known when this is compiled, for it is read for every piece of text. */
 typedef struct llmc_wanted_member {
     const char *name;
-    size_t bytes, offset;
+    uint32_t bytes, offset;
 } llmc_wanted_member;
 
 #define LLMC_WANTED(type, name, field) { name, sizeof(name) - 1, offsetof(type, field) }

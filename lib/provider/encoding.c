@@ -47,6 +47,42 @@ void llmc_encoding_member(llmc_encoding *encoding, const char *name)
     llmc_json_write_key(&encoding->json, name);
 }
 
+void llmc_encoding_member_text(llmc_encoding *encoding, const char *name, const char *text)
+{
+    llmc_encoding_member(encoding, name);
+    llmc_json_write_text(&encoding->json, text);
+}
+
+void llmc_encoding_member_integer(llmc_encoding *encoding, const char *name, int64_t value)
+{
+    llmc_encoding_member(encoding, name);
+    llmc_json_write_integer(&encoding->json, value);
+}
+
+void llmc_encoding_member_double(llmc_encoding *encoding, const char *name, double value)
+{
+    llmc_encoding_member(encoding, name);
+    llmc_json_write_double(&encoding->json, value);
+}
+
+void llmc_encoding_member_bool(llmc_encoding *encoding, const char *name, bool value)
+{
+    llmc_encoding_member(encoding, name);
+    llmc_json_write_bool(&encoding->json, value);
+}
+
+void llmc_encoding_member_object(llmc_encoding *encoding, const char *name)
+{
+    llmc_encoding_member(encoding, name);
+    llmc_json_write_begin_object(&encoding->json);
+}
+
+void llmc_encoding_member_array(llmc_encoding *encoding, const char *name)
+{
+    llmc_encoding_member(encoding, name);
+    llmc_json_write_begin_array(&encoding->json);
+}
+
 void llmc_encoding_invalid(llmc_encoding *encoding, const char *format, ...)
 {
     if (encoding->status)
@@ -249,8 +285,7 @@ bool llmc_encoding_joined(llmc_encoding *encoding, const char *key, const llmcos
     if (joined.failure) {
         encoding->json.out->failure = joined.failure;
     } else if (any || always) {
-        llmc_json_write_key(&encoding->json, key);
-        llmc_json_write_string(&encoding->json, joined.length ? joined.data : "", joined.length);
+        llmc_json_write_member_string(&encoding->json, key, joined.length ? joined.data : "", joined.length);
     }
     llmc_buffer_free(&joined);
     return any;
@@ -261,10 +296,8 @@ const llmc_cache_mark llmc_cache_control = { "cache_control", "{\"type\":\"ephem
 void llmc_encoding_end_part(llmc_encoding *encoding)
 {
     const llmc_cache_mark *mark = encoding->mark;
-    if (mark) {
-        llmc_json_write_key(&encoding->json, mark->member);
-        llmc_json_write_raw(&encoding->json, mark->value, strlen(mark->value));
-    }
+    if (mark)
+        llmc_json_write_member_json(&encoding->json, mark->member, mark->value);
     llmc_json_write_end_object(&encoding->json);
 }
 
@@ -272,10 +305,8 @@ void llmc_encoding_text_part(llmc_encoding *encoding, const char *text, size_t b
 {
     llmc_json_writer *json = &encoding->json;
     llmc_json_write_begin_object(json);
-    llmc_json_write_key(json, "type");
-    llmc_json_write_string(json, "text", 4);
-    llmc_json_write_key(json, "text");
-    llmc_json_write_string(json, text ? text : "", bytes);
+    llmc_json_write_member_string(json, "type", "text", 4);
+    llmc_json_write_member_string(json, "text", text ? text : "", bytes);
     llmc_encoding_end_part(encoding);
 }
 
@@ -283,10 +314,8 @@ void llmc_encoding_image_part(llmc_encoding *encoding, const llmcost_part *part,
 {
     llmc_json_writer *json = &encoding->json;
     llmc_json_write_begin_object(json);
-    llmc_json_write_key(json, "type");
-    llmc_json_write_text(json, "image_url");
-    llmc_json_write_key(json, "image_url");
-    llmc_json_write_begin_object(json);
+    llmc_json_write_member_text(json, "type", "image_url");
+    llmc_json_write_member_object(json, "image_url");
     llmc_json_write_key(json, "url");
     if (part->type == LLMCOST_PART_IMAGE_URL) {
         if (!part->url || !*part->url)
@@ -295,10 +324,8 @@ void llmc_encoding_image_part(llmc_encoding *encoding, const llmcost_part *part,
     } else {
         llmc_encoding_write_data_url(encoding, part, message, index);
     }
-    if (part->detail) {
-        llmc_json_write_key(json, "detail");
-        llmc_json_write_text(json, part->detail);
-    }
+    if (part->detail)
+        llmc_json_write_member_text(json, "detail", part->detail);
     llmc_json_write_end_object(json);
     llmc_encoding_end_part(encoding);
 }
@@ -314,8 +341,7 @@ void llmc_encoding_call_id(llmc_encoding *encoding, const char *id, const llmc_c
 void llmc_encoding_tool_calls(llmc_encoding *encoding, const llmcost_message *message, uint32_t index, const llmc_call_ids *ids)
 {
     llmc_json_writer *json = &encoding->json;
-    llmc_json_write_key(json, "tool_calls");
-    llmc_json_write_begin_array(json);
+    llmc_json_write_member_array(json, "tool_calls");
     for (uint32_t i = 0; i < message->tool_call_count; i++) {
         const llmcost_tool_call *call = &message->tool_calls[i];
         const char *arguments = call->arguments && *call->arguments ? call->arguments : "{}";
@@ -326,14 +352,10 @@ void llmc_encoding_tool_calls(llmc_encoding *encoding, const llmcost_message *me
         llmc_json_write_begin_object(json);
         llmc_json_write_key(json, "id");
         llmc_encoding_call_id(encoding, call->id, ids);
-        llmc_json_write_key(json, "type");
-        llmc_json_write_text(json, "function");
-        llmc_json_write_key(json, "function");
-        llmc_json_write_begin_object(json);
-        llmc_json_write_key(json, "name");
-        llmc_json_write_text(json, call->name);
-        llmc_json_write_key(json, "arguments");
-        llmc_json_write_text(json, arguments);
+        llmc_json_write_member_text(json, "type", "function");
+        llmc_json_write_member_object(json, "function");
+        llmc_json_write_member_text(json, "name", call->name);
+        llmc_json_write_member_text(json, "arguments", arguments);
         llmc_json_write_end_object(json);
         llmc_json_write_end_object(json);
     }
@@ -347,26 +369,18 @@ static void write_function(llmc_encoding *encoding, const llmcost_tool *tool, ui
     if (!tool->name || !*tool->name)
         llmc_encoding_invalid(encoding, "tools[%u].name is missing", index);
     llmc_json_write_begin_object(json);
-    llmc_json_write_key(json, "type");
-    llmc_json_write_text(json, "function");
-    llmc_json_write_key(json, "function");
-    llmc_json_write_begin_object(json);
-    llmc_json_write_key(json, "name");
-    llmc_json_write_text(json, tool->name);
-    if (tool->description) {
-        llmc_json_write_key(json, "description");
-        llmc_json_write_text(json, tool->description);
-    }
+    llmc_json_write_member_text(json, "type", "function");
+    llmc_json_write_member_object(json, "function");
+    llmc_json_write_member_text(json, "name", tool->name);
+    if (tool->description)
+        llmc_json_write_member_text(json, "description", tool->description);
     if (parameters) {
         if (llmc_json_text_type(parameters) != LLMC_JSON_OBJECT)
             llmc_encoding_invalid(encoding, "tools[%u].parameters is no JSON object", index);
-        llmc_json_write_key(json, "parameters");
-        llmc_json_write_raw(json, parameters, strlen(parameters));
+        llmc_json_write_member_json(json, "parameters", parameters);
     }
-    if (strict && tool->strict) {
-        llmc_json_write_key(json, "strict");
-        llmc_json_write_bool(json, true);
-    }
+    if (strict && tool->strict)
+        llmc_json_write_member_bool(json, "strict", true);
     llmc_json_write_end_object(json);
     if (tool->cache_mark && (encoding->target->quirks & LLMC_QUIRK(CACHE_CONTROL_TOOLS)))
         encoding->mark = &llmc_cache_control;
@@ -376,8 +390,7 @@ static void write_function(llmc_encoding *encoding, const llmcost_tool *tool, ui
 
 void llmc_encoding_functions(llmc_encoding *encoding, const char *no_parameters, bool strict)
 {
-    llmc_encoding_member(encoding, "tools");
-    llmc_json_write_begin_array(&encoding->json);
+    llmc_encoding_member_array(encoding, "tools");
     for (uint32_t i = 0; i < encoding->request->tool_count; i++)
         write_function(encoding, &encoding->request->tools[i], i, no_parameters, strict);
     llmc_json_write_end_array(&encoding->json);
@@ -501,8 +514,7 @@ void llmc_encoding_write_audio(llmc_encoding *encoding, const llmcost_part *part
     llmc_json_write_begin_object(json);
     llmc_json_write_key(json, "data");
     llmc_json_write_base64(json, "", part->data, part->data_bytes);
-    llmc_json_write_key(json, "format");
-    llmc_json_write_text(json, llmc_audio_format(part->media_type));
+    llmc_json_write_member_text(json, "format", llmc_audio_format(part->media_type));
     llmc_json_write_end_object(json);
 }
 

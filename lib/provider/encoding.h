@@ -39,6 +39,13 @@ llmcost_status llmc_unsupported_in(llmcost_error *error, const llmc_codec_target
 
 void llmc_encoding_begin(llmc_encoding *encoding, const llmcost_request *request, const llmc_codec_target *target, llmc_encoded *out, llmcost_error *error);
 void llmc_encoding_member(llmc_encoding *encoding, const char *name); /* a top-level key; remembered */
+/* The same with its value; of an object or an array its beginning. */
+void llmc_encoding_member_text(llmc_encoding *encoding, const char *name, const char *text);
+void llmc_encoding_member_integer(llmc_encoding *encoding, const char *name, int64_t value);
+void llmc_encoding_member_double(llmc_encoding *encoding, const char *name, double value);
+void llmc_encoding_member_bool(llmc_encoding *encoding, const char *name, bool value);
+void llmc_encoding_member_object(llmc_encoding *encoding, const char *name);
+void llmc_encoding_member_array(llmc_encoding *encoding, const char *name);
 void llmc_encoding_invalid(llmc_encoding *encoding, const char *format, ...) __attribute__((format(printf, 2, 3), cold));
 /* request.extra, member by member. reserved: members that have a field of their own and count money or shape the answer; NULL-ended. */
 void llmc_encoding_extra(llmc_encoding *encoding, const char *const *reserved);

@@ -27,65 +27,46 @@ typedef struct error_facts {
 
 /* ---- tables ---- */
 
-typedef enum match_how { WHOLE = 0, PREFIX, PART } match_how;
-
+/* Codes with a blank between them: "Abc" is the whole code, "Abc*" its beginning, "*Abc*" a part of it. */
 typedef struct code_rule {
-    const char *code;
     llmcost_status status;
-    match_how how;
+    const char *codes;
 } code_rule;
 
 /* Codes that say more than the HTTP status. */
 static const code_rule strong_codes[] = {
-    { "invalid_api_key", LLMCOST_E_AUTH, WHOLE }, { "API_KEY_INVALID", LLMCOST_E_AUTH, WHOLE }, { "InvalidApiKey", LLMCOST_E_AUTH, WHOLE },
-    { "UnrecognizedClientException", LLMCOST_E_AUTH, WHOLE }, { "InvalidSignatureException", LLMCOST_E_AUTH, WHOLE },
-    { "ExpiredTokenException", LLMCOST_E_AUTH, WHOLE }, { "MissingAuthenticationTokenException", LLMCOST_E_AUTH, WHOLE },
-    { "IncompleteSignatureException", LLMCOST_E_AUTH, WHOLE }, { "AuthFailure", LLMCOST_E_AUTH, PREFIX }, { "invalid_iam_token", LLMCOST_E_AUTH, WHOLE },
-    { "invalid_appid", LLMCOST_E_AUTH, WHOLE }, { "invalid_authentication_error", LLMCOST_E_AUTH, WHOLE },
-    { "UnauthorizedOperation", LLMCOST_E_PERMISSION, PREFIX }, { "Model.AccessDenied", LLMCOST_E_PERMISSION, WHOLE },
-    { "insufficient_quota", LLMCOST_E_QUOTA, WHOLE }, { "credit_balance_exhausted", LLMCOST_E_QUOTA, WHOLE },
-    { "spend_limit_exceeded", LLMCOST_E_QUOTA, PART }, { "organization_usage_limit_exceeded", LLMCOST_E_QUOTA, WHOLE },
-    { "billing_error", LLMCOST_E_QUOTA, WHOLE }, { "exceeded_current_quota_error", LLMCOST_E_QUOTA, WHOLE },
-    { "AccountOverdueError", LLMCOST_E_QUOTA, WHOLE }, { "QuotaExceeded", LLMCOST_E_QUOTA, WHOLE }, { "Arrear", LLMCOST_E_QUOTA, PART },
-    { "AllocationQuota.FreeTierOnly", LLMCOST_E_QUOTA, WHOLE }, { "LowBalance", LLMCOST_E_QUOTA, PART },
-    { "ChargeResourceExhaust", LLMCOST_E_QUOTA, PART }, { "PackExhausted", LLMCOST_E_QUOTA, PART }, { "insufficient_balance", LLMCOST_E_QUOTA, PART },
-    { "context_length_exceeded", LLMCOST_E_CONTEXT_LENGTH, WHOLE }, { "tokens_too_long", LLMCOST_E_CONTEXT_LENGTH, WHOLE },
-    { "characters_too_long", LLMCOST_E_CONTEXT_LENGTH, WHOLE }, { "string_above_max_length", LLMCOST_E_CONTEXT_LENGTH, WHOLE },
-    { "content_filter", LLMCOST_E_CONTENT_FILTER, WHOLE }, { "ResponsibleAIPolicyViolation", LLMCOST_E_CONTENT_FILTER, WHOLE },
-    { "content_policy_violation", LLMCOST_E_CONTENT_FILTER, WHOLE }, { "DataInspectionFailed", LLMCOST_E_CONTENT_FILTER, WHOLE },
-    { "data_inspection_failed", LLMCOST_E_CONTENT_FILTER, WHOLE }, { "Sensitive", LLMCOST_E_CONTENT_FILTER, PREFIX },
-    { "SensitiveContentDetected", LLMCOST_E_CONTENT_FILTER, PART }, { "RiskDetection", LLMCOST_E_CONTENT_FILTER, PART },
-    { "unsafe_request", LLMCOST_E_CONTENT_FILTER, WHOLE }, { "TextIllegalDetected", LLMCOST_E_CONTENT_FILTER, PART },
-    { "overloaded_error", LLMCOST_E_OVERLOADED, WHOLE }, { "slow_down", LLMCOST_E_OVERLOADED, WHOLE },
-    { "engine_overloaded_error", LLMCOST_E_OVERLOADED, WHOLE }, { "ServerOverloaded", LLMCOST_E_OVERLOADED, WHOLE },
-    { "ModelNotReadyException", LLMCOST_E_OVERLOADED, WHOLE }, { "ModelUnavailable", LLMCOST_E_OVERLOADED, WHOLE },
-    { "ServiceUnavailable", LLMCOST_E_OVERLOADED, WHOLE },
-    { "ServiceQuotaExceededException", LLMCOST_E_RATE_LIMITED, WHOLE }, { "LimitExceeded", LLMCOST_E_RATE_LIMITED, WHOLE },
-    { "EngineServerLimitExceeded", LLMCOST_E_RATE_LIMITED, PART }, { "Throttling", LLMCOST_E_RATE_LIMITED, PREFIX },
-    { "rpm_rate_limit_exceeded", LLMCOST_E_RATE_LIMITED, WHOLE }, { "tpm_rate_limit_exceeded", LLMCOST_E_RATE_LIMITED, WHOLE },
-    { "FAILED_PRECONDITION", LLMCOST_E_PERMISSION, WHOLE }, { "BILLING_DISABLED", LLMCOST_E_QUOTA, WHOLE }, /* Google: the region; no account that pays */
-    { "model_not_found", LLMCOST_E_NOT_FOUND, WHOLE }, { "InvalidEndpointOrModel.NotFound", LLMCOST_E_NOT_FOUND, WHOLE },
-    { "ModelNotFound", LLMCOST_E_NOT_FOUND, WHOLE }, { "invalid_model", LLMCOST_E_NOT_FOUND, WHOLE },
-    { "EngineRequestTimeout", LLMCOST_E_SERVER_TIMEOUT, PART },
+    { LLMCOST_E_AUTH, "invalid_api_key API_KEY_INVALID InvalidApiKey UnrecognizedClientException InvalidSignatureException "
+                      "ExpiredTokenException MissingAuthenticationTokenException IncompleteSignatureException AuthFailure* "
+                      "invalid_iam_token invalid_appid invalid_authentication_error" },
+    { LLMCOST_E_PERMISSION, "UnauthorizedOperation* Model.AccessDenied" },
+    { LLMCOST_E_QUOTA, "insufficient_quota credit_balance_exhausted *spend_limit_exceeded* organization_usage_limit_exceeded "
+                       "billing_error exceeded_current_quota_error AccountOverdueError QuotaExceeded *Arrear* "
+                       "AllocationQuota.FreeTierOnly *LowBalance* *ChargeResourceExhaust* *PackExhausted* *insufficient_balance*" },
+    { LLMCOST_E_CONTEXT_LENGTH, "context_length_exceeded tokens_too_long characters_too_long string_above_max_length" },
+    { LLMCOST_E_CONTENT_FILTER, "content_filter ResponsibleAIPolicyViolation content_policy_violation DataInspectionFailed "
+                                "data_inspection_failed Sensitive* *SensitiveContentDetected* *RiskDetection* unsafe_request "
+                                "*TextIllegalDetected*" },
+    { LLMCOST_E_OVERLOADED, "overloaded_error slow_down engine_overloaded_error ServerOverloaded ModelNotReadyException ModelUnavailable "
+                            "ServiceUnavailable" },
+    { LLMCOST_E_RATE_LIMITED, "ServiceQuotaExceededException LimitExceeded *EngineServerLimitExceeded* Throttling* rpm_rate_limit_exceeded "
+                              "tpm_rate_limit_exceeded" },
+    { LLMCOST_E_PERMISSION, "FAILED_PRECONDITION" }, /* Google: the region */
+    { LLMCOST_E_QUOTA, "BILLING_DISABLED" }, /* Google: no account that pays */
+    { LLMCOST_E_NOT_FOUND, "model_not_found InvalidEndpointOrModel.NotFound ModelNotFound invalid_model" },
+    { LLMCOST_E_SERVER_TIMEOUT, "*EngineRequestTimeout*" },
 };
 
 /* Kinds that are told apart by the HTTP status where there is one, and speak for themselves behind a 2xx. */
 static const code_rule weak_codes[] = {
-    { "invalid_request", LLMCOST_E_INVALID_REQUEST, PREFIX }, { "invalid_prompt", LLMCOST_E_INVALID_REQUEST, WHOLE },
-    { "invalid_image", LLMCOST_E_INVALID_REQUEST, PREFIX }, { "invalid_base64_image", LLMCOST_E_INVALID_REQUEST, WHOLE },
-    { "image_content_policy_violation", LLMCOST_E_CONTENT_FILTER, WHOLE }, { "image_", LLMCOST_E_INVALID_REQUEST, PREFIX },
-    { "InvalidParameter", LLMCOST_E_INVALID_REQUEST, PREFIX },
-    { "BadRequest", LLMCOST_E_INVALID_REQUEST, PREFIX }, { "tool_use_failed", LLMCOST_E_INVALID_REQUEST, WHOLE },
-    { "INVALID_ARGUMENT", LLMCOST_E_INVALID_REQUEST, WHOLE }, { "request_too_large", LLMCOST_E_INVALID_REQUEST, WHOLE },
-    { "authentication_error", LLMCOST_E_AUTH, WHOLE }, { "UNAUTHENTICATED", LLMCOST_E_AUTH, WHOLE },
-    { "ValidationException", LLMCOST_E_INVALID_REQUEST, WHOLE }, { "AccessDeniedException", LLMCOST_E_PERMISSION, WHOLE },
-    { "ResourceNotFoundException", LLMCOST_E_NOT_FOUND, WHOLE }, { "ModelTimeoutException", LLMCOST_E_SERVER_TIMEOUT, WHOLE },
-    { "ServiceUnavailableException", LLMCOST_E_OVERLOADED, WHOLE },
-    { "permission_error", LLMCOST_E_PERMISSION, WHOLE }, { "PERMISSION_DENIED", LLMCOST_E_PERMISSION, WHOLE }, { "access_denied", LLMCOST_E_PERMISSION, WHOLE },
-    { "not_found", LLMCOST_E_NOT_FOUND, PREFIX }, { "resource_not_found", LLMCOST_E_NOT_FOUND, PREFIX },
-    { "rate_limit", LLMCOST_E_RATE_LIMITED, PREFIX }, { "RateLimit", LLMCOST_E_RATE_LIMITED, PREFIX }, { "RESOURCE_EXHAUSTED", LLMCOST_E_RATE_LIMITED, WHOLE },
-    { "timeout", LLMCOST_E_SERVER_TIMEOUT, PREFIX }, { "DEADLINE_EXCEEDED", LLMCOST_E_SERVER_TIMEOUT, WHOLE },
-    { "overloaded", LLMCOST_E_OVERLOADED, PREFIX }, { "UNAVAILABLE", LLMCOST_E_OVERLOADED, WHOLE }, { "service_unavailable", LLMCOST_E_OVERLOADED, PREFIX },
+    { LLMCOST_E_INVALID_REQUEST, "invalid_request* invalid_prompt invalid_image* invalid_base64_image" },
+    { LLMCOST_E_CONTENT_FILTER, "image_content_policy_violation" },
+    { LLMCOST_E_INVALID_REQUEST, "image_* InvalidParameter* BadRequest* tool_use_failed INVALID_ARGUMENT request_too_large ValidationException" },
+    { LLMCOST_E_AUTH, "authentication_error UNAUTHENTICATED" },
+    { LLMCOST_E_PERMISSION, "AccessDeniedException permission_error PERMISSION_DENIED access_denied" },
+    { LLMCOST_E_NOT_FOUND, "ResourceNotFoundException not_found* resource_not_found*" },
+    { LLMCOST_E_SERVER_TIMEOUT, "ModelTimeoutException timeout* DEADLINE_EXCEEDED" },
+    { LLMCOST_E_OVERLOADED, "ServiceUnavailableException overloaded* UNAVAILABLE service_unavailable*" },
+    { LLMCOST_E_RATE_LIMITED, "rate_limit* RateLimit* RESOURCE_EXHAUSTED" },
 };
 
 /* Words of the message; only where the HTTP status is one of `among`, for a throttled call may also speak of tokens. */
@@ -297,30 +278,47 @@ static bool equals(const char *a, const char *b, size_t bytes)
     return true;
 }
 
-static bool contains(const llmc_json_span *text, const char *part)
+static bool contains(const llmc_json_span *text, const char *part, size_t bytes)
 {
-    size_t bytes = strlen(part);
     for (size_t i = 0; i + bytes <= text->bytes; i++)
         if (equals(text->text + i, part, bytes))
             return true;
     return false;
 }
 
-static bool matches(const llmc_json_span *code, const code_rule *rule)
+static bool matches(const llmc_json_span *code, const char *pattern, size_t bytes)
 {
-    size_t bytes = strlen(rule->code);
-    if (rule->how == PART)
-        return contains(code, rule->code);
-    return (rule->how == PREFIX ? code->bytes >= bytes : code->bytes == bytes) && equals(code->text, rule->code, bytes);
+    if (*pattern == '*')
+        return contains(code, pattern + 1, bytes - 2);
+    bool whole = pattern[bytes - 1] != '*';
+    bytes -= !whole;
+    return (whole ? code->bytes == bytes : code->bytes >= bytes) && equals(code->text, pattern, bytes);
+}
+
+static bool matches_any(const llmc_json_span *code, const char *patterns)
+{
+    for (size_t bytes; *patterns; patterns += bytes + (patterns[bytes] == ' ')) {
+        bytes = strcspn(patterns, " ");
+        if (matches(code, patterns, bytes))
+            return true;
+    }
+    return false;
+}
+
+static llmcost_status by_code(const llmc_json_span *code, const code_rule *rules, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (matches_any(code, rules[i].codes))
+            return rules[i].status;
+    return LLMCOST_OK;
 }
 
 static llmcost_status by_codes(const error_facts *facts, const code_rule *rules, size_t count)
 {
-    for (size_t i = 0; i < facts->code_count; i++)
-        for (size_t j = 0; j < count; j++)
-            if (matches(&facts->codes[i], &rules[j]))
-                return rules[j].status;
-    return LLMCOST_OK;
+    llmcost_status status = LLMCOST_OK;
+    for (size_t i = 0; i < facts->code_count && !status; i++)
+        status = by_code(&facts->codes[i], rules, count);
+    return status;
 }
 
 static llmcost_status by_number(int64_t number, const number_rule *rules, size_t count)
@@ -361,7 +359,7 @@ static llmcost_status by_numbers(const error_facts *facts)
 static llmcost_status by_text(const error_facts *facts, int group)
 {
     for (size_t i = 0; i < ELEMENTS(text_rules); i++)
-        if ((text_rules[i].among & group) && contains(&facts->message, text_rules[i].text))
+        if ((text_rules[i].among & group) && contains(&facts->message, text_rules[i].text, strlen(text_rules[i].text)))
             return text_rules[i].status;
     return LLMCOST_OK;
 }
@@ -430,8 +428,7 @@ static void set_code(llmcost_error *error, const error_facts *facts)
 {
     int64_t number = facts->own_number ? facts->own_number : facts->number;
     for (size_t i = 0; i < facts->code_count; i++) {
-        const error_facts one = { .codes = { facts->codes[i] }, .code_count = 1 };
-        if (by_codes(&one, strong_codes, ELEMENTS(strong_codes))) {
+        if (by_code(&facts->codes[i], strong_codes, ELEMENTS(strong_codes))) {
             set_decoded(error, &error->code, &facts->codes[i]);
             return;
         }
@@ -446,14 +443,11 @@ static void set_code(llmcost_error *error, const error_facts *facts)
         return;
     }
     /* Not {"type": "error"}, and OpenAI's {"type": "tokens"}, what was too many, only where there is nothing else. */
-    static const code_rule noise[] = { { "error", LLMCOST_E_SERVER, WHOLE } };
-    static const code_rule subjects[] = { { "tokens", LLMCOST_E_RATE_LIMITED, WHOLE }, { "requests", LLMCOST_E_RATE_LIMITED, WHOLE } };
     const llmc_json_span *told = NULL;
     for (size_t i = 0; i < facts->code_count; i++) {
-        const error_facts one = { .codes = { facts->codes[i] }, .code_count = 1 };
-        if (matches(&facts->codes[i], noise))
+        if (matches_any(&facts->codes[i], "error"))
             continue;
-        bool is_subject = by_codes(&one, subjects, ELEMENTS(subjects)) != LLMCOST_OK;
+        bool is_subject = matches_any(&facts->codes[i], "tokens requests");
         if (!told || !is_subject)
             told = &facts->codes[i];
         if (!is_subject)
@@ -518,7 +512,7 @@ static llmcost_status decode_error(llmcost_error *error, uint64_t quirks, int32_
     const char *words = error->provider_message ? error->provider_message : "it gave no reason";
     return llmc_error_set(error, status, "%s (HTTP %d%s%s): \"%.400s\"; %s", llmcost_status_text(status), (int)http_status,
                           error->code ? ", " : "", error->code ? error->code : "", words,
-                          status == LLMCOST_E_INVALID_REQUEST && contains(&facts.message, "/v1/responses") ? other_door : advice_for(status));
+                          status == LLMCOST_E_INVALID_REQUEST && contains(&facts.message, "/v1/responses", strlen("/v1/responses")) ? other_door : advice_for(status));
 }
 
 llmcost_status llmc_decode_error_body(llmcost_error *error, int32_t http_status, const char *body, size_t bytes)

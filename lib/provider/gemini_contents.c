@@ -95,8 +95,7 @@ static void write_signature(llmc_json_writer *json, const llmc_json_span *signat
 {
     if (!signature->bytes)
         return;
-    llmc_json_write_key(json, "thoughtSignature");
-    llmc_json_write_string(json, signature->text, signature->bytes);
+    llmc_json_write_member_string(json, "thoughtSignature", signature->text, signature->bytes);
 }
 
 /* ---- parts ---- */
@@ -123,10 +122,8 @@ static void begin_part(turns *at, const char *role)
     if (!at->role || strcmp(at->role, role) != 0) {
         end_turn(at);
         llmc_json_write_begin_object(json);
-        llmc_json_write_key(json, "role");
-        llmc_json_write_text(json, role);
-        llmc_json_write_key(json, "parts");
-        llmc_json_write_begin_array(json);
+        llmc_json_write_member_text(json, "role", role);
+        llmc_json_write_member_array(json, "parts");
         at->role = role;
     }
     llmc_json_write_begin_object(json);
@@ -156,14 +153,10 @@ static void write_url(llmc_encoding *encoding, const llmcost_part *part, uint32_
     if (!inlined && !strncmp(part->url, "data:", 5))
         llmc_encoding_invalid(encoding, "messages[%u].parts[%u].url is no base64 data URL", message, index);
     const char *type = inlined ? media_type : part->media_type ? part->media_type : media_type_by_name(part->url);
-    llmc_json_write_key(json, inlined ? "inlineData" : "fileData");
-    llmc_json_write_begin_object(json);
-    if (type) {
-        llmc_json_write_key(json, "mimeType");
-        llmc_json_write_text(json, type);
-    }
-    llmc_json_write_key(json, inlined ? "data" : "fileUri");
-    llmc_json_write_text(json, inlined ? base64 : part->url);
+    llmc_json_write_member_object(json, inlined ? "inlineData" : "fileData");
+    if (type)
+        llmc_json_write_member_text(json, "mimeType", type);
+    llmc_json_write_member_text(json, inlined ? "data" : "fileUri", inlined ? base64 : part->url);
     llmc_json_write_end_object(json);
 }
 
@@ -179,10 +172,8 @@ static void write_media(llmc_encoding *encoding, const llmcost_part *part, uint3
     } else if (!llmc_media_type_is_sane(part->media_type) || !part->data) {
         llmc_encoding_invalid(encoding, "messages[%u].parts[%u] needs data and a media_type such as image/png", message, index);
     } else {
-        llmc_json_write_key(json, "inlineData");
-        llmc_json_write_begin_object(json);
-        llmc_json_write_key(json, "mimeType");
-        llmc_json_write_text(json, part->media_type);
+        llmc_json_write_member_object(json, "inlineData");
+        llmc_json_write_member_text(json, "mimeType", part->media_type);
         llmc_json_write_key(json, "data");
         llmc_json_write_base64(json, "", part->data, part->data_bytes);
         llmc_json_write_end_object(json);
@@ -195,12 +186,9 @@ static void write_text(turns *at, const char *role, const char *text, size_t byt
     if (!bytes && !signature->bytes)
         return;
     begin_part(at, role);
-    llmc_json_write_key(json, "text");
-    llmc_json_write_string(json, text ? text : "", bytes);
-    if (thought) {
-        llmc_json_write_key(json, "thought");
-        llmc_json_write_bool(json, true);
-    }
+    llmc_json_write_member_string(json, "text", text ? text : "", bytes);
+    if (thought)
+        llmc_json_write_member_bool(json, "thought", true);
     write_signature(json, signature);
     llmc_json_write_end_object(json);
 }
@@ -250,8 +238,7 @@ static void write_id(llmc_encoding *encoding, const char *id)
 {
     if (!*id || !strncmp(id, LLMC_GEMINI_MADE_UP, strlen(LLMC_GEMINI_MADE_UP)) || !llmc_gemini_is_new(encoding->target->model))
         return;
-    llmc_json_write_key(&encoding->json, "id");
-    llmc_json_write_text(&encoding->json, id);
+    llmc_json_write_member_text(&encoding->json, "id", id);
 }
 
 static void write_call(turns *at, const llmcost_message *message, uint32_t index, uint32_t ordinal, bool is_signed)
@@ -270,13 +257,10 @@ static void write_call(turns *at, const llmcost_message *message, uint32_t index
     if (llmc_json_text_type(arguments) != LLMC_JSON_OBJECT)
         llmc_encoding_invalid(encoding, "messages[%u].tool_calls[%u].arguments is no JSON object", index, ordinal);
     begin_part(at, "model");
-    llmc_json_write_key(json, "functionCall");
-    llmc_json_write_begin_object(json);
+    llmc_json_write_member_object(json, "functionCall");
     write_id(encoding, id_of(call->id));
-    llmc_json_write_key(json, "name");
-    llmc_json_write_text(json, call->name);
-    llmc_json_write_key(json, "args");
-    llmc_json_write_raw(json, arguments, strlen(arguments));
+    llmc_json_write_member_text(json, "name", call->name);
+    llmc_json_write_member_json(json, "args", arguments);
     llmc_json_write_end_object(json);
     write_signature(json, ordinal == 0 && !is_signed && new ? &excused : &signature);
     llmc_json_write_end_object(json);
@@ -372,18 +356,15 @@ static void write_result(turns *at, uint32_t index, const llmcost_tool_call *cal
     llmc_json_writer *json = &at->encoding->json;
     bool opened = false;
     begin_part(at, "user");
-    llmc_json_write_key(json, "functionResponse");
-    llmc_json_write_begin_object(json);
+    llmc_json_write_member_object(json, "functionResponse");
     write_id(at->encoding, id_of(call->id));
-    llmc_json_write_key(json, "name");
-    llmc_json_write_text(json, call->name);
+    llmc_json_write_member_text(json, "name", call->name);
     write_response(json, message);
     for (uint32_t i = 0; i < message->part_count; i++) {
         if (!is_media(&message->parts[i]))
             continue;
         if (!opened) {
-            llmc_json_write_key(json, "parts");
-            llmc_json_write_begin_array(json);
+            llmc_json_write_member_array(json, "parts");
             opened = true;
         }
         llmc_json_write_begin_object(json);
@@ -462,10 +443,8 @@ static uint32_t write_system(llmc_encoding *encoding)
         count++;
     if (count == 0)
         return 0;
-    llmc_encoding_member(encoding, "systemInstruction");
-    llmc_json_write_begin_object(json);
-    llmc_json_write_key(json, "parts");
-    llmc_json_write_begin_array(json);
+    llmc_encoding_member_object(encoding, "systemInstruction");
+    llmc_json_write_member_array(json, "parts");
     for (uint32_t i = 0; i < count; i++)
         write_parts(&at, at.role, &request->messages[i], i);
     llmc_json_write_end_array(json);
@@ -478,8 +457,7 @@ void llmc_gemini_write_contents(llmc_encoding *encoding)
     const llmcost_request *request = encoding->request;
     uint32_t i = write_system(encoding);
     turns at = { .encoding = encoding };
-    llmc_encoding_member(encoding, "contents");
-    llmc_json_write_begin_array(&encoding->json);
+    llmc_encoding_member_array(encoding, "contents");
     while (i < request->message_count) {
         const llmcost_message *message = &request->messages[i];
         if (message->role == LLMCOST_TOOL) {

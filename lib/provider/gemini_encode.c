@@ -125,17 +125,13 @@ static void write_tool(llmc_encoding *encoding, const llmcost_tool *tool, uint32
     if (!tool->name || !*tool->name)
         llmc_encoding_invalid(encoding, "tools[%u].name is missing", index);
     llmc_json_write_begin_object(json);
-    llmc_json_write_key(json, "name");
-    llmc_json_write_text(json, tool->name);
-    if (tool->description) {
-        llmc_json_write_key(json, "description");
-        llmc_json_write_text(json, tool->description);
-    }
+    llmc_json_write_member_text(json, "name", tool->name);
+    if (tool->description)
+        llmc_json_write_member_text(json, "description", tool->description);
     if (tool->parameters) {
         if (llmc_json_text_type(tool->parameters) != LLMC_JSON_OBJECT)
             llmc_encoding_invalid(encoding, "tools[%u].parameters is no JSON object", index);
-        llmc_json_write_key(json, "parametersJsonSchema");
-        llmc_json_write_raw(json, tool->parameters, strlen(tool->parameters));
+        llmc_json_write_member_json(json, "parametersJsonSchema", tool->parameters);
     }
     llmc_json_write_end_object(json);
 }
@@ -172,17 +168,13 @@ static void write_tool_choice(llmc_encoding *encoding)
     bool strict = has_strict_tool(request) && (llmc_gemini_is_new(encoding->target->model) || takes_budget(encoding->target->model));
     if (request->tool_choice < 0 || request->tool_choice > LLMCOST_TOOLS_ONE || (request->tool_choice == LLMCOST_TOOLS_AUTO && !strict))
         return;
-    llmc_encoding_member(encoding, "toolConfig");
-    llmc_json_write_begin_object(json);
-    llmc_json_write_key(json, "functionCallingConfig");
-    llmc_json_write_begin_object(json);
-    llmc_json_write_key(json, "mode");
-    llmc_json_write_text(json, request->tool_choice == LLMCOST_TOOLS_AUTO ? "VALIDATED" : modes[request->tool_choice]);
+    llmc_encoding_member_object(encoding, "toolConfig");
+    llmc_json_write_member_object(json, "functionCallingConfig");
+    llmc_json_write_member_text(json, "mode", request->tool_choice == LLMCOST_TOOLS_AUTO ? "VALIDATED" : modes[request->tool_choice]);
     if (request->tool_choice == LLMCOST_TOOLS_ONE) {
         if (!request->tool_choice_name || !*request->tool_choice_name)
             llmc_encoding_invalid(encoding, "tool_choice_name is missing");
-        llmc_json_write_key(json, "allowedFunctionNames");
-        llmc_json_write_begin_array(json);
+        llmc_json_write_member_array(json, "allowedFunctionNames");
         llmc_json_write_text(json, request->tool_choice_name);
         llmc_json_write_end_array(json);
     }
@@ -199,12 +191,10 @@ static void write_tools(llmc_encoding *encoding, bool choice)
         llmc_encoding_invalid(encoding, "tool_choice asks for a tool, but there are none");
     if (request->tool_count == 0 && !llmc_encoding_extra_member(encoding, "tools", &more))
         return;
-    llmc_encoding_member(encoding, "tools");
-    llmc_json_write_begin_array(json);
+    llmc_encoding_member_array(encoding, "tools");
     if (request->tool_count) {
         llmc_json_write_begin_object(json);
-        llmc_json_write_key(json, "functionDeclarations");
-        llmc_json_write_begin_array(json);
+        llmc_json_write_member_array(json, "functionDeclarations");
         for (uint32_t i = 0; i < request->tool_count; i++)
             write_tool(encoding, &request->tools[i], i);
         llmc_json_write_end_array(json);
@@ -232,8 +222,7 @@ static void open_config(gemini_config *config)
 {
     if (config->open)
         return;
-    llmc_encoding_member(config->encoding, "generationConfig");
-    llmc_json_write_begin_object(&config->encoding->json);
+    llmc_encoding_member_object(config->encoding, "generationConfig");
     config->open = true;
 }
 
@@ -325,10 +314,8 @@ static void write_thinking(gemini_config *config)
         llmc_json_write_text(json, level);
     else
         llmc_json_write_integer(json, budget);
-    if (level || budget) {
-        llmc_json_write_key(json, "includeThoughts");
-        llmc_json_write_bool(json, true);
-    }
+    if (level || budget)
+        llmc_json_write_member_bool(json, "includeThoughts", true);
     llmc_json_write_end_object(json);
 }
 
@@ -427,8 +414,7 @@ static void write_count(llmc_encoding *encoding)
         write_config(encoding);
         return;
     }
-    llmc_json_write_key(&encoding->json, "generateContentRequest");
-    llmc_json_write_begin_object(&encoding->json);
+    llmc_json_write_member_object(&encoding->json, "generateContentRequest");
     write_model(encoding);
     write_chat(encoding);
     llmc_json_write_end_object(&encoding->json);
@@ -452,24 +438,18 @@ static void write_embedding(llmc_encoding *encoding, uint32_t index)
     static const char *const reserved[] = { "model", "content", "taskType", "outputDimensionality", "requests", NULL };
     llmc_json_writer *json = &encoding->json;
     write_model(encoding);
-    llmc_json_write_key(json, "content");
-    llmc_json_write_begin_object(json);
-    llmc_json_write_key(json, "parts");
-    llmc_json_write_begin_array(json);
+    llmc_json_write_member_object(json, "content");
+    llmc_json_write_member_array(json, "parts");
     llmc_json_write_begin_object(json);
     llmc_json_write_key(json, "text");
     write_input(encoding, index);
     llmc_json_write_end_object(json);
     llmc_json_write_end_array(json);
     llmc_json_write_end_object(json);
-    if (task_of(encoding->request)) {
-        llmc_json_write_key(json, "taskType");
-        llmc_json_write_text(json, task_of(encoding->request));
-    }
-    if (encoding->request->dimensions > 0) {
-        llmc_json_write_key(json, "outputDimensionality");
-        llmc_json_write_integer(json, encoding->request->dimensions);
-    }
+    if (task_of(encoding->request))
+        llmc_json_write_member_text(json, "taskType", task_of(encoding->request));
+    if (encoding->request->dimensions > 0)
+        llmc_json_write_member_integer(json, "outputDimensionality", encoding->request->dimensions);
     llmc_encoding_extra(encoding, reserved);
 }
 
@@ -480,8 +460,7 @@ static void write_embeddings(llmc_encoding *encoding)
         write_embedding(encoding, 0);
         return;
     }
-    llmc_json_write_key(json, "requests");
-    llmc_json_write_begin_array(json);
+    llmc_json_write_member_array(json, "requests");
     for (uint32_t i = 0; i < encoding->request->input_count; i++) {
         llmc_json_write_begin_object(json);
         write_embedding(encoding, i);
@@ -496,24 +475,19 @@ static void write_prediction(llmc_encoding *encoding)
     static const char *const reserved[] = { "instances", "parameters", NULL };
     const llmcost_request *request = encoding->request;
     llmc_json_writer *json = &encoding->json;
-    llmc_encoding_member(encoding, "instances");
-    llmc_json_write_begin_array(json);
+    llmc_encoding_member_array(encoding, "instances");
     for (uint32_t i = 0; i < request->input_count; i++) {
         llmc_json_write_begin_object(json);
         llmc_json_write_key(json, "content");
         write_input(encoding, i);
-        if (task_of(request)) {
-            llmc_json_write_key(json, "task_type");
-            llmc_json_write_text(json, task_of(request));
-        }
+        if (task_of(request))
+            llmc_json_write_member_text(json, "task_type", task_of(request));
         llmc_json_write_end_object(json);
     }
     llmc_json_write_end_array(json);
     if (request->dimensions > 0) {
-        llmc_encoding_member(encoding, "parameters");
-        llmc_json_write_begin_object(json);
-        llmc_json_write_key(json, "outputDimensionality");
-        llmc_json_write_integer(json, request->dimensions);
+        llmc_encoding_member_object(encoding, "parameters");
+        llmc_json_write_member_integer(json, "outputDimensionality", request->dimensions);
         llmc_json_write_end_object(json);
     }
     llmc_encoding_extra(encoding, reserved);

@@ -63,8 +63,7 @@ llmcost_status llmc_gemini_decode_logprobs(llmc_decoder *decoder, uint32_t index
     while (more && llmc_json_next_item(&json)) {
         llmc_json_write_begin_object(&out);
         write_token(&out, &json);
-        llmc_json_write_key(&out, "top_logprobs");
-        llmc_json_write_begin_array(&out);
+        llmc_json_write_member_array(&out, "top_logprobs");
         more_others = more_others && llmc_json_next_item(&others);
         if (more_others)
             write_alternatives(&out, &others);

@@ -39,12 +39,9 @@ static void write_payload(llmc_buffer *out, const char *id, size_t id_bytes, int
 {
     llmc_json_writer json = { .out = out };
     llmc_json_write_begin_object(&json);
-    llmc_json_write_key(&json, "api_key");
-    llmc_json_write_string(&json, id, id_bytes);
-    llmc_json_write_key(&json, "exp");
-    llmc_json_write_integer(&json, wall_ms + VALID_MS);
-    llmc_json_write_key(&json, "timestamp");
-    llmc_json_write_integer(&json, wall_ms);
+    llmc_json_write_member_string(&json, "api_key", id, id_bytes);
+    llmc_json_write_member_integer(&json, "exp", wall_ms + VALID_MS);
+    llmc_json_write_member_integer(&json, "timestamp", wall_ms);
     llmc_json_write_end_object(&json);
 }
 

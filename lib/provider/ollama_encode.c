@@ -99,10 +99,8 @@ static void write_images(llmc_encoding *encoding, const llmcost_message *message
             llmc_encoding_invalid(encoding, "messages[%u].parts[%u].type %d is unknown", index, i, (int)part->type);
         if (part->type != LLMCOST_PART_IMAGE && part->type != LLMCOST_PART_IMAGE_URL)
             continue;
-        if (!any) {
-            llmc_json_write_key(&encoding->json, "images");
-            llmc_json_write_begin_array(&encoding->json);
-        }
+        if (!any)
+            llmc_json_write_member_array(&encoding->json, "images");
         any = true;
         write_image(encoding, part, index, i);
     }
@@ -113,8 +111,7 @@ static void write_images(llmc_encoding *encoding, const llmcost_message *message
 static void write_tool_calls(llmc_encoding *encoding, const llmcost_message *message, uint32_t index)
 {
     llmc_json_writer *json = &encoding->json;
-    llmc_json_write_key(json, "tool_calls");
-    llmc_json_write_begin_array(json);
+    llmc_json_write_member_array(json, "tool_calls");
     for (uint32_t i = 0; i < message->tool_call_count; i++) {
         const llmcost_tool_call *call = &message->tool_calls[i];
         const char *arguments = call->arguments && *call->arguments ? call->arguments : "{}";
@@ -123,14 +120,10 @@ static void write_tool_calls(llmc_encoding *encoding, const llmcost_message *mes
         if (llmc_json_text_type(arguments) != LLMC_JSON_OBJECT)
             llmc_encoding_invalid(encoding, "messages[%u].tool_calls[%u].arguments is no JSON object", index, i);
         llmc_json_write_begin_object(json);
-        llmc_json_write_key(json, "id");
-        llmc_json_write_text(json, call->id);
-        llmc_json_write_key(json, "function");
-        llmc_json_write_begin_object(json);
-        llmc_json_write_key(json, "name");
-        llmc_json_write_text(json, call->name);
-        llmc_json_write_key(json, "arguments");
-        llmc_json_write_raw(json, arguments, strlen(arguments));
+        llmc_json_write_member_text(json, "id", call->id);
+        llmc_json_write_member_object(json, "function");
+        llmc_json_write_member_text(json, "name", call->name);
+        llmc_json_write_member_json(json, "arguments", arguments);
         llmc_json_write_end_object(json);
         llmc_json_write_end_object(json);
     }
@@ -160,12 +153,9 @@ static void write_result_head(llmc_encoding *encoding, const llmcost_message *me
         return;
     }
     const char *tool = tool_of(encoding->request, index);
-    if (tool) {
-        llmc_json_write_key(json, "tool_name");
-        llmc_json_write_text(json, tool);
-    }
-    llmc_json_write_key(json, "tool_call_id");
-    llmc_json_write_text(json, message->tool_call_id);
+    if (tool)
+        llmc_json_write_member_text(json, "tool_name", tool);
+    llmc_json_write_member_text(json, "tool_call_id", message->tool_call_id);
 }
 
 static void write_message(llmc_encoding *encoding, const llmcost_message *message, uint32_t index)
@@ -177,8 +167,7 @@ static void write_message(llmc_encoding *encoding, const llmcost_message *messag
         return;
     }
     llmc_json_write_begin_object(json);
-    llmc_json_write_key(json, "role");
-    llmc_json_write_text(json, roles[message->role]);
+    llmc_json_write_member_text(json, "role", roles[message->role]);
     if (message->role == LLMCOST_TOOL)
         write_result_head(encoding, message, index);
     llmc_encoding_joined(encoding, "content", message, LLMCOST_PART_TEXT, true);
@@ -230,14 +219,10 @@ static void write_logprobs(llmc_encoding *encoding)
     const llmcost_request *request = encoding->request;
     if (request->top_logprobs && !request->logprobs)
         llmc_encoding_invalid(encoding, "top_logprobs needs logprobs");
-    if (request->logprobs) {
-        llmc_encoding_member(encoding, "logprobs");
-        llmc_json_write_bool(&encoding->json, true);
-    }
-    if (request->top_logprobs) {
-        llmc_encoding_member(encoding, "top_logprobs");
-        llmc_json_write_integer(&encoding->json, request->top_logprobs);
-    }
+    if (request->logprobs)
+        llmc_encoding_member_bool(encoding, "logprobs", true);
+    if (request->top_logprobs)
+        llmc_encoding_member_integer(encoding, "top_logprobs", request->top_logprobs);
 }
 
 static void option(llmc_encoding *encoding, const char **taken, const char *name)
@@ -257,12 +242,9 @@ static void write_options(llmc_encoding *encoding)
     bool ours = request->max_tokens > 0 || request->has_temperature || request->has_top_p || request->has_seed || request->stop_count;
     if (!ours && !llmc_encoding_extra_member(encoding, "options", &extra))
         return;
-    llmc_encoding_member(encoding, "options");
-    llmc_json_write_begin_object(json);
-    if (request->max_tokens > 0) {
-        llmc_json_write_key(json, "num_predict");
-        llmc_json_write_integer(json, request->max_tokens);
-    }
+    llmc_encoding_member_object(encoding, "options");
+    if (request->max_tokens > 0)
+        llmc_json_write_member_integer(json, "num_predict", request->max_tokens);
     if (request->has_temperature) {
         option(encoding, taken, "temperature");
         llmc_json_write_double(json, request->temperature);
@@ -286,13 +268,11 @@ static void write_options(llmc_encoding *encoding)
 static void write_chat(llmc_encoding *encoding)
 {
     const llmcost_request *request = encoding->request;
-    llmc_encoding_member(encoding, "messages");
-    llmc_json_write_begin_array(&encoding->json);
+    llmc_encoding_member_array(encoding, "messages");
     for (uint32_t i = 0; i < request->message_count; i++)
         write_message(encoding, &request->messages[i], i);
     llmc_json_write_end_array(&encoding->json);
-    llmc_encoding_member(encoding, "stream");
-    llmc_json_write_bool(&encoding->json, encoding->target->stream);
+    llmc_encoding_member_bool(encoding, "stream", encoding->target->stream);
     write_tools(encoding);
     write_format(encoding);
     write_think(encoding);
@@ -305,10 +285,8 @@ static void write_inputs(llmc_encoding *encoding)
     const llmcost_request *request = encoding->request;
     llmc_encoding_member(encoding, "input");
     llmc_encoding_texts(encoding, request->inputs, request->input_bytes, request->input_count);
-    if (request->dimensions > 0) {
-        llmc_encoding_member(encoding, "dimensions");
-        llmc_json_write_integer(&encoding->json, request->dimensions);
-    }
+    if (request->dimensions > 0)
+        llmc_encoding_member_integer(encoding, "dimensions", request->dimensions);
 }
 
 llmcost_status llmc_ollama_encode(llmc_operation_id operation, const llmcost_request *request, const llmc_codec_target *target, llmc_encoded *out, llmcost_error *error)
@@ -322,8 +300,7 @@ llmcost_status llmc_ollama_encode(llmc_operation_id operation, const llmcost_req
         llmc_encoding encoding;
         llmc_buffer_add_text(&out->path, operation == LLMC_OP_EMBED ? "/api/embed" : "/api/chat");
         llmc_encoding_begin(&encoding, request, target, out, error);
-        llmc_encoding_member(&encoding, "model");
-        llmc_json_write_text(&encoding.json, target->model);
+        llmc_encoding_member_text(&encoding, "model", target->model);
         if (operation == LLMC_OP_EMBED)
             write_inputs(&encoding);
         else

@@ -93,12 +93,9 @@ static void write_call(llmc_encoding *encoding, const llmcost_tool_call *call, u
         llmc_encoding_invalid(encoding, "messages[%u].tool_calls[0] needs a name", index);
     if (llmc_json_text_type(arguments) != LLMC_JSON_OBJECT)
         llmc_encoding_invalid(encoding, "messages[%u].tool_calls[0].arguments is no JSON object", index);
-    llmc_json_write_key(json, "function_call");
-    llmc_json_write_begin_object(json);
-    llmc_json_write_key(json, "name");
-    llmc_json_write_text(json, call->name);
-    llmc_json_write_key(json, "arguments");
-    llmc_json_write_text(json, arguments);
+    llmc_json_write_member_object(json, "function_call");
+    llmc_json_write_member_text(json, "name", call->name);
+    llmc_json_write_member_text(json, "arguments", arguments);
     llmc_json_write_end_object(json);
 }
 
@@ -111,14 +108,12 @@ static void write_message(llmc_encoding *encoding, const llmcost_message *messag
         return;
     }
     llmc_json_write_begin_object(json);
-    llmc_json_write_key(json, "role");
-    llmc_json_write_text(json, roles[message->role]);
+    llmc_json_write_member_text(json, "role", roles[message->role]);
     if (message->role == LLMCOST_TOOL) {
         const char *tool = tool_of(encoding->request, index);
         if (!tool)
             llmc_encoding_invalid(encoding, "messages[%u] answers no call of this conversation: set name", index);
-        llmc_json_write_key(json, "name");
-        llmc_json_write_text(json, tool);
+        llmc_json_write_member_text(json, "name", tool);
     }
     llmc_encoding_joined(encoding, "content", message, LLMCOST_PART_TEXT, true);
     if (message->role == LLMCOST_ASSISTANT && message->tool_call_count)
@@ -162,8 +157,7 @@ static void write_functions(llmc_encoding *encoding)
     llmc_json_writer *json = &encoding->json;
     if (!request->tool_count || request->tool_choice == LLMCOST_TOOLS_NONE)
         return;
-    llmc_encoding_member(encoding, "functions");
-    llmc_json_write_begin_array(json);
+    llmc_encoding_member_array(encoding, "functions");
     for (uint32_t i = 0; i < request->tool_count; i++) {
         const llmcost_tool *tool = &request->tools[i];
         const char *parameters = tool->parameters ? tool->parameters : "{\"type\":\"object\",\"properties\":{}}";
@@ -172,12 +166,9 @@ static void write_functions(llmc_encoding *encoding)
         if (llmc_json_text_type(parameters) != LLMC_JSON_OBJECT)
             llmc_encoding_invalid(encoding, "tools[%u].parameters is no JSON object", i);
         llmc_json_write_begin_object(json);
-        llmc_json_write_key(json, "name");
-        llmc_json_write_text(json, tool->name);
-        llmc_json_write_key(json, "description");
-        llmc_json_write_text(json, tool->description ? tool->description : "");
-        llmc_json_write_key(json, "parameters");
-        llmc_json_write_raw(json, parameters, strlen(parameters));
+        llmc_json_write_member_text(json, "name", tool->name);
+        llmc_json_write_member_text(json, "description", tool->description ? tool->description : "");
+        llmc_json_write_member_json(json, "parameters", parameters);
         llmc_json_write_end_object(json);
     }
     llmc_json_write_end_array(json);
@@ -192,26 +183,18 @@ static double within_unit(double value)
 static void write_sampling(llmc_encoding *encoding)
 {
     const llmcost_request *request = encoding->request;
-    if (request->max_tokens > 0) {
-        llmc_encoding_member(encoding, "max_output_tokens");
-        llmc_json_write_integer(&encoding->json, request->max_tokens);
-    }
-    if (request->has_temperature) {
-        llmc_encoding_member(encoding, "temperature");
-        llmc_json_write_double(&encoding->json, within_unit(request->temperature));
-    }
-    if (request->has_top_p) {
-        llmc_encoding_member(encoding, "top_p");
-        llmc_json_write_double(&encoding->json, request->top_p);
-    }
+    if (request->max_tokens > 0)
+        llmc_encoding_member_integer(encoding, "max_output_tokens", request->max_tokens);
+    if (request->has_temperature)
+        llmc_encoding_member_double(encoding, "temperature", within_unit(request->temperature));
+    if (request->has_top_p)
+        llmc_encoding_member_double(encoding, "top_p", request->top_p);
     if (request->stop_count) {
         llmc_encoding_member(encoding, "stop");
         llmc_encoding_texts(encoding, request->stop, NULL, request->stop_count);
     }
-    if (request->end_user) {
-        llmc_encoding_member(encoding, "user_id");
-        llmc_json_write_text(&encoding->json, request->end_user);
-    }
+    if (request->end_user)
+        llmc_encoding_member_text(encoding, "user_id", request->end_user);
 }
 
 static llmcost_status encode(llmc_operation_id operation, const llmcost_request *request, const llmc_codec_target *target, llmc_encoded *out, llmcost_error *error)
@@ -226,15 +209,13 @@ static llmcost_status encode(llmc_operation_id operation, const llmcost_request 
         return out->path.failure == LLMC_BUFFER_NO_MEMORY ? llmc_error_set(error, LLMCOST_E_MEMORY, "no memory for the request")
                                                           : llmc_error_set(error, LLMCOST_E_INVALID, "the model's name is too long");
     llmc_encoding_begin(&encoding, request, target, out, error);
-    llmc_encoding_member(&encoding, "messages");
-    llmc_json_write_begin_array(&encoding.json);
+    llmc_encoding_member_array(&encoding, "messages");
     for (uint32_t i = 0; i < request->message_count; i++)
         if (request->messages[i].role != LLMCOST_SYSTEM)
             write_message(&encoding, &request->messages[i], i);
     llmc_json_write_end_array(&encoding.json);
     write_system(&encoding);
-    llmc_encoding_member(&encoding, "stream");
-    llmc_json_write_bool(&encoding.json, target->stream);
+    llmc_encoding_member_bool(&encoding, "stream", target->stream);
     write_functions(&encoding);
     write_sampling(&encoding);
     llmc_encoding_extra(&encoding, reserved);

@@ -78,15 +78,13 @@ llmcost_status llmc_responses_check(llmc_operation_id operation, const llmcost_r
 static void begin_typed(llmc_json_writer *json, const char *type)
 {
     llmc_json_write_begin_object(json);
-    llmc_json_write_key(json, "type");
-    llmc_json_write_text(json, type);
+    llmc_json_write_member_text(json, "type", type);
 }
 
 static void write_text_part(llmc_json_writer *json, const char *text, size_t bytes)
 {
     begin_typed(json, "input_text");
-    llmc_json_write_key(json, "text");
-    llmc_json_write_string(json, text ? text : "", bytes);
+    llmc_json_write_member_string(json, "text", text ? text : "", bytes);
     llmc_json_write_end_object(json);
 }
 
@@ -106,10 +104,8 @@ static void write_image(llmc_encoding *encoding, const llmcost_part *part, uint3
         write_url(encoding, part, message, index);
     else
         llmc_encoding_write_data_url(encoding, part, message, index);
-    if (part->detail) {
-        llmc_json_write_key(json, "detail");
-        llmc_json_write_text(json, part->detail);
-    }
+    if (part->detail)
+        llmc_json_write_member_text(json, "detail", part->detail);
     llmc_json_write_end_object(json);
 }
 
@@ -130,8 +126,7 @@ static void write_document(llmc_encoding *encoding, const llmcost_part *part, ui
         llmc_json_write_key(json, "file_url");
         write_url(encoding, part, message, index);
     } else {
-        llmc_json_write_key(json, "filename");
-        llmc_json_write_text(json, llmc_document_name(part));
+        llmc_json_write_member_text(json, "filename", llmc_document_name(part));
         llmc_json_write_key(json, "file_data");
         llmc_encoding_write_data_url(encoding, part, message, index);
     }
@@ -175,8 +170,7 @@ static void write_content(llmc_encoding *encoding, const llmcost_message *messag
 static void write_role(llmc_encoding *encoding, const char *role)
 {
     llmc_json_write_begin_object(&encoding->json);
-    llmc_json_write_key(&encoding->json, "role");
-    llmc_json_write_text(&encoding->json, role);
+    llmc_json_write_member_text(&encoding->json, "role", role);
     llmc_json_write_key(&encoding->json, "content");
 }
 
@@ -261,10 +255,8 @@ static void write_call(llmc_encoding *encoding, const llmcost_tool_call *call, u
     begin_typed(json, "function_call");
     llmc_json_write_key(json, "call_id");
     llmc_json_write_call_id(json, call->id ? call->id : "", &call_ids);
-    llmc_json_write_key(json, "name");
-    llmc_json_write_text(json, call->name);
-    llmc_json_write_key(json, "arguments");
-    llmc_json_write_text(json, arguments);
+    llmc_json_write_member_text(json, "name", call->name);
+    llmc_json_write_member_text(json, "arguments", arguments);
     llmc_json_write_end_object(json);
 }
 
@@ -321,8 +313,7 @@ static void write_message(llmc_encoding *encoding, const llmcost_message *messag
 
 static void write_input(llmc_encoding *encoding)
 {
-    llmc_encoding_member(encoding, "input");
-    llmc_json_write_begin_array(&encoding->json);
+    llmc_encoding_member_array(encoding, "input");
     for (uint32_t i = 0; i < encoding->request->message_count; i++)
         write_message(encoding, &encoding->request->messages[i], i);
     llmc_json_write_end_array(&encoding->json);
@@ -340,16 +331,11 @@ static void write_tool(llmc_encoding *encoding, const llmcost_tool *tool, uint32
     if (llmc_json_text_type(parameters) != LLMC_JSON_OBJECT)
         llmc_encoding_invalid(encoding, "tools[%u].parameters is no JSON object", index);
     begin_typed(json, "function");
-    llmc_json_write_key(json, "name");
-    llmc_json_write_text(json, tool->name);
-    if (tool->description) {
-        llmc_json_write_key(json, "description");
-        llmc_json_write_text(json, tool->description);
-    }
-    llmc_json_write_key(json, "parameters");
-    llmc_json_write_raw(json, parameters, strlen(parameters));
-    llmc_json_write_key(json, "strict");
-    llmc_json_write_bool(json, tool->strict);
+    llmc_json_write_member_text(json, "name", tool->name);
+    if (tool->description)
+        llmc_json_write_member_text(json, "description", tool->description);
+    llmc_json_write_member_json(json, "parameters", parameters);
+    llmc_json_write_member_bool(json, "strict", tool->strict);
     llmc_json_write_end_object(json);
 }
 
@@ -367,8 +353,7 @@ static void write_tool_choice(llmc_encoding *encoding)
     if (!request->tool_choice_name || !*request->tool_choice_name)
         llmc_encoding_invalid(encoding, "tool_choice_name is missing");
     begin_typed(json, "function");
-    llmc_json_write_key(json, "name");
-    llmc_json_write_text(json, request->tool_choice_name);
+    llmc_json_write_member_text(json, "name", request->tool_choice_name);
     llmc_json_write_end_object(json);
 }
 
@@ -380,16 +365,13 @@ static void write_tools(llmc_encoding *encoding)
             llmc_encoding_invalid(encoding, "tool_choice asks for a tool, but there are none");
         return;
     }
-    llmc_encoding_member(encoding, "tools");
-    llmc_json_write_begin_array(&encoding->json);
+    llmc_encoding_member_array(encoding, "tools");
     for (uint32_t i = 0; i < request->tool_count; i++)
         write_tool(encoding, &request->tools[i], i);
     llmc_json_write_end_array(&encoding->json);
     write_tool_choice(encoding);
-    if (request->parallel_tool_calls != LLMCOST_DEFAULT) {
-        llmc_encoding_member(encoding, "parallel_tool_calls");
-        llmc_json_write_bool(&encoding->json, request->parallel_tool_calls == LLMCOST_ON);
-    }
+    if (request->parallel_tool_calls != LLMCOST_DEFAULT)
+        llmc_encoding_member_bool(encoding, "parallel_tool_calls", request->parallel_tool_calls == LLMCOST_ON);
 }
 
 static void write_schema(llmc_encoding *encoding)
@@ -397,12 +379,9 @@ static void write_schema(llmc_encoding *encoding)
     const llmcost_request *request = encoding->request;
     llmc_json_writer *json = &encoding->json;
     begin_typed(json, "json_schema");
-    llmc_json_write_key(json, "name");
-    llmc_json_write_text(json, request->format_name ? request->format_name : "answer");
-    if (request->format_strict) {
-        llmc_json_write_key(json, "strict");
-        llmc_json_write_bool(json, true);
-    }
+    llmc_json_write_member_text(json, "name", request->format_name ? request->format_name : "answer");
+    if (request->format_strict)
+        llmc_json_write_member_bool(json, "strict", true);
     llmc_json_write_key(json, "schema");
     if (request->format_schema && llmc_json_text_type(request->format_schema) == LLMC_JSON_OBJECT)
         llmc_json_write_raw(json, request->format_schema, strlen(request->format_schema));
@@ -416,8 +395,7 @@ static void write_format(llmc_encoding *encoding)
     llmc_json_writer *json = &encoding->json;
     if (encoding->request->format == LLMCOST_FORMAT_TEXT)
         return;
-    llmc_encoding_member(encoding, "text");
-    llmc_json_write_begin_object(json);
+    llmc_encoding_member_object(encoding, "text");
     llmc_json_write_key(json, "format");
     if (encoding->request->format == LLMCOST_FORMAT_JSON) {
         begin_typed(json, "json_object");
@@ -436,10 +414,8 @@ static void write_effort(llmc_encoding *encoding)
     const char *effort = llmc_effort_name(encoding->request->effort);
     if (!effort)
         return;
-    llmc_encoding_member(encoding, "reasoning");
-    llmc_json_write_begin_object(&encoding->json);
-    llmc_json_write_key(&encoding->json, "effort");
-    llmc_json_write_text(&encoding->json, effort);
+    llmc_encoding_member_object(encoding, "reasoning");
+    llmc_json_write_member_text(&encoding->json, "effort", effort);
     llmc_encoding_merge_extra(encoding, "reasoning", (const char *const[]){ "effort", NULL });
     llmc_json_write_end_object(&encoding->json);
 }
@@ -461,8 +437,7 @@ static void write_include(llmc_encoding *encoding)
         wanted[count++] = "message.output_text.logprobs";
     if (!count)
         return;
-    llmc_encoding_member(encoding, "include");
-    llmc_json_write_begin_array(&encoding->json);
+    llmc_encoding_member_array(encoding, "include");
     for (size_t i = 0; i < count; i++)
         llmc_json_write_text(&encoding->json, wanted[i]);
     llmc_encoding_merge_list(encoding, "include", wanted);
@@ -472,43 +447,28 @@ static void write_include(llmc_encoding *encoding)
 static void write_sampling(llmc_encoding *encoding)
 {
     const llmcost_request *request = encoding->request;
-    llmc_json_writer *json = &encoding->json;
-    if (request->max_tokens > 0) {
-        llmc_encoding_member(encoding, "max_output_tokens");
-        llmc_json_write_integer(json, request->max_tokens);
-    }
-    if (request->has_temperature) {
-        llmc_encoding_member(encoding, "temperature");
-        llmc_json_write_double(json, request->temperature);
-    }
-    if (request->has_top_p) {
-        llmc_encoding_member(encoding, "top_p");
-        llmc_json_write_double(json, request->top_p);
-    }
+    if (request->max_tokens > 0)
+        llmc_encoding_member_integer(encoding, "max_output_tokens", request->max_tokens);
+    if (request->has_temperature)
+        llmc_encoding_member_double(encoding, "temperature", request->temperature);
+    if (request->has_top_p)
+        llmc_encoding_member_double(encoding, "top_p", request->top_p);
     if (request->top_logprobs && !request->logprobs)
         llmc_encoding_invalid(encoding, "top_logprobs needs logprobs");
-    if (request->top_logprobs) {
-        llmc_encoding_member(encoding, "top_logprobs");
-        llmc_json_write_integer(json, request->top_logprobs);
-    }
-    if (request->end_user) {
-        llmc_encoding_member(encoding, encoding->target->quirks & LLMC_QUIRK(USER_FIELD) ? "user" : "safety_identifier");
-        llmc_json_write_text(json, request->end_user);
-    }
+    if (request->top_logprobs)
+        llmc_encoding_member_integer(encoding, "top_logprobs", request->top_logprobs);
+    if (request->end_user)
+        llmc_encoding_member_text(encoding, encoding->target->quirks & LLMC_QUIRK(USER_FIELD) ? "user" : "safety_identifier", request->end_user);
 }
 
 static void write_keeping(llmc_encoding *encoding)
 {
     llmc_json_span value;
-    if (!llmc_encoding_extra_member(encoding, "store", &value)) {
-        llmc_encoding_member(encoding, "store");
-        llmc_json_write_bool(&encoding->json, false);
-    }
+    if (!llmc_encoding_extra_member(encoding, "store", &value))
+        llmc_encoding_member_bool(encoding, "store", false);
     write_include(encoding);
-    if (encoding->target->stream) {
-        llmc_encoding_member(encoding, "stream");
-        llmc_json_write_bool(&encoding->json, true);
-    }
+    if (encoding->target->stream)
+        llmc_encoding_member_bool(encoding, "stream", true);
 }
 
 llmcost_status llmc_responses_encode(llmc_operation_id operation, const llmcost_request *request, const llmc_codec_target *target, llmc_encoded *out, llmcost_error *error)
@@ -523,8 +483,7 @@ llmcost_status llmc_responses_encode(llmc_operation_id operation, const llmcost_
     llmc_encoding encoding;
     llmc_buffer_add_text(&out->path, counts ? "/responses/input_tokens" : "/responses");
     llmc_encoding_begin(&encoding, request, target, out, error);
-    llmc_encoding_member(&encoding, "model");
-    llmc_json_write_text(&encoding.json, target->model);
+    llmc_encoding_member_text(&encoding, "model", target->model);
     write_input(&encoding);
     write_tools(&encoding);
     write_format(&encoding);

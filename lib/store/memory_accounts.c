@@ -476,8 +476,7 @@ static llmcost_status engine_correct(llmc_account_engine *base, uint32_t budget,
 
 static void write_count(llmc_json_writer *json, const char *name, int64_t count)
 {
-    llmc_json_write_key(json, name);
-    llmc_json_write_integer(json, count);
+    llmc_json_write_member_integer(json, name, count);
 }
 
 __attribute__((cold)) static void write_value(llmc_json_writer *json, const account *of, bool each)
@@ -486,19 +485,15 @@ __attribute__((cold)) static void write_value(llmc_json_writer *json, const acco
     memcpy(clean, of->value, strlen(of->value) + 1);
     if (!llmc_utf8_valid(clean, strlen(clean)))
         llmc_utf8_sanitize(clean);
-    llmc_json_write_key(json, "value");
-    llmc_json_write_text(json, each && !of->shared ? clean : NULL);
-    llmc_json_write_key(json, "other");
-    llmc_json_write_bool(json, each && of->shared);
+    llmc_json_write_member_text(json, "value", each && !of->shared ? clean : NULL);
+    llmc_json_write_member_bool(json, "other", each && of->shared);
 }
 
 static void write_window(llmc_json_writer *json, const account *of, llmc_period period)
 {
     static const char *const names[] = { "total", "minute", "hour", "day", "month" };
-    llmc_json_write_key(json, "window");
-    llmc_json_write_begin_object(json);
-    llmc_json_write_key(json, "period");
-    llmc_json_write_text(json, names[period]);
+    llmc_json_write_member_object(json, "window");
+    llmc_json_write_member_text(json, "period", names[period]);
     if (period != LLMC_PERIOD_TOTAL) {
         write_count(json, "from_ms", of->from_ms);
         write_count(json, "until_ms", of->until_ms);
@@ -509,11 +504,9 @@ static void write_window(llmc_json_writer *json, const account *of, llmc_period 
 __attribute__((cold)) static void write_account(llmc_json_writer *json, const llmc_budget *rule, const account *of)
 {
     llmc_json_write_begin_object(json);
-    llmc_json_write_key(json, "name");
-    llmc_json_write_text(json, rule->name);
+    llmc_json_write_member_text(json, "name", rule->name);
     write_value(json, of, rule->each);
-    llmc_json_write_key(json, "soft");
-    llmc_json_write_bool(json, rule->soft);
+    llmc_json_write_member_bool(json, "soft", rule->soft);
     write_count(json, "limit_nano", rule->limit_nano);
     write_count(json, "spent_nano", narrow(of->spent));
     write_count(json, "held_nano", narrow(of->held));

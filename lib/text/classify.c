@@ -8,14 +8,18 @@
 #include "text/classify.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 const char *const llmc_hint_names[LLMC_HINTS] = { "length", "code", "math", "numbers", "questions", "reasoning", "steps", "conditions", "easy" };
 
+enum { LONGEST_WORD = 15 };
+
+/* The text itself: a pointer to it would be as long as most of them. */
 typedef struct known_word {
-    const char *word;
-    llmc_hint hint;
+    char word[LONGEST_WORD];
+    uint8_t hint;
 } known_word;
 
 /* In the order of strcmp(); lower case. A word counts by its beginning where it ends with '-': "compar-" is compare, comparison. */
@@ -65,8 +69,6 @@ typedef struct counts {
     size_t numbers, question_marks, operators, symbols, formulas, fences, items;
     bool line_start;
 } counts;
-
-enum { LONGEST_WORD = 15 };
 
 static bool is_letter(unsigned char c)
 {

@@ -63,7 +63,7 @@ bool llmc_json_array(llmc_json *json);
 bool llmc_json_next_key(llmc_json *json, llmc_json_key *key); /* false: the object is left, or a failure */
 bool llmc_json_next_item(llmc_json *json);                    /* false: the array is left, or a failure */
 bool llmc_json_key_is_escaped(const llmc_json_key *key, const char *name); /* what key_is does where there are escapes */
-static inline bool llmc_json_key_is(const llmc_json_key *key, const char *name) /* inline: the length of a literal is known here */
+inline bool llmc_json_key_is(const llmc_json_key *key, const char *name) /* inline: the length of a literal is known here */
 {
     if (key->escaped)
         return llmc_json_key_is_escaped(key, name);
@@ -118,5 +118,13 @@ void llmc_json_write_bool(llmc_json_writer *writer, bool value);
 void llmc_json_write_null(llmc_json_writer *writer);
 void llmc_json_write_raw(llmc_json_writer *writer, const char *json, size_t bytes);    /* a value that is JSON already */
 void llmc_json_write_base64(llmc_json_writer *writer, const char *prefix, const void *data, size_t bytes); /* "prefix" + base64, as a string */
+/* A name and its value, as above; of an object or an array its beginning. */
+void llmc_json_write_member_string(llmc_json_writer *writer, const char *name, const char *text, size_t bytes);
+void llmc_json_write_member_text(llmc_json_writer *writer, const char *name, const char *text);
+void llmc_json_write_member_integer(llmc_json_writer *writer, const char *name, int64_t value);
+void llmc_json_write_member_bool(llmc_json_writer *writer, const char *name, bool value);
+void llmc_json_write_member_json(llmc_json_writer *writer, const char *name, const char *json); /* ended by zero */
+void llmc_json_write_member_object(llmc_json_writer *writer, const char *name);
+void llmc_json_write_member_array(llmc_json_writer *writer, const char *name);
 
 #endif

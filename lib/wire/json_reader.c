@@ -234,6 +234,8 @@ bool llmc_json_decode(const llmc_json_span *span, llmc_buffer *out)
     return !out->failure;
 }
 
+extern inline bool llmc_json_key_is(const llmc_json_key *key, const char *name);
+
 bool llmc_json_key_is_escaped(const llmc_json_key *key, const char *name)
 {
     const char *at = key->text, *end = at + key->bytes, *name_end = name + strlen(name);

@@ -194,3 +194,45 @@ void llmc_json_write_base64(llmc_json_writer *writer, const char *prefix, const 
     add_base64(writer->out, data, bytes);
     llmc_buffer_add_byte(writer->out, '"');
 }
+
+void llmc_json_write_member_string(llmc_json_writer *writer, const char *name, const char *text, size_t bytes)
+{
+    llmc_json_write_key(writer, name);
+    llmc_json_write_string(writer, text, bytes);
+}
+
+void llmc_json_write_member_text(llmc_json_writer *writer, const char *name, const char *text)
+{
+    llmc_json_write_key(writer, name);
+    llmc_json_write_text(writer, text);
+}
+
+void llmc_json_write_member_integer(llmc_json_writer *writer, const char *name, int64_t value)
+{
+    llmc_json_write_key(writer, name);
+    llmc_json_write_integer(writer, value);
+}
+
+void llmc_json_write_member_bool(llmc_json_writer *writer, const char *name, bool value)
+{
+    llmc_json_write_key(writer, name);
+    llmc_json_write_bool(writer, value);
+}
+
+void llmc_json_write_member_json(llmc_json_writer *writer, const char *name, const char *json)
+{
+    llmc_json_write_key(writer, name);
+    llmc_json_write_raw(writer, json, strlen(json));
+}
+
+void llmc_json_write_member_object(llmc_json_writer *writer, const char *name)
+{
+    llmc_json_write_key(writer, name);
+    llmc_json_write_begin_object(writer);
+}
+
+void llmc_json_write_member_array(llmc_json_writer *writer, const char *name)
+{
+    llmc_json_write_key(writer, name);
+    llmc_json_write_begin_array(writer);
+}

@@ -262,13 +262,36 @@ static void test_memory_that_ends_anywhere(void **state)
     assert_true(failures >= 1);
 }
 
+static void test_members(void **state)
+{
+    (void)state;
+    llmc_json_writer *out = begin();
+    llmc_json_write_begin_object(out);
+    llmc_json_write_member_string(out, "string", "a\"bc", 3);
+    llmc_json_write_member_text(out, "text", "\n");
+    llmc_json_write_member_text(out, "none", NULL);
+    llmc_json_write_member_integer(out, "integer", INT64_MIN);
+    llmc_json_write_member_bool(out, "yes", true);
+    llmc_json_write_member_bool(out, "no", false);
+    llmc_json_write_member_json(out, "json", "{\"a\":[1]}");
+    llmc_json_write_member_array(out, "array");
+    llmc_json_write_integer(out, 1);
+    llmc_json_write_end_array(out);
+    llmc_json_write_member_object(out, "object");
+    llmc_json_write_member_integer(out, "\"", 2);
+    llmc_json_write_end_object(out);
+    llmc_json_write_end_object(out);
+    assert_written("{\"string\":\"a\\\"b\",\"text\":\"\\n\",\"none\":null,\"integer\":-9223372036854775808,\"yes\":true,\"no\":false,"
+                   "\"json\":{\"a\":[1]},\"array\":[1],\"object\":{\"\\\"\":2}}");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_commas_and_nesting), cmocka_unit_test(test_every_byte_is_escaped_as_it_must),
         cmocka_unit_test(test_strings_read_back),  cmocka_unit_test(test_doubles),
         cmocka_unit_test(test_doubles_read_back_and_are_short), cmocka_unit_test(test_base64),
-        cmocka_unit_test(test_memory_that_ends_anywhere),
+        cmocka_unit_test(test_members), cmocka_unit_test(test_memory_that_ends_anywhere),
     };
     return cmocka_run_group_tests(tests, open_buffer, close_buffer);
 }
