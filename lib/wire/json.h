@@ -70,6 +70,17 @@ static inline bool llmc_json_key_is(const llmc_json_key *key, const char *name) 
     return key->bytes == strlen(name) && memcmp(key->text, name, strlen(name)) == 0;
 }
 
+/* A name that a reader knows, and what to make of the member, which is the reader's own to say. Without pointers, so that tables of them are constant. */
+typedef struct llmc_json_name {
+    char text[28];
+    uint8_t bytes, what;
+    uint16_t place;
+} llmc_json_name;
+
+#define LLMC_JSON_NAME(text, what, place) { text, sizeof(text) - 1, what, place }
+/* NULL: none of them. Names that come often stand first. */
+const llmc_json_name *llmc_json_find(const llmc_json_key *key, const llmc_json_name *names, size_t count);
+
 /* Scalars. false, without a failure, when the next value is of another type (null included): it is skipped, *out stays. */
 bool llmc_json_span_string(llmc_json *json, llmc_json_span *out); /* no copy */
 bool llmc_json_string(llmc_json *json, llmc_buffer *out);         /* appends the decoded text */
