@@ -468,9 +468,23 @@ static inline bool pass_value(llmc_json *json, llmc_json_type type)
     return type <= LLMC_JSON_ARRAY ? pass_container(json) : pass_scalar(json, type);
 }
 
-bool llmc_json_skip(llmc_json *json)
+static __attribute__((noinline)) bool skip_any(llmc_json *json)
 {
     return pass_value(json, peek(json));
+}
+
+/* Most that nobody wants to read are plain words. */
+bool llmc_json_skip(llmc_json *json)
+{
+    const char *at = json->at, *end = json->end;
+    if (at < end && *at == '"') {
+        at = llmc_scan_string(at + 1, end);
+        if (at < end && *at == '"') {
+            json->at = at + 1;
+            return true;
+        }
+    }
+    return skip_any(json);
 }
 
 bool llmc_json_raw(llmc_json *json, llmc_json_span *out)
@@ -520,30 +534,29 @@ bool llmc_json_string(llmc_json *json, llmc_buffer *out)
     return llmc_json_span_string(json, &span) && llmc_json_decode(&span, out);
 }
 
-/* A count, which most numbers here are: a few digits and nothing else. false: not one, and nothing was passed. */
-static inline bool pass_count(llmc_json *json, int64_t *out)
+bool llmc_json_count(llmc_json *json, int64_t *out)
 {
     enum { MOST_DIGITS = 18 };
-    const char *end = json->end, *begin = pass_white(json->at, end), *at = begin;
+    const char *end = json->end, *begin = json->at, *at;
+    begin += begin < end && *begin == ' ';
     uint64_t value = 0;
-    for (unsigned digit; at < end && (digit = (unsigned char)*at - (unsigned)'0') < 10; at++)
+    unsigned digit;
+    for (at = begin; at < end && (digit = (unsigned char)*at - (unsigned)'0') < 10; at++)
         value = value * 10 + digit;
-    if (at == begin || at == end || *at == '.' || (*at | 0x20) == 'e' || at - begin > MOST_DIGITS || (*begin == '0' && at - begin > 1))
+    size_t digits = (size_t)(at - begin);
+    if (digits - 1 >= MOST_DIGITS || at == end || *at == '.' || (*at | 0x20) == 'e' || (*begin == '0' && digits > 1))
         return false;
     json->at = at;
     *out = (int64_t)value;
     return true;
 }
 
-static __attribute__((noinline)) bool any_integer(llmc_json *json, int64_t *out)
-{
-    llmc_json_span span;
-    return wants(json, LLMC_JSON_NUMBER) && pass_number(json, &span) && llmc_number_to_integer(span.text, span.bytes, out);
-}
-
 bool llmc_json_integer(llmc_json *json, int64_t *out)
 {
-    return pass_count(json, out) || any_integer(json, out);
+    llmc_json_span span;
+    if (llmc_json_count(json, out))
+        return true;
+    return wants(json, LLMC_JSON_NUMBER) && pass_number(json, &span) && llmc_number_to_integer(span.text, span.bytes, out);
 }
 
 bool llmc_json_double(llmc_json *json, double *out)
