@@ -175,8 +175,8 @@ void llmc_usage_read_tier(llmc_json *json, llmc_usage_counts *counts)
     llmc_json_span span;
     if (!llmc_json_span_string(json, &span) || span.bytes == 0 || span.bytes >= sizeof counts->tier || span.escaped)
         return;
-    if (llmc_json_key_is(&span, "standard") || llmc_json_key_is(&span, "on_demand"))
-        span = (llmc_json_span){ "default", strlen("default"), false };
     memset(counts->tier, 0, sizeof counts->tier);
     memcpy(counts->tier, span.text, span.bytes);
+    if (!strcmp(counts->tier, "standard") || !strcmp(counts->tier, "on_demand"))
+        strcpy(counts->tier, "default");
 }

@@ -70,11 +70,10 @@ static inline bool llmc_json_key_is(const llmc_json_key *key, const char *name) 
     return key->bytes == strlen(name) && memcmp(key->text, name, strlen(name)) == 0;
 }
 
-/* A name that a reader knows, and what to make of the member, which is the reader's own to say. Without pointers, so that tables of them are constant. */
+/* A name that a reader knows, and what to make of the member, which is the reader's own to say. */
 typedef struct llmc_json_name {
-    char text[28];
-    uint8_t bytes, what;
-    uint16_t place;
+    const char *text;
+    uint16_t bytes, what, place;
 } llmc_json_name;
 
 #define LLMC_JSON_NAME(text, what, place) { text, sizeof(text) - 1, what, place }

@@ -12,12 +12,12 @@
 #ifdef __SSE2__
 #include <emmintrin.h>
 
-static inline __m128i llmc_scan_load(const char *at)
+static inline __attribute__((always_inline)) __m128i llmc_scan_load(const char *at)
 {
     return _mm_loadu_si128((const __m128i *)(const void *)at);
 }
 
-static inline __m128i llmc_scan_equal(__m128i bytes, char wanted)
+static inline __attribute__((always_inline)) __m128i llmc_scan_equal(__m128i bytes, char wanted)
 {
     return _mm_cmpeq_epi8(bytes, _mm_set1_epi8(wanted));
 }
@@ -26,14 +26,14 @@ static inline __m128i llmc_scan_equal(__m128i bytes, char wanted)
  * The sign of a byte tells whether it is a mark of llmc_scan_string(). Bit 1 turned over, a quote comes right behind the
  * control bytes: less what follows it, these are negative, as is what is 0x80 and above.
  */
-static inline __m128i llmc_scan_string_marks(__m128i bytes)
+static inline __attribute__((always_inline)) __m128i llmc_scan_string_marks(__m128i bytes)
 {
     __m128i below = _mm_subs_epi8(_mm_xor_si128(bytes, _mm_set1_epi8(2)), _mm_set1_epi8(0x21));
     return _mm_or_si128(below, llmc_scan_equal(bytes, '\\'));
 }
 
 /* The same for llmc_scan_escape(), where 0x80 and above is none. */
-static inline __m128i llmc_scan_escape_marks(__m128i bytes)
+static inline __attribute__((always_inline)) __m128i llmc_scan_escape_marks(__m128i bytes)
 {
     __m128i below = _mm_subs_epi8(_mm_xor_si128(bytes, _mm_set1_epi8(2)), _mm_set1_epi8(0x21));
     return _mm_or_si128(_mm_andnot_si128(bytes, below), llmc_scan_equal(bytes, '\\'));
