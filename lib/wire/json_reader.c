@@ -234,7 +234,7 @@ bool llmc_json_decode(const llmc_json_span *span, llmc_buffer *out)
     return !out->failure;
 }
 
-bool llmc_json_key_is_escaped(const llmc_json_key *key, const char *name)
+__attribute__((cold)) bool llmc_json_key_is_escaped(const llmc_json_key *key, const char *name)
 {
     const char *at = key->text, *end = at + key->bytes, *name_end = name + strlen(name);
     while (at < end) {
