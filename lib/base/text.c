@@ -24,16 +24,36 @@ static size_t character_bytes(const unsigned char *text, size_t bytes)
     return 0;
 }
 
+#ifdef __SSE2__
+static inline __m128i any_of_four(const __m128i *four)
+{
+    return _mm_or_si128(_mm_or_si128(_mm_or_si128(four[0], four[1]), four[2]), four[3]);
+}
+
+/* How far a text of 256 bytes or more is ASCII, in steps from one multiple of sixteen: what is aligned needs no load of its own. */
+static size_t long_ascii_bytes(const char *text, size_t bytes)
+{
+    size_t at = (0 - (uintptr_t)text) & 15, last = bytes - 128;
+    if (_mm_movemask_epi8(_mm_loadu_si128((const __m128i *)(const void *)text)))
+        return 0;
+    for (; at <= last; at += 128) {
+        const __m128i *from = (const __m128i *)(const void *)(text + at);
+        if (_mm_movemask_epi8(_mm_or_si128(any_of_four(from), any_of_four(from + 4))))
+            break;
+    }
+    return at;
+}
+#endif
+
 /* How far the text is ASCII, give or take a step. Most text is all ASCII, and passes by here. */
 static size_t ascii_bytes(const char *text, size_t bytes)
 {
     size_t at = 0;
 #ifdef __SSE2__
-    for (; bytes - at >= 64; at += 64) {
-        const __m128i *from = (const __m128i *)(const void *)(text + at);
-        __m128i low = _mm_or_si128(_mm_loadu_si128(from), _mm_loadu_si128(from + 1));
-        __m128i high = _mm_or_si128(_mm_loadu_si128(from + 2), _mm_loadu_si128(from + 3));
-        if (_mm_movemask_epi8(_mm_or_si128(low, high)))
+    if (bytes >= 256)
+        at = long_ascii_bytes(text, bytes);
+    for (; bytes - at >= 16; at += 16) {
+        if (_mm_movemask_epi8(_mm_loadu_si128((const __m128i *)(const void *)(text + at))))
             break;
     }
 #endif
@@ -49,7 +69,7 @@ static size_t ascii_bytes(const char *text, size_t bytes)
             at++;
         return at;
     }
-    memcpy(&eight, text + bytes - sizeof eight, sizeof eight); /* the rest, once more with what stands before it */
+    memcpy(&eight, text + bytes - sizeof eight, sizeof eight); /* the rest, once more with what stands before them */
     return eight & high ? at : bytes;
 }
 

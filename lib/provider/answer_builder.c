@@ -11,16 +11,17 @@
 /* The builder counts for all its texts together; a single buffer has no limit of its own. */
 static const size_t no_limit = SIZE_MAX / 4;
 
-static void init_buffers(llmc_buffer *const *buffers, size_t count, const llmc_allocator *allocator)
+static __attribute__((noinline)) void init_buffers(llmc_buffer *const *buffers, size_t count, const llmc_allocator *allocator)
 {
     for (size_t i = 0; i < count; i++)
-        llmc_buffer_init(buffers[i], allocator, no_limit);
+        *buffers[i] = (llmc_buffer){ .allocator = allocator, .maximum = no_limit };
 }
 
-static void free_buffers(llmc_buffer *const *buffers, size_t count)
+static __attribute__((noinline)) void free_buffers(llmc_buffer *const *buffers, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        llmc_buffer_free(buffers[i]);
+        if (buffers[i]->data)
+            llmc_buffer_free(buffers[i]);
 }
 
 #define BUFFERS_OF_CHOICE(c) { &(c)->text, &(c)->reasoning, &(c)->refusal, &(c)->signature, &(c)->hidden_reasoning, &(c)->logprobs, &(c)->finish_raw }

@@ -132,10 +132,10 @@ void llmc_read_wanted(llmc_json *json, const llmc_wanted_member *wanted, size_t 
 
 llmcost_status llmc_decoder_flush_text(llmc_decoder *decoder, int kind, uint32_t choice, uint32_t tool_index, llmc_utf8_joiner *joiner)
 {
+    if (!joiner->waiting)
+        return LLMCOST_OK;
     char text[5] = "";
     size_t bytes = llmc_utf8_join_end(joiner, text);
-    if (bytes == 0)
-        return LLMCOST_OK;
     text[bytes] = '\0';
     return llmc_decoder_emit(decoder, &(llmcost_event){ .kind = kind, .choice = choice, .tool_index = tool_index, .text = text, .bytes = bytes });
 }

@@ -79,6 +79,6 @@ llmcost_status llmc_decoder_emit_vectors(llmc_decoder *decoder, const llmc_json_
 /* {"input_tokens": 12}, the answer to a count, as USAGE. */
 llmcost_status llmc_decode_input_tokens(llmc_decoder *decoder, const llmc_frame *frame);
 /* {"data": [{"id": ...}]}, {"models": [{"name": ...}]} or the bare array, as MODEL events. */
-llmcost_status llmc_decode_models(llmc_decoder *decoder, const llmc_frame *frame);
+llmcost_status llmc_decode_models(llmc_decoder *decoder, const llmc_frame *frame) __attribute__((cold));
 
 #endif

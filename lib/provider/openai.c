@@ -286,7 +286,7 @@ static void read_array(llmc_json *json, llmc_json_span *out)
 }
 
 /* What few hosts send, or few chunks hold. */
-static void decode_rare_member(llmc_json *json, const llmc_json_key *key, openai_state *state, openai_chunk *chunk)
+__attribute__((cold)) static void decode_rare_member(llmc_json *json, const llmc_json_key *key, openai_state *state, openai_chunk *chunk)
 {
     if (llmc_json_key_is(key, "error")) {
         chunk->failed = is_failure(json) || chunk->failed;
@@ -331,7 +331,7 @@ static llmcost_status decode_member(llmc_decoder *decoder, llmc_json *json, cons
         read_usage(json, state);
     } else if (llmc_json_key_is(key, "service_tier")) {
         llmc_usage_read_tier(json, &state->counts);
-    } else if (llmc_json_key_is(key, "object") || llmc_json_key_is(key, "created") || llmc_json_key_is(key, "system_fingerprint")) {
+    } else if (llmc_json_key_is(key, "object") || llmc_json_key_is(key, "created") || llmc_json_key_is(key, "system_fingerprint") || llmc_json_key_is(key, "obfuscation")) {
         llmc_json_skip(json); /* in every chunk, and needed by nobody: not compared with all the rest */
     } else {
         decode_rare_member(json, key, state, chunk);

@@ -175,16 +175,16 @@ static const llmc_call_ids *call_ids_of(const llmc_codec_target *target)
 
 static void write_message(llmc_encoding *encoding, const llmcost_message *message, uint32_t index)
 {
-    static const char *const roles[] = { "user", "system", "assistant", "tool" };
+    static const char *const openings[] = { "{\"role\":\"user\"", "{\"role\":\"system\"", "{\"role\":\"assistant\"", "{\"role\":\"tool\"", "{\"role\":\"developer\"" };
+    enum { DEVELOPER = LLMCOST_TOOL + 1 };
     llmc_json_writer *json = &encoding->json;
     if (message->role < 0 || message->role > LLMCOST_TOOL) {
         llmc_encoding_invalid(encoding, "messages[%u].role %d is unknown", index, (int)message->role);
         return;
     }
     bool developer = message->role == LLMCOST_SYSTEM && (encoding->target->quirks & LLMC_QUIRK(DEVELOPER_ROLE)) && llmc_openai_model_reasons(encoding->target->model);
-    llmc_json_write_begin_object(json);
-    llmc_json_write_key(json, "role");
-    llmc_json_write_text(json, developer ? "developer" : roles[message->role]);
+    const char *opening = openings[developer ? DEVELOPER : message->role];
+    llmc_json_write_raw(json, opening, strlen(opening));
     if (message->role == LLMCOST_TOOL) {
         if (!message->tool_call_id || !*message->tool_call_id)
             llmc_encoding_invalid(encoding, "messages[%u].tool_call_id is missing", index);

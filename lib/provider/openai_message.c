@@ -232,51 +232,87 @@ static llmcost_status decode_details(llmc_decoder *decoder, const llmc_json_span
     return status ? status : llmc_decoder_emit_raw(decoder, LLMC_EVENT_REASONING_HIDDEN, index, 0, NULL, details);
 }
 
+/* What of a message waits for its end, and what some hosts say a second time under another name. */
+typedef struct openai_said {
+    llmc_json_span details, older;
+    bool reasoned, called;
+} openai_said;
+
+static llmcost_status decode_reasoning(llmc_decoder *decoder, llmc_json *json, openai_choice *choice, uint32_t index, openai_said *said)
+{
+    llmc_json_span span = { 0 };
+    if (said->reasoned || llmc_json_peek(json) != LLMC_JSON_STRING) {
+        llmc_json_skip(json);
+        return LLMCOST_OK;
+    }
+    llmc_json_span_string(json, &span);
+    said->reasoned = span.bytes > 0;
+    return said->reasoned ? llmc_decoder_emit_text(decoder, LLMCOST_EVENT_REASONING, index, 0, &span, &choice->reasoning) : LLMCOST_OK;
+}
+
+/* Keeps a value of this type, and passes any other. */
+static void keep_raw(llmc_json *json, llmc_json_type type, llmc_json_span *out)
+{
+    if (llmc_json_peek(json) == type)
+        llmc_json_raw(json, out);
+    else
+        llmc_json_skip(json);
+}
+
+enum { CONTENT, REASONING, REFUSAL, TOOL_CALLS, FUNCTION_CALL, EXTRA, AUDIO, DETAILS, METADATA };
+
+static const llmc_json_name members[] = {
+    LLMC_JSON_NAME("content", CONTENT, 0), LLMC_JSON_NAME("refusal", REFUSAL, 0), LLMC_JSON_NAME("tool_calls", TOOL_CALLS, 0),
+    LLMC_JSON_NAME("reasoning_content", REASONING, 0), LLMC_JSON_NAME("reasoning", REASONING, 0), LLMC_JSON_NAME("reasoning_details", DETAILS, 0),
+    LLMC_JSON_NAME("annotations", EXTRA, 0), LLMC_JSON_NAME("images", EXTRA, 0), LLMC_JSON_NAME("audio", AUDIO, 0),
+    LLMC_JSON_NAME("function_call", FUNCTION_CALL, 0), LLMC_JSON_NAME("provider_metadata", METADATA, 0),
+};
+
+static llmcost_status decode_member(llmc_decoder *decoder, llmc_json *json, const llmc_json_name *name, openai_choice *choice, uint32_t index, openai_said *said)
+{
+    switch (name->what) {
+    case CONTENT:
+        return decode_content(decoder, json, choice, index);
+    case REASONING:
+        return decode_reasoning(decoder, json, choice, index, said);
+    case REFUSAL:
+        return decode_text(decoder, json, LLMCOST_EVENT_REFUSAL, index, &choice->refusal);
+    case TOOL_CALLS:
+        return decode_tool_calls(decoder, json, choice, index, &said->called);
+    case EXTRA:
+        return decode_extra(decoder, json, index, name->text);
+    case AUDIO:
+        return decode_audio(decoder, json, index);
+    case DETAILS:
+        keep_raw(json, LLMC_JSON_ARRAY, &said->details);
+        return LLMCOST_OK;
+    case METADATA:
+        llmc_openai_read_gateway_cost(json, &llmc_openai_state(decoder)->counts);
+        return LLMCOST_OK;
+    default: /* FUNCTION_CALL */
+        keep_raw(json, LLMC_JSON_OBJECT, &said->older);
+        return LLMCOST_OK;
+    }
+}
+
 /* A message, or the delta of one. */
 llmcost_status llmc_openai_decode_message(llmc_decoder *decoder, llmc_json *json, openai_choice *choice, uint32_t index)
 {
     llmc_json_key key;
-    bool reasoned = false, called = false; /* some hosts say the same under two names */
-    llmc_json_span details = { 0 }, older = { 0 };
+    openai_said said = { 0 };
     llmcost_status status = LLMCOST_OK;
     if (!llmc_json_object(json))
         return LLMCOST_OK;
     while (!status && llmc_json_next_key(json, &key)) {
-        if (llmc_json_key_is(&key, "content")) {
-            status = decode_content(decoder, json, choice, index);
-        } else if (llmc_json_key_is(&key, "reasoning_content") || llmc_json_key_is(&key, "reasoning")) {
-            if (reasoned || llmc_json_peek(json) != LLMC_JSON_STRING) {
-                llmc_json_skip(json);
-                continue;
-            }
-            llmc_json_span span = { 0 };
-            llmc_json_span_string(json, &span);
-            reasoned = span.bytes > 0;
-            if (reasoned)
-                status = llmc_decoder_emit_text(decoder, LLMCOST_EVENT_REASONING, index, 0, &span, &choice->reasoning);
-        } else if (llmc_json_key_is(&key, "refusal")) {
-            status = decode_text(decoder, json, LLMCOST_EVENT_REFUSAL, index, &choice->refusal);
-        } else if (llmc_json_key_is(&key, "tool_calls")) {
-            status = decode_tool_calls(decoder, json, choice, index, &called);
-        } else if (llmc_json_key_is(&key, "function_call") && llmc_json_peek(json) == LLMC_JSON_OBJECT) {
-            llmc_json_raw(json, &older);
-        } else if (llmc_json_key_is(&key, "annotations")) {
-            status = decode_extra(decoder, json, index, "annotations");
-        } else if (llmc_json_key_is(&key, "images")) {
-            status = decode_extra(decoder, json, index, "images");
-        } else if (llmc_json_key_is(&key, "audio")) {
-            status = decode_audio(decoder, json, index);
-        } else if (llmc_json_key_is(&key, "reasoning_details") && llmc_json_peek(json) == LLMC_JSON_ARRAY) {
-            llmc_json_raw(json, &details);
-        } else if (llmc_json_key_is(&key, "provider_metadata")) {
-            llmc_openai_read_gateway_cost(json, &llmc_openai_state(decoder)->counts);
-        } else {
+        const llmc_json_name *name = llmc_json_find(&key, members, sizeof members / sizeof members[0]);
+        if (name)
+            status = decode_member(decoder, json, name, choice, index, &said);
+        else
             llmc_json_skip(json);
-        }
     }
-    if (!status && older.bytes && !called && !json->failure)
-        status = decode_function_call(decoder, &older, choice, index);
-    return status || details.bytes <= 2 ? status : decode_details(decoder, &details, index, choice, reasoned);
+    if (!status && said.older.bytes && !said.called && !json->failure)
+        status = decode_function_call(decoder, &said.older, choice, index);
+    return status || said.details.bytes <= 2 ? status : decode_details(decoder, &said.details, index, choice, said.reasoned);
 }
 
 llmcost_status llmc_openai_decode_logprobs(llmc_decoder *decoder, llmc_json *json, uint32_t index)

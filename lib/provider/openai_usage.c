@@ -4,43 +4,6 @@
  */
 #include "provider/openai_codec.h"
 
-typedef struct count_member {
-    const char *name;
-    uint16_t bytes, offset;
-} count_member;
-
-#define COUNT(name, field) { name, sizeof(name) - 1, offsetof(llmc_usage_counts, field) }
-
-static bool read_member(llmc_json *json, const llmc_json_key *key, llmc_usage_counts *counts, const count_member *members, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        bool same = key->escaped ? llmc_json_key_is_escaped(key, members[i].name)
-                                 : key->bytes == members[i].bytes && memcmp(key->text, members[i].name, members[i].bytes) == 0;
-        if (!same)
-            continue;
-        llmc_usage_read_count(json, (int64_t *)(void *)((char *)counts + members[i].offset));
-        return true;
-    }
-    return false;
-}
-
-static void read_details(llmc_json *json, llmc_usage_counts *counts, const count_member *members, size_t count)
-{
-    llmc_json_key key;
-    if (!llmc_json_object(json))
-        return;
-    while (llmc_json_next_key(json, &key)) {
-        if (read_member(json, &key, counts, members, count))
-            continue;
-        if (llmc_json_key_is(&key, "cache_creation")) {
-            static const count_member lives[] = { COUNT("ephemeral_5m_input_tokens", written_5m), COUNT("ephemeral_1h_input_tokens", written_1h) };
-            read_details(json, counts, lives, 2);
-            continue;
-        }
-        llmc_json_skip(json);
-    }
-}
-
 /* The amount itself, or an object with the amount in it. */
 void llmc_openai_read_cost(llmc_json *json, llmc_usage_counts *counts)
 {
@@ -83,13 +46,6 @@ static void read_ticks(llmc_json *json, llmc_usage_counts *counts)
         counts->stated_cost_pico = ticks * 100; /* 1e10 ticks to the dollar */
 }
 
-/* How a format names its figures and the objects that part them. */
-typedef struct usage_names {
-    const count_member *totals, *prompt_details, *completion_details;
-    size_t total_count, prompt_count, completion_count;
-    const char *prompt[2], *completion;
-} usage_names;
-
 /* Mistral may tell audio in seconds only; its tokens are then what the total has beyond the rest. */
 static void infer_audio(llmc_usage_counts *counts)
 {
@@ -98,69 +54,111 @@ static void infer_audio(llmc_usage_counts *counts)
         counts->audio_in = rest;
 }
 
-static bool read_usage(llmc_json *json, llmc_usage_counts *counts, bool *byok, const usage_names *names)
+/* What a member of usage is. A count goes to its place in llmc_usage_counts; a part is an object of more members. */
+enum { COUNT, PROMPT, COMPLETION, LIVES, COST, TICKS, TIER, BYOK, AUDIO_SECONDS };
+
+#define A_COUNT(name, field) LLMC_JSON_NAME(name, COUNT, offsetof(llmc_usage_counts, field))
+#define ANY(name, what) LLMC_JSON_NAME(name, what, 0)
+
+static const llmc_json_name of_prompt[] = {
+    A_COUNT("cached_tokens", cached), A_COUNT("audio_tokens", audio_in),
+    A_COUNT("cache_write_tokens", written_30m),      /* OpenAI, OpenRouter */
+    A_COUNT("cache_creation_input_tokens", written), /* Qwen */
+    ANY("cache_creation", LIVES),
+};
+static const llmc_json_name of_completion[] = { A_COUNT("reasoning_tokens", reasoning), A_COUNT("audio_tokens", audio_out), ANY("cache_creation", LIVES) };
+static const llmc_json_name of_lives[] = { A_COUNT("ephemeral_5m_input_tokens", written_5m), A_COUNT("ephemeral_1h_input_tokens", written_1h), ANY("cache_creation", LIVES) };
+
+#define MEMBERS(names) { names, sizeof names / sizeof names[0] }
+static const struct { const llmc_json_name *names; size_t count; } parts[] = { [PROMPT] = MEMBERS(of_prompt), [COMPLETION] = MEMBERS(of_completion), [LIVES] = MEMBERS(of_lives) };
+
+typedef struct usage_reader {
+    llmc_json *json;
+    llmc_usage_counts *counts;
+    int64_t audio_seconds;
+    bool *byok;
+} usage_reader;
+
+static void read_members(usage_reader *reader, const llmc_json_name *names, size_t count);
+
+static void read_member(usage_reader *reader, const llmc_json_name *name)
+{
+    llmc_json *json = reader->json;
+    switch (name->what) {
+    case COUNT:
+        llmc_usage_read_count(json, (int64_t *)(void *)((char *)reader->counts + name->place));
+        break;
+    case COST:
+        llmc_openai_read_cost(json, reader->counts);
+        break;
+    case TICKS:
+        read_ticks(json, reader->counts);
+        break;
+    case TIER:
+        llmc_usage_read_tier(json, reader->counts);
+        break;
+    case BYOK:
+        llmc_json_bool(json, reader->byok);
+        break;
+    case AUDIO_SECONDS:
+        llmc_usage_read_count(json, &reader->audio_seconds);
+        break;
+    default:
+        if (llmc_json_object(json))
+            read_members(reader, parts[name->what].names, parts[name->what].count);
+    }
+}
+
+static void read_members(usage_reader *reader, const llmc_json_name *names, size_t count)
 {
     llmc_json_key key;
-    int64_t audio_seconds = 0;
+    while (llmc_json_next_key(reader->json, &key)) {
+        const llmc_json_name *name = llmc_json_find(&key, names, count);
+        if (name)
+            read_member(reader, name);
+        else
+            llmc_json_skip(reader->json);
+    }
+}
+
+static bool read_usage(llmc_json *json, llmc_usage_counts *counts, bool *byok, const llmc_json_name *names, size_t count)
+{
+    usage_reader reader = { .json = json, .counts = counts, .byok = byok };
     if (!llmc_json_object(json))
         return false;
-    while (llmc_json_next_key(json, &key)) {
-        if (read_member(json, &key, counts, names->totals, names->total_count))
-            continue;
-        if (llmc_json_key_is(&key, names->prompt[0]) || llmc_json_key_is(&key, names->prompt[1]))
-            read_details(json, counts, names->prompt_details, names->prompt_count);
-        else if (llmc_json_key_is(&key, names->completion))
-            read_details(json, counts, names->completion_details, names->completion_count);
-        else if (llmc_json_key_is(&key, "cost") || llmc_json_key_is(&key, "estimated_cost"))
-            llmc_openai_read_cost(json, counts);
-        else if (llmc_json_key_is(&key, "cost_in_usd_ticks"))
-            read_ticks(json, counts);
-        else if (llmc_json_key_is(&key, "service_tier"))
-            llmc_usage_read_tier(json, counts);
-        else if (llmc_json_key_is(&key, "is_byok"))
-            llmc_json_bool(json, byok);
-        else if (llmc_json_key_is(&key, "prompt_audio_seconds"))
-            llmc_usage_read_count(json, &audio_seconds);
-        else
-            llmc_json_skip(json);
-    }
-    if (audio_seconds)
+    read_members(&reader, names, count);
+    if (reader.audio_seconds)
         infer_audio(counts);
     if (*byok)
         counts->stated_cost_pico = -1;
     return true;
 }
 
-static const count_member prompt_details[] = {
-    COUNT("cached_tokens", cached), COUNT("audio_tokens", audio_in),
-    COUNT("cache_write_tokens", written_30m),      /* OpenAI, OpenRouter */
-    COUNT("cache_creation_input_tokens", written), /* Qwen */
-};
-static const count_member completion_details[] = { COUNT("reasoning_tokens", reasoning), COUNT("audio_tokens", audio_out) };
-
-#define DETAILS                                                                                                            \
-    .prompt_details = prompt_details, .prompt_count = sizeof prompt_details / sizeof prompt_details[0],                     \
-    .completion_details = completion_details, .completion_count = sizeof completion_details / sizeof completion_details[0]
+/* What both formats call the same. */
+#define OF_HOSTS                                                                                                             \
+    ANY("cost", COST), ANY("estimated_cost", COST), ANY("cost_in_usd_ticks", TICKS), ANY("service_tier", TIER),              \
+    ANY("is_byok", BYOK), ANY("prompt_audio_seconds", AUDIO_SECONDS)
 
 bool llmc_openai_read_usage(llmc_json *json, llmc_usage_counts *counts, bool *byok)
 {
-    static const count_member totals[] = {
-        COUNT("prompt_tokens", prompt), COUNT("completion_tokens", completion), COUNT("total_tokens", total),
-        COUNT("prompt_cache_hit_tokens", cached), COUNT("prompt_cache_miss_tokens", missed), /* DeepSeek */
-        COUNT("cached_tokens", cached),      /* Moonshot */
-        COUNT("num_cached_tokens", cached),  /* Mistral */
-        COUNT("reasoning_tokens", reasoning) /* Perplexity */
+    static const llmc_json_name names[] = {
+        A_COUNT("prompt_tokens", prompt), A_COUNT("completion_tokens", completion), A_COUNT("total_tokens", total),
+        ANY("prompt_tokens_details", PROMPT), ANY("completion_tokens_details", COMPLETION), ANY("prompt_token_details", PROMPT),
+        A_COUNT("prompt_cache_hit_tokens", cached), A_COUNT("prompt_cache_miss_tokens", missed), /* DeepSeek */
+        A_COUNT("cached_tokens", cached),       /* Moonshot */
+        A_COUNT("num_cached_tokens", cached),   /* Mistral */
+        A_COUNT("reasoning_tokens", reasoning), /* Perplexity */
+        OF_HOSTS,
     };
-    static const usage_names names = { .totals = totals, .total_count = sizeof totals / sizeof totals[0], DETAILS,
-                                       .prompt = { "prompt_tokens_details", "prompt_token_details" }, .completion = "completion_tokens_details" };
-    return read_usage(json, counts, byok, &names);
+    return read_usage(json, counts, byok, names, sizeof names / sizeof names[0]);
 }
 
 /* Names of its own, not more names of the same: some hosts of the chat format send these too, with zeroes. */
 bool llmc_responses_read_usage(llmc_json *json, llmc_usage_counts *counts, bool *byok)
 {
-    static const count_member totals[] = { COUNT("input_tokens", prompt), COUNT("output_tokens", completion), COUNT("total_tokens", total) };
-    static const usage_names names = { .totals = totals, .total_count = sizeof totals / sizeof totals[0], DETAILS,
-                                       .prompt = { "input_tokens_details", "input_tokens_details" }, .completion = "output_tokens_details" };
-    return read_usage(json, counts, byok, &names);
+    static const llmc_json_name names[] = {
+        A_COUNT("input_tokens", prompt), A_COUNT("output_tokens", completion), A_COUNT("total_tokens", total),
+        ANY("input_tokens_details", PROMPT), ANY("output_tokens_details", COMPLETION), OF_HOSTS,
+    };
+    return read_usage(json, counts, byok, names, sizeof names / sizeof names[0]);
 }

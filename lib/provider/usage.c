@@ -130,20 +130,25 @@ void llmc_usage_normalise(const llmc_usage_counts *counts, llmc_usage *usage)
         usage->flags |= LLMC_USAGE_TOTAL_DIFFERS;
 }
 
+/* As it stands, or as a text. */
+static bool read_integer(llmc_json *json, int64_t *out)
+{
+    llmc_json_span span;
+    llmc_json inner;
+    if (llmc_json_count(json, out))
+        return true;
+    if (llmc_json_peek(json) != LLMC_JSON_STRING)
+        return llmc_json_integer(json, out);
+    if (!llmc_json_span_string(json, &span))
+        return false;
+    llmc_json_begin(&inner, span.text, span.bytes);
+    return llmc_json_integer(&inner, out) && llmc_json_end(&inner);
+}
+
 void llmc_usage_read_count(llmc_json *json, int64_t *out)
 {
     int64_t value;
-    llmc_json_span span;
-    if (llmc_json_peek(json) == LLMC_JSON_STRING) {
-        llmc_json inner;
-        if (!llmc_json_span_string(json, &span))
-            return;
-        llmc_json_begin(&inner, span.text, span.bytes);
-        if (llmc_json_integer(&inner, &value) && llmc_json_end(&inner) && value >= 0 && value <= LARGEST_COUNT)
-            *out = value;
-        return;
-    }
-    if (llmc_json_integer(json, &value) && value >= 0 && value <= LARGEST_COUNT)
+    if (read_integer(json, &value) && value >= 0 && value <= LARGEST_COUNT)
         *out = value;
 }
 

@@ -70,9 +70,20 @@ inline bool llmc_json_key_is(const llmc_json_key *key, const char *name) /* inli
     return key->bytes == strlen(name) && memcmp(key->text, name, strlen(name)) == 0;
 }
 
+/* A name that a reader knows, and what to make of the member, which is the reader's own to say. */
+typedef struct llmc_json_name {
+    const char *text;
+    uint16_t bytes, what, place;
+} llmc_json_name;
+
+#define LLMC_JSON_NAME(text, what, place) { text, sizeof(text) - 1, what, place }
+/* NULL: none of them. Names that come often stand first. */
+const llmc_json_name *llmc_json_find(const llmc_json_key *key, const llmc_json_name *names, size_t count);
+
 /* Scalars. false, without a failure, when the next value is of another type (null included): it is skipped, *out stays. */
 bool llmc_json_span_string(llmc_json *json, llmc_json_span *out); /* no copy */
 bool llmc_json_string(llmc_json *json, llmc_buffer *out);         /* appends the decoded text */
+bool llmc_json_count(llmc_json *json, int64_t *out);    /* plain digits only, as most numbers are; false: nothing was passed, and *out stays */
 bool llmc_json_integer(llmc_json *json, int64_t *out);  /* whole numbers within int64; 12.0 and 1e3 are whole; others: false */
 bool llmc_json_double(llmc_json *json, double *out);    /* independent of the locale; beyond the range: false */
 bool llmc_json_bool(llmc_json *json, bool *out);

@@ -236,7 +236,7 @@ bool llmc_json_decode(const llmc_json_span *span, llmc_buffer *out)
 
 extern inline bool llmc_json_key_is(const llmc_json_key *key, const char *name);
 
-bool llmc_json_key_is_escaped(const llmc_json_key *key, const char *name)
+__attribute__((cold)) bool llmc_json_key_is_escaped(const llmc_json_key *key, const char *name)
 {
     const char *at = key->text, *end = at + key->bytes, *name_end = name + strlen(name);
     while (at < end) {
@@ -251,6 +251,46 @@ bool llmc_json_key_is_escaped(const llmc_json_key *key, const char *name)
         name += bytes;
     }
     return name == name_end;
+}
+
+static inline uint64_t eight_at(const char *at)
+{
+    uint64_t eight;
+    memcpy(&eight, at, sizeof eight);
+    return eight;
+}
+
+/* memcmp() for names: short, and most often the same. The last eight bytes once more with what stands before them. */
+static inline bool is_same(const char *a, const char *b, size_t bytes)
+{
+    size_t at = 0;
+    if (bytes < 8) {
+        while (at < bytes && a[at] == b[at])
+            at++;
+        return at == bytes;
+    }
+    for (; at < bytes - 8; at += 8)
+        if (eight_at(a + at) != eight_at(b + at))
+            return false;
+    return eight_at(a + bytes - 8) == eight_at(b + bytes - 8);
+}
+
+static __attribute__((cold, noinline)) const llmc_json_name *find_escaped(const llmc_json_key *key, const llmc_json_name *names, size_t count)
+{
+    for (const llmc_json_name *name = names; name < names + count; name++)
+        if (llmc_json_key_is_escaped(key, name->text))
+            return name;
+    return NULL;
+}
+
+const llmc_json_name *llmc_json_find(const llmc_json_key *key, const llmc_json_name *names, size_t count)
+{
+    if (key->escaped)
+        return find_escaped(key, names, count);
+    for (const llmc_json_name *name = names; name < names + count; name++)
+        if (name->bytes == key->bytes && is_same(name->text, key->text, key->bytes))
+            return name;
+    return NULL;
 }
 
 /* ---- numbers and words ---- */
@@ -363,14 +403,15 @@ static __attribute__((noinline)) bool any_next_key(llmc_json *json, llmc_json_ke
     return next_key(json, key);
 }
 
-/* As servers write it: a comma, a plain name, a colon, and no white space. */
+/* As servers write it: a comma, a plain name, a colon, and no white space; and more behind it than a name can take. */
 bool llmc_json_next_key(llmc_json *json, llmc_json_key *key)
 {
-    const char *quote = json->at, *end = json->end;
-    if (end - quote < 4 || (!json->first && *quote++ != ',') || *quote != '"')
+    enum { AROUND = 4 }; /* comma, quotes, colon */
+    const char *at = json->at;
+    if (json->end - at < LLMC_SCAN_NAME + AROUND || (!json->first && *at++ != ',') || *at != '"')
         return any_next_key(json, key);
-    const char *name = quote + 1, *close = llmc_scan_string(name, end);
-    if (end - close < 2 || close[0] != '"' || close[1] != ':')
+    const char *name = at + 1, *close = llmc_scan_name(name);
+    if (!close || memcmp(close, "\":", 2) != 0)
         return any_next_key(json, key);
     *key = (llmc_json_key){ name, (size_t)(close - name), false };
     json->first = false;
@@ -429,9 +470,23 @@ static inline bool pass_value(llmc_json *json, llmc_json_type type)
     return type <= LLMC_JSON_ARRAY ? pass_container(json) : pass_scalar(json, type);
 }
 
-bool llmc_json_skip(llmc_json *json)
+static __attribute__((noinline)) bool skip_any(llmc_json *json)
 {
     return pass_value(json, peek(json));
+}
+
+/* Most that nobody wants to read are plain words. */
+bool llmc_json_skip(llmc_json *json)
+{
+    const char *at = json->at, *end = json->end;
+    if (at < end && *at == '"') {
+        at = llmc_scan_string(at + 1, end);
+        if (at < end && *at == '"') {
+            json->at = at + 1;
+            return true;
+        }
+    }
+    return skip_any(json);
 }
 
 bool llmc_json_raw(llmc_json *json, llmc_json_span *out)
@@ -481,27 +536,29 @@ bool llmc_json_string(llmc_json *json, llmc_buffer *out)
     return llmc_json_span_string(json, &span) && llmc_json_decode(&span, out);
 }
 
-/* A count, which most numbers here are: a few digits and nothing else. false: not one, and nothing was passed. */
-static inline bool pass_count(llmc_json *json, int64_t *out)
+bool llmc_json_count(llmc_json *json, int64_t *out)
 {
-    const char *begin = json->at, *at = begin, *end = json->end - begin > 18 ? begin + 18 : json->end;
-    int64_t value = 0;
-    while (at < end && (unsigned char)(*at - '0') < 10)
-        value = value * 10 + (*at++ - '0');
-    bool more = at == end || *at == '.' || (*at | 0x20) == 'e';
-    if (more || at == begin || (*begin == '0' && at - begin > 1))
+    enum { MOST_DIGITS = 18 };
+    const char *end = json->end, *begin = json->at, *at;
+    begin += begin < end && *begin == ' ';
+    uint64_t value = 0;
+    unsigned digit;
+    for (at = begin; at < end && (digit = (unsigned char)*at - (unsigned)'0') < 10; at++)
+        value = value * 10 + digit;
+    size_t digits = (size_t)(at - begin);
+    if (digits - 1 >= MOST_DIGITS || at == end || *at == '.' || (*at | 0x20) == 'e' || (*begin == '0' && digits > 1))
         return false;
     json->at = at;
-    *out = value;
+    *out = (int64_t)value;
     return true;
 }
 
 bool llmc_json_integer(llmc_json *json, int64_t *out)
 {
     llmc_json_span span;
-    if (!wants(json, LLMC_JSON_NUMBER))
-        return false;
-    return pass_count(json, out) || (pass_number(json, &span) && llmc_number_to_integer(span.text, span.bytes, out));
+    if (llmc_json_count(json, out))
+        return true;
+    return wants(json, LLMC_JSON_NUMBER) && pass_number(json, &span) && llmc_number_to_integer(span.text, span.bytes, out);
 }
 
 bool llmc_json_double(llmc_json *json, double *out)

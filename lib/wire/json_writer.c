@@ -17,8 +17,8 @@ static void separate(llmc_json_writer *writer)
 
 static void begin_container(llmc_json_writer *writer, char bracket)
 {
-    separate(writer);
-    llmc_buffer_add_byte(writer->out, bracket);
+    const char both[] = { ',', bracket };
+    llmc_buffer_add(writer->out, both + !writer->comma, 1 + (size_t)writer->comma);
     writer->comma = false;
 }
 

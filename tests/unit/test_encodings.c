@@ -49,6 +49,30 @@ static void test_utf8_at_every_offset(void **state)
     }
 }
 
+/* Long texts are looked at in larger steps, from where memory is aligned. */
+static void test_utf8_of_long_texts(void **state)
+{
+    (void)state;
+    static const char *const pieces[] = { "\xC3\xA9", "\xF0\x9F\x98\x80", "\xFF", "\xE2\x82" };
+    static const size_t lengths[] = { 254, 255, 256, 257, 271, 384, 399 };
+    for (size_t n = 0; n < sizeof lengths / sizeof lengths[0]; n++) {
+        for (size_t shift = 0; shift < 16; shift++) {
+            size_t bytes = lengths[n];
+            char *room = malloc(shift + bytes), *text = room + shift; /* exactly, so that a read behind it is seen */
+            memset(room, 'a', shift + bytes);
+            assert_true(llmc_utf8_valid(text, bytes));
+            for (size_t offset = 0; offset < bytes; offset++) {
+                const char *piece = pieces[offset % 4];
+                size_t length = strlen(piece) < bytes - offset ? strlen(piece) : bytes - offset;
+                memcpy(text + offset, piece, length);
+                assert_int_equal(llmc_utf8_valid(text, bytes), plainly_valid((unsigned char *)text, bytes));
+                memset(text + offset, 'a', length);
+            }
+            free(room);
+        }
+    }
+}
+
 static void test_utf8_random(void **state)
 {
     (void)state;
@@ -91,6 +115,6 @@ static void test_base64(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_utf8_at_every_offset), cmocka_unit_test(test_utf8_random), cmocka_unit_test(test_base64) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_utf8_at_every_offset), cmocka_unit_test(test_utf8_of_long_texts), cmocka_unit_test(test_utf8_random), cmocka_unit_test(test_base64) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

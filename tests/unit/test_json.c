@@ -148,10 +148,10 @@ static void test_specials_at_every_place(void **state)
 {
     static const char *const specials[] = { "\\n", "\x1F", "\xC3\xA9", "\xC3", "\xE2\x82\xAC", "\"", "\\q", "\xED\xA0\x80" };
     (void)state;
-    for (size_t length = 0; length < 50; length++)
+    for (size_t length = 0; length < 120; length++)
         for (size_t place = 0; place <= length; place++)
             for (size_t n = 0; n < sizeof specials / sizeof *specials; n++) {
-                char text[80];
+                char text[160];
                 size_t bytes = strlen(specials[n]);
                 text[0] = '"';
                 memset(text + 1, 'x', length);
@@ -161,6 +161,77 @@ static void test_specials_at_every_place(void **state)
                 assert_int_equal(accepts(text, end), jansson_accepts(text, end));
                 assert_false(accepts(text, end - 1) && !jansson_accepts(text, end - 1));
             }
+}
+
+/* Names of all lengths around the width of the scan, with little or much behind them. */
+static void test_names_of_all_lengths(void **state)
+{
+    static const char *const specials[] = { "", "\\n", "\x1F", "\xC3\xA9", "\xC3", "\\", "\\u00e9" };
+    static const char *const tails[] = { "\":1}", "\" :1}", "\",1}", "\":1", "\":1,\"another\":\"0123456789012345678901234567890123456789\"}" };
+    (void)state;
+    for (size_t length = 0; length < 60; length++)
+        for (size_t n = 0; n < sizeof specials / sizeof *specials; n++)
+            for (size_t tail = 0; tail < sizeof tails / sizeof *tails; tail++) {
+                char name[80] = "", text[200];
+                llmc_json json;
+                llmc_json_key key = { 0 };
+                memset(name, 'x', length);
+                memcpy(name + length / 2, specials[n], strlen(specials[n]));
+                size_t bytes = (size_t)sprintf(text, "{\"%s%s", name, tails[tail]);
+                char *exact = malloc(bytes); /* so that a sanitizer sees reading behind the end */
+                memcpy(exact, text, bytes);
+                assert_int_equal(walks(exact, bytes), jansson_accepts(exact, bytes));
+                llmc_json_begin(&json, exact, bytes);
+                if (llmc_json_object(&json) && llmc_json_next_key(&json, &key)) {
+                    assert_int_equal(key.bytes, strlen(name));
+                    assert_memory_equal(key.text, name, key.bytes);
+                    assert_int_equal(key.escaped, strchr(specials[n], '\\') != NULL);
+                }
+                free(exact);
+            }
+}
+
+static void test_find(void **state)
+{
+    (void)state;
+    static const llmc_json_name names[] = { LLMC_JSON_NAME("id", 1, 10), LLMC_JSON_NAME("content", 2, 20), LLMC_JSON_NAME("tool_cal", 3, 30), LLMC_JSON_NAME("total_tokens", 4, 40),
+                                            LLMC_JSON_NAME("completion_tokens_details", 5, 50), LLMC_JSON_NAME("", 6, 60), LLMC_JSON_NAME("sixteen_letters_", 7, 70) };
+    for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
+        llmc_json_key key = { names[n].text, names[n].bytes, false };
+        char other[40];
+        assert_ptr_equal(llmc_json_find(&key, names, sizeof names / sizeof *names), &names[n]);
+        assert_null(llmc_json_find(&key, names, n));
+        key.text = other;
+        for (size_t at = 0; at < key.bytes; at++) {
+            strcpy(other, names[n].text);
+            other[at] ^= 1;
+            assert_null(llmc_json_find(&key, names, sizeof names / sizeof *names));
+        }
+    }
+    assert_ptr_equal(llmc_json_find(&(llmc_json_key){ "c\\u006fntent", 12, true }, names, 7), &names[1]);
+    assert_null(llmc_json_find(&(llmc_json_key){ "c\\u006fntenu", 12, true }, names, 7));
+    assert_null(llmc_json_find(&(llmc_json_key){ "conten", 6, false }, names, 7));
+}
+
+/* What is no plain count is left where it stands. */
+static void test_counts(void **state)
+{
+    (void)state;
+    static const struct { const char *text; int64_t count; } cases[] = {
+        { "0,", 0 }, { "7]", 7 }, { " 12}", 12 }, { "123456789012345678 ", INT64_C(123456789012345678) }, { "1x", 1 },
+        { "1234567890123456789,", -1 }, { "00,", -1 }, { "01,", -1 }, { "12", -1 }, { "", -1 }, { " ", -1 }, { "-1,", -1 }, { "1.0,", -1 }, { "1e3,", -1 }, { "1E3,", -1 },
+        { "  1,", -1 }, { "\"1\",", -1 }, { "null,", -1 },
+    };
+    for (size_t n = 0; n < sizeof cases / sizeof *cases; n++) {
+        llmc_json json;
+        int64_t count = -1;
+        llmc_json_begin(&json, cases[n].text, strlen(cases[n].text));
+        assert_int_equal(llmc_json_count(&json, &count), cases[n].count >= 0);
+        assert_int_equal(count, cases[n].count);
+        assert_null(json.failure);
+        if (count < 0)
+            assert_ptr_equal(json.at, json.begin);
+    }
 }
 
 static void test_beyond_jansson(void **state)
@@ -550,7 +621,7 @@ int main(void)
         cmocka_unit_test(test_decode_stays_inside), cmocka_unit_test(test_integers),
         cmocka_unit_test(test_doubles_are_nearest), cmocka_unit_test(test_doubles_with_many_digits),
         cmocka_unit_test(test_numbers_do_not_ask_the_locale), cmocka_unit_test(test_words),
-        cmocka_unit_test(test_unexpected_types_are_absent), cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_unexpected_types_are_absent), cmocka_unit_test(test_keys), cmocka_unit_test(test_names_of_all_lengths), cmocka_unit_test(test_find), cmocka_unit_test(test_counts),
         cmocka_unit_test(test_raw), cmocka_unit_test(test_a_failure_sticks),
         cmocka_unit_test(test_a_loop_that_was_left_early_is_noticed), cmocka_unit_test(test_strings_without_memory),
     };

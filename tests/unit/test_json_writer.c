@@ -98,7 +98,7 @@ static void test_strings_read_back(void **state)
 {
     (void)state;
     static const char *const specials[] = { "", "\"", "\\", "\n", "\x01", "\x7F", "\xC3\xA9", "\xF0\x9F\x98\x80", "/", "\"\\\"" };
-    for (size_t length = 0; length < 40; length++)
+    for (size_t length = 0; length < 120; length++)
         for (size_t place = 0; place <= length; place++)
             for (size_t n = 0; n < sizeof specials / sizeof *specials; n++) {
                 size_t bytes = strlen(specials[n]);
