@@ -58,7 +58,8 @@ struct llmcost_client {
     llmc_settings *settings;
     llmcost_policy policies[LLMC_MAX_POLICIES]; /* by phase */
     uint16_t policy_count;
-    uint64_t listeners;          /* a bit for each policy that looks at events: most do not */
+    /* A bit for each policy: which a leg of an operation meets, which have a say when it leaves, which look at events. */
+    uint64_t concerned[LLMC_OP_COUNT], leavers, listeners;
     llmcost_transport transport; /* the host's */
     bool has_transport;          /* else libcurl */
     llmc_pool pool;

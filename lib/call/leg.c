@@ -16,9 +16,9 @@ static const llmcost_policy *policy_at(const llmcost_leg *leg, uint16_t index)
     return &leg->call->client->policies[index];
 }
 
-static bool applies(const llmcost_leg *leg, const llmcost_policy *policy)
+static bool has_entered(const llmcost_leg *leg, uint16_t index)
 {
-    return policy->operations == 0 || (policy->operations & (1u << leg->operation->id));
+    return leg->entered >> index & 1;
 }
 
 uint16_t llmc_leg_policy_index(const llmcost_leg *leg, llmcost_phase phase)
@@ -157,9 +157,9 @@ static bool children_running(const llmcost_leg *leg)
 static void destroy_state(llmcost_leg *leg, uint16_t index)
 {
     const llmcost_policy *policy = policy_at(leg, index);
-    if (leg->states[index] && policy->destroy)
+    if (policy->destroy && has_entered(leg, index))
         policy->destroy(leg, leg->states[index], policy->user);
-    leg->states[index] = NULL;
+    leg->entered &= ~(UINT64_C(1) << index);
 }
 
 static void complete(llmcost_leg *leg)
@@ -192,21 +192,19 @@ static void show_answer(llmcost_leg *leg)
 /* Inward to the next policy that has something to say. */
 static llmcost_verdict enter_next(llmcost_leg *leg)
 {
-    static char nothing[16]; /* the state of policies without one: marks "entered" */
-    const uint16_t count = leg->call->client->policy_count;
-    for (; leg->at < count; leg->at++) {
-        const llmcost_policy *policy = policy_at(leg, leg->at);
-        if (!applies(leg, policy))
-            continue;
-        void *state = policy->state_bytes ? llmc_arena_calloc(&leg->call->response->arena, 1, policy->state_bytes) : nothing;
-        if (!state)
+    const llmcost_client *client = leg->call->client;
+    uint64_t left = client->concerned[leg->operation->id] & ~UINT64_C(0) << leg->at;
+    for (; left; left &= left - 1) {
+        uint16_t at = leg->at = (uint16_t)__builtin_ctzll(left);
+        const llmcost_policy *policy = &client->policies[at];
+        if (policy->state_bytes && !(leg->states[at] = llmc_arena_calloc(&leg->call->response->arena, 1, policy->state_bytes)))
             return llmc_leg_out_of_memory(leg);
-        leg->states[leg->at] = state;
+        leg->entered |= UINT64_C(1) << at;
         if (policy->enter)
-            return policy->enter(leg, state, policy->user);
-        leg->requests[leg->at] = leg->request;
+            return policy->enter(leg, leg->states[at], policy->user);
+        leg->requests[at] = leg->request;
     }
-    leg->at--;
+    leg->at = (uint16_t)(client->policy_count - 1);
     return llmc_leg_fail(leg, LLMCOST_E_MISUSE, "no policy answered the leg");
 }
 
@@ -264,14 +262,11 @@ static bool spawn_another(llmcost_leg *leg)
 /* To the next policy that has a say in a leg that leaves; false: there is none, the leg is complete. */
 static bool go_outward(llmcost_leg *leg)
 {
-    while (leg->at > leg->first) {
-        const llmcost_policy *policy = policy_at(leg, --leg->at);
-        if (leg->states[leg->at] && (policy->leave || policy->event || policy->destroy))
-            return true;
-        leg->states[leg->at] = NULL;
-    }
-    complete(leg);
-    return false;
+    uint64_t outward = leg->entered & leg->call->client->leavers & ((UINT64_C(1) << leg->at) - 1);
+    leg->at = outward ? (uint16_t)(63 - __builtin_clzll(outward)) : leg->first;
+    if (!outward)
+        complete(leg);
+    return outward;
 }
 
 /* One step of a leaving leg; false: it waits. */
@@ -299,9 +294,7 @@ static bool left(llmcost_leg *leg, llmcost_verdict verdict)
 static llmcost_verdict leave_here(llmcost_leg *leg)
 {
     const llmcost_policy *policy = policy_at(leg, leg->at);
-    if (!leg->states[leg->at] || !policy->leave)
-        return LLMCOST_CONTINUE;
-    return policy->leave(leg, leg->states[leg->at], policy->user);
+    return policy->leave && has_entered(leg, leg->at) ? policy->leave(leg, leg->states[leg->at], policy->user) : LLMCOST_CONTINUE;
 }
 
 /* A wake for a waiting leg: its policy resumes, or leaves again with the outcome of another try. */
@@ -319,16 +312,16 @@ static llmcost_verdict resume(llmcost_leg *leg, const llmcost_wake *wake)
     return policy->resume ? policy->resume(leg, leg->states[leg->at], policy->user, wake) : LLMCOST_WAIT;
 }
 
-static bool step_waiting(llmcost_leg *leg)
+/* The next wake of a waiting leg; NULL: none has come. */
+static const llmcost_wake *take_wake(llmcost_leg *leg)
 {
     llmc_pending_wake *pending = leg->wakes;
     if (!pending)
-        return false;
+        return NULL;
     leg->wakes = pending->next;
     if (!leg->wakes)
         leg->last_wake = &leg->wakes;
-    llmcost_verdict verdict = resume(leg, &pending->wake);
-    return leg->stage == LLMC_LEG_ENTERING ? entered(leg, verdict) : left(leg, verdict);
+    return &pending->wake;
 }
 
 /* Of a leg that was cancelled while a child spoke for it: what had come is still told. Its status stands. */
@@ -346,26 +339,36 @@ static void keep_partial_answer(llmcost_leg *leg)
 }
 
 /* One step; false: the leg waits, or is complete. */
-static bool step(llmcost_leg *leg)
+static inline bool step(llmcost_leg *leg)
 {
-    if (leg->waiting)
-        return step_waiting(leg);
-    if (leg->stage == LLMC_LEG_ENTERING)
-        return entered(leg, enter_next(leg));
-    if (leg->children && children_running(leg))
-        return false; /* the receipt needs their lines: the last of them schedules this leg again */
-    if (leg->cancelled)
-        keep_partial_answer(leg);
-    return left(leg, leave_here(leg));
+    llmcost_verdict verdict;
+    bool entering = leg->stage == LLMC_LEG_ENTERING;
+    if (leg->waiting) {
+        const llmcost_wake *wake = take_wake(leg);
+        if (!wake)
+            return false;
+        verdict = resume(leg, wake);
+        entering = leg->stage == LLMC_LEG_ENTERING; /* it may have been cancelled by that */
+    } else if (entering) {
+        verdict = enter_next(leg);
+    } else {
+        if (leg->children && children_running(leg))
+            return false; /* the receipt needs their lines: the last of them schedules this leg again */
+        if (leg->cancelled)
+            keep_partial_answer(leg);
+        verdict = leave_here(leg);
+    }
+    return entering ? entered(leg, verdict) : left(leg, verdict);
 }
 
 void llmc_leg_run(llmcost_leg *leg)
 {
     if (leg->stage == LLMC_LEG_NEW)
         leg->stage = LLMC_LEG_ENTERING;
-    bool goes_on = leg->stage != LLMC_LEG_COMPLETE;
-    while (goes_on)
-        goes_on = step(leg);
+    if (leg->stage == LLMC_LEG_COMPLETE)
+        return;
+    while (step(leg))
+        continue;
 }
 
 __attribute__((cold)) void llmc_leg_cancel(llmcost_leg *leg, llmcost_status status)

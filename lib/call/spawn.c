@@ -193,10 +193,10 @@ llmcost_leg *llmc_leg_detach(llmcost_leg *leg, llmcost_phase phase)
     detached->requested_wall_ms = leg->requested_wall_ms;
     detached->bound_nano = leg->bound_nano;
     detached->at = leg->at;
-    for (uint16_t i = index; i <= leg->at; i++) {
+    for (uint16_t i = index; i <= leg->at; i++)
         detached->states[i] = leg->states[i];
-        leg->states[i] = NULL;
-    }
+    detached->entered = leg->entered & ~UINT64_C(0) << index;
+    leg->entered &= ~detached->entered;
     leg->at = (uint16_t)(index - 1);
     call->root = detached;
     llmc_response_ref(leg->call->response);

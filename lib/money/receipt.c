@@ -32,7 +32,8 @@ void llmc_receipt_init(llmc_receipt *receipt, uint64_t id, const char *currency,
     receipt->id[1] = '-';
     write_hex(receipt->id + 2, (uint32_t)(id >> 32));
     write_hex(receipt->id + 10, (uint32_t)id);
-    memcpy(receipt->currency, currency, strnlen(currency, sizeof receipt->currency - 1));
+    for (size_t i = 0; i < sizeof receipt->currency - 1 && currency[i]; i++)
+        receipt->currency[i] = currency[i];
     receipt->last = &receipt->lines;
     receipt->last_decision = &receipt->decisions;
     receipt->started_wall_ms = wall_ms;

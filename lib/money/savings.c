@@ -52,24 +52,22 @@ static bool has_figures(const llmc_usage *usage)
     return false;
 }
 
-/* The usage as if no prompt cache existed: its classes become plain input. Audio stays what it is. */
-static llmc_usage without_cache(const llmc_usage *usage, int64_t extra_tokens)
+/* The usage as if no prompt cache existed: its classes are plain input. Audio stays what it is. false: overflow. */
+static bool price_uncached(const llmc_rates *rates, const llmc_usage *usage, int64_t extra_tokens, int64_t exchange_nano, int64_t *out)
 {
-    llmc_usage plain = *usage;
-    int64_t audio = usage->quantity[LLMCOST_AUDIO_IN] > 0 ? usage->quantity[LLMCOST_AUDIO_IN] : 0;
-    int64_t input = llmc_usage_prompt(usage) - audio;
-    plain.quantity[LLMCOST_INPUT] = extra_tokens <= 0 ? input : input > extra_tokens ? input - extra_tokens : 0;
-    plain.quantity[LLMCOST_INPUT_CACHED] = -1;
-    plain.quantity[LLMCOST_WRITE_5M] = plain.quantity[LLMCOST_WRITE_30M] = plain.quantity[LLMCOST_WRITE_1H] = -1;
-    return plain;
+    static const uint8_t others[] = { LLMCOST_OUTPUT, LLMCOST_REASONING, LLMCOST_AUDIO_IN, LLMCOST_AUDIO_OUT, LLMCOST_REQUEST };
+    const int64_t *quantity = usage->quantity;
+    int64_t input = llmc_usage_prompt(usage) - (quantity[LLMCOST_AUDIO_IN] > 0 ? quantity[LLMCOST_AUDIO_IN] : 0);
+    llmc_sum sum = { 0 };
+    llmc_sum_add(&sum, extra_tokens <= 0 ? input : input - extra_tokens, rates->rate[LLMCOST_INPUT]);
+    for (size_t i = 0; i < sizeof others; i++)
+        llmc_sum_add(&sum, quantity[others[i]], rates->rate[others[i]]);
+    return llmc_sum_amount(&sum, exchange_nano, out);
 }
 
 static bool price_baseline(const llmc_saving_inputs *inputs, int64_t *out)
 {
-    if (!inputs->baseline || !inputs->delivered)
-        return false;
-    llmc_usage plain = without_cache(inputs->delivered, inputs->extra_prompt_tokens);
-    return llmc_price_usage(inputs->baseline, &plain, inputs->baseline_exchange_nano, out);
+    return inputs->baseline && inputs->delivered && price_uncached(inputs->baseline, inputs->delivered, inputs->extra_prompt_tokens, inputs->baseline_exchange_nano, out);
 }
 
 /* A line at standard rates. Without such rates both are what was charged: the whole difference is the route's. */
@@ -78,8 +76,7 @@ static bool price_line(const llmc_saving_inputs *inputs, const llmc_line *line, 
     *uncached = *standard = line->cost_nano;
     if (!inputs->standard)
         return true;
-    llmc_usage plain = without_cache(&line->usage, 0);
-    return llmc_price_usage(inputs->standard, &plain, line->exchange_nano, uncached) &&
+    return price_uncached(inputs->standard, &line->usage, 0, line->exchange_nano, uncached) &&
            llmc_price_usage(inputs->standard, &line->usage, line->exchange_nano, standard);
 }
 

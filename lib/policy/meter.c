@@ -12,13 +12,13 @@
 typedef struct baseline {
     const llmc_route *leaf;
     const llmc_rates *rates;
-    int64_t exchange_nano, cost_nano;
+    int64_t cost_nano;
 } baseline;
 
 /* A leaf's own rates where it has fixed ones, else in *room those of this usage. NULL: not known. */
-static const llmc_rates *standard_rates(llmcost_leg *leg, const llmc_route *leaf, int64_t *exchange_nano, llmc_rates *room)
+static const llmc_rates *standard_rates(llmcost_leg *leg, const llmc_route *leaf, llmc_rates *room)
 {
-    if (!llmc_settings_exchange(leg->services->settings, leaf->provider->currency, exchange_nano))
+    if (!leaf->provider->exchange_nano)
         return NULL;
     if (leaf->has_fixed_rates)
         return &leaf->fixed_rates;
@@ -48,11 +48,11 @@ static void consider(llmcost_leg *leg, const llmc_route *compared, const llmc_ro
         return;
     }
     baseline candidate = { .leaf = route };
-    candidate.rates = standard_rates(leg, route, &candidate.exchange_nano, &room[1]);
+    candidate.rates = standard_rates(leg, route, &room[1]);
     if (!candidate.rates)
         return;
     if (route != compared) /* a single leaf needs no figure to be the dearest */
-        candidate.cost_nano = plain_cost(candidate.rates, &leg->usage, candidate.exchange_nano);
+        candidate.cost_nano = plain_cost(candidate.rates, &leg->usage, route->provider->exchange_nano);
     if (candidate.cost_nano < 0 || (best->leaf && candidate.cost_nano <= best->cost_nano))
         return;
     if (candidate.rates == &room[1]) {
@@ -69,7 +69,6 @@ static void close_receipt(llmcost_leg *leg)
     llmc_saving_inputs inputs = { .extra_prompt_tokens = leg->extra_prompt_tokens };
     baseline best = { 0 };
     llmc_rates room[3];
-    int64_t exchange_nano;
     if (source && source->line && leg->route) {
         const llmc_route *compared = leg->services->settings->baseline ? leg->services->settings->baseline : leg->named_route ? leg->named_route : leg->route;
         source->line->flags |= LLMC_LINE_ANSWERED;
@@ -79,11 +78,11 @@ static void close_receipt(llmcost_leg *leg)
             consider(leg, compared, compared, room, &best);
         if (best.leaf) {
             inputs.baseline = best.rates;
-            inputs.baseline_exchange_nano = best.exchange_nano;
+            inputs.baseline_exchange_nano = best.leaf->provider->exchange_nano;
             receipt->baseline = llmc_arena_strdup(llmc_leg_arena(leg), best.leaf->name); /* the receipt outlives the config */
         }
         if (!receipt->cached && source->route && source->route->kind == LLMC_ROUTE_LEAF)
-            inputs.standard = standard_rates(leg, source->route, &exchange_nano, &room[2]);
+            inputs.standard = standard_rates(leg, source->route, &room[2]);
     }
     receipt->duration_ns = llmc_leg_now(leg) - llmc_leg_call_started(leg);
     receipt->altered |= leg->altered;

@@ -84,7 +84,7 @@ struct llmcost_leg {
     const char *purpose;
     uint64_t serial;
 
-    uint16_t first, at;                 /* policy indices: entered are first..at */
+    uint16_t first, at;                 /* policy indices: it has been at first..at */
     uint32_t visit, parent_visit;       /* counts the moves of this leg; the parent's, when this child was made */
     uint8_t stage, waiting, forwards, queued, cancelled, wanted_another;
     bool altered, sent, timer_set, deadline_timer_set;
@@ -96,7 +96,8 @@ struct llmcost_leg {
     bool delivered;                     /* content of this leg has reached the caller: no other try can be invisible */
     bool until_shown;                   /* its own deadline holds until content of it has reached the caller */
     uint32_t attempt;                   /* retries: 0 is the first */
-    void **states;                      /* one per policy; NULL: not entered */
+    uint64_t entered;                   /* a bit for each policy that was entered, and not left again */
+    void **states;                      /* one per policy, of those that were entered; NULL: it has none */
     const llmcost_request **requests;   /* one per policy: as it was when that policy let the leg inward */
 
     int64_t deadline_ns;
