@@ -29,17 +29,27 @@ uint16_t llmc_leg_policy_index(const llmcost_leg *leg, llmcost_phase phase)
     return index;
 }
 
+size_t llmc_leg_bytes(const llmcost_client *client)
+{
+    return sizeof(llmcost_leg) + client->policy_count * (sizeof(void *) + sizeof(llmcost_request *));
+}
+
 llmcost_leg *llmc_leg_new(llmc_call *call, llmcost_leg *parent, const llmc_operation *operation, uint16_t first)
 {
-    size_t policies = call->client->policy_count;
-    llmcost_leg *leg = llmc_arena_calloc(&call->response->arena, 1, sizeof *leg + policies * (sizeof *leg->states + sizeof *leg->requests));
-    if (!leg)
-        return NULL;
+    void *memory = llmc_arena_calloc(&call->response->arena, 1, llmc_leg_bytes(call->client));
+    return memory ? llmc_leg_init(memory, call, parent, operation, first) : NULL;
+}
+
+llmcost_leg *llmc_leg_init(void *memory, llmc_call *call, llmcost_leg *parent, const llmc_operation *operation, uint16_t first)
+{
+    llmcost_leg *leg = memory;
     leg->call = call;
     leg->services = &call->client->services;
+    leg->arena = &call->response->arena;
+    leg->receipt = &call->response->receipt;
     leg->operation = operation;
     leg->states = (void **)(leg + 1);
-    leg->requests = (const llmcost_request **)(leg->states + policies);
+    leg->requests = (const llmcost_request **)(leg->states + call->client->policy_count);
     leg->first = leg->at = first;
     leg->serial = ++call->serial;
     leg->deadline_ns = parent ? parent->deadline_ns : call->deadline_ns;
@@ -73,7 +83,7 @@ void llmc_leg_wake(llmcost_leg *leg, const llmcost_wake *wake)
 {
     if (!leg->waiting || leg->stage == LLMC_LEG_COMPLETE)
         return;
-    llmc_pending_wake *pending = llmc_arena_alloc(&leg->call->response->arena, sizeof *pending);
+    llmc_pending_wake *pending = llmc_arena_alloc(leg->arena, sizeof *pending);
     if (!pending) { /* a wake that is lost would hang the call */
         llmc_leg_cancel(leg, LLMCOST_E_MEMORY);
         return;
@@ -197,7 +207,7 @@ static llmcost_verdict enter_next(llmcost_leg *leg)
     for (; left; left &= left - 1) {
         uint16_t at = leg->at = (uint16_t)__builtin_ctzll(left);
         const llmcost_policy *policy = &client->policies[at];
-        if (policy->state_bytes && !(leg->states[at] = llmc_arena_calloc(&leg->call->response->arena, 1, policy->state_bytes)))
+        if (policy->state_bytes && !(leg->states[at] = llmc_arena_calloc(leg->arena, 1, policy->state_bytes)))
             return llmc_leg_out_of_memory(leg);
         leg->entered |= UINT64_C(1) << at;
         if (policy->enter)

@@ -279,7 +279,7 @@ const llmc_route *llmc_config_known_name(const llmc_settings *settings, const ch
 llmcost_status llmc_settings_resolve(const llmc_settings *settings, const char *name, llmc_arena *arena, const llmc_route **out, llmcost_error *error)
 {
     char reason[LLMC_REASON_BYTES];
-    *out = name ? llmc_config_known_name(settings, name) : NULL;
+    *out = name && settings->name_count ? llmc_config_known_name(settings, name) : NULL;
     if (!*out && name)
         *out = llmc_leaf_memo_find(settings->leaves, name);
     if (*out)

@@ -4,6 +4,7 @@
  */
 #include "policy/policy.h"
 #include "policy/price_leg.h"
+#include "policy/request_copy.h"
 
 #include <string.h>
 
@@ -92,24 +93,10 @@ static void close_receipt(llmcost_leg *leg)
 /* The caller's request is gone when the receipt is read. Without memory the receipt has no tags. */
 static void keep_tags(llmcost_leg *leg)
 {
-    llmc_receipt *receipt = llmc_leg_receipt(leg);
-    llmc_arena *arena = llmc_leg_arena(leg);
-    size_t count = leg->request ? leg->request->tag_count : 0, bytes = count * sizeof(llmcost_tag);
-    const llmcost_tag *given = count ? leg->request->tags : NULL;
-    for (size_t i = 0; i < count; i++)
-        bytes += strlen(given[i].name) + 1 + strlen(given[i].value) + 1;
-    llmcost_tag *tags = count ? llmc_arena_alloc(arena, bytes) : NULL;
-    if (!tags)
-        return;
-    char *at = (char *)(tags + count);
-    for (size_t i = 0; i < count; i++) {
-        tags[i].name = at;
-        at = stpcpy(at, given[i].name) + 1;
-        tags[i].value = at;
-        at = stpcpy(at, given[i].value) + 1;
-    }
-    receipt->tags = tags;
-    receipt->tag_count = count;
+    size_t count = leg->request ? leg->request->tag_count : 0;
+    const llmcost_tag *tags = count ? llmc_tags_copy(leg->request->tags, count, leg->arena) : NULL;
+    leg->receipt->tags = tags;
+    leg->receipt->tag_count = tags ? count : 0;
 }
 
 /* ---- the totals ---- */
@@ -128,9 +115,10 @@ static void count(llmcost_leg *leg)
     };
     memcpy(facts.saved_nano, receipt->saved_nano, sizeof facts.saved_nano);
     for (const llmc_line *line = receipt->lines; line; line = line->next) {
-        int64_t in = llmc_usage_prompt(&line->usage), out = llmc_usage_output(&line->usage);
-        facts.tokens_in += in > 0 ? in : 0;
-        facts.tokens_out += out > 0 ? out : 0;
+        if (line->flags & LLMC_LINE_CACHED)
+            continue; /* it has used none */
+        facts.tokens_in += llmc_usage_prompt(&line->usage);
+        facts.tokens_out += llmc_usage_output(&line->usage);
     }
     llmc_totals_add(leg->services->totals, &facts);
     if (receipt->decisions && !leg->parent && leg->services->experiments)

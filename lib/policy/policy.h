@@ -71,6 +71,8 @@ struct llmc_held_events;
 struct llmcost_leg {
     llmc_call *call;
     llmc_services *services;
+    llmc_arena *arena;                  /* the call's, as is the receipt */
+    llmc_receipt *receipt;
     llmcost_leg *parent, *children, *next_sibling;
     llmcost_leg *next_ready;            /* engine's queue */
     const llmc_operation *operation;
@@ -127,8 +129,14 @@ struct llmcost_leg {
 
 /* ---- what the engine does for policies (call/) ---- */
 
-llmc_arena *llmc_leg_arena(llmcost_leg *leg);
-llmc_receipt *llmc_leg_receipt(llmcost_leg *leg);
+static inline llmc_arena *llmc_leg_arena(const llmcost_leg *leg)
+{
+    return leg->arena;
+}
+static inline llmc_receipt *llmc_leg_receipt(const llmcost_leg *leg)
+{
+    return leg->receipt;
+}
 llmcost_response *llmc_leg_response(llmcost_leg *leg);
 int64_t llmc_leg_now(const llmcost_leg *leg);
 int64_t llmc_leg_call_started(const llmcost_leg *leg);
@@ -197,6 +205,10 @@ llmcost_leg *llmc_leg_detach(llmcost_leg *leg, llmcost_phase phase);
 
 /* A policy failed and the call goes on: counted, logged, and told on the receipt. why is static. */
 void llmc_leg_policy_failed(llmcost_leg *leg, const char *policy, const char *why);
+static inline bool llmc_services_logs(const llmc_services *services, int level)
+{
+    return services->log && level <= services->log_level;
+}
 void llmc_services_log(llmc_services *services, int level, const char *part, const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* ---- health (health.c): for policies that choose by it, from enter or resume ---- */
