@@ -100,8 +100,10 @@ static void move_on(llmcost_leg *leg)
 {
     leg->visit++;
     leg->waiting = 0;
-    leg->wakes = NULL;
-    leg->last_wake = &leg->wakes;
+    if (leg->wakes) {
+        leg->wakes = NULL;
+        leg->last_wake = &leg->wakes;
+    }
     if (leg->timer_set)
         llmc_leg_timer_stop(leg);
 }
@@ -199,19 +201,24 @@ static void show_answer(llmcost_leg *leg)
         llmc_leg_replay(leg);
 }
 
-/* Inward to the next policy that has something to say. */
+/* Inward, until a policy does not let the leg on at once. */
 static llmcost_verdict enter_next(llmcost_leg *leg)
 {
     const llmcost_client *client = leg->call->client;
     uint64_t left = client->concerned[leg->operation->id] & ~UINT64_C(0) << leg->at;
     for (; left; left &= left - 1) {
-        uint16_t at = leg->at = (uint16_t)__builtin_ctzll(left);
+        const unsigned at = (unsigned)__builtin_ctzll(left);
         const llmcost_policy *policy = &client->policies[at];
-        if (policy->state_bytes && !(leg->states[at] = llmc_arena_calloc(leg->arena, 1, policy->state_bytes)))
+        void *state = NULL;
+        leg->at = (uint16_t)at;
+        if (policy->state_bytes && !(state = llmc_arena_calloc(leg->arena, 1, policy->state_bytes)))
             return llmc_leg_out_of_memory(leg);
-        leg->entered |= UINT64_C(1) << at;
-        if (policy->enter)
-            return policy->enter(leg, leg->states[at], policy->user);
+        leg->states[at] = state;
+        leg->entered |= left & -left;
+        llmcost_verdict verdict = policy->enter ? policy->enter(leg, state, policy->user) : LLMCOST_CONTINUE;
+        if (verdict != LLMCOST_CONTINUE || leg->cancelled)
+            return verdict;
+        move_on(leg);
         leg->requests[at] = leg->request;
     }
     leg->at = (uint16_t)(client->policy_count - 1);
