@@ -40,20 +40,19 @@ static int64_t plain_cost(const llmc_rates *rates, const llmc_usage *usage, int6
     return llmc_price_usage(rates, &plain, exchange_nano, &cost) ? cost : -1;
 }
 
-/* room: two places for rates; the best so far may be in the first. */
-static void consider(llmcost_leg *leg, const llmc_route *compared, const llmc_route *route, llmc_rates room[2], baseline *best)
+/* The dearest leaf. room: two places for rates; the best so far may be in the first. */
+static void consider(llmcost_leg *leg, const llmc_route *route, llmc_rates room[2], baseline *best)
 {
     if (route->kind != LLMC_ROUTE_LEAF) {
         for (size_t i = 0; i < route->step_count; i++)
-            consider(leg, compared, route->steps[i], room, best);
+            consider(leg, route->steps[i], room, best);
         return;
     }
     baseline candidate = { .leaf = route };
     candidate.rates = standard_rates(leg, route, &room[1]);
     if (!candidate.rates)
         return;
-    if (route != compared) /* a single leaf needs no figure to be the dearest */
-        candidate.cost_nano = plain_cost(candidate.rates, &leg->usage, route->provider->exchange_nano);
+    candidate.cost_nano = plain_cost(candidate.rates, &leg->usage, route->provider->exchange_nano);
     if (candidate.cost_nano < 0 || (best->leaf && candidate.cost_nano <= best->cost_nano))
         return;
     if (candidate.rates == &room[1]) {
@@ -61,6 +60,17 @@ static void consider(llmcost_leg *leg, const llmc_route *compared, const llmc_ro
         candidate.rates = &room[0];
     }
     *best = candidate;
+}
+
+static baseline find_baseline(llmcost_leg *leg, llmc_rates room[2])
+{
+    const llmc_route *compared = leg->services->settings->baseline ? leg->services->settings->baseline : leg->named_route ? leg->named_route : leg->route;
+    baseline best = { 0 };
+    if (compared->kind != LLMC_ROUTE_LEAF)
+        consider(leg, compared, room, &best);
+    else if ((best.rates = standard_rates(leg, compared, room))) /* a single leaf needs no figure to be the dearest */
+        best.leaf = compared;
+    return best;
 }
 
 static void close_receipt(llmcost_leg *leg)
@@ -71,12 +81,11 @@ static void close_receipt(llmcost_leg *leg)
     baseline best = { 0 };
     llmc_rates room[3];
     if (source && source->line && leg->route) {
-        const llmc_route *compared = leg->services->settings->baseline ? leg->services->settings->baseline : leg->named_route ? leg->named_route : leg->route;
         source->line->flags |= LLMC_LINE_ANSWERED;
         inputs.answered = source->line;
         inputs.delivered = leg->operation->priced ? &leg->usage : NULL; /* what is only counted is not delivered */
         if (leg->operation->priced)
-            consider(leg, compared, compared, room, &best);
+            best = find_baseline(leg, room);
         if (best.leaf) {
             inputs.baseline = best.rates;
             inputs.baseline_exchange_nano = best.leaf->provider->exchange_nano;
