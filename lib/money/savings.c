@@ -107,8 +107,8 @@ static bool telescope(llmc_receipt *receipt, const llmc_saving_inputs *inputs)
     int64_t asked = cached ? 0 : baseline; /* what is left to pay once the cache has answered, or not */
     int64_t *saved = receipt->saved_nano;
     receipt->baseline_nano = baseline;
-    return !(__builtin_sub_overflow(baseline, asked, &saved[LLMC_SAVING_CACHE]) | __builtin_sub_overflow(asked, uncached, &saved[LLMC_SAVING_ROUTE]) |
-             __builtin_sub_overflow(uncached, standard, &saved[LLMC_SAVING_PROVIDER_CACHE]) | __builtin_sub_overflow(standard, charged, &saved[LLMC_SAVING_TIER]) |
+    return !(__builtin_sub_overflow(baseline, asked, &saved[LLMC_SAVING_CACHE]) || __builtin_sub_overflow(asked, uncached, &saved[LLMC_SAVING_ROUTE]) ||
+             __builtin_sub_overflow(uncached, standard, &saved[LLMC_SAVING_PROVIDER_CACHE]) || __builtin_sub_overflow(standard, charged, &saved[LLMC_SAVING_TIER]) ||
              __builtin_sub_overflow(charged, receipt->cost_nano, &saved[LLMC_SAVING_OVERHEAD]));
 }
 
