@@ -15,7 +15,8 @@ void llmc_error_init(llmcost_error *error, const llmc_allocator *allocator)
 
 void llmc_error_clear(llmcost_error *error)
 {
-    bool any = error->message || error->provider || error->code || error->provider_message || error->request_id || error->trail;
+    uintptr_t any = (uintptr_t)error->message | (uintptr_t)error->provider | (uintptr_t)error->code | (uintptr_t)error->provider_message |
+                    (uintptr_t)error->request_id | (uintptr_t)error->trail;
     error->status = LLMCOST_OK;
     error->http_status = 0;
     error->retry_after_ms = -1;

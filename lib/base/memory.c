@@ -160,12 +160,9 @@ void *llmc_arena_alloc_slow(llmc_arena *arena, size_t bytes)
 
 void *llmc_arena_calloc(llmc_arena *arena, size_t count, size_t bytes)
 {
-    if (bytes && count > SIZE_MAX / bytes)
-        return NULL;
-    void *memory = llmc_arena_alloc(arena, count * bytes);
-    if (memory)
-        memset(memory, 0, count * bytes);
-    return memory;
+    size_t total;
+    void *memory = __builtin_mul_overflow(count, bytes, &total) ? NULL : llmc_arena_alloc(arena, total);
+    return memory ? memset(memory, 0, total) : NULL;
 }
 
 char *llmc_arena_strndup(llmc_arena *arena, const char *text, size_t bytes)

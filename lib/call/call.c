@@ -9,7 +9,7 @@
 
 static llmc_call *make_call(llmcost_client *client, llmcost_response *response, const llmc_call_start *start)
 {
-    llmc_call *call = llmc_arena_calloc(&response->arena, 1, sizeof *call);
+    llmc_call *call = llmc_arena_calloc(&response->arena, 1, sizeof *call + llmc_leg_bytes(client));
     if (!call)
         return NULL;
     call->client = client;
@@ -26,9 +26,7 @@ static llmc_call *make_call(llmcost_client *client, llmcost_response *response, 
     if (deadline_ms == 0)
         deadline_ms = client->settings->deadline_ms ? client->settings->deadline_ms : -1;
     call->deadline_ns = llmc_clock_after(call->started_ns, deadline_ms);
-    call->root = llmc_leg_new(call, NULL, start->operation, 0);
-    if (!call->root)
-        return NULL;
+    call->root = llmc_leg_init(call + 1, call, NULL, start->operation, 0);
     call->root->request = start->request;
     call->root->provider_name = start->provider_name;
     call->root->purpose = "answer";
@@ -188,16 +186,6 @@ void llmc_call_cancel(llmc_call *call, llmcost_status status)
 }
 
 /* ---- what legs ask of their call ---- */
-
-llmc_arena *llmc_leg_arena(llmcost_leg *leg)
-{
-    return &leg->call->response->arena;
-}
-
-llmc_receipt *llmc_leg_receipt(llmcost_leg *leg)
-{
-    return &leg->call->response->receipt;
-}
 
 llmcost_response *llmc_leg_response(llmcost_leg *leg)
 {

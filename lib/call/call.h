@@ -58,7 +58,8 @@ struct llmcost_client {
     llmc_settings *settings;
     llmcost_policy policies[LLMC_MAX_POLICIES]; /* by phase */
     uint16_t policy_count;
-    uint64_t listeners;          /* a bit for each policy that looks at events: most do not */
+    /* A bit for each policy: which a leg of an operation meets, which have a say when it leaves, which look at events. */
+    uint64_t concerned[LLMC_OP_COUNT], leavers, listeners;
     llmcost_transport transport; /* the host's */
     bool has_transport;          /* else libcurl */
     llmc_pool pool;
@@ -162,6 +163,9 @@ void llmc_call_pump(llmc_call *call);
 bool llmc_call_attach(llmc_call *call, llmc_slot *slot);
 
 /* ---- leg.c ---- */
+size_t llmc_leg_bytes(const llmcost_client *client);
+/* In so many zeroed bytes, which live as long as the call. */
+llmcost_leg *llmc_leg_init(void *memory, llmc_call *call, llmcost_leg *parent, const llmc_operation *operation, uint16_t first);
 llmcost_leg *llmc_leg_new(llmc_call *call, llmcost_leg *parent, const llmc_operation *operation, uint16_t first);
 void llmc_leg_schedule(llmcost_leg *leg);
 void llmc_leg_run(llmcost_leg *leg);
@@ -190,6 +194,7 @@ void llmc_background_stop(llmcost_client *client);
 /* A thread's stay inside a client, on its stack. */
 typedef struct llmc_visit {
     llmcost_client *client;
+    llmc_gate *gate;          /* that it came in by; NULL: by none */
     struct llmc_visit *outer; /* the same thread's, in this client or another */
 } llmc_visit;
 /* Into the client: E_MISUSE (NULL, or a forked child), E_CLOSED. After LLMCOST_OK it stays open until leave(). */

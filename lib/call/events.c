@@ -252,7 +252,7 @@ void llmc_events_restart(llmcost_leg *leg)
         llmcost_leg *told = child;
         for (int32_t i = leg->at; i >= (int32_t)leg->first; i--, told = NULL) {
             const llmcost_policy *policy = &leg->call->client->policies[i];
-            if (policy->event && leg->states[i])
+            if (policy->event && (leg->entered >> i & 1))
                 policy->event(leg, leg->states[i], policy->user, &event, told);
         }
     }
@@ -286,8 +286,6 @@ void llmc_events_free(llmcost_leg *leg)
 static bool ask(llmcost_leg *leg, uint16_t index, const llmcost_event *event, llmcost_leg *child, bool *stop)
 {
     const llmcost_policy *policy = &leg->call->client->policies[index];
-    if (!leg->states[index])
-        return true;
     switch (policy->event(leg, leg->states[index], policy->user, event, child)) {
     case LLMCOST_PASS:
         return true;
@@ -352,7 +350,7 @@ static void mark_delivered(llmcost_leg *origin)
 static bool deliver(llmcost_leg *leg, int32_t below, const llmcost_event *event, llmcost_leg *child, llmcost_leg *origin)
 {
     bool stop = false;
-    uint64_t left = leg->call->client->listeners & ((UINT64_C(1) << (below + 1)) - 1) & ~((UINT64_C(1) << leg->first) - 1);
+    uint64_t left = leg->call->client->listeners & leg->entered & ((UINT64_C(1) << (below + 1)) - 1);
     while (left) {
         int32_t i = 63 - __builtin_clzll(left);
         left &= ~(UINT64_C(1) << i);

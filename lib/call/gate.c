@@ -24,7 +24,7 @@ static _Thread_local llmc_visit *innermost;
 
 void llmc_visit_begin(llmc_visit *visit, llmcost_client *client)
 {
-    *visit = (llmc_visit){ client, innermost };
+    *visit = (llmc_visit){ .client = client, .outer = innermost };
     innermost = visit;
 }
 
@@ -51,6 +51,7 @@ llmcost_status llmc_client_enter(llmcost_client *client, llmc_visit *visit)
     atomic_fetch_add(&gate->inside, 1);
     if (!atomic_load(&client->closing)) {
         llmc_visit_begin(visit, client);
+        visit->gate = gate;
         return LLMCOST_OK;
     }
     atomic_fetch_sub(&gate->inside, 1);
@@ -60,7 +61,7 @@ llmcost_status llmc_client_enter(llmcost_client *client, llmc_visit *visit)
 void llmc_client_leave(llmc_visit *visit)
 {
     llmc_visit_end(visit);
-    atomic_fetch_sub(&my_gate(visit->client)->inside, 1);
+    atomic_fetch_sub(&visit->gate->inside, 1);
 }
 
 uint64_t llmc_client_next_id(llmcost_client *client)

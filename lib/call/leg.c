@@ -16,9 +16,9 @@ static const llmcost_policy *policy_at(const llmcost_leg *leg, uint16_t index)
     return &leg->call->client->policies[index];
 }
 
-static bool applies(const llmcost_leg *leg, const llmcost_policy *policy)
+static bool has_entered(const llmcost_leg *leg, uint16_t index)
 {
-    return policy->operations == 0 || (policy->operations & (1u << leg->operation->id));
+    return leg->entered >> index & 1;
 }
 
 uint16_t llmc_leg_policy_index(const llmcost_leg *leg, llmcost_phase phase)
@@ -29,17 +29,27 @@ uint16_t llmc_leg_policy_index(const llmcost_leg *leg, llmcost_phase phase)
     return index;
 }
 
+size_t llmc_leg_bytes(const llmcost_client *client)
+{
+    return sizeof(llmcost_leg) + client->policy_count * (sizeof(void *) + sizeof(llmcost_request *));
+}
+
 llmcost_leg *llmc_leg_new(llmc_call *call, llmcost_leg *parent, const llmc_operation *operation, uint16_t first)
 {
-    size_t policies = call->client->policy_count;
-    llmcost_leg *leg = llmc_arena_calloc(&call->response->arena, 1, sizeof *leg + policies * (sizeof *leg->states + sizeof *leg->requests));
-    if (!leg)
-        return NULL;
+    void *memory = llmc_arena_calloc(&call->response->arena, 1, llmc_leg_bytes(call->client));
+    return memory ? llmc_leg_init(memory, call, parent, operation, first) : NULL;
+}
+
+llmcost_leg *llmc_leg_init(void *memory, llmc_call *call, llmcost_leg *parent, const llmc_operation *operation, uint16_t first)
+{
+    llmcost_leg *leg = memory;
     leg->call = call;
     leg->services = &call->client->services;
+    leg->arena = &call->response->arena;
+    leg->receipt = &call->response->receipt;
     leg->operation = operation;
     leg->states = (void **)(leg + 1);
-    leg->requests = (const llmcost_request **)(leg->states + policies);
+    leg->requests = (const llmcost_request **)(leg->states + call->client->policy_count);
     leg->first = leg->at = first;
     leg->serial = ++call->serial;
     leg->deadline_ns = parent ? parent->deadline_ns : call->deadline_ns;
@@ -73,7 +83,7 @@ void llmc_leg_wake(llmcost_leg *leg, const llmcost_wake *wake)
 {
     if (!leg->waiting || leg->stage == LLMC_LEG_COMPLETE)
         return;
-    llmc_pending_wake *pending = llmc_arena_alloc(&leg->call->response->arena, sizeof *pending);
+    llmc_pending_wake *pending = llmc_arena_alloc(leg->arena, sizeof *pending);
     if (!pending) { /* a wake that is lost would hang the call */
         llmc_leg_cancel(leg, LLMCOST_E_MEMORY);
         return;
@@ -90,8 +100,10 @@ static void move_on(llmcost_leg *leg)
 {
     leg->visit++;
     leg->waiting = 0;
-    leg->wakes = NULL;
-    leg->last_wake = &leg->wakes;
+    if (leg->wakes) {
+        leg->wakes = NULL;
+        leg->last_wake = &leg->wakes;
+    }
     if (leg->timer_set)
         llmc_leg_timer_stop(leg);
 }
@@ -157,9 +169,9 @@ static bool children_running(const llmcost_leg *leg)
 static void destroy_state(llmcost_leg *leg, uint16_t index)
 {
     const llmcost_policy *policy = policy_at(leg, index);
-    if (leg->states[index] && policy->destroy)
+    if (policy->destroy && has_entered(leg, index))
         policy->destroy(leg, leg->states[index], policy->user);
-    leg->states[index] = NULL;
+    leg->entered &= ~(UINT64_C(1) << index);
 }
 
 static void complete(llmcost_leg *leg)
@@ -189,24 +201,27 @@ static void show_answer(llmcost_leg *leg)
         llmc_leg_replay(leg);
 }
 
-/* Inward to the next policy that has something to say. */
+/* Inward, until a policy does not let the leg on at once. */
 static llmcost_verdict enter_next(llmcost_leg *leg)
 {
-    static char nothing[16]; /* the state of policies without one: marks "entered" */
-    const uint16_t count = leg->call->client->policy_count;
-    for (; leg->at < count; leg->at++) {
-        const llmcost_policy *policy = policy_at(leg, leg->at);
-        if (!applies(leg, policy))
-            continue;
-        void *state = policy->state_bytes ? llmc_arena_calloc(&leg->call->response->arena, 1, policy->state_bytes) : nothing;
-        if (!state)
+    const llmcost_client *client = leg->call->client;
+    uint64_t left = client->concerned[leg->operation->id] & ~UINT64_C(0) << leg->at;
+    for (; left; left &= left - 1) {
+        const unsigned at = (unsigned)__builtin_ctzll(left);
+        const llmcost_policy *policy = &client->policies[at];
+        void *state = NULL;
+        leg->at = (uint16_t)at;
+        if (policy->state_bytes && !(state = llmc_arena_calloc(leg->arena, 1, policy->state_bytes)))
             return llmc_leg_out_of_memory(leg);
-        leg->states[leg->at] = state;
-        if (policy->enter)
-            return policy->enter(leg, state, policy->user);
-        leg->requests[leg->at] = leg->request;
+        leg->states[at] = state;
+        leg->entered |= left & -left;
+        llmcost_verdict verdict = policy->enter ? policy->enter(leg, state, policy->user) : LLMCOST_CONTINUE;
+        if (verdict != LLMCOST_CONTINUE || leg->cancelled)
+            return verdict;
+        move_on(leg);
+        leg->requests[at] = leg->request;
     }
-    leg->at--;
+    leg->at = (uint16_t)(client->policy_count - 1);
     return llmc_leg_fail(leg, LLMCOST_E_MISUSE, "no policy answered the leg");
 }
 
@@ -264,14 +279,11 @@ static bool spawn_another(llmcost_leg *leg)
 /* To the next policy that has a say in a leg that leaves; false: there is none, the leg is complete. */
 static bool go_outward(llmcost_leg *leg)
 {
-    while (leg->at > leg->first) {
-        const llmcost_policy *policy = policy_at(leg, --leg->at);
-        if (leg->states[leg->at] && (policy->leave || policy->event || policy->destroy))
-            return true;
-        leg->states[leg->at] = NULL;
-    }
-    complete(leg);
-    return false;
+    uint64_t outward = leg->entered & leg->call->client->leavers & ((UINT64_C(1) << leg->at) - 1);
+    leg->at = outward ? (uint16_t)(63 - __builtin_clzll(outward)) : leg->first;
+    if (!outward)
+        complete(leg);
+    return outward;
 }
 
 /* One step of a leaving leg; false: it waits. */
@@ -299,9 +311,7 @@ static bool left(llmcost_leg *leg, llmcost_verdict verdict)
 static llmcost_verdict leave_here(llmcost_leg *leg)
 {
     const llmcost_policy *policy = policy_at(leg, leg->at);
-    if (!leg->states[leg->at] || !policy->leave)
-        return LLMCOST_CONTINUE;
-    return policy->leave(leg, leg->states[leg->at], policy->user);
+    return policy->leave && has_entered(leg, leg->at) ? policy->leave(leg, leg->states[leg->at], policy->user) : LLMCOST_CONTINUE;
 }
 
 /* A wake for a waiting leg: its policy resumes, or leaves again with the outcome of another try. */
@@ -319,16 +329,16 @@ static llmcost_verdict resume(llmcost_leg *leg, const llmcost_wake *wake)
     return policy->resume ? policy->resume(leg, leg->states[leg->at], policy->user, wake) : LLMCOST_WAIT;
 }
 
-static bool step_waiting(llmcost_leg *leg)
+/* The next wake of a waiting leg; NULL: none has come. */
+static const llmcost_wake *take_wake(llmcost_leg *leg)
 {
     llmc_pending_wake *pending = leg->wakes;
     if (!pending)
-        return false;
+        return NULL;
     leg->wakes = pending->next;
     if (!leg->wakes)
         leg->last_wake = &leg->wakes;
-    llmcost_verdict verdict = resume(leg, &pending->wake);
-    return leg->stage == LLMC_LEG_ENTERING ? entered(leg, verdict) : left(leg, verdict);
+    return &pending->wake;
 }
 
 /* Of a leg that was cancelled while a child spoke for it: what had come is still told. Its status stands. */
@@ -346,26 +356,36 @@ static void keep_partial_answer(llmcost_leg *leg)
 }
 
 /* One step; false: the leg waits, or is complete. */
-static bool step(llmcost_leg *leg)
+static inline bool step(llmcost_leg *leg)
 {
-    if (leg->waiting)
-        return step_waiting(leg);
-    if (leg->stage == LLMC_LEG_ENTERING)
-        return entered(leg, enter_next(leg));
-    if (leg->children && children_running(leg))
-        return false; /* the receipt needs their lines: the last of them schedules this leg again */
-    if (leg->cancelled)
-        keep_partial_answer(leg);
-    return left(leg, leave_here(leg));
+    llmcost_verdict verdict;
+    bool entering = leg->stage == LLMC_LEG_ENTERING;
+    if (leg->waiting) {
+        const llmcost_wake *wake = take_wake(leg);
+        if (!wake)
+            return false;
+        verdict = resume(leg, wake);
+        entering = leg->stage == LLMC_LEG_ENTERING; /* it may have been cancelled by that */
+    } else if (entering) {
+        verdict = enter_next(leg);
+    } else {
+        if (leg->children && children_running(leg))
+            return false; /* the receipt needs their lines: the last of them schedules this leg again */
+        if (leg->cancelled)
+            keep_partial_answer(leg);
+        verdict = leave_here(leg);
+    }
+    return entering ? entered(leg, verdict) : left(leg, verdict);
 }
 
 void llmc_leg_run(llmcost_leg *leg)
 {
     if (leg->stage == LLMC_LEG_NEW)
         leg->stage = LLMC_LEG_ENTERING;
-    bool goes_on = leg->stage != LLMC_LEG_COMPLETE;
-    while (goes_on)
-        goes_on = step(leg);
+    if (leg->stage == LLMC_LEG_COMPLETE)
+        return;
+    while (step(leg))
+        continue;
 }
 
 __attribute__((cold)) void llmc_leg_cancel(llmcost_leg *leg, llmcost_status status)

@@ -9,7 +9,7 @@
 void llmc_services_log(llmc_services *services, int level, const char *part, const char *format, ...)
 {
     char line[512];
-    if (!services->log || level > services->log_level)
+    if (!llmc_services_logs(services, level))
         return;
     va_list arguments;
     va_start(arguments, format);

@@ -14,15 +14,30 @@ static bool add_by_phase(llmcost_client *client, const llmcost_policy *policy)
     memmove(&client->policies[at + 1], &client->policies[at], (size_t)(client->policy_count - at) * sizeof *policy);
     client->policies[at] = *policy;
     client->policy_count++;
-    client->listeners = 0;
-    for (uint16_t i = 0; i < client->policy_count; i++)
-        client->listeners |= client->policies[i].event ? UINT64_C(1) << i : 0;
     return true;
+}
+
+/* Which policies are asked for what: looked up by all legs, found out once. */
+static void sort_out(llmcost_client *client)
+{
+    client->leavers = client->listeners = 0;
+    memset(client->concerned, 0, sizeof client->concerned);
+    for (uint16_t i = 0; i < client->policy_count; i++) {
+        const llmcost_policy *policy = &client->policies[i];
+        uint64_t bit = UINT64_C(1) << i;
+        client->listeners |= policy->event ? bit : 0;
+        client->leavers |= policy->leave || policy->event || policy->destroy ? bit : 0;
+        for (int operation = 0; operation < LLMC_OP_COUNT; operation++)
+            client->concerned[operation] |= policy->operations == 0 || (policy->operations >> operation & 1) ? bit : 0;
+    }
 }
 
 llmcost_status llmc_client_add_policy(llmcost_client *client, const llmcost_policy *policy)
 {
-    return add_by_phase(client, policy) ? LLMCOST_OK : LLMCOST_E_MISUSE;
+    if (!add_by_phase(client, policy))
+        return LLMCOST_E_MISUSE;
+    sort_out(client);
+    return LLMCOST_OK;
 }
 
 llmcost_status llmcost_client_add_policy(llmcost_client *client, const llmcost_policy *policy)

@@ -14,10 +14,15 @@ llmcost_response *llmc_response_new(const llmc_allocator *allocator, llmc_servic
     llmcost_response *response = llmc_alloc(allocator, LLMC_RESPONSE_BYTES);
     if (!response)
         return NULL;
-    *response = (llmcost_response){ .allocator = *allocator };
+    response->allocator = *allocator;
     atomic_init(&response->references, 1);
     llmc_arena_init(&response->arena, &response->allocator, response + 1, LLMC_RESPONSE_BYTES - sizeof *response);
+    response->status = LLMCOST_OK;
     llmc_error_init(&response->error, allocator);
+    response->answer = NULL;
+    response->answered = NULL;
+    response->from_cache = response->altered = response->base64 = false;
+    response->summary = response->receipt_json = response->json = NULL;
     llmc_receipt_init(&response->receipt, id, services->settings->currency, llmc_clock_wall_ms(&services->clock));
     return response;
 }

@@ -3,6 +3,7 @@
 #include "call/events.h"
 #include "policy/decide.h"
 #include "policy/place.h"
+#include "policy/request_copy.h"
 
 #include <string.h>
 
@@ -118,15 +119,8 @@ static void detached_done(llmc_call *call)
 
 static bool copy_tags(llmc_call *to, const llmcost_request *request)
 {
-    llmc_arena *arena = &to->response->arena;
-    size_t count = request ? request->tag_count : 0;
-    to->tags = llmc_arena_calloc(arena, count, sizeof *to->tags);
-    for (size_t i = 0; to->tags && i < count; i++) {
-        to->tags[i] = (llmcost_tag){ llmc_arena_strdup(arena, request->tags[i].name), llmc_arena_strdup(arena, request->tags[i].value) };
-        if (!to->tags[i].name || !to->tags[i].value)
-            return false;
-    }
-    to->tag_count = count;
+    to->tag_count = request ? request->tag_count : 0;
+    to->tags = llmc_tags_copy(to->tag_count ? request->tags : NULL, to->tag_count, &to->response->arena);
     return to->tags != NULL;
 }
 
@@ -193,10 +187,10 @@ llmcost_leg *llmc_leg_detach(llmcost_leg *leg, llmcost_phase phase)
     detached->requested_wall_ms = leg->requested_wall_ms;
     detached->bound_nano = leg->bound_nano;
     detached->at = leg->at;
-    for (uint16_t i = index; i <= leg->at; i++) {
+    for (uint16_t i = index; i <= leg->at; i++)
         detached->states[i] = leg->states[i];
-        leg->states[i] = NULL;
-    }
+    detached->entered = leg->entered & ~UINT64_C(0) << index;
+    leg->entered &= ~detached->entered;
     leg->at = (uint16_t)(index - 1);
     call->root = detached;
     llmc_response_ref(leg->call->response);

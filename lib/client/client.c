@@ -104,6 +104,19 @@ bool llmc_policy_is_ours(const llmcost_policy *policy)
     return false;
 }
 
+/* What the config has nothing for is no part of its client's calls. */
+static bool is_needed(const llmcost_client *client, const llmcost_policy *policy)
+{
+    const uint32_t kinds = client->settings->route_kinds;
+    if (policy == &llmc_policy_choose)
+        return kinds >> LLMC_ROUTE_CHOOSE & 1;
+    if (policy == &llmc_policy_cascade)
+        return kinds >> LLMC_ROUTE_CASCADE & 1;
+    if (policy == &llmc_policy_fallback)
+        return kinds >> LLMC_ROUTE_FALLBACK & 1;
+    return policy != &llmc_policy_limits || client->services.lanes;
+}
+
 static void fire_waker(void *waker, int32_t value)
 {
     llmcost_waker_fire(waker, value);
@@ -208,8 +221,10 @@ static llmcost_status open_client(llmcost_client *client, const char *config, co
     llmcost_status status = llmc_settings_read(&client->settings, config, &services->allocator, environment, options->environment_user, error);
     if (!status)
         status = open_services(client);
-    for (size_t i = 0; !status && i < sizeof policies / sizeof policies[0]; i++)
-        status = llmc_client_add_policy(client, policies[i]);
+    for (size_t i = 0; !status && i < sizeof policies / sizeof policies[0]; i++) {
+        if (is_needed(client, policies[i]))
+            status = llmc_client_add_policy(client, policies[i]);
+    }
     if (!status && !mark_process(client))
         status = LLMCOST_E_MEMORY;
     return status ? status : llmc_pool_open(client);

@@ -153,6 +153,13 @@ static llmcost_status read_any(llmc_config *config, const char *source)
     return read_path(config, source);
 }
 
+/* What each provider's bills are worth, looked up once. */
+static void exchange_providers(llmc_settings *settings)
+{
+    for (size_t i = 0; i < settings->provider_count; i++)
+        llmc_settings_exchange(settings, settings->providers[i].currency, &settings->providers[i].exchange_nano);
+}
+
 llmcost_status llmc_settings_read(llmc_settings **out, const char *config, const llmc_allocator *allocator, llmcost_environment_fn environment,
                                   void *environment_user, llmcost_error *error)
 {
@@ -173,6 +180,7 @@ llmcost_status llmc_settings_read(llmc_settings **out, const char *config, const
         llmc_settings_free(settings);
         return status;
     }
+    exchange_providers(settings);
     *out = settings;
     return LLMCOST_OK;
 }

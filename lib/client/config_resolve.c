@@ -276,19 +276,27 @@ const llmc_route *llmc_config_known_name(const llmc_settings *settings, const ch
     return NULL;
 }
 
-llmcost_status llmc_settings_resolve(const llmc_settings *settings, const char *name, llmc_arena *arena, const llmc_route **out, llmcost_error *error)
+/* A leaf that nobody has named before. */
+static llmcost_status resolve_anew(const llmc_settings *settings, const char *name, llmc_arena *arena, const llmc_route **out, llmcost_error *error)
 {
     char reason[LLMC_REASON_BYTES];
-    *out = name ? llmc_config_known_name(settings, name) : NULL;
-    if (!*out && name)
-        *out = llmc_leaf_memo_find(settings->leaves, name);
-    if (*out)
-        return LLMCOST_OK;
+    *out = NULL;
     const char *flaw = flaw_of_name(name);
     if (flaw)
         return llmc_error_set(error, LLMCOST_E_INVALID, "%s", flaw);
     llmcost_status status = llmc_leaf_memo_resolve(settings, name, arena, out, reason);
     return status ? llmc_error_set(error, status, "%s", reason) : LLMCOST_OK;
+}
+
+llmcost_status llmc_settings_resolve(const llmc_settings *settings, const char *name, llmc_arena *arena, const llmc_route **out, llmcost_error *error)
+{
+    const llmc_route *route = name && settings->name_count ? llmc_config_known_name(settings, name) : NULL;
+    if (!route && name)
+        route = llmc_leaf_memo_find(settings->leaves, name);
+    if (!route)
+        return resolve_anew(settings, name, arena, out, error);
+    *out = route;
+    return LLMCOST_OK;
 }
 
 bool llmc_settings_exchange(const llmc_settings *settings, const char *currency, int64_t *nano)

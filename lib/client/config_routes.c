@@ -160,6 +160,7 @@ static llmcost_status build_object(llmc_config *config, const llmc_config_node *
     if (!route)
         return llmc_config_no_memory(config);
     route->kind = kinds[kind].kind;
+    config->settings->route_kinds |= 1u << route->kind;
     route->name = name;
     route->choice_count = route->kind == LLMC_ROUTE_SPLIT || route->kind == LLMC_ROUTE_CHOOSE;
     llmcost_status status = kinds[kind].read(config, node, at, route);

@@ -33,12 +33,9 @@ int64_t llmc_usage_output(const llmc_usage *usage)
     return plus(plus(plus(0, quantity[LLMCOST_OUTPUT]), quantity[LLMCOST_REASONING]), quantity[LLMCOST_AUDIO_OUT]);
 }
 
-bool llmc_sum_amount(const llmc_sum *sum, int64_t exchange_nano, int64_t *nano)
+/* Of any size, in any currency. */
+static __attribute__((noinline)) bool exchange(const llmc_sum *sum, int64_t exchange_nano, int64_t *nano)
 {
-    if (!sum->overflow && exchange_nano == 1000000000 && sum->pico >= 0 && sum->pico <= INT64_MAX / 2) { /* as nearly always: without 128-bit divisions */
-        *nano = ((int64_t)sum->pico + 500) / 1000;
-        return true;
-    }
     const __int128 unit = (__int128)1000 * 1000000000; /* pico per nano, times the exchange rate's decimals */
     __int128 product;
     if (sum->overflow || exchange_nano < 0 || __builtin_mul_overflow(sum->pico, (__int128)exchange_nano, &product) ||
@@ -50,6 +47,14 @@ bool llmc_sum_amount(const llmc_sum *sum, int64_t exchange_nano, int64_t *nano)
     if (whole > INT64_MAX || whole < INT64_MIN)
         return false;
     *nano = (int64_t)whole;
+    return true;
+}
+
+bool llmc_sum_amount(const llmc_sum *sum, int64_t exchange_nano, int64_t *nano)
+{
+    if (sum->overflow || exchange_nano != 1000000000 || (unsigned __int128)sum->pico > INT64_MAX / 2)
+        return exchange(sum, exchange_nano, nano);
+    *nano = (int64_t)(((uint64_t)sum->pico + 500) / 1000); /* as nearly always: without 128-bit divisions */
     return true;
 }
 

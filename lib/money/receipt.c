@@ -25,14 +25,14 @@ static void write_hex(char *out, uint32_t number)
     memcpy(out, &digits, sizeof digits);
 }
 
-void llmc_receipt_init(llmc_receipt *receipt, uint64_t id, const char *currency, int64_t wall_ms)
+void llmc_receipt_init(llmc_receipt *receipt, uint64_t id, const llmc_currency currency, int64_t wall_ms)
 {
     memset(receipt, 0, sizeof *receipt);
     receipt->id[0] = 'r';
     receipt->id[1] = '-';
     write_hex(receipt->id + 2, (uint32_t)(id >> 32));
     write_hex(receipt->id + 10, (uint32_t)id);
-    memcpy(receipt->currency, currency, strnlen(currency, sizeof receipt->currency - 1));
+    memcpy(receipt->currency, currency, sizeof receipt->currency - 1);
     receipt->last = &receipt->lines;
     receipt->last_decision = &receipt->decisions;
     receipt->started_wall_ms = wall_ms;

@@ -85,7 +85,7 @@ typedef struct llmc_receipt {
     const char *degraded;              /* policies that failed, and the call went on without them; NULL: none */
 } llmc_receipt;
 
-void llmc_receipt_init(llmc_receipt *receipt, uint64_t id, const char *currency, int64_t wall_ms);
+void llmc_receipt_init(llmc_receipt *receipt, uint64_t id, const llmc_currency currency, int64_t wall_ms);
 bool llmc_receipt_number(const char *id, uint64_t *number); /* of its text; false: that is none */
 llmc_line *llmc_receipt_add(llmc_receipt *receipt, llmc_arena *arena, const char *purpose, int32_t parent); /* NULL without memory */
 /* A text behind another, with "; " between them: for pruned and degraded. The old one without memory; never NULL text. */

@@ -52,24 +52,22 @@ static bool has_figures(const llmc_usage *usage)
     return false;
 }
 
-/* The usage as if no prompt cache existed: its classes become plain input. Audio stays what it is. */
-static llmc_usage without_cache(const llmc_usage *usage, int64_t extra_tokens)
+/* The usage as if no prompt cache existed: all of its prompt is plain input. Audio stays what it is. false: overflow. */
+static bool price_uncached(const llmc_rates *rates, const llmc_usage *usage, int64_t prompt, int64_t exchange_nano, int64_t *out)
 {
-    llmc_usage plain = *usage;
-    int64_t audio = usage->quantity[LLMCOST_AUDIO_IN] > 0 ? usage->quantity[LLMCOST_AUDIO_IN] : 0;
-    int64_t input = llmc_usage_prompt(usage) - audio;
-    plain.quantity[LLMCOST_INPUT] = extra_tokens <= 0 ? input : input > extra_tokens ? input - extra_tokens : 0;
-    plain.quantity[LLMCOST_INPUT_CACHED] = -1;
-    plain.quantity[LLMCOST_WRITE_5M] = plain.quantity[LLMCOST_WRITE_30M] = plain.quantity[LLMCOST_WRITE_1H] = -1;
-    return plain;
+    static const uint8_t others[] = { LLMCOST_OUTPUT, LLMCOST_REASONING, LLMCOST_AUDIO_IN, LLMCOST_AUDIO_OUT, LLMCOST_REQUEST };
+    const int64_t *quantity = usage->quantity;
+    llmc_sum sum = { 0 };
+    llmc_sum_add(&sum, prompt - (quantity[LLMCOST_AUDIO_IN] > 0 ? quantity[LLMCOST_AUDIO_IN] : 0), rates->rate[LLMCOST_INPUT]);
+    for (size_t i = 0; i < sizeof others; i++)
+        llmc_sum_add(&sum, quantity[others[i]], rates->rate[others[i]]);
+    return llmc_sum_amount(&sum, exchange_nano, out);
 }
 
-static bool price_baseline(const llmc_saving_inputs *inputs, int64_t *out)
+static bool price_baseline(const llmc_receipt *receipt, const llmc_saving_inputs *inputs, int64_t *out)
 {
-    if (!inputs->baseline || !inputs->delivered)
-        return false;
-    llmc_usage plain = without_cache(inputs->delivered, inputs->extra_prompt_tokens);
-    return llmc_price_usage(inputs->baseline, &plain, inputs->baseline_exchange_nano, out);
+    int64_t prompt = receipt->delivered_in - (inputs->extra_prompt_tokens > 0 ? inputs->extra_prompt_tokens : 0);
+    return inputs->baseline && inputs->delivered && price_uncached(inputs->baseline, inputs->delivered, prompt, inputs->baseline_exchange_nano, out);
 }
 
 /* A line at standard rates. Without such rates both are what was charged: the whole difference is the route's. */
@@ -78,8 +76,7 @@ static bool price_line(const llmc_saving_inputs *inputs, const llmc_line *line, 
     *uncached = *standard = line->cost_nano;
     if (!inputs->standard)
         return true;
-    llmc_usage plain = without_cache(&line->usage, 0);
-    return llmc_price_usage(inputs->standard, &plain, line->exchange_nano, uncached) &&
+    return price_uncached(inputs->standard, &line->usage, llmc_usage_prompt(&line->usage), line->exchange_nano, uncached) &&
            llmc_price_usage(inputs->standard, &line->usage, line->exchange_nano, standard);
 }
 
@@ -97,35 +94,26 @@ static bool price_answer(const llmc_receipt *receipt, const llmc_saving_inputs *
     return true;
 }
 
-/* Each step of the chain minus the next. false: an amount beyond all measure. */
-static bool telescope(int64_t saved[LLMC_SAVING_COUNT], const int64_t chain[LLMC_SAVING_COUNT + 1])
-{
-    for (size_t i = 0; i < LLMC_SAVING_COUNT; i++) {
-        if (__builtin_sub_overflow(chain[i], chain[i + 1], &saved[i]))
-            return false;
-    }
-    return true;
-}
-
-/* The amounts between which the savings lie, in the order of llmc_saving. false: something is not known. */
-static bool make_chain(const llmc_receipt *receipt, const llmc_saving_inputs *inputs, int64_t chain[LLMC_SAVING_COUNT + 1])
+/* The baseline and the savings, each a step of the chain minus the next. false: something is not known, or beyond all measure. */
+static bool telescope(llmc_receipt *receipt, const llmc_saving_inputs *inputs)
 {
     const llmc_line *answered = inputs->answered;
     bool cached = receipt->cached || (answered && answered->flags & LLMC_LINE_CACHED);
     int64_t baseline = 0, uncached = 0, standard = 0, charged = 0;
-    if (cached && !price_baseline(inputs, &baseline))
+    if (cached && !price_baseline(receipt, inputs, &baseline))
         return false;
-    if (!cached && answered && (!price_baseline(inputs, &baseline) || !price_answer(receipt, inputs, &uncached, &standard, &charged)))
+    if (!cached && answered && (!price_baseline(receipt, inputs, &baseline) || !price_answer(receipt, inputs, &uncached, &standard, &charged)))
         return false;
     int64_t asked = cached ? 0 : baseline; /* what is left to pay once the cache has answered, or not */
-    const int64_t amounts[LLMC_SAVING_COUNT + 1] = { baseline, asked, asked, asked, uncached, standard, charged, receipt->cost_nano };
-    memcpy(chain, amounts, sizeof amounts);
-    return true;
+    int64_t *saved = receipt->saved_nano;
+    receipt->baseline_nano = baseline;
+    return !(__builtin_sub_overflow(baseline, asked, &saved[LLMC_SAVING_CACHE]) || __builtin_sub_overflow(asked, uncached, &saved[LLMC_SAVING_ROUTE]) ||
+             __builtin_sub_overflow(uncached, standard, &saved[LLMC_SAVING_PROVIDER_CACHE]) || __builtin_sub_overflow(standard, charged, &saved[LLMC_SAVING_TIER]) ||
+             __builtin_sub_overflow(charged, receipt->cost_nano, &saved[LLMC_SAVING_OVERHEAD]));
 }
 
 void llmc_receipt_close(llmc_receipt *receipt, const llmc_saving_inputs *inputs)
 {
-    int64_t chain[LLMC_SAVING_COUNT + 1];
     llmc_saving_inputs known = *inputs;
     if (!known.delivered && known.answered)
         known.delivered = &known.answered->usage;
@@ -137,10 +125,8 @@ void llmc_receipt_close(llmc_receipt *receipt, const llmc_saving_inputs *inputs)
     }
     mark_answered(receipt, known.answered);
     bool measured = add_up_lines(receipt, &receipt->cost_nano);
-    if (measured && make_chain(receipt, &known, chain) && telescope(receipt->saved_nano, chain)) {
-        receipt->baseline_nano = chain[0];
+    if (measured && telescope(receipt, &known))
         return;
-    }
     receipt->baseline = NULL;
     receipt->baseline_nano = receipt->cost_nano;
     memset(receipt->saved_nano, 0, sizeof receipt->saved_nano);

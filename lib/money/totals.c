@@ -341,6 +341,7 @@ static bool is_value(const value_node *node, const char *text)
     return node->kind == LLMC_ROW_NONE && (!text || !*text); /* what is "other" now may find room later */
 }
 
+/* Of each dimension. */
 static const char *value_of(const llmc_totals *totals, size_t index, const llmc_call_facts *facts)
 {
     size_t tags = totals->settings.tag_count;
@@ -349,15 +350,22 @@ static const char *value_of(const llmc_totals *totals, size_t index, const llmc_
     return index == tags ? facts->model : facts->provider;
 }
 
+static bool is_alike(const llmc_totals *totals, const totals_shard *shard, const llmc_call_facts *facts)
+{
+    size_t tags = totals->settings.tag_count;
+    for (size_t i = 0; i < tags; i++) {
+        if (!is_value(shard->alike[i], llmc_tag_value(facts->tags, facts->tag_count, totals->settings.tags[i])))
+            return false;
+    }
+    return is_value(shard->alike[tags], facts->model) && is_value(shard->alike[tags + 1], facts->provider);
+}
+
 /* Makes what a locked shard gathers that to which this call belongs. */
-static void gather_alike(llmc_totals *totals, size_t at, const llmc_call_facts *facts)
+static inline void gather_alike(llmc_totals *totals, size_t at, const llmc_call_facts *facts)
 {
     totals_shard *shard = &totals->shards[at].shard;
     int64_t day = day_of(facts->wall_ms);
-    bool alike = shard->day_row && shard->day == day;
-    for (size_t i = 0; alike && i < totals->dimension_count; i++)
-        alike = is_value(shard->alike[i], value_of(totals, i, facts));
-    if (alike)
+    if (shard->day == day && shard->day_row && is_alike(totals, shard, facts))
         return;
     spread(totals, at);
     for (size_t i = 0; i < totals->dimension_count; i++)
@@ -374,8 +382,10 @@ void llmc_totals_add(llmc_totals *totals, const llmc_call_facts *facts)
     totals_shard *shard = &totals->shards[at].shard;
     gather_alike(totals, at, facts);
     row_add(&shard->gathered, &row);
-    for (size_t i = 0; i < LLMC_SAVING_COUNT; i++)
-        add_capped(&shard->total.saved_nano[i], facts->saved_nano[i]);
+    for (size_t i = 0; i < LLMC_SAVING_COUNT; i++) {
+        if (facts->saved_nano[i]) /* few policies have a part in a call */
+            add_capped(&shard->total.saved_nano[i], facts->saved_nano[i]);
+    }
     add_capped(&shard->total.duration_ns, facts->duration_ns);
     add_capped(&shard->total.cached_ns, facts->cached_ns);
     add_capped(&shard->total.escalations, facts->escalations);

@@ -68,6 +68,12 @@ static void reply_give_up(llmcost_cache_reply *reply)
 
 /* ---- a hit ---- */
 
+static void trace(llmcost_leg *leg, const char *what)
+{
+    if (llmc_services_logs(leg->services, LLMCOST_LOG_TRACE))
+        llmc_services_log(leg->services, LLMCOST_LOG_TRACE, "cache", "%s: %s", llmcost_leg_target(leg), what);
+}
+
 /* The response keeps the root's answer, so its texts may be borrowed; a child's answer goes with the child. */
 static bool name_origin(llmcost_leg *leg, llmc_line *line, const llmc_answer *answer)
 {
@@ -89,7 +95,7 @@ static llmcost_verdict answer_from(llmcost_leg *leg, cache_state *state, llmc_an
     receipt->cache_state = "hit";
     receipt->cached = true;
     leg->purpose = "cache";
-    llmc_services_log(leg->services, LLMCOST_LOG_TRACE, "cache", "%s: hit", llmcost_leg_target(leg));
+    trace(leg, "hit");
     llmc_leg_set_answer(leg, answer);
     leg->usage = answer->usage;
     llmc_line *line = llmc_leg_line(leg);
@@ -132,7 +138,7 @@ static const char *not_for_the_cache(const llmcost_leg *leg)
 static llmcost_verdict missed(llmcost_leg *leg, const char *why)
 {
     llmc_leg_receipt(leg)->cache_state = why;
-    llmc_services_log(leg->services, LLMCOST_LOG_TRACE, "cache", "%s: %s", llmcost_leg_target(leg), why);
+    trace(leg, why);
     if (leg->request->cache == LLMCOST_CACHE_ONLY)
         return llmc_leg_fail(leg, LLMCOST_E_CACHE_MISS, "%s", strcmp(why, "miss") == 0 ? llmcost_status_text(LLMCOST_E_CACHE_MISS) : "the call asked for a cached answer only, but it is not for the cache: see \"sampled\" and \"memory\" under \"cache\"");
     return LLMCOST_CONTINUE;

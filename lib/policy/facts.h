@@ -16,6 +16,7 @@ typedef struct llmc_facts {
     int64_t prompt_tokens;    /* -1: not counted so far */
     int64_t needs;            /* bits of llmc_need; -1: not looked at so far */
     llmc_given_label *labels;
+    size_t asked;             /* targets that were asked how they are, and have not answered */
     bool only_looks;          /* the host is not asked for labels: what it would say is not known */
 } llmc_facts;
 

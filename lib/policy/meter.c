@@ -4,6 +4,7 @@
  */
 #include "policy/policy.h"
 #include "policy/price_leg.h"
+#include "policy/request_copy.h"
 
 #include <string.h>
 
@@ -12,13 +13,13 @@
 typedef struct baseline {
     const llmc_route *leaf;
     const llmc_rates *rates;
-    int64_t exchange_nano, cost_nano;
+    int64_t cost_nano;
 } baseline;
 
 /* A leaf's own rates where it has fixed ones, else in *room those of this usage. NULL: not known. */
-static const llmc_rates *standard_rates(llmcost_leg *leg, const llmc_route *leaf, int64_t *exchange_nano, llmc_rates *room)
+static const llmc_rates *standard_rates(llmcost_leg *leg, const llmc_route *leaf, llmc_rates *room)
 {
-    if (!llmc_settings_exchange(leg->services->settings, leaf->provider->currency, exchange_nano))
+    if (!leaf->provider->exchange_nano)
         return NULL;
     if (leaf->has_fixed_rates)
         return &leaf->fixed_rates;
@@ -39,20 +40,19 @@ static int64_t plain_cost(const llmc_rates *rates, const llmc_usage *usage, int6
     return llmc_price_usage(rates, &plain, exchange_nano, &cost) ? cost : -1;
 }
 
-/* room: two places for rates; the best so far may be in the first. */
-static void consider(llmcost_leg *leg, const llmc_route *compared, const llmc_route *route, llmc_rates room[2], baseline *best)
+/* The dearest leaf. room: two places for rates; the best so far may be in the first. */
+static void consider(llmcost_leg *leg, const llmc_route *route, llmc_rates room[2], baseline *best)
 {
     if (route->kind != LLMC_ROUTE_LEAF) {
         for (size_t i = 0; i < route->step_count; i++)
-            consider(leg, compared, route->steps[i], room, best);
+            consider(leg, route->steps[i], room, best);
         return;
     }
     baseline candidate = { .leaf = route };
-    candidate.rates = standard_rates(leg, route, &candidate.exchange_nano, &room[1]);
+    candidate.rates = standard_rates(leg, route, &room[1]);
     if (!candidate.rates)
         return;
-    if (route != compared) /* a single leaf needs no figure to be the dearest */
-        candidate.cost_nano = plain_cost(candidate.rates, &leg->usage, candidate.exchange_nano);
+    candidate.cost_nano = plain_cost(candidate.rates, &leg->usage, route->provider->exchange_nano);
     if (candidate.cost_nano < 0 || (best->leaf && candidate.cost_nano <= best->cost_nano))
         return;
     if (candidate.rates == &room[1]) {
@@ -62,6 +62,17 @@ static void consider(llmcost_leg *leg, const llmc_route *compared, const llmc_ro
     *best = candidate;
 }
 
+static baseline find_baseline(llmcost_leg *leg, llmc_rates room[2])
+{
+    const llmc_route *compared = leg->services->settings->baseline ? leg->services->settings->baseline : leg->named_route ? leg->named_route : leg->route;
+    baseline best = { 0 };
+    if (compared->kind != LLMC_ROUTE_LEAF)
+        consider(leg, compared, room, &best);
+    else if ((best.rates = standard_rates(leg, compared, room))) /* a single leaf needs no figure to be the dearest */
+        best.leaf = compared;
+    return best;
+}
+
 static void close_receipt(llmcost_leg *leg)
 {
     llmc_receipt *receipt = llmc_leg_receipt(leg);
@@ -69,21 +80,19 @@ static void close_receipt(llmcost_leg *leg)
     llmc_saving_inputs inputs = { .extra_prompt_tokens = leg->extra_prompt_tokens };
     baseline best = { 0 };
     llmc_rates room[3];
-    int64_t exchange_nano;
     if (source && source->line && leg->route) {
-        const llmc_route *compared = leg->services->settings->baseline ? leg->services->settings->baseline : leg->named_route ? leg->named_route : leg->route;
         source->line->flags |= LLMC_LINE_ANSWERED;
         inputs.answered = source->line;
         inputs.delivered = leg->operation->priced ? &leg->usage : NULL; /* what is only counted is not delivered */
         if (leg->operation->priced)
-            consider(leg, compared, compared, room, &best);
+            best = find_baseline(leg, room);
         if (best.leaf) {
             inputs.baseline = best.rates;
-            inputs.baseline_exchange_nano = best.exchange_nano;
+            inputs.baseline_exchange_nano = best.leaf->provider->exchange_nano;
             receipt->baseline = llmc_arena_strdup(llmc_leg_arena(leg), best.leaf->name); /* the receipt outlives the config */
         }
         if (!receipt->cached && source->route && source->route->kind == LLMC_ROUTE_LEAF)
-            inputs.standard = standard_rates(leg, source->route, &exchange_nano, &room[2]);
+            inputs.standard = standard_rates(leg, source->route, &room[2]);
     }
     receipt->duration_ns = llmc_leg_now(leg) - llmc_leg_call_started(leg);
     receipt->altered |= leg->altered;
@@ -93,24 +102,10 @@ static void close_receipt(llmcost_leg *leg)
 /* The caller's request is gone when the receipt is read. Without memory the receipt has no tags. */
 static void keep_tags(llmcost_leg *leg)
 {
-    llmc_receipt *receipt = llmc_leg_receipt(leg);
-    llmc_arena *arena = llmc_leg_arena(leg);
-    size_t count = leg->request ? leg->request->tag_count : 0, bytes = count * sizeof(llmcost_tag);
-    const llmcost_tag *given = count ? leg->request->tags : NULL;
-    for (size_t i = 0; i < count; i++)
-        bytes += strlen(given[i].name) + 1 + strlen(given[i].value) + 1;
-    llmcost_tag *tags = count ? llmc_arena_alloc(arena, bytes) : NULL;
-    if (!tags)
-        return;
-    char *at = (char *)(tags + count);
-    for (size_t i = 0; i < count; i++) {
-        tags[i].name = at;
-        at = stpcpy(at, given[i].name) + 1;
-        tags[i].value = at;
-        at = stpcpy(at, given[i].value) + 1;
-    }
-    receipt->tags = tags;
-    receipt->tag_count = count;
+    size_t count = leg->request ? leg->request->tag_count : 0;
+    const llmcost_tag *tags = count ? llmc_tags_copy(leg->request->tags, count, leg->arena) : NULL;
+    leg->receipt->tags = tags;
+    leg->receipt->tag_count = tags ? count : 0;
 }
 
 /* ---- the totals ---- */
@@ -129,9 +124,10 @@ static void count(llmcost_leg *leg)
     };
     memcpy(facts.saved_nano, receipt->saved_nano, sizeof facts.saved_nano);
     for (const llmc_line *line = receipt->lines; line; line = line->next) {
-        int64_t in = llmc_usage_prompt(&line->usage), out = llmc_usage_output(&line->usage);
-        facts.tokens_in += in > 0 ? in : 0;
-        facts.tokens_out += out > 0 ? out : 0;
+        if (line->flags & LLMC_LINE_CACHED)
+            continue; /* it has used none */
+        facts.tokens_in += llmc_usage_prompt(&line->usage);
+        facts.tokens_out += llmc_usage_output(&line->usage);
     }
     llmc_totals_add(leg->services->totals, &facts);
     if (receipt->decisions && !leg->parent && leg->services->experiments)

@@ -71,6 +71,8 @@ struct llmc_held_events;
 struct llmcost_leg {
     llmc_call *call;
     llmc_services *services;
+    llmc_arena *arena;                  /* the call's, as is the receipt */
+    llmc_receipt *receipt;
     llmcost_leg *parent, *children, *next_sibling;
     llmcost_leg *next_ready;            /* engine's queue */
     const llmc_operation *operation;
@@ -84,7 +86,7 @@ struct llmcost_leg {
     const char *purpose;
     uint64_t serial;
 
-    uint16_t first, at;                 /* policy indices: entered are first..at */
+    uint16_t first, at;                 /* policy indices: it has been at first..at */
     uint32_t visit, parent_visit;       /* counts the moves of this leg; the parent's, when this child was made */
     uint8_t stage, waiting, forwards, queued, cancelled, wanted_another;
     bool altered, sent, timer_set, deadline_timer_set;
@@ -96,7 +98,8 @@ struct llmcost_leg {
     bool delivered;                     /* content of this leg has reached the caller: no other try can be invisible */
     bool until_shown;                   /* its own deadline holds until content of it has reached the caller */
     uint32_t attempt;                   /* retries: 0 is the first */
-    void **states;                      /* one per policy; NULL: not entered */
+    uint64_t entered;                   /* a bit for each policy that was entered, and not left again */
+    void **states;                      /* one per policy, of those that were entered; NULL: it has none */
     const llmcost_request **requests;   /* one per policy: as it was when that policy let the leg inward */
 
     int64_t deadline_ns;
@@ -126,8 +129,14 @@ struct llmcost_leg {
 
 /* ---- what the engine does for policies (call/) ---- */
 
-llmc_arena *llmc_leg_arena(llmcost_leg *leg);
-llmc_receipt *llmc_leg_receipt(llmcost_leg *leg);
+static inline llmc_arena *llmc_leg_arena(const llmcost_leg *leg)
+{
+    return leg->arena;
+}
+static inline llmc_receipt *llmc_leg_receipt(const llmcost_leg *leg)
+{
+    return leg->receipt;
+}
 llmcost_response *llmc_leg_response(llmcost_leg *leg);
 int64_t llmc_leg_now(const llmcost_leg *leg);
 int64_t llmc_leg_call_started(const llmcost_leg *leg);
@@ -196,6 +205,10 @@ llmcost_leg *llmc_leg_detach(llmcost_leg *leg, llmcost_phase phase);
 
 /* A policy failed and the call goes on: counted, logged, and told on the receipt. why is static. */
 void llmc_leg_policy_failed(llmcost_leg *leg, const char *policy, const char *why);
+static inline bool llmc_services_logs(const llmc_services *services, int level)
+{
+    return services->log && level <= services->log_level;
+}
 void llmc_services_log(llmc_services *services, int level, const char *part, const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* ---- health (health.c): for policies that choose by it, from enter or resume ---- */

@@ -36,17 +36,13 @@ static llmcost_verdict resolve_provider(llmcost_leg *leg)
     return LLMCOST_CONTINUE;
 }
 
-typedef struct resolve_state {
-    size_t asked; /* targets that were asked how they are, and have not answered */
-} resolve_state;
-
 static llmcost_verdict make_choices(llmcost_leg *leg)
 {
     leg->route = llmc_route_decide(leg, leg->route);
     return leg->route ? LLMCOST_CONTINUE : LLMCOST_FAIL;
 }
 
-static llmcost_verdict find_route(llmcost_leg *leg)
+static inline __attribute__((always_inline)) llmcost_verdict find_route(llmcost_leg *leg)
 {
     leg->status = llmc_settings_resolve(leg->services->settings, leg->request->model, llmc_leg_arena(leg), &leg->route, &leg->error);
     if (leg->status)
@@ -55,10 +51,10 @@ static llmcost_verdict find_route(llmcost_leg *leg)
     return LLMCOST_CONTINUE;
 }
 
-static llmcost_verdict resolve_enter(llmcost_leg *leg, void *memory, void *user)
+static llmcost_verdict resolve_enter(llmcost_leg *leg, void *state, void *user)
 {
+    (void)state;
     (void)user;
-    resolve_state *state = memory;
     if (leg->provider_name)
         return resolve_provider(leg);
     if (leg->parent && leg->route) /* a child that was made for a route */
@@ -66,10 +62,11 @@ static llmcost_verdict resolve_enter(llmcost_leg *leg, void *memory, void *user)
     llmcost_verdict verdict = find_route(leg);
     if (verdict != LLMCOST_CONTINUE || !leg->route->choice_count || !leg->operation->generates) /* what one model embeds means nothing to another: check.c refuses */
         return verdict;
-    state->asked = llmc_choose_ask_health(leg, leg->route);
+    size_t asked = llmc_choose_ask_health(leg, leg->route);
     if (leg->status)
         return LLMCOST_FAIL;
-    return state->asked ? LLMCOST_WAIT : make_choices(leg);
+    leg->facts->asked = asked;
+    return asked ? LLMCOST_WAIT : make_choices(leg);
 }
 
 llmcost_verdict llmc_resolve_look(llmcost_leg *leg)
@@ -83,17 +80,17 @@ llmcost_verdict llmc_resolve_look(llmcost_leg *leg)
     return make_choices(leg);
 }
 
-static llmcost_verdict resolve_resume(llmcost_leg *leg, void *memory, void *user, const llmcost_wake *wake)
+static llmcost_verdict resolve_resume(llmcost_leg *leg, void *state, void *user, const llmcost_wake *wake)
 {
+    (void)state;
     (void)user;
-    resolve_state *state = memory;
     if (wake->kind != LLMCOST_WAKE_CHILD)
         return LLMCOST_WAIT;
     llmc_health_learn(leg, wake->child);
-    return --state->asked ? LLMCOST_WAIT : make_choices(leg);
+    return --leg->facts->asked ? LLMCOST_WAIT : make_choices(leg);
 }
 
 const llmcost_policy llmc_policy_resolve = {
-    .struct_size = sizeof(llmcost_policy), .name = "resolve", .phase = LLMCOST_PHASE_RESOLVE, .state_bytes = sizeof(resolve_state),
+    .struct_size = sizeof(llmcost_policy), .name = "resolve", .phase = LLMCOST_PHASE_RESOLVE,
     .enter = resolve_enter, .resume = resolve_resume,
 };

@@ -61,6 +61,7 @@ typedef struct llmc_settings {
     size_t report_tag_count, report_max_values, report_max_days, report_feedback_calls;
     llmc_split *splits, **last_split;      /* all that are in routes, with their sides numbered through */
     size_t side_count;
+    uint32_t route_kinds;                  /* a bit for each llmc_route_kind that a route has */
 
     int32_t deadline_ms;                   /* default of a call; 0: none */
     int32_t close_ms;

@@ -41,6 +41,7 @@ typedef struct llmc_provider {
     const char *base_url;        /* without a slash at the end; http(s) only */
     const char *catalog;         /* provider name in the price catalog */
     const char *currency;
+    int64_t exchange_nano;       /* of its currency: ledger units per unit times 1e9; 0: the config has no rate for it */
     llmc_auth auth;
     const struct llmc_route *exchange; /* where a pair becomes a token; NULL: nowhere */
     llmc_credential *credentials; /* credential_count of them; may be none for a local server */

@@ -68,16 +68,6 @@ static bool has_upper_halves(void)
     return false;
 }
 #endif
-
-static XXH128_hash_t hash_key(const void *key, size_t key_bytes, const unsigned char *secret, uint64_t seed, bool clears)
-{
-    if (key_bytes <= LONG_KEY_BYTES || !XXH3_128bits_withSecret_dispatch)
-        return XXH3_128bits_withSecretandSeed(key, key_bytes, secret, XXH3_SECRET_DEFAULT_SIZE, seed);
-    XXH128_hash_t hash = XXH3_128bits_withSecret_dispatch(key, key_bytes, secret, XXH3_SECRET_DEFAULT_SIZE);
-    if (clears)
-        clear_upper_halves();
-    return hash;
-}
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC pop_options
 #endif
@@ -165,11 +155,25 @@ __attribute__((cold)) llmcost_status llmc_memory_cache_new(llmc_memory_cache **o
     return LLMCOST_OK;
 }
 
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC push_options
+#pragma GCC optimize("O3")
+#endif
 llmc_cache_hash llmc_memory_cache_hash(const llmc_memory_cache *cache, const void *key, size_t key_bytes)
 {
-    XXH128_hash_t hash = hash_key(key, key_bytes, cache->secret, cache->seed, cache->clears);
+    XXH128_hash_t hash;
+    if (key_bytes > LONG_KEY_BYTES && XXH3_128bits_withSecret_dispatch) {
+        hash = XXH3_128bits_withSecret_dispatch(key, key_bytes, cache->secret, XXH3_SECRET_DEFAULT_SIZE);
+        if (cache->clears)
+            clear_upper_halves();
+    } else {
+        hash = XXH3_128bits_withSecretandSeed(key, key_bytes, cache->secret, XXH3_SECRET_DEFAULT_SIZE, cache->seed);
+    }
     return (llmc_cache_hash){ hash.low64, hash.high64 };
 }
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC pop_options
+#endif
 
 /* ---- locks ---- */
 
