@@ -70,7 +70,7 @@ typedef struct llmcost_wake {
 
 /*
  * A policy. A function that is NULL passes through. All run on the thread that drives the call, never under a lock.
- * `state` is state_bytes of zeroed memory of this leg. `user` is the descriptor's.
+ * `state` is state_bytes of zeroed memory of this leg; NULL where that is 0. `user` is the descriptor's.
  */
 typedef struct llmcost_policy {
     uint32_t struct_size;
