@@ -1,8 +1,8 @@
 /*
  * wire.c: encodes a leg for its target, sends it, decodes what comes back, and prices it. The innermost policy.
  *
- * Everything an exchange needs is one struct in the leg's arena; its buffers come from the driver's workspace, if no other
- * exchange has it, and are given back when the leg is destroyed.
+ * Everything an exchange needs is one struct in the leg's arena; its buffers come from a workspace of the driver, unless
+ * too many exchanges have one, and are given back when the leg is destroyed.
  * Each of connecting, the first byte and the gaps between bytes has its own deadline and its own error, on one timer.
  * Left out on purpose: tries after a failure (retry.c) and anything about money beyond this leg's own bill (budget.c).
  */
@@ -25,6 +25,7 @@ typedef struct wire_state {
     const llmcost_transport *transport;
     void *transfer;              /* NULL: none under way */
     llmc_driver *driver;
+    llmc_workspace *workspace;   /* NULL: none was to be had, or it would keep a secret */
     const llmc_allocator *allocator; /* of the buffers */
     llmc_wiping_memory wiping;   /* for what signs or is a secret as a whole */
     llmc_encoded encoded;
@@ -670,9 +671,9 @@ static void make_buffers(wire_state *state)
 {
     const llmc_allocator *lasting = &state->leg->services->allocator;
     bool secret = state->leg->operation->id == LLMC_OP_TOKEN; /* the whole of it: question, answer, and all that is copied on the way */
-    const llmc_allocator *passing = state->driver && !secret ? llmc_workspace_borrow(&state->driver->workspace) : NULL;
+    state->workspace = state->driver && !secret ? llmc_workspace_borrow(&state->driver->workspaces) : NULL;
     llmc_wiping_memory_init(&state->wiping, lasting);
-    state->allocator = secret ? &state->wiping.pieces : passing ? passing : lasting;
+    state->allocator = secret ? &state->wiping.pieces : state->workspace ? &state->workspace->pieces : lasting;
     llmc_encoded_init(&state->encoded, state->allocator);
     llmc_buffer_init(&state->head, state->allocator, 1 << 20);
     llmc_error_init(&state->answer_error, lasting);
@@ -789,12 +790,10 @@ static void free_buffers(wire_state *state)
 
 static void give_back_buffers(wire_state *state)
 {
-    llmc_workspace *workspace = state->driver ? &state->driver->workspace : NULL;
-    bool borrowed = workspace && state->allocator == &workspace->pieces;
-    if (!borrowed || workspace->outside)
+    if (!state->workspace || state->workspace->outside)
         free_buffers(state);
-    if (borrowed)
-        llmc_workspace_return(workspace);
+    if (state->workspace)
+        llmc_workspace_return(&state->driver->workspaces, state->workspace);
 }
 
 static void wire_destroy(llmcost_leg *leg, void *memory, void *user)

@@ -24,7 +24,7 @@ llmcost_status llmc_driver_open(llmc_driver *driver, const llmc_allocator *alloc
 {
     *driver = (llmc_driver){ .allocator = allocator, .clock = clock, .epoll = -1, .event = -1, .transport_due_ns = LLMC_NEVER };
     driver->mailbox_tail = &driver->mailbox;
-    llmc_workspace_init(&driver->workspace, allocator);
+    llmc_workspaces_init(&driver->workspaces, allocator);
     if (pthread_mutex_init(&driver->mailbox_lock, NULL))
         return LLMCOST_E_MEMORY;
     driver->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -71,7 +71,7 @@ void llmc_driver_close(llmc_driver *driver)
     pthread_mutex_destroy(&driver->mailbox_lock);
     llmc_free(driver->allocator, driver->timers);
     driver->timers = NULL;
-    llmc_workspace_free(&driver->workspace);
+    llmc_workspaces_free(&driver->workspaces);
 }
 
 /* ---- timers: a binary heap; every timer knows its place, so that stopping one is cheap ---- */

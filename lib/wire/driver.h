@@ -51,7 +51,7 @@ typedef struct llmc_driver {
     atomic_bool signalled;          /* the event descriptor is readable already */
     const struct llmcost_transport *transport; /* stepped each round; NULL: none */
     int64_t transport_due_ns;
-    llmc_workspace workspace;       /* for the exchange at hand */
+    llmc_workspaces workspaces;     /* for the exchanges at hand */
 } llmc_driver;
 
 llmcost_status llmc_driver_open(llmc_driver *driver, const llmc_allocator *allocator, const llmcost_clock *clock);
