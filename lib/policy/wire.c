@@ -17,8 +17,6 @@
 #include <string.h>
 #include <strings.h>
 
-enum { MAX_HEADERS = 32 };
-
 typedef enum exchange_stage { QUEUED, CONNECTING, SENT, RECEIVING } exchange_stage;
 
 typedef struct wire_state {
@@ -32,8 +30,8 @@ typedef struct wire_state {
     llmc_wiping_memory wiping;   /* for what signs or is a secret as a whole */
     llmc_encoded encoded;
     llmc_buffer head;            /* the URL and the lines made here, each ended by a zero byte; holds the key: wiped */
-    const char *headers[MAX_HEADERS];
-    uint32_t header_count;
+    const char **headers;
+    size_t header_count, header_capacity;
     llmc_decoder decoder;
     void *decoder_state;
     const llmc_framing *framing;
@@ -81,8 +79,10 @@ static const char *add_head(wire_state *state, const char *name, const char *val
 
 static void add_line(wire_state *state, const char *line)
 {
-    if (state->header_count < MAX_HEADERS)
+    if (llmc_grow(state->allocator, (void **)&state->headers, &state->header_capacity, state->header_count + 1, sizeof *state->headers))
         state->headers[state->header_count++] = line;
+    else
+        state->head.failure = LLMC_BUFFER_NO_MEMORY;
 }
 
 /* The two ways that nearly all hosts have, without a detour. */
@@ -140,7 +140,7 @@ static llmcost_status make_head(wire_state *state)
         add_line(state, state->encoded.headers[i]);
     for (size_t i = 0; i < provider->header_count; i++)
         add_line(state, provider->headers[i]);
-    return LLMCOST_OK;
+    return state->head.failure ? LLMCOST_E_MEMORY : LLMCOST_OK;
 }
 
 /* ---- deadlines ---- */
@@ -644,7 +644,7 @@ static llmcost_verdict start_transfer(llmcost_leg *leg, wire_state *state)
     const llmc_provider *provider = state->provider;
     llmcost_http_request request = {
         .struct_size = sizeof request, .max_connections = provider->max_connections, .method = state->encoded.method, .url = state->head.data,
-        .headers = state->headers, .header_count = state->header_count, .accept_any_certificate = provider->insecure_tls,
+        .headers = state->headers, .header_count = (uint32_t)state->header_count, .accept_any_certificate = provider->insecure_tls,
         .body = state->encoded.body.data, .body_bytes = state->encoded.body.length, .proxy = provider->proxy, .ca_file = provider->ca_file,
     };
     if (!state->driver)
@@ -779,6 +779,7 @@ static void free_buffers(wire_state *state)
         llmc_decoder_free(&state->decoder);
         state->framing->free(state->framing_state);
     }
+    llmc_free(state->allocator, state->headers);
     llmc_buffer_free(&state->head);
     llmc_encoded_free(&state->encoded);
     llmc_answer_builder_free(&state->builder);
