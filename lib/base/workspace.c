@@ -86,24 +86,17 @@ void llmc_workspaces_free(llmc_workspaces *workspaces)
     workspaces->count = 0;
 }
 
-static llmc_workspace *make(llmc_workspaces *workspaces)
-{
-    if (workspaces->count == LLMC_WORKSPACES)
-        return NULL;
-    llmc_workspace *workspace = llmc_alloc(workspaces->under, sizeof *workspace + LLMC_WORKSPACE_BYTES);
-    if (!workspace)
-        return NULL;
-    *workspace = (llmc_workspace){ .pieces = { take, resize, release, workspace }, .under = workspaces->under };
-    workspaces->count++;
-    return workspace;
-}
-
 llmc_workspace *llmc_workspace_borrow(llmc_workspaces *workspaces)
 {
     llmc_workspace *workspace = workspaces->idle;
-    if (!workspace)
-        return make(workspaces);
-    workspaces->idle = workspace->next;
+    if (workspace) {
+        workspaces->idle = workspace->next;
+        return workspace;
+    }
+    if (workspaces->count == LLMC_WORKSPACES || !(workspace = llmc_alloc(workspaces->under, sizeof *workspace + LLMC_WORKSPACE_BYTES)))
+        return NULL;
+    *workspace = (llmc_workspace){ .pieces = { take, resize, release, workspace }, .under = workspaces->under };
+    workspaces->count++;
     return workspace;
 }
 

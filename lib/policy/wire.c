@@ -17,6 +17,8 @@
 #include <string.h>
 #include <strings.h>
 
+enum { MAX_HEADERS = 32 }; /* a config may have half as many */
+
 typedef enum exchange_stage { QUEUED, CONNECTING, SENT, RECEIVING } exchange_stage;
 
 typedef struct wire_state {
@@ -30,8 +32,8 @@ typedef struct wire_state {
     llmc_wiping_memory wiping;   /* for what signs or is a secret as a whole */
     llmc_encoded encoded;
     llmc_buffer head;            /* the URL and the lines made here, each ended by a zero byte; holds the key: wiped */
-    const char **headers;
-    size_t header_count, header_capacity;
+    const char **headers;        /* room for MAX_HEADERS */
+    uint32_t header_count;
     llmc_decoder decoder;
     void *decoder_state;
     const llmc_framing *framing;
@@ -79,10 +81,8 @@ static const char *add_head(wire_state *state, const char *name, const char *val
 
 static void add_line(wire_state *state, const char *line)
 {
-    if (llmc_grow(state->allocator, (void **)&state->headers, &state->header_capacity, state->header_count + 1, sizeof *state->headers))
+    if (state->header_count < MAX_HEADERS)
         state->headers[state->header_count++] = line;
-    else
-        state->head.failure = LLMC_BUFFER_NO_MEMORY;
 }
 
 /* The two ways that nearly all hosts have, without a detour. */
@@ -125,7 +125,8 @@ static llmcost_status make_head(wire_state *state)
     const llmc_secret *shown = state->leg->token ? state->leg->token : credential ? &credential->key : NULL;
     const char *path = llmc_buffer_text(&state->encoded.path), *plain = plain_header(provider);
     bool bare = shown && plain;
-    if (!path || !reserve_head(state, strlen(provider->base_url) + state->encoded.path.length + 1 + (bare ? strlen(plain) + shown->bytes + 1 : 0)))
+    state->headers = llmc_alloc(state->allocator, MAX_HEADERS * sizeof *state->headers);
+    if (!path || !state->headers || !reserve_head(state, strlen(provider->base_url) + state->encoded.path.length + 1 + (bare ? strlen(plain) + shown->bytes + 1 : 0)))
         return LLMCOST_E_MEMORY;
     add_head(state, provider->base_url, path);
     if (bare)
@@ -140,7 +141,7 @@ static llmcost_status make_head(wire_state *state)
         add_line(state, state->encoded.headers[i]);
     for (size_t i = 0; i < provider->header_count; i++)
         add_line(state, provider->headers[i]);
-    return state->head.failure ? LLMCOST_E_MEMORY : LLMCOST_OK;
+    return LLMCOST_OK;
 }
 
 /* ---- deadlines ---- */
@@ -162,16 +163,11 @@ static void watch_deadline(wire_state *state)
         llmc_driver_timer_start(state->driver, &state->timer, at);
 }
 
-static void enter_stage_at(wire_state *state, exchange_stage stage, int64_t now_ns)
-{
-    state->stage = stage;
-    state->stage_ns = now_ns;
-    watch_deadline(state);
-}
-
 static void enter_stage(wire_state *state, exchange_stage stage)
 {
-    enter_stage_at(state, stage, llmc_leg_now(state->leg));
+    state->stage = stage;
+    state->stage_ns = llmc_leg_now(state->leg);
+    watch_deadline(state);
 }
 
 static void finish_exchange(wire_state *state, llmcost_status status, const char *detail);
@@ -311,7 +307,7 @@ static void on_opening(void *context)
 {
     wire_state *state = context;
     state->opened = true;
-    enter_stage_at(state, CONNECTING, state->transfer ? llmc_leg_now(state->leg) : state->began_ns); /* none yet: it opens as it is started */
+    enter_stage(state, CONNECTING);
 }
 
 static void on_connected(void *context)
@@ -644,7 +640,7 @@ static llmcost_verdict start_transfer(llmcost_leg *leg, wire_state *state)
     const llmc_provider *provider = state->provider;
     llmcost_http_request request = {
         .struct_size = sizeof request, .max_connections = provider->max_connections, .method = state->encoded.method, .url = state->head.data,
-        .headers = state->headers, .header_count = (uint32_t)state->header_count, .accept_any_certificate = provider->insecure_tls,
+        .headers = state->headers, .header_count = state->header_count, .accept_any_certificate = provider->insecure_tls,
         .body = state->encoded.body.data, .body_bytes = state->encoded.body.length, .proxy = provider->proxy, .ca_file = provider->ca_file,
     };
     if (!state->driver)

@@ -293,8 +293,8 @@ static bool set_proxy(exchange *x, const char *wanted)
     if (!set_text(x, CURLOPT_PROXY, &x->proxy, wanted))
         return false;
     bool none = wanted && !*wanted;
-    if (none != x->no_proxy && curl_easy_setopt(x->easy, CURLOPT_NOPROXY, none ? "*" : NULL) != CURLE_OK)
-        return false;
+    if (none != x->no_proxy)
+        curl_easy_setopt(x->easy, CURLOPT_NOPROXY, none ? "*" : NULL);
     x->no_proxy = none;
     return true;
 }
