@@ -11,7 +11,11 @@ extern inline void llmc_buffer_add_text(llmc_buffer *buffer, const char *text);
 
 void llmc_buffer_init(llmc_buffer *buffer, const llmc_allocator *allocator, size_t maximum)
 {
-    *buffer = (llmc_buffer){ .allocator = allocator, .maximum = maximum };
+    buffer->allocator = allocator; /* one by one: a call makes twenty, and a literal is zeroed as a whole first */
+    buffer->data = NULL;
+    buffer->length = buffer->capacity = 0;
+    buffer->maximum = maximum;
+    buffer->failure = LLMC_BUFFER_FINE;
 }
 
 void llmc_buffer_free(llmc_buffer *buffer)

@@ -71,29 +71,38 @@ static void *resize(void *memory, size_t bytes, void *user)
     return moved;
 }
 
-void llmc_workspace_init(llmc_workspace *workspace, const llmc_allocator *under)
+void llmc_workspaces_init(llmc_workspaces *workspaces, const llmc_allocator *under)
 {
-    *workspace = (llmc_workspace){ .pieces = { take, resize, release, workspace }, .under = under };
+    *workspaces = (llmc_workspaces){ .under = under };
 }
 
-void llmc_workspace_free(llmc_workspace *workspace)
+void llmc_workspaces_free(llmc_workspaces *workspaces)
 {
-    llmc_free(workspace->under, workspace->block);
-    workspace->block = NULL;
+    while (workspaces->idle) {
+        llmc_workspace *workspace = workspaces->idle;
+        workspaces->idle = workspace->next;
+        llmc_free(workspaces->under, workspace);
+    }
+    workspaces->count = 0;
 }
 
-const llmc_allocator *llmc_workspace_borrow(llmc_workspace *workspace)
+llmc_workspace *llmc_workspace_borrow(llmc_workspaces *workspaces)
 {
-    if (workspace->lent)
+    llmc_workspace *workspace = workspaces->idle;
+    if (workspace) {
+        workspaces->idle = workspace->next;
+        return workspace;
+    }
+    if (workspaces->count == LLMC_WORKSPACES || !(workspace = llmc_alloc(workspaces->under, sizeof *workspace + LLMC_WORKSPACE_BYTES)))
         return NULL;
-    if (!workspace->block)
-        workspace->block = llmc_alloc(workspace->under, LLMC_WORKSPACE_BYTES);
-    workspace->lent = workspace->block != NULL;
-    workspace->used = workspace->last = 0;
-    return workspace->lent ? &workspace->pieces : NULL;
+    *workspace = (llmc_workspace){ .pieces = { take, resize, release, workspace }, .under = workspaces->under };
+    workspaces->count++;
+    return workspace;
 }
 
-void llmc_workspace_return(llmc_workspace *workspace)
+void llmc_workspace_return(llmc_workspaces *workspaces, llmc_workspace *workspace)
 {
-    workspace->lent = false;
+    workspace->used = workspace->last = 0;
+    workspace->next = workspaces->idle;
+    workspaces->idle = workspace;
 }

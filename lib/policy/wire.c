@@ -1,8 +1,8 @@
 /*
  * wire.c: encodes a leg for its target, sends it, decodes what comes back, and prices it. The innermost policy.
  *
- * Everything an exchange needs is one struct in the leg's arena; its buffers come from the driver's workspace, if no other
- * exchange has it, and are given back when the leg is destroyed.
+ * Everything an exchange needs is one struct in the leg's arena; its buffers come from a workspace of the driver, unless
+ * too many exchanges have one, and are given back when the leg is destroyed.
  * Each of connecting, the first byte and the gaps between bytes has its own deadline and its own error, on one timer.
  * Left out on purpose: tries after a failure (retry.c) and anything about money beyond this leg's own bill (budget.c).
  */
@@ -17,6 +17,8 @@
 #include <string.h>
 #include <strings.h>
 
+enum { MAX_HEADERS = 32 }; /* a config may have half as many */
+
 typedef enum exchange_stage { QUEUED, CONNECTING, SENT, RECEIVING } exchange_stage;
 
 typedef struct wire_state {
@@ -25,11 +27,12 @@ typedef struct wire_state {
     const llmcost_transport *transport;
     void *transfer;              /* NULL: none under way */
     llmc_driver *driver;
+    llmc_workspace *workspace;   /* NULL: none was to be had, or it would keep a secret */
     const llmc_allocator *allocator; /* of the buffers */
     llmc_wiping_memory wiping;   /* for what signs or is a secret as a whole */
     llmc_encoded encoded;
-    llmc_buffer head;            /* url and header lines, each ended by a zero byte; holds the key: wiped */
-    const char *headers[32];
+    llmc_buffer head;            /* the URL and the lines made here, each ended by a zero byte; holds the key: wiped */
+    const char **headers;        /* room for MAX_HEADERS */
     uint32_t header_count;
     llmc_decoder decoder;
     void *decoder_state;
@@ -51,17 +54,7 @@ typedef struct wire_state {
 
 /* ---- the request's head ---- */
 
-/* Returns where it begins. */
-static size_t add_head(wire_state *state, const char *name, const char *value)
-{
-    llmc_buffer *head = &state->head;
-    size_t at = head->length, name_bytes = strlen(name), value_bytes = strlen(value);
-    if (!llmc_buffer_reserve(head, name_bytes + value_bytes + 1))
-        return 0;
-    llmc_put_text(llmc_put_text(head->data + at, name, name_bytes) - 1, value, value_bytes);
-    head->length = at + name_bytes + value_bytes + 1;
-    return at;
-}
+static const char accept[] = "Accept: ";
 
 /* What this leg shows; NULL: nothing. A leg that no policy gave a credential shows the first. */
 static const llmc_credential *credential_of(const wire_state *state)
@@ -70,24 +63,26 @@ static const llmc_credential *credential_of(const wire_state *state)
     return state->leg->credential ? state->leg->credential : provider->credential_count ? provider->credentials : NULL;
 }
 
-/* Room for it all: what grows leaves the key behind in memory that nobody wipes. */
-static bool reserve_head(wire_state *state, size_t more)
+/* Room for this much and the line of a stream: what grows later would move, and leave the key behind in memory that nobody wipes. */
+static bool reserve_head(wire_state *state, size_t bytes)
 {
-    const llmc_provider *provider = state->provider;
-    size_t bytes = 500 + strlen(provider->base_url) + state->encoded.path.length + more;
-    for (size_t i = 0; i < provider->header_count; i++)
-        bytes += strlen(provider->headers[i]) + 1;
-    return llmc_buffer_reserve(&state->head, bytes);
+    return llmc_buffer_reserve(&state->head, bytes + sizeof accept + strlen(state->provider->codec->stream_type));
 }
 
-typedef struct head_lines {
-    size_t offsets[32], count;
-} head_lines;
-
-static void add_line(wire_state *state, head_lines *lines, const char *name, const char *value)
+static const char *add_head(wire_state *state, const char *name, const char *value)
 {
-    if (lines->count < sizeof lines->offsets / sizeof lines->offsets[0])
-        lines->offsets[lines->count++] = add_head(state, name, value);
+    llmc_buffer *head = &state->head;
+    char *at = head->data + head->length;
+    size_t name_bytes = strlen(name), value_bytes = strlen(value);
+    llmc_put_text(llmc_put_text(at, name, name_bytes) - 1, value, value_bytes);
+    head->length += name_bytes + value_bytes + 1;
+    return at;
+}
+
+static void add_line(wire_state *state, const char *line)
+{
+    if (state->header_count < MAX_HEADERS)
+        state->headers[state->header_count++] = line;
 }
 
 /* The two ways that nearly all hosts have, without a detour. */
@@ -99,7 +94,7 @@ static const char *plain_header(const llmc_provider *provider)
 }
 
 /* A signature covers the URL and the body; an old exchange wants its pair in the URL. */
-static llmcost_status sign_head(wire_state *state, const llmc_credential *credential, head_lines *lines, const char *path)
+static llmcost_status sign_head(wire_state *state, const llmc_credential *credential, const char *path)
 {
     llmc_buffer signed_lines, query;
     llmc_buffer_init(&signed_lines, &state->wiping.pieces, 1 << 20);
@@ -116,40 +111,36 @@ static llmcost_status sign_head(wire_state *state, const llmc_credential *creden
         add_head(state, llmc_buffer_text(&query), "");
     }
     for (size_t at = 0; !status && at < signed_lines.length; at += strlen(signed_lines.data + at) + 1)
-        add_line(state, lines, signed_lines.data + at, "");
+        add_line(state, add_head(state, signed_lines.data + at, ""));
     llmc_buffer_free(&query);
     llmc_buffer_free(&signed_lines);
     return status;
 }
 
-/* Offsets first, pointers when the buffer has stopped moving. */
+/* The URL, and the lines that nobody else keeps until the exchange is over. */
 static llmcost_status make_head(wire_state *state)
 {
     const llmc_provider *provider = state->provider;
     const llmc_credential *credential = credential_of(state);
     const llmc_secret *shown = state->leg->token ? state->leg->token : credential ? &credential->key : NULL;
-    head_lines lines = { .count = 0 };
     const char *path = llmc_buffer_text(&state->encoded.path), *plain = plain_header(provider);
-    if (!path || !reserve_head(state, shown ? shown->bytes : 0))
+    bool bare = shown && plain;
+    state->headers = llmc_alloc(state->allocator, MAX_HEADERS * sizeof *state->headers);
+    if (!path || !state->headers || !reserve_head(state, strlen(provider->base_url) + state->encoded.path.length + 1 + (bare ? strlen(plain) + shown->bytes + 1 : 0)))
         return LLMCOST_E_MEMORY;
     add_head(state, provider->base_url, path);
-    if (shown && plain)
-        add_line(state, &lines, plain, llmc_secret_reveal(shown));
-    llmcost_status status = shown && !plain ? sign_head(state, credential, &lines, path) : LLMCOST_OK;
+    if (bare)
+        add_line(state, add_head(state, plain, llmc_secret_reveal(shown)));
+    llmcost_status status = shown && !plain ? sign_head(state, credential, path) : LLMCOST_OK;
     if (status)
         return status;
     if (state->encoded.body.length)
-        add_line(state, &lines, "Content-Type: ", "application/json");
-    add_line(state, &lines, "Accept: ", state->decoder.stream ? provider->codec->stream_type : "application/json");
+        add_line(state, "Content-Type: application/json");
+    add_line(state, state->decoder.stream ? add_head(state, accept, provider->codec->stream_type) : "Accept: application/json");
     for (size_t i = 0; i < sizeof state->encoded.headers / sizeof state->encoded.headers[0] && state->encoded.headers[i]; i++)
-        add_line(state, &lines, state->encoded.headers[i], "");
+        add_line(state, state->encoded.headers[i]);
     for (size_t i = 0; i < provider->header_count; i++)
-        add_line(state, &lines, provider->headers[i], "");
-    if (state->head.failure)
-        return LLMCOST_E_MEMORY;
-    for (size_t i = 0; i < lines.count; i++)
-        state->headers[i] = state->head.data + lines.offsets[i];
-    state->header_count = (uint32_t)lines.count;
+        add_line(state, provider->headers[i]);
     return LLMCOST_OK;
 }
 
@@ -593,6 +584,8 @@ static void mask_keys(const wire_state *state, llmcost_error *error)
     const llmc_provider *provider = state->provider;
     char *const texts[] = { error->message, error->provider_message, error->code, error->request_id };
     for (size_t t = 0; t < sizeof texts / sizeof texts[0]; t++) {
+        if (!texts[t])
+            continue;
         for (size_t i = 0; i < provider->credential_count; i++)
             llmc_credential_mask(&provider->credentials[i], texts[t]);
         if (state->leg->token)
@@ -670,9 +663,9 @@ static void make_buffers(wire_state *state)
 {
     const llmc_allocator *lasting = &state->leg->services->allocator;
     bool secret = state->leg->operation->id == LLMC_OP_TOKEN; /* the whole of it: question, answer, and all that is copied on the way */
-    const llmc_allocator *passing = state->driver && !secret ? llmc_workspace_borrow(&state->driver->workspace) : NULL;
+    state->workspace = state->driver && !secret ? llmc_workspace_borrow(&state->driver->workspaces) : NULL;
     llmc_wiping_memory_init(&state->wiping, lasting);
-    state->allocator = secret ? &state->wiping.pieces : passing ? passing : lasting;
+    state->allocator = secret ? &state->wiping.pieces : state->workspace ? &state->workspace->pieces : lasting;
     llmc_encoded_init(&state->encoded, state->allocator);
     llmc_buffer_init(&state->head, state->allocator, 1 << 20);
     llmc_error_init(&state->answer_error, lasting);
@@ -782,6 +775,7 @@ static void free_buffers(wire_state *state)
         llmc_decoder_free(&state->decoder);
         state->framing->free(state->framing_state);
     }
+    llmc_free(state->allocator, state->headers);
     llmc_buffer_free(&state->head);
     llmc_encoded_free(&state->encoded);
     llmc_answer_builder_free(&state->builder);
@@ -789,12 +783,10 @@ static void free_buffers(wire_state *state)
 
 static void give_back_buffers(wire_state *state)
 {
-    llmc_workspace *workspace = state->driver ? &state->driver->workspace : NULL;
-    bool borrowed = workspace && state->allocator == &workspace->pieces;
-    if (!borrowed || workspace->outside)
+    if (!state->workspace || state->workspace->outside)
         free_buffers(state);
-    if (borrowed)
-        llmc_workspace_return(workspace);
+    if (state->workspace)
+        llmc_workspace_return(&state->driver->workspaces, state->workspace);
 }
 
 static void wire_destroy(llmcost_leg *leg, void *memory, void *user)

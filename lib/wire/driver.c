@@ -24,7 +24,7 @@ llmcost_status llmc_driver_open(llmc_driver *driver, const llmc_allocator *alloc
 {
     *driver = (llmc_driver){ .allocator = allocator, .clock = clock, .epoll = -1, .event = -1, .transport_due_ns = LLMC_NEVER };
     driver->mailbox_tail = &driver->mailbox;
-    llmc_workspace_init(&driver->workspace, allocator);
+    llmc_workspaces_init(&driver->workspaces, allocator);
     if (pthread_mutex_init(&driver->mailbox_lock, NULL))
         return LLMCOST_E_MEMORY;
     driver->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -71,7 +71,7 @@ void llmc_driver_close(llmc_driver *driver)
     pthread_mutex_destroy(&driver->mailbox_lock);
     llmc_free(driver->allocator, driver->timers);
     driver->timers = NULL;
-    llmc_workspace_free(&driver->workspace);
+    llmc_workspaces_free(&driver->workspaces);
 }
 
 /* ---- timers: a binary heap; every timer knows its place, so that stopping one is cheap ---- */
@@ -148,15 +148,6 @@ int64_t llmc_driver_next_ns(const llmc_driver *driver)
     return driver->transport_due_ns < next ? driver->transport_due_ns : next;
 }
 
-static void fire_timers(llmc_driver *driver, int64_t now_ns, bool looked)
-{
-    while (driver->timer_count && driver->timers[0]->at_ns <= now_ns && (looked || !driver->timers[0]->patient)) {
-        llmc_timer *timer = driver->timers[0];
-        llmc_driver_timer_stop(driver, timer);
-        timer->fire(timer->user);
-    }
-}
-
 /* ---- descriptors ---- */
 
 bool llmc_driver_watch(llmc_driver *driver, llmc_watch *watch)
@@ -222,24 +213,32 @@ static int poll_descriptors(llmc_driver *driver, int timeout_ms)
     return count;
 }
 
-/* looked: all that is ready has been read since the last sleep. */
-static bool fire_due(llmc_driver *driver, bool looked)
+static int64_t look(llmc_driver *driver)
 {
-    if (!driver->timer_count || (!looked && driver->timers[0]->patient))
-        return false;
-    int64_t now = llmc_clock_now(driver->clock);
-    if (driver->timers[0]->at_ns > now)
-        return false;
-    fire_timers(driver, now, looked);
-    return true;
+    return driver->looked_ns = llmc_clock_now(driver->clock);
+}
+
+/* What was due at the latest look. polled: all that is ready has been read since the last sleep. */
+static bool fire_due(llmc_driver *driver, bool polled)
+{
+    int64_t now_ns = driver->looked_ns;
+    bool fired = false;
+    while (driver->timer_count && driver->timers[0]->at_ns <= now_ns && (polled || !driver->timers[0]->patient)) {
+        llmc_timer *timer = driver->timers[0];
+        llmc_driver_timer_stop(driver, timer);
+        timer->fire(timer->user);
+        fired = true;
+    }
+    return fired;
 }
 
 void llmc_driver_step(llmc_driver *driver, int64_t until_ns)
 {
+    look(driver);
     /* What is due already needs no look at the descriptors: one system call less for every request that starts. */
-    if (fire_due(driver, false) && until_ns > llmc_clock_now(driver->clock))
+    if (fire_due(driver, false) && (until_ns == LLMC_NEVER || until_ns > look(driver)))
         return;
-    int64_t now = llmc_clock_now(driver->clock), next = llmc_driver_next_ns(driver);
+    int64_t now = driver->looked_ns, next = llmc_driver_next_ns(driver);
     if (until_ns < next)
         next = until_ns;
     bool jumps = driver->clock->wait != NULL;
@@ -249,5 +248,6 @@ void llmc_driver_step(llmc_driver *driver, int64_t until_ns)
     llmc_driver_run_mail(driver);
     if (driver->transport)
         driver->transport_due_ns = driver->transport->step(driver->transport->user, llmc_clock_now(driver->clock));
+    look(driver);
     fire_due(driver, count < EVENTS_PER_ROUND);
 }

@@ -45,13 +45,14 @@ typedef struct llmc_driver {
     llmc_watch wake_watch;
     llmc_timer **timers;            /* a binary heap */
     size_t timer_count, timer_capacity, timer_reserved;
+    int64_t looked_ns;              /* the time of the latest look at the timers */
     pthread_mutex_t mailbox_lock;
     llmc_message *mailbox, **mailbox_tail; /* under mailbox_lock */
     atomic_bool has_mail;           /* written under mailbox_lock: spares taking it for nothing */
     atomic_bool signalled;          /* the event descriptor is readable already */
     const struct llmcost_transport *transport; /* stepped each round; NULL: none */
     int64_t transport_due_ns;
-    llmc_workspace workspace;       /* for the exchange at hand */
+    llmc_workspaces workspaces;     /* for the exchanges at hand */
 } llmc_driver;
 
 llmcost_status llmc_driver_open(llmc_driver *driver, const llmc_allocator *allocator, const llmcost_clock *clock);

@@ -137,7 +137,10 @@ static int on_timer(CURLM *multi, long timeout_ms, void *user)
     (void)multi;
     llmc_http *http = user;
     llmc_driver *driver = http->driver;
-    llmc_driver_timer_start(driver, &http->timer, timeout_ms < 0 ? LLMC_NEVER : llmc_clock_after(llmc_clock_now(driver->clock), timeout_ms));
+    int64_t at_ns = driver->looked_ns + 1; /* 0, as for every transfer that begins: with the next look */
+    if (timeout_ms != 0)
+        at_ns = timeout_ms < 0 ? LLMC_NEVER : llmc_clock_after(llmc_clock_now(driver->clock), timeout_ms);
+    llmc_driver_timer_start(driver, &http->timer, at_ns);
     return 0;
 }
 
@@ -405,10 +408,10 @@ uint64_t llmc_http_connections(llmc_http *http)
     return atomic_load_explicit(&http->connections, memory_order_relaxed);
 }
 
-/* What libcurl itself would ask for. */
+/* What libcurl can decode. Not "deflate": servers disagree on what that is, and whoever speaks it speaks gzip. */
 static void name_encodings(llmc_http *http)
 {
-    static const struct { int feature; const char *name; } known[] = { { CURL_VERSION_LIBZ, "deflate, gzip" }, { CURL_VERSION_BROTLI, "br" }, { CURL_VERSION_ZSTD, "zstd" } };
+    static const struct { int feature; const char *name; } known[] = { { CURL_VERSION_LIBZ, "gzip" }, { CURL_VERSION_BROTLI, "br" }, { CURL_VERSION_ZSTD, "zstd" } };
     int features = curl_version_info(CURLVERSION_NOW)->features;
     size_t at = 0;
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {

@@ -287,10 +287,22 @@ static bool set_url(exchange *x, const char *wanted)
     return true;
 }
 
+/* "": none at all. libcurl would still ask the environment, for every transfer, where none is to be used. */
+static bool set_proxy(exchange *x, const char *wanted)
+{
+    if (!set_text(x, CURLOPT_PROXY, &x->proxy, wanted))
+        return false;
+    bool none = wanted && !*wanted;
+    if (none != x->no_proxy)
+        curl_easy_setopt(x->easy, CURLOPT_NOPROXY, none ? "*" : NULL);
+    x->no_proxy = none;
+    return true;
+}
+
 bool llmc_exchange_prepare(exchange *x, const llmcost_http_request *request)
 {
     bool get = strcmp(request->method, "GET") == 0;
-    if (!set_url(x, request->url) || !set_text(x, CURLOPT_PROXY, &x->proxy, request->proxy) || !set_headers(x, request))
+    if (!set_url(x, request->url) || !set_proxy(x, request->proxy) || !set_headers(x, request))
         return false;
     /* Wait for a connection that may carry many streams; where ALPN cannot tell that, it would be a wait for a whole answer. */
     if (!x->prepared || x->alone != x->host->plain)

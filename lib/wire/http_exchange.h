@@ -38,7 +38,7 @@ typedef struct exchange {
     char *url, *proxy, *ca_file;    /* what the handle is set to */
     CURLU *parts;                   /* of the URL; NULL: libcurl parses it, and fails */
     const char *system_ca_file;     /* asked once per handle: libcurl writes its whole version text each time */
-    bool get, accept_any, alone, fresh, prepared, large;
+    bool get, accept_any, alone, fresh, prepared, large, no_proxy;
     bool running, doomed;
     bool answering; /* a status line came */
     size_t head_bytes;

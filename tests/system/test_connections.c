@@ -366,7 +366,7 @@ static void serve(tiny_server *server, const char *body, size_t bytes)
 
 static llmcost_status ask_compressed(tiny_server *server, const char *text, const char *members, char **answer)
 {
-    char config[500], *body = NULL;
+    char config[1000], *body = NULL;
     llmcost_client *client = NULL;
     llmcost_response *response = NULL;
     int bytes = asprintf(&body, "{\"id\":\"x\",\"object\":\"chat.completion\",\"model\":\"m\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"%s\"},"
@@ -396,6 +396,32 @@ static void compressed_answers(void **state)
     assert_non_null(line);
     assert_non_null(strstr(line, "gzip"));
     assert_null(strstr(line + 4, "Accept-Encoding"));
+    free(answer);
+}
+
+/* Each of them once, in the order of the config; and "proxy": "" means none, whatever the environment says. */
+static void all_headers_of_the_config(void **state)
+{
+    (void)state;
+    enum { COUNT = 16 }; /* as many as a config may have */
+    char members[600], line[32], *answer = NULL;
+    size_t length = (size_t)snprintf(members, sizeof members, ",\"headers\":{");
+    for (int i = 0; i < COUNT; i++)
+        length += (size_t)snprintf(members + length, sizeof members - length, "%s\"X-N-%d\":\"v%d\"", i ? "," : "", i, i);
+    snprintf(members + length, sizeof members - length, "}");
+    tiny_server server;
+    assert_int_equal(setenv("http_proxy", "http://127.0.0.1:1", 1), 0);
+    llmcost_status status = ask_compressed(&server, "all of them", members, &answer);
+    unsetenv("http_proxy");
+    assert_int_equal(status, LLMCOST_OK);
+    assert_string_equal(answer, "all of them");
+    const char *at = server.request;
+    for (int i = 0; i < COUNT; i++) {
+        snprintf(line, sizeof line, "\r\nX-N-%d: v%d\r\n", i, i);
+        at = strstr(at, line);
+        assert_non_null(at);
+        assert_null(strstr(at + 2, line));
+    }
     free(answer);
 }
 
@@ -484,7 +510,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_thousand_calls_make_one_connection), cmocka_unit_test(kept_alive_after_errors), cmocka_unit_test(connections_are_bounded),
         cmocka_unit_test(a_queue_for_places), cmocka_unit_test(the_first_calls_go_out_together), cmocka_unit_test(bursts_share_connections),
-        cmocka_unit_test(a_closed_connection_is_replaced), cmocka_unit_test(compressed_answers), cmocka_unit_test(bodies_are_sent_unasked), cmocka_unit_test(hosts_in_turn), cmocka_unit_test(a_bomb_is_too_large),
+        cmocka_unit_test(a_closed_connection_is_replaced), cmocka_unit_test(compressed_answers), cmocka_unit_test(all_headers_of_the_config), cmocka_unit_test(bodies_are_sent_unasked), cmocka_unit_test(hosts_in_turn), cmocka_unit_test(a_bomb_is_too_large),
         cmocka_unit_test(connections_are_counted), cmocka_unit_test(a_stale_connection_is_tried_once_more), cmocka_unit_test(in_a_host_s_own_loop), cmocka_unit_test(without_descriptors),
     };
     alarm(600);
