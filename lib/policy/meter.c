@@ -1,6 +1,6 @@
 /*
  * meter.c: the outermost policy of a call: its receipt is closed here and counted.
- * Left out on purpose: what a leg cost (wire.c) and the receipt's arithmetic (money/).
+ * Left out on purpose: what a leg cost (wire_outcome.c) and the receipt's arithmetic (money/).
  */
 #include "policy/policy.h"
 #include "policy/price_leg.h"
