@@ -88,7 +88,7 @@ typedef struct llmcost_policy {
     void (*destroy)(llmcost_leg *leg, void *state, void *user); /* once for every policy that was entered */
 } llmcost_policy;
 
-/** Add a policy to a client. Before its first call, else E_MISUSE. The descriptor is copied; name and user must outlive the client. */
+/** Add a policy to a client, 24 at most. Before its first call, else E_MISUSE. The descriptor is copied; name and user must outlive the client. */
 LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_client_add_policy(llmcost_client *client, const llmcost_policy *policy);
 
 /** The request of a leg; borrowed. It may differ from the caller's: policies further out may have changed it. NULL for list models and balances, and once the caller has left a leg that is read on without him. */
@@ -185,7 +185,7 @@ LLMCOST_API void llmcost_cache_reply_send(llmcost_cache_reply *reply, const void
 
 /* ------------------------------------------------------------------------------------------------ transport */
 
-/* One HTTP exchange. All borrowed until done or abort. */
+/* One HTTP exchange. The struct is borrowed while start runs, what it points to until done was called or abort has returned. */
 typedef struct llmcost_http_request {
     uint32_t struct_size;
     int32_t max_connections;      /* to this host; 0: no limit */

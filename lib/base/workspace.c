@@ -76,27 +76,41 @@ void llmc_workspaces_init(llmc_workspaces *workspaces, const llmc_allocator *und
     *workspaces = (llmc_workspaces){ .under = under };
 }
 
-void llmc_workspaces_free(llmc_workspaces *workspaces)
+static void free_idle(llmc_workspaces *workspaces, uint32_t kept)
 {
-    while (workspaces->idle) {
+    while (workspaces->idle && workspaces->count > kept) {
         llmc_workspace *workspace = workspaces->idle;
         workspaces->idle = workspace->next;
+        workspaces->count--;
         llmc_free(workspaces->under, workspace);
     }
-    workspaces->count = 0;
+}
+
+void llmc_workspaces_free(llmc_workspaces *workspaces)
+{
+    free_idle(workspaces, 0);
+}
+
+static llmc_workspace *make_workspace(llmc_workspaces *workspaces)
+{
+    if (workspaces->count == LLMC_WORKSPACES)
+        return NULL;
+    llmc_workspace *workspace = llmc_alloc(workspaces->under, sizeof *workspace + LLMC_WORKSPACE_BYTES);
+    if (!workspace)
+        return NULL;
+    *workspace = (llmc_workspace){ .pieces = { take, resize, release, workspace }, .under = workspaces->under };
+    workspaces->count++;
+    return workspace;
 }
 
 llmc_workspace *llmc_workspace_borrow(llmc_workspaces *workspaces)
 {
     llmc_workspace *workspace = workspaces->idle;
-    if (workspace) {
+    if (workspace)
         workspaces->idle = workspace->next;
-        return workspace;
-    }
-    if (workspaces->count == LLMC_WORKSPACES || !(workspace = llmc_alloc(workspaces->under, sizeof *workspace + LLMC_WORKSPACE_BYTES)))
-        return NULL;
-    *workspace = (llmc_workspace){ .pieces = { take, resize, release, workspace }, .under = workspaces->under };
-    workspaces->count++;
+    else
+        workspace = make_workspace(workspaces);
+    workspaces->lent += workspace != NULL;
     return workspace;
 }
 
@@ -105,4 +119,6 @@ void llmc_workspace_return(llmc_workspaces *workspaces, llmc_workspace *workspac
     workspace->used = workspace->last = 0;
     workspace->next = workspaces->idle;
     workspaces->idle = workspace;
+    if (--workspaces->lent == 0)
+        free_idle(workspaces, LLMC_WORKSPACES_IDLE);
 }

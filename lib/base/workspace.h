@@ -3,14 +3,15 @@
  * comes from the allocator underneath. Pieces of the block need no freeing: they are gone when it is given back.
  *
  * Blocks are kept from one borrower to the next, as many as there were borrowers at once, but never more than
- * LLMC_WORKSPACES: whoever comes when all of them are lent does without.
+ * LLMC_WORKSPACES: whoever comes when all of them are lent does without. When the last one is given back, a burst is over,
+ * and all but LLMC_WORKSPACES_IDLE are freed.
  */
 #ifndef LLMC_WORKSPACE_H
 #define LLMC_WORKSPACE_H
 
 #include "base/memory.h"
 
-enum { LLMC_WORKSPACE_BYTES = 32 << 10, LLMC_WORKSPACES = 64 };
+enum { LLMC_WORKSPACE_BYTES = 32 << 10, LLMC_WORKSPACES = 64, LLMC_WORKSPACES_IDLE = 4 };
 
 typedef struct llmc_workspace {
     llmc_allocator pieces; /* what a borrower allocates from */
@@ -24,7 +25,7 @@ typedef struct llmc_workspace {
 typedef struct llmc_workspaces {
     const llmc_allocator *under;
     llmc_workspace *idle;
-    uint32_t count; /* lent ones too */
+    uint32_t count, lent; /* count: lent ones too */
 } llmc_workspaces;
 
 void llmc_workspaces_init(llmc_workspaces *workspaces, const llmc_allocator *under);

@@ -10,7 +10,7 @@
 #include "policy/policy.h"
 #include "wire/http.h"
 
-enum { LLMC_MAX_POLICIES = 40, LLMC_RESPONSE_BYTES = 5120 };
+enum { LLMC_HOST_POLICIES = 24, LLMC_MAX_POLICIES = 40, LLMC_RESPONSE_BYTES = 5120 };
 
 typedef struct llmc_slot llmc_slot;
 
@@ -57,7 +57,7 @@ struct llmcost_client {
     llmc_services services;
     llmc_settings *settings;
     llmcost_policy policies[LLMC_MAX_POLICIES]; /* by phase */
-    uint16_t policy_count;
+    uint16_t policy_count, host_policy_count;
     /* A bit for each policy: which a leg of an operation meets, which have a say when it leaves, which look at events. */
     uint64_t concerned[LLMC_OP_COUNT], leavers, listeners;
     llmcost_transport transport; /* the host's */

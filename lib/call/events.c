@@ -350,10 +350,10 @@ static void mark_delivered(llmcost_leg *origin)
 static bool deliver(llmcost_leg *leg, int32_t below, const llmcost_event *event, llmcost_leg *child, llmcost_leg *origin)
 {
     bool stop = false;
-    uint64_t left = leg->call->client->listeners & leg->entered & ((UINT64_C(1) << (below + 1)) - 1);
-    while (left) {
-        int32_t i = 63 - __builtin_clzll(left);
-        left &= ~(UINT64_C(1) << i);
+    uint64_t listeners = leg->call->client->listeners & ((UINT64_C(1) << (below + 1)) - 1);
+    while (listeners & leg->entered) { /* what a policy did may take others off this leg */
+        int32_t i = 63 - __builtin_clzll(listeners & leg->entered);
+        listeners &= (UINT64_C(1) << i) - 1;
         if (!ask(leg, (uint16_t)i, event, i == below ? child : NULL, &stop))
             return !stop;
     }

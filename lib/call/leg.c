@@ -205,16 +205,16 @@ static void show_answer(llmcost_leg *leg)
 static llmcost_verdict enter_next(llmcost_leg *leg)
 {
     const llmcost_client *client = leg->call->client;
-    uint64_t left = client->concerned[leg->operation->id] & ~UINT64_C(0) << leg->at;
-    for (; left; left &= left - 1) {
-        const unsigned at = (unsigned)__builtin_ctzll(left);
+    uint64_t ahead = client->concerned[leg->operation->id] & ~UINT64_C(0) << leg->at;
+    for (; ahead; ahead &= ahead - 1) {
+        const unsigned at = (unsigned)__builtin_ctzll(ahead);
         const llmcost_policy *policy = &client->policies[at];
         void *state = NULL;
         leg->at = (uint16_t)at;
         if (policy->state_bytes && !(state = llmc_arena_calloc(leg->arena, 1, policy->state_bytes)))
             return llmc_leg_out_of_memory(leg);
         leg->states[at] = state;
-        leg->entered |= left & -left;
+        leg->entered |= ahead & -ahead;
         llmcost_verdict verdict = policy->enter ? policy->enter(leg, state, policy->user) : LLMCOST_CONTINUE;
         if (verdict != LLMCOST_CONTINUE || leg->cancelled)
             return verdict;

@@ -47,8 +47,9 @@ llmcost_status llmcost_client_add_policy(llmcost_client *client, const llmcost_p
         return LLMCOST_E_MISUSE;
     memcpy(&ours, policy, policy->struct_size < sizeof ours ? policy->struct_size : sizeof ours);
     ours.struct_size = sizeof ours;
-    if (!ours.name || ours.phase < LLMCOST_PHASE_METER || ours.phase > LLMCOST_PHASE_BUDGET)
+    if (!ours.name || ours.phase < LLMCOST_PHASE_METER || ours.phase > LLMCOST_PHASE_BUDGET || client->host_policy_count == LLMC_HOST_POLICIES)
         return LLMCOST_E_MISUSE;
+    client->host_policy_count++; /* a number of their own: how many of ours there are depends on the config */
     return llmc_client_add_policy(client, &ours);
 }
 

@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-enum { MAX_HEADERS = 16 };
-
 /* ---- headers and quirks ---- */
 
 static bool is_token(const char *text)
@@ -49,8 +47,8 @@ static llmcost_status read_headers(llmc_config *config, const llmc_config_node *
     if (!headers)
         return LLMCOST_OK;
     llmcost_status status = llmc_config_expect(config, headers, LLMC_JSON_OBJECT, "an object of names and values");
-    if (!status && headers->count > MAX_HEADERS)
-        return llmc_config_fail(config, headers, "provider \"%s\": at most %d \"headers\"", provider->name, MAX_HEADERS);
+    if (!status && headers->count > LLMC_PROVIDER_HEADERS)
+        return llmc_config_fail(config, headers, "provider \"%s\": at most %d \"headers\"", provider->name, LLMC_PROVIDER_HEADERS);
     const char **lines = llmc_arena_calloc(&config->settings->arena, headers->count + 1, sizeof *lines);
     if (!status && !lines)
         return llmc_config_no_memory(config);

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-static inline __attribute__((always_inline)) llmcost_status new_response(llmcost_client *client, llmc_front *front)
+static llmcost_status new_response(llmcost_client *client, llmc_front *front)
 {
     *front = (llmc_front){ 0 };
     front->response = llmc_response_new(&client->services.allocator, &client->services, llmc_client_next_id(client));

@@ -42,7 +42,7 @@ static llmcost_verdict make_choices(llmcost_leg *leg)
     return leg->route ? LLMCOST_CONTINUE : LLMCOST_FAIL;
 }
 
-static inline __attribute__((always_inline)) llmcost_verdict find_route(llmcost_leg *leg)
+static llmcost_verdict find_route(llmcost_leg *leg)
 {
     leg->status = llmc_settings_resolve(leg->services->settings, leg->request->model, llmc_leg_arena(leg), &leg->route, &leg->error);
     if (leg->status)

@@ -6,7 +6,7 @@
 #include "provider/authorize.h"
 #include "provider/token.h"
 
-enum { LLMC_WIRE_HEADERS = 32 }; /* a config may have half as many */
+enum { LLMC_WIRE_HEADERS = LLMC_PROVIDER_HEADERS + 16 }; /* and those of the codec and of the signature */
 
 typedef enum llmc_wire_stage { LLMC_WIRE_QUEUED, LLMC_WIRE_CONNECTING, LLMC_WIRE_SENT, LLMC_WIRE_RECEIVING } llmc_wire_stage;
 

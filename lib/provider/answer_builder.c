@@ -11,13 +11,13 @@
 /* The builder counts for all its texts together; a single buffer has no limit of its own. */
 static const size_t no_limit = SIZE_MAX / 4;
 
-static __attribute__((noinline)) void init_buffers(llmc_buffer *const *buffers, size_t count, const llmc_allocator *allocator)
+static void init_buffers(llmc_buffer *const *buffers, size_t count, const llmc_allocator *allocator)
 {
     for (size_t i = 0; i < count; i++)
-        *buffers[i] = (llmc_buffer){ .allocator = allocator, .maximum = no_limit };
+        llmc_buffer_init(buffers[i], allocator, no_limit);
 }
 
-static __attribute__((noinline)) void free_buffers(llmc_buffer *const *buffers, size_t count)
+static void free_buffers(llmc_buffer *const *buffers, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         if (buffers[i]->data)

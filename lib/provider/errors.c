@@ -27,7 +27,7 @@ typedef struct error_facts {
 
 /* ---- tables ---- */
 
-/* Codes with a blank between them: "Abc" is the whole code, "Abc*" its beginning, "*Abc*" a part of it. */
+/* Codes with a blank between them: "Abc" is the whole code, "Abc*" its beginning, "*Abc*" (with both stars) a part of it. */
 typedef struct code_rule {
     llmcost_status status;
     const char *codes;

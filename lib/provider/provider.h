@@ -34,6 +34,8 @@ typedef struct llmc_limits {
     bool learn;                  /* by what the provider tells of its limits, too */
 } llmc_limits;
 
+enum { LLMC_PROVIDER_HEADERS = 16 };
+
 typedef struct llmc_provider {
     const char *name;            /* "kimi" in "kimi/kimi-k2" */
     const llmc_preset *preset;
@@ -56,7 +58,7 @@ typedef struct llmc_provider {
     const char *api_version;     /* Azure's classic form; NULL: none */
     const llmc_model_alias *models; /* names of ours (deployments, endpoints) and the models they are; for prices */
     size_t model_count;
-    const char *const *headers;  /* extra "Name: value", header_count of them */
+    const char *const *headers;  /* extra "Name: value", header_count of them, at most LLMC_PROVIDER_HEADERS */
     size_t header_count;
     uint64_t quirks;
     bool free_of_charge;

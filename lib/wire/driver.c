@@ -213,9 +213,11 @@ static int poll_descriptors(llmc_driver *driver, int timeout_ms)
     return count;
 }
 
+/* Each look is later than the one before, whatever the clock's grain: what is due with the next look must be due then. */
 static int64_t look(llmc_driver *driver)
 {
-    return driver->looked_ns = llmc_clock_now(driver->clock);
+    int64_t now_ns = llmc_clock_now(driver->clock);
+    return driver->looked_ns = now_ns > driver->looked_ns ? now_ns : driver->looked_ns + 1;
 }
 
 /* What was due at the latest look. polled: all that is ready has been read since the last sleep. */

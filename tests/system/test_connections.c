@@ -505,13 +505,43 @@ static void connections_are_counted(void **state)
     live_close(&all);
 }
 
+static int64_t stands_still(void *user)
+{
+    (void)user;
+    return INT64_C(5000000000);
+}
+
+/* A host's clock may tick as coarsely as it likes: what is to be done at once does not wait for its next tick. */
+static void a_clock_that_stands_still(void **state)
+{
+    (void)state;
+    llmcost_clock clock = { .monotonic_ns = stands_still, .wall_ms = stands_still };
+    llmcost_options options = LLMCOST_OPTIONS_INIT;
+    llmcost_client *client = NULL;
+    llmcost_mock *mock = NULL;
+    char config[300];
+    assert_int_equal(llmcost_mock_start(&mock, NULL, NULL), LLMCOST_OK);
+    snprintf(config, sizeof config, "{\"providers\":{\"openai\":{\"base_url\":\"%s/v1\",\"key\":\"" OPENAI_KEY "\"}}}", llmcost_mock_url(mock));
+    options.clock = &clock;
+    assert_int_equal(llmcost_client_open(&client, config, &options), LLMCOST_OK);
+    alarm(60); /* it would wait for ever */
+    for (int i = 0; i < 3; i++) {
+        llmcost_response *response = NULL;
+        assert_int_equal(llmcost_ask(client, OPENAI_MODEL, "hello", &response), LLMCOST_OK);
+        llmcost_response_free(response);
+    }
+    alarm(600);
+    llmcost_client_close(client);
+    llmcost_mock_stop(mock);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_thousand_calls_make_one_connection), cmocka_unit_test(kept_alive_after_errors), cmocka_unit_test(connections_are_bounded),
         cmocka_unit_test(a_queue_for_places), cmocka_unit_test(the_first_calls_go_out_together), cmocka_unit_test(bursts_share_connections),
         cmocka_unit_test(a_closed_connection_is_replaced), cmocka_unit_test(compressed_answers), cmocka_unit_test(all_headers_of_the_config), cmocka_unit_test(bodies_are_sent_unasked), cmocka_unit_test(hosts_in_turn), cmocka_unit_test(a_bomb_is_too_large),
-        cmocka_unit_test(connections_are_counted), cmocka_unit_test(a_stale_connection_is_tried_once_more), cmocka_unit_test(in_a_host_s_own_loop), cmocka_unit_test(without_descriptors),
+        cmocka_unit_test(connections_are_counted), cmocka_unit_test(a_stale_connection_is_tried_once_more), cmocka_unit_test(in_a_host_s_own_loop), cmocka_unit_test(a_clock_that_stands_still), cmocka_unit_test(without_descriptors),
     };
     alarm(600);
     return cmocka_run_group_tests(tests, NULL, NULL);

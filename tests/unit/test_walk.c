@@ -130,6 +130,64 @@ static llmcost_response *ask(engine_rig *rig, llmcost_status expected)
     return response;
 }
 
+/* ---- policies without a state ---- */
+
+typedef struct stateless {
+    int entered, left, destroyed;
+} stateless;
+
+static llmcost_verdict stateless_enter(llmcost_leg *leg, void *state, void *user)
+{
+    (void)leg;
+    assert_null(state);
+    ((stateless *)user)->entered++;
+    return LLMCOST_CONTINUE;
+}
+
+static llmcost_verdict stateless_leave(llmcost_leg *leg, void *state, void *user)
+{
+    (void)leg;
+    assert_null(state);
+    ((stateless *)user)->left++;
+    return LLMCOST_CONTINUE;
+}
+
+static void stateless_destroy(llmcost_leg *leg, void *state, void *user)
+{
+    (void)leg;
+    assert_null(state);
+    ((stateless *)user)->destroyed++;
+}
+
+/* With and without each of its functions: what it has is called once, also where the call fails further in. */
+static void test_policies_without_a_state(void **unused)
+{
+    (void)unused;
+    for (int has = 0; has < 8; has++) {
+        for (int fails = 0; fails < 2; fails++) {
+            engine_rig rig;
+            stateless seen[11] = { 0 };
+            actor innermost = { .on_enter = fails ? LLMCOST_FAIL : LLMCOST_CONTINUE };
+            set_up(&rig);
+            for (int phase = 0; phase < 11; phase++) {
+                llmcost_policy policy = { .struct_size = sizeof policy, .phase = phase, .name = "stateless", .user = &seen[phase],
+                                          .enter = has & 1 ? stateless_enter : NULL, .leave = has & 2 ? stateless_leave : NULL, .destroy = has & 4 ? stateless_destroy : NULL };
+                assert_int_equal(llmcost_client_add_policy(rig.client, &policy), LLMCOST_OK);
+            }
+            add(&rig, &innermost, LLMCOST_PHASE_BUDGET, "innermost");
+            fake_network_says(&rig.network, NULL, "hi", 1, 1);
+            llmcost_response_free(ask(&rig, fails ? LLMCOST_E_MISUSE : LLMCOST_OK)); /* it fails without a reason */
+            for (int phase = 0; phase < 11; phase++) {
+                assert_int_equal(seen[phase].entered, has & 1 ? 1 : 0);
+                assert_int_equal(seen[phase].left, has & 2 ? 1 : 0);
+                assert_int_equal(seen[phase].destroyed, has & 4 ? 1 : 0);
+            }
+            check_balance(&innermost);
+            rig_close(&rig);
+        }
+    }
+}
+
 static void test_order_in_every_phase(void **unused)
 {
     (void)unused;
@@ -968,6 +1026,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order_in_every_phase),
+        cmocka_unit_test(test_policies_without_a_state),
         cmocka_unit_test(test_fail_from_enter),
         cmocka_unit_test(test_verdicts_that_make_no_sense_are_failures),
         cmocka_unit_test(test_answer_from_enter_also_streams),

@@ -80,8 +80,30 @@ static void test_a_block_for_each_borrower(void **state)
             assert_int_equal(lent[i]->block[16], i); /* behind the piece's size */
             llmc_workspace_return(&b.all, lent[i]);
         }
-        assert_int_equal(atomic_load(&b.memory.blocks), LLMC_WORKSPACES);
+        assert_int_equal(atomic_load(&b.memory.blocks), LLMC_WORKSPACES_IDLE); /* the burst is over */
     }
+    close_bench(&b);
+}
+
+/* While somebody has a block, what the others gave back waits for the next. */
+static void test_blocks_wait_while_there_is_work(void **state)
+{
+    (void)state;
+    bench b;
+    llmc_workspace *lent[2 * LLMC_WORKSPACES_IDLE];
+    const int count = 2 * LLMC_WORKSPACES_IDLE;
+    open_bench(&b);
+    for (int i = 0; i < count; i++)
+        lent[i] = llmc_workspace_borrow(&b.all);
+    for (int i = 1; i < count; i++)
+        llmc_workspace_return(&b.all, lent[i]);
+    assert_int_equal(atomic_load(&b.memory.blocks), count);
+    for (int i = 1; i < count; i++)
+        lent[i] = llmc_workspace_borrow(&b.all);
+    assert_int_equal(atomic_load(&b.memory.blocks), count);
+    for (int i = 0; i < count; i++)
+        llmc_workspace_return(&b.all, lent[i]);
+    assert_int_equal(atomic_load(&b.memory.blocks), LLMC_WORKSPACES_IDLE);
     close_bench(&b);
 }
 
@@ -181,6 +203,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_block_for_all_borrowers),
         cmocka_unit_test(test_a_block_for_each_borrower),
+        cmocka_unit_test(test_blocks_wait_while_there_is_work),
         cmocka_unit_test(test_the_last_piece_grows_in_place),
         cmocka_unit_test(test_what_does_not_fit_comes_from_underneath),
         cmocka_unit_test(test_the_block_is_filled_to_its_end),
