@@ -75,6 +75,9 @@ $(BUILD)/%.o: %.c
 	@$(if $(V),,echo "  cc   $<")
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
+# Half of what is compiled for the tests are the tests: that they run fast is not what they are for.
+$(BUILD)/tests/unit/%.o $(BUILD)/tests/system/%.o: CFLAGS += -O0
+
 ifneq ($(filter -O2,$(CFLAGS)),)
 # Without the last, gcc copies byte by byte where it saves size: a prompt is long.
 FOR_SIZE := $(or $(call compiler_takes,-Oz),-Os) $(call compiler_takes,-mstringop-strategy=libcall) \
