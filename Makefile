@@ -76,7 +76,7 @@ $(BUILD)/%.o: %.c
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
 # Half of what is compiled for the tests are the tests: that they run fast is not what they are for.
-$(BUILD)/tests/unit/%.o $(BUILD)/tests/system/%.o: CFLAGS += -O0
+$(BUILD)/tests/unit/%.o $(BUILD)/tests/system/%.o: override CFLAGS += -O0
 
 ifneq ($(filter -O2,$(CFLAGS)),)
 # Without the last, gcc copies byte by byte where it saves size: a prompt is long.
