@@ -3,8 +3,8 @@
 
 Each argument is a program that prints TAP (cmocka does with CMOCKA_MESSAGE_OUTPUT=TAP), or, after the word `sh:`, a
 command that counts as one test by its exit code. They begin in the order of the arguments, TEST_JOBS of them at a time
-(as many as there are processors): name the long ones first. Skipped tests are named with the reason they printed. Ends
-with one line: N passed, N failed, N skipped.
+(one more than there are processors, for many wait for time to pass): name the long ones first. Skipped tests are named
+with the reason they printed. Ends with one line: N passed, N failed, N skipped.
 """
 import os
 import re
@@ -14,7 +14,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
 TIMEOUT_S = int(os.environ.get("TEST_TIMEOUT", "1800"))
-JOBS = int(os.environ.get("TEST_JOBS") or len(os.sched_getaffinity(0)))
+JOBS = int(os.environ.get("TEST_JOBS") or len(os.sched_getaffinity(0)) + 1)
 RESULT = re.compile(r"^(not )?ok \d+ (?:- )?(?:# SKIP )?(.*)$")
 PLAN = re.compile(r"^\d+\.\.\d+$")
 COUNTS = re.compile(r"^(?:\w+: )?(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$")
