@@ -22,7 +22,7 @@ static void drain_event(void *user, uint32_t events)
 
 llmcost_status llmc_driver_open(llmc_driver *driver, const llmc_allocator *allocator, const llmcost_clock *clock)
 {
-    *driver = (llmc_driver){ .allocator = allocator, .clock = clock, .epoll = -1, .event = -1, .transport_due_ns = LLMC_NEVER };
+    *driver = (llmc_driver){ .allocator = allocator, .clock = clock, .epoll = -1, .event = -1, .transport_due_ns = LLMC_NEVER, .looked_ns = llmc_clock_now(clock) };
     driver->mailbox_tail = &driver->mailbox;
     llmc_workspaces_init(&driver->workspaces, allocator);
     if (pthread_mutex_init(&driver->mailbox_lock, NULL))
@@ -136,7 +136,7 @@ void llmc_driver_timer_stop(llmc_driver *driver, llmc_timer *timer)
 void llmc_driver_timer_start(llmc_driver *driver, llmc_timer *timer, int64_t at_ns)
 {
     llmc_driver_timer_stop(driver, timer);
-    timer->at_ns = at_ns;
+    timer->at_ns = at_ns > driver->looked_ns ? at_ns : driver->looked_ns + 1;
     if (at_ns == LLMC_NEVER)
         return;
     sift_up(driver, driver->timer_count++, timer);

@@ -61,7 +61,7 @@ void llmc_driver_close(llmc_driver *driver); /* messages still in the mailbox ar
 /* Room for one more timer is made here, so that starting one later cannot fail; given back by unreserve. */
 bool llmc_driver_reserve_timer(llmc_driver *driver);
 void llmc_driver_unreserve_timer(llmc_driver *driver);
-void llmc_driver_timer_start(llmc_driver *driver, llmc_timer *timer, int64_t at_ns); /* restarts one that runs */
+void llmc_driver_timer_start(llmc_driver *driver, llmc_timer *timer, int64_t at_ns); /* restarts one that runs; due with the next look at the earliest */
 void llmc_driver_timer_stop(llmc_driver *driver, llmc_timer *timer);
 
 bool llmc_driver_watch(llmc_driver *driver, llmc_watch *watch); /* false: the system refuses; also changes events of a watched one */

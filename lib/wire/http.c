@@ -137,9 +137,9 @@ static int on_timer(CURLM *multi, long timeout_ms, void *user)
     (void)multi;
     llmc_http *http = user;
     llmc_driver *driver = http->driver;
-    int64_t at_ns = driver->looked_ns + 1; /* at once, which libcurl asks for whenever a transfer begins: with the driver's next look */
-    if (timeout_ms != 0)
-        at_ns = timeout_ms < 0 ? LLMC_NEVER : llmc_clock_after(llmc_clock_now(driver->clock), timeout_ms);
+    int64_t at_ns = timeout_ms < 0 ? LLMC_NEVER : 0; /* 0: at once, which libcurl asks for whenever a transfer begins */
+    if (timeout_ms > 0)
+        at_ns = llmc_clock_after(llmc_clock_now(driver->clock), timeout_ms);
     llmc_driver_timer_start(driver, &http->timer, at_ns);
     return 0;
 }

@@ -1,0 +1,117 @@
+/* The reactor's timers, on a clock that is moved by hand. */
+#include "wire/driver.h"
+
+#include "../support/counting_memory.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+typedef struct driver_rig {
+    counting_memory memory;
+    llmcost_clock clock;
+    int64_t now_ns;
+    llmc_driver driver;
+} driver_rig;
+
+static int64_t now(void *user)
+{
+    return ((driver_rig *)user)->now_ns;
+}
+
+static void open_rig(driver_rig *rig, int64_t now_ns)
+{
+    rig->now_ns = now_ns;
+    counting_memory_init(&rig->memory);
+    rig->clock = (llmcost_clock){ .monotonic_ns = now, .user = rig };
+    assert_int_equal(llmc_driver_open(&rig->driver, &rig->memory.allocator, &rig->clock), LLMCOST_OK);
+}
+
+static void close_rig(driver_rig *rig)
+{
+    llmc_driver_close(&rig->driver);
+    assert_int_equal(atomic_load(&rig->memory.blocks), 0);
+}
+
+/* A timer that sets itself again, each time to the same instant. */
+typedef struct stubborn {
+    llmc_timer timer;
+    llmc_driver *driver;
+    int64_t at_ns;
+    int fired;
+} stubborn;
+
+static void fire(void *user)
+{
+    stubborn *self = user;
+    self->fired++;
+    if (self->at_ns != LLMC_NEVER)
+        llmc_driver_timer_start(self->driver, &self->timer, self->at_ns);
+}
+
+static void start(driver_rig *rig, stubborn *timer, int64_t at_ns, int64_t again_ns)
+{
+    *timer = (stubborn){ .timer = { .fire = fire, .user = timer }, .driver = &rig->driver, .at_ns = again_ns };
+    assert_true(llmc_driver_reserve_timer(&rig->driver));
+    llmc_driver_timer_start(&rig->driver, &timer->timer, at_ns);
+}
+
+static void end(driver_rig *rig, stubborn *timer)
+{
+    llmc_driver_timer_stop(&rig->driver, &timer->timer);
+    llmc_driver_unreserve_timer(&rig->driver);
+}
+
+/* What is due again while it fires is due with the next look: a step ends, also where the clock stands still. */
+static void test_a_timer_that_is_always_due(void **state)
+{
+    (void)state;
+    static const int64_t starts[] = { -5, 0, 1, 1000000000 };
+    for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
+        driver_rig rig;
+        stubborn timer;
+        open_rig(&rig, starts[i]);
+        start(&rig, &timer, starts[i], starts[i]);
+        for (int step = 1; step <= 5; step++) {
+            llmc_driver_step(&rig.driver, LLMC_NEVER);
+            assert_int_equal(timer.fired, step);
+        }
+        end(&rig, &timer);
+        close_rig(&rig);
+    }
+}
+
+static void test_what_is_not_due_waits(void **state)
+{
+    (void)state;
+    driver_rig rig;
+    stubborn soon, late;
+    open_rig(&rig, 1000);
+    start(&rig, &late, 1000 + 20 * LLMC_MS, LLMC_NEVER);
+    start(&rig, &soon, 1000, LLMC_NEVER);
+    llmc_driver_step(&rig.driver, 1000);
+    llmc_driver_step(&rig.driver, 1000);
+    assert_int_equal(soon.fired, 1);
+    assert_int_equal(late.fired, 0);
+    assert_int_equal(llmc_driver_next_ns(&rig.driver), 1000 + 20 * LLMC_MS);
+    rig.now_ns += 19 * LLMC_MS;
+    llmc_driver_step(&rig.driver, rig.now_ns);
+    assert_int_equal(late.fired, 0);
+    rig.now_ns += LLMC_MS;
+    llmc_driver_step(&rig.driver, rig.now_ns);
+    assert_int_equal(late.fired, 1);
+    end(&rig, &soon);
+    end(&rig, &late);
+    close_rig(&rig);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_a_timer_that_is_always_due), cmocka_unit_test(test_what_is_not_due_waits) };
+    alarm(60); /* a step that does not end */
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
