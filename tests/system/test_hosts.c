@@ -218,6 +218,52 @@ static void plain_http_through_a_proxy(void **state)
     llmcost_response_free(response);
 }
 
+static void ask_for(llmcost_client *client, const char *model, const char *expected)
+{
+    llmcost_response *response = NULL;
+    llmcost_status status = llmcost_ask(client, model, "hello", &response);
+    if (status)
+        fail_msg("%s: %s", model, llmcost_error_message(llmcost_response_error(response)));
+    assert_string_equal(llmcost_response_text(response), expected);
+    llmcost_response_free(response);
+}
+
+/* Hosts in turn on one libcurl handle: what one of them wants of proxies holds for no other. */
+static void proxies_of_hosts_in_turn(void **state)
+{
+    (void)state;
+    for (int first = 0; first < 2; first++) {
+        proxy named, usual;
+        char config[900], variable[60];
+        llmcost_client *client = NULL;
+        llmcost_mock *mock = NULL;
+        assert_int_equal(llmcost_mock_start(&mock, "{\"default\":{\"reply\":{\"text\":\"by itself\"}}}", NULL), LLMCOST_OK);
+        start_proxy(&named, whole_answer);
+        start_proxy(&usual, whole_answer);
+        snprintf(variable, sizeof variable, "http://127.0.0.1:%d", usual.port);
+        assert_int_equal(setenv("http_proxy", variable, 1), 0);
+        snprintf(config, sizeof config,
+                 "{\"providers\":{\"near\":{\"base_url\":\"%s/v1\",\"key\":\"k\"},"
+                 "\"named\":{\"base_url\":\"http://models.example.com/v1\",\"key\":\"k\",\"send_key_over_plain_http\":true,\"proxy\":\"http://127.0.0.1:%d\"},"
+                 "\"usual\":{\"base_url\":\"http://models.example.org/v1\",\"key\":\"k\",\"send_key_over_plain_http\":true}}}",
+                 llmcost_mock_url(mock), named.port);
+        assert_int_equal(llmcost_client_open(&client, config, NULL), LLMCOST_OK);
+        ask_for(client, "near/m", "by itself");
+        ask_for(client, first ? "named/m" : "usual/m", "by proxy");
+        ask_for(client, "near/m", "by itself");
+        ask_for(client, first ? "usual/m" : "named/m", "by proxy");
+        ask_for(client, "near/m", "by itself");
+        unsetenv("http_proxy");
+        assert_int_equal(llmcost_client_close(client), LLMCOST_OK);
+        stop_proxy(&named);
+        stop_proxy(&usual);
+        assert_non_null(strstr(named.seen, "POST http://models.example.com/"));
+        assert_non_null(strstr(usual.seen, "POST http://models.example.org/"));
+        assert_int_equal(llmcost_mock_request_count(mock), 3);
+        llmcost_mock_stop(mock);
+    }
+}
+
 /* TLS goes through a tunnel: the proxy sees a name and a port, not the key. What it says is not the provider's answer. */
 static void tls_through_a_tunnel(void **state)
 {
@@ -319,7 +365,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_key_needs_tls_or_loopback), cmocka_unit_test(nothing_is_smuggled_through_the_config), cmocka_unit_test(nothing_is_smuggled_through_a_request),
-        cmocka_unit_test(invalid_utf8_is_refused), cmocka_unit_test(plain_http_through_a_proxy), cmocka_unit_test(tls_through_a_tunnel),
+        cmocka_unit_test(invalid_utf8_is_refused), cmocka_unit_test(plain_http_through_a_proxy), cmocka_unit_test(proxies_of_hosts_in_turn), cmocka_unit_test(tls_through_a_tunnel),
         cmocka_unit_test(a_head_without_end), cmocka_unit_test(no_proxy_when_told_so),
         cmocka_unit_test(no_proxy_of_the_environment_to_this_machine),
     };

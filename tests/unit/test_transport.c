@@ -37,7 +37,22 @@ typedef struct host_driver {
     void *context;
     atomic_bool arrived;
     bool feeding;
+    llmcost_http_request request; /* what it points to is borrowed until done */
+    size_t sum;                   /* of that, as it was when the exchange began */
 } host_driver;
+
+static size_t sum_of(const llmcost_http_request *request)
+{
+    size_t sum = 0;
+    for (const char *at = request->url; *at; at++)
+        sum = sum * 31 + (unsigned char)*at;
+    for (uint32_t i = 0; i < request->header_count; i++)
+        for (const char *at = request->headers[i]; *at; at++)
+            sum = sum * 31 + (unsigned char)*at;
+    for (size_t i = 0; i < request->body_bytes; i++)
+        sum = sum * 31 + (unsigned char)request->body[i];
+    return sum;
+}
 
 static void *feed(void *user)
 {
@@ -79,6 +94,9 @@ static llmcost_status start(void *user, const llmcost_http_request *request, con
         pthread_join(own->feeder, NULL);
     own->events = events;
     own->context = context;
+    own->request = *request;
+    own->sum = sum_of(request);
+    own->network->strange += strncmp(request->url, "https://", 8) != 0 || request->header_count < 3 || !request->body_bytes;
     own->owner = pthread_self();
     atomic_store(&own->arrived, false);
     *transfer = own;
@@ -107,6 +125,7 @@ static int64_t step(void *user, int64_t now_ns)
     events->status(own->context, 200);
     events->header(own->context, "Content-Type", "application/json");
     events->body(own->context, whole_answer, sizeof whole_answer - 1);
+    own->network->strange += sum_of(&own->request) != own->sum;
     events->done(own->context, LLMCOST_OK, "");
     return INT64_MAX;
 }
