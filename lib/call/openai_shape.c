@@ -9,25 +9,13 @@
 
 /* ---- pieces that whole answers and chunks share ---- */
 
-static void write_member(llmc_json_writer *json, const char *name, const char *text)
-{
-    llmc_json_write_key(json, name);
-    llmc_json_write_text(json, text);
-}
-
-static void write_count(llmc_json_writer *json, const char *name, int64_t count)
-{
-    llmc_json_write_key(json, name);
-    llmc_json_write_integer(json, count);
-}
-
 static void write_head(llmc_json_writer *json, const char *id, const char *object, int64_t created, const char *model)
 {
     llmc_json_write_begin_object(json);
-    write_member(json, "id", id);
-    write_member(json, "object", object);
-    write_count(json, "created", created);
-    write_member(json, "model", model);
+    llmc_json_write_member_text(json, "id", id);
+    llmc_json_write_member_text(json, "object", object);
+    llmc_json_write_member_integer(json, "created", created);
+    llmc_json_write_member_text(json, "model", model);
 }
 
 /* OpenAI has no word of its own for a full context: a client that looks for "length" means it too. */
@@ -35,7 +23,7 @@ static void write_finish(llmc_json_writer *json, llmcost_finish finish)
 {
     if (finish == LLMCOST_FINISH_CONTEXT_LENGTH)
         finish = LLMCOST_FINISH_LENGTH;
-    write_member(json, "finish_reason", finish == LLMCOST_FINISH_NONE ? NULL : llmcost_finish_name(finish));
+    llmc_json_write_member_text(json, "finish_reason", finish == LLMCOST_FINISH_NONE ? NULL : llmcost_finish_name(finish));
 }
 
 static int64_t known(int64_t quantity)
@@ -63,20 +51,18 @@ static void write_usage(llmc_json_writer *json, const llmc_usage *usage)
         return;
     }
     llmc_json_write_begin_object(json);
-    write_count(json, "prompt_tokens", prompt);
-    write_count(json, "completion_tokens", completion);
-    write_count(json, "total_tokens", prompt + completion);
-    llmc_json_write_key(json, "prompt_tokens_details");
-    llmc_json_write_begin_object(json);
-    write_count(json, "cached_tokens", known(quantity[LLMCOST_INPUT_CACHED]));
+    llmc_json_write_member_integer(json, "prompt_tokens", prompt);
+    llmc_json_write_member_integer(json, "completion_tokens", completion);
+    llmc_json_write_member_integer(json, "total_tokens", prompt + completion);
+    llmc_json_write_member_object(json, "prompt_tokens_details");
+    llmc_json_write_member_integer(json, "cached_tokens", known(quantity[LLMCOST_INPUT_CACHED]));
     if (written)
-        write_count(json, "cache_write_tokens", written);
-    write_count(json, "audio_tokens", known(quantity[LLMCOST_AUDIO_IN]));
+        llmc_json_write_member_integer(json, "cache_write_tokens", written);
+    llmc_json_write_member_integer(json, "audio_tokens", known(quantity[LLMCOST_AUDIO_IN]));
     llmc_json_write_end_object(json);
-    llmc_json_write_key(json, "completion_tokens_details");
-    llmc_json_write_begin_object(json);
-    write_count(json, "reasoning_tokens", known(quantity[LLMCOST_REASONING]));
-    write_count(json, "audio_tokens", known(quantity[LLMCOST_AUDIO_OUT]));
+    llmc_json_write_member_object(json, "completion_tokens_details");
+    llmc_json_write_member_integer(json, "reasoning_tokens", known(quantity[LLMCOST_REASONING]));
+    llmc_json_write_member_integer(json, "audio_tokens", known(quantity[LLMCOST_AUDIO_OUT]));
     llmc_json_write_end_object(json);
     llmc_json_write_end_object(json);
 }
@@ -85,24 +71,22 @@ static void write_usage(llmc_json_writer *json, const llmc_usage *usage)
 
 static void write_part(llmc_json_writer *json, const char *name, const llmc_text *text)
 {
-    llmc_json_write_key(json, name);
-    llmc_json_write_string(json, text->text, text->bytes);
+    llmc_json_write_member_string(json, name, text->text, text->bytes);
 }
 
 static void write_thinking_blocks(llmc_json_writer *json, const llmc_choice *choice)
 {
-    llmc_json_write_key(json, "thinking_blocks");
-    llmc_json_write_begin_array(json);
+    llmc_json_write_member_array(json, "thinking_blocks");
     if (choice->signature.bytes) {
         llmc_json_write_begin_object(json);
-        write_member(json, "type", "thinking");
+        llmc_json_write_member_text(json, "type", "thinking");
         write_part(json, "thinking", &choice->reasoning);
         write_part(json, "signature", &choice->signature);
         llmc_json_write_end_object(json);
     }
     if (choice->hidden_reasoning.bytes) {
         llmc_json_write_begin_object(json);
-        write_member(json, "type", "redacted_thinking");
+        llmc_json_write_member_text(json, "type", "redacted_thinking");
         write_part(json, "data", &choice->hidden_reasoning);
         llmc_json_write_end_object(json);
     }
@@ -111,17 +95,15 @@ static void write_thinking_blocks(llmc_json_writer *json, const llmc_choice *cho
 
 static void write_tool_calls(llmc_json_writer *json, const llmc_choice *choice)
 {
-    llmc_json_write_key(json, "tool_calls");
-    llmc_json_write_begin_array(json);
+    llmc_json_write_member_array(json, "tool_calls");
     for (uint32_t i = 0; i < choice->tool_call_count; i++) {
         const llmcost_tool_call *call = &choice->tool_calls[i];
         llmc_json_write_begin_object(json);
-        write_member(json, "id", call->id);
-        write_member(json, "type", "function");
-        llmc_json_write_key(json, "function");
-        llmc_json_write_begin_object(json);
-        write_member(json, "name", call->name);
-        write_member(json, "arguments", call->arguments);
+        llmc_json_write_member_text(json, "id", call->id);
+        llmc_json_write_member_text(json, "type", "function");
+        llmc_json_write_member_object(json, "function");
+        llmc_json_write_member_text(json, "name", call->name);
+        llmc_json_write_member_text(json, "arguments", call->arguments);
         llmc_json_write_end_object(json);
         llmc_json_write_end_object(json);
     }
@@ -131,17 +113,16 @@ static void write_tool_calls(llmc_json_writer *json, const llmc_choice *choice)
 static void write_message(llmc_json_writer *json, const llmc_choice *choice)
 {
     bool says_nothing = !choice->text.bytes && (choice->tool_call_count || choice->refusal.bytes);
-    llmc_json_write_key(json, "message");
-    llmc_json_write_begin_object(json);
-    write_member(json, "role", "assistant");
+    llmc_json_write_member_object(json, "message");
+    llmc_json_write_member_text(json, "role", "assistant");
     if (says_nothing)
-        write_member(json, "content", NULL);
+        llmc_json_write_member_text(json, "content", NULL);
     else
         write_part(json, "content", &choice->text);
     if (choice->refusal.bytes)
         write_part(json, "refusal", &choice->refusal);
     else
-        write_member(json, "refusal", NULL);
+        llmc_json_write_member_text(json, "refusal", NULL);
     if (choice->reasoning.bytes)
         write_part(json, "reasoning_content", &choice->reasoning);
     if (choice->signature.bytes || choice->hidden_reasoning.bytes)
@@ -154,7 +135,7 @@ static void write_message(llmc_json_writer *json, const llmc_choice *choice)
 static void write_choice(llmc_json_writer *json, uint32_t index, const llmc_choice *choice)
 {
     llmc_json_write_begin_object(json);
-    write_count(json, "index", index);
+    llmc_json_write_member_integer(json, "index", index);
     write_message(json, choice);
     llmc_json_write_key(json, "logprobs");
     if (choice->logprobs.bytes) {
@@ -202,8 +183,7 @@ static void write_answer(llmc_json_writer *json, const llmcost_response *respons
 {
     const llmc_answer *answer = response->answer;
     write_head(json, *answer->id ? answer->id : response->receipt.id, "chat.completion", response->receipt.started_wall_ms / 1000, answer->model);
-    llmc_json_write_key(json, "choices");
-    llmc_json_write_begin_array(json);
+    llmc_json_write_member_array(json, "choices");
     for (uint32_t i = 0; i < answer->choice_count; i++)
         write_choice(json, i, &answer->choices[i]);
     llmc_json_write_end_array(json);
@@ -243,24 +223,22 @@ static void write_embeddings(llmc_json_writer *json, const llmcost_response *res
     const llmc_answer *answer = response->answer;
     int64_t tokens = llmc_usage_prompt(&answer->usage);
     llmc_json_write_begin_object(json);
-    write_member(json, "object", "list");
-    llmc_json_write_key(json, "data");
-    llmc_json_write_begin_array(json);
+    llmc_json_write_member_text(json, "object", "list");
+    llmc_json_write_member_array(json, "data");
     for (uint32_t i = 0; i < answer->embedding_count; i++) {
         const float *vector = answer->embeddings + (size_t)i * answer->dimensions;
         llmc_json_write_begin_object(json);
-        write_member(json, "object", "embedding");
-        write_count(json, "index", i);
+        llmc_json_write_member_text(json, "object", "embedding");
+        llmc_json_write_member_integer(json, "index", i);
         llmc_json_write_key(json, "embedding");
         (response->base64 ? write_vector_bytes : write_vector)(json, vector, answer->dimensions);
         llmc_json_write_end_object(json);
     }
     llmc_json_write_end_array(json);
-    write_member(json, "model", *answer->model || !response->answered ? answer->model : response->answered->model); /* few hosts repeat it */
-    llmc_json_write_key(json, "usage");
-    llmc_json_write_begin_object(json);
-    write_count(json, "prompt_tokens", tokens);
-    write_count(json, "total_tokens", tokens);
+    llmc_json_write_member_text(json, "model", *answer->model || !response->answered ? answer->model : response->answered->model); /* few hosts repeat it */
+    llmc_json_write_member_object(json, "usage");
+    llmc_json_write_member_integer(json, "prompt_tokens", tokens);
+    llmc_json_write_member_integer(json, "total_tokens", tokens);
     llmc_json_write_end_object(json);
     write_extra(json, answer->extra);
 }
@@ -292,12 +270,11 @@ static void write_failure(llmc_json_writer *json, const llmcost_response *respon
     const llmcost_error *error = &response->error;
     const char *code = llmcost_error_code(error), *message = error->message;
     llmc_json_write_begin_object(json);
-    llmc_json_write_key(json, "error");
-    llmc_json_write_begin_object(json);
-    write_member(json, "message", message ? message : llmcost_status_text(response->status));
-    write_member(json, "type", error_type(response->status));
-    write_member(json, "code", *code ? code : llmcost_status_name(response->status));
-    write_member(json, "param", NULL);
+    llmc_json_write_member_object(json, "error");
+    llmc_json_write_member_text(json, "message", message ? message : llmcost_status_text(response->status));
+    llmc_json_write_member_text(json, "type", error_type(response->status));
+    llmc_json_write_member_text(json, "code", *code ? code : llmcost_status_name(response->status));
+    llmc_json_write_member_text(json, "param", NULL);
     llmc_json_write_end_object(json);
 }
 
@@ -342,27 +319,23 @@ static bool begins(llmc_chunks *chunks, uint32_t choice)
 
 static void write_delta_text(llmc_json_writer *json, const char *name, const llmcost_event *event)
 {
-    llmc_json_write_key(json, name);
-    llmc_json_write_string(json, event->text, event->bytes);
+    llmc_json_write_member_string(json, name, event->text, event->bytes);
 }
 
 static void write_delta_tool(llmc_json_writer *json, const llmcost_event *event)
 {
     bool named = event->kind == LLMCOST_EVENT_TOOL_CALL;
-    llmc_json_write_key(json, "tool_calls");
-    llmc_json_write_begin_array(json);
+    llmc_json_write_member_array(json, "tool_calls");
     llmc_json_write_begin_object(json);
-    write_count(json, "index", event->tool_index);
+    llmc_json_write_member_integer(json, "index", event->tool_index);
     if (named) {
-        write_member(json, "id", event->tool_id);
-        write_member(json, "type", "function");
+        llmc_json_write_member_text(json, "id", event->tool_id);
+        llmc_json_write_member_text(json, "type", "function");
     }
-    llmc_json_write_key(json, "function");
-    llmc_json_write_begin_object(json);
+    llmc_json_write_member_object(json, "function");
     if (named)
-        write_member(json, "name", event->tool_name);
-    llmc_json_write_key(json, "arguments");
-    llmc_json_write_string(json, named ? "" : event->text, named ? 0 : event->bytes);
+        llmc_json_write_member_text(json, "name", event->tool_name);
+    llmc_json_write_member_string(json, "arguments", named ? "" : event->text, named ? 0 : event->bytes);
     llmc_json_write_end_object(json);
     llmc_json_write_end_object(json);
     llmc_json_write_end_array(json);
@@ -370,10 +343,9 @@ static void write_delta_tool(llmc_json_writer *json, const llmcost_event *event)
 
 static void write_delta(llmc_json_writer *json, const llmcost_event *event, llmc_chunks *chunks)
 {
-    llmc_json_write_key(json, "delta");
-    llmc_json_write_begin_object(json);
+    llmc_json_write_member_object(json, "delta");
     if (begins(chunks, event->choice))
-        write_member(json, "role", "assistant");
+        llmc_json_write_member_text(json, "role", "assistant");
     if (event->kind == LLMCOST_EVENT_TEXT)
         write_delta_text(json, "content", event);
     if (event->kind == LLMCOST_EVENT_REASONING)
@@ -389,8 +361,7 @@ static void write_delta(llmc_json_writer *json, const llmcost_event *event, llmc
 static void write_restart(llmc_json_writer *json, llmc_chunks *chunks)
 {
     memset(chunks->begun, 0, sizeof chunks->begun);
-    llmc_json_write_key(json, "llmcost");
-    llmc_json_write_begin_object(json);
+    llmc_json_write_member_object(json, "llmcost");
     llmc_json_write_key(json, "restart");
     llmc_json_write_bool(json, true);
     llmc_json_write_end_object(json);
@@ -403,11 +374,10 @@ bool llmc_openai_chunk(const llmcost_event *event, llmc_chunks *chunks, llmc_buf
         return false;
     llmc_json_writer json = { .out = out };
     write_head(&json, chunks->id, "chat.completion.chunk", chunks->created, chunks->model);
-    llmc_json_write_key(&json, "choices");
-    llmc_json_write_begin_array(&json);
+    llmc_json_write_member_array(&json, "choices");
     if (!counts && !restarts) {
         llmc_json_write_begin_object(&json);
-        write_count(&json, "index", event->choice);
+        llmc_json_write_member_integer(&json, "index", event->choice);
         write_delta(&json, event, chunks);
         write_finish(&json, event->kind == LLMCOST_EVENT_FINISH ? event->finish : LLMCOST_FINISH_NONE);
         llmc_json_write_end_object(&json);

@@ -39,11 +39,6 @@ llmcost_status llmcost_report(llmcost_client *client, const char *format, char *
     return llmc_client_hand_out(client, write_report, format[0] == 't' ? "t" : "j", out);
 }
 
-static void member(llmc_json_writer *writer, const char *name, uint64_t value)
-{
-    llmc_json_write_member_integer(writer, name, value > INT64_MAX ? INT64_MAX : (int64_t)value);
-}
-
 static void write_cache(llmcost_client *client, llmc_json_writer *writer)
 {
     llmc_services *services = &client->services;
@@ -53,15 +48,15 @@ static void write_cache(llmcost_client *client, llmc_json_writer *writer)
     if (services->cache)
         llmc_memory_cache_stats_read(services->cache, &stats);
     llmc_json_write_member_object(writer, "cache");
-    member(writer, "hits", stats.hits);
-    member(writer, "misses", stats.misses);
-    member(writer, "stores", stats.stores);
-    member(writer, "evictions", stats.evictions);
-    member(writer, "expirations", stats.expirations);
-    member(writer, "entries", stats.entries);
-    member(writer, "bytes", stats.bytes);
-    member(writer, "saved_nano", (uint64_t)saved_nano);
-    member(writer, "saved_ms", (uint64_t)saved_ns / 1000000);
+    llmc_json_write_member_count(writer, "hits", stats.hits);
+    llmc_json_write_member_count(writer, "misses", stats.misses);
+    llmc_json_write_member_count(writer, "stores", stats.stores);
+    llmc_json_write_member_count(writer, "evictions", stats.evictions);
+    llmc_json_write_member_count(writer, "expirations", stats.expirations);
+    llmc_json_write_member_count(writer, "entries", stats.entries);
+    llmc_json_write_member_count(writer, "bytes", stats.bytes);
+    llmc_json_write_member_integer(writer, "saved_nano", saved_nano);
+    llmc_json_write_member_integer(writer, "saved_ms", saved_ns / 1000000);
     llmc_json_write_end_object(writer);
 }
 
@@ -75,10 +70,10 @@ static void write_drivers(llmcost_client *client, llmc_json_writer *writer)
     uint64_t opened = pool->opened, leased = pool->leased, owned = pool->owned;
     pthread_mutex_unlock(&pool->lock);
     llmc_json_write_member_object(writer, "drivers");
-    member(writer, "opened", opened);
-    member(writer, "leased", leased);
-    member(writer, "owned", owned);
-    member(writer, "connections", connections);
+    llmc_json_write_member_count(writer, "opened", opened);
+    llmc_json_write_member_count(writer, "leased", leased);
+    llmc_json_write_member_count(writer, "owned", owned);
+    llmc_json_write_member_count(writer, "connections", connections);
     llmc_json_write_end_object(writer);
 }
 
@@ -94,8 +89,8 @@ static void write_key(const llmc_provider *provider, size_t index, int64_t now, 
     llmc_json_write_member_text(writer, "key", credential->host ? credential->host : llmc_credential_fingerprint(credential));
     llmc_json_write_member_text(writer, "state", states[state]);
     llmc_json_write_member_integer(writer, "back_in_ms", back_ns == LLMC_NEVER ? -1 : back_ns > now ? (back_ns - now + LLMC_MS - 1) / LLMC_MS : 0);
-    member(writer, "calls", atomic_load(&key->calls));
-    member(writer, "in_flight", atomic_load(&key->in_flight));
+    llmc_json_write_member_count(writer, "calls", atomic_load(&key->calls));
+    llmc_json_write_member_count(writer, "in_flight", atomic_load(&key->in_flight));
     llmc_json_write_end_object(writer);
 }
 
@@ -120,12 +115,12 @@ static llmcost_status write_stats(llmcost_client *client, const void *how, llmc_
     write_cache(client, &writer);
     write_drivers(client, &writer);
     write_keys(client, &writer);
-    member(&writer, "budget_refusals", atomic_load(&services->refused));
-    member(&writer, "bounds_exceeded", atomic_load(&services->bound_exceeded));
-    member(&writer, "retries_refused", atomic_load(&services->retries_refused));
-    member(&writer, "policy_failures", atomic_load(&services->policy_failures));
-    member(&writer, "detached", atomic_load(&services->detached));
-    member(&writer, "detached_dropped", atomic_load(&services->dropped_detached));
+    llmc_json_write_member_count(&writer, "budget_refusals", atomic_load(&services->refused));
+    llmc_json_write_member_count(&writer, "bounds_exceeded", atomic_load(&services->bound_exceeded));
+    llmc_json_write_member_count(&writer, "retries_refused", atomic_load(&services->retries_refused));
+    llmc_json_write_member_count(&writer, "policy_failures", atomic_load(&services->policy_failures));
+    llmc_json_write_member_count(&writer, "detached", atomic_load(&services->detached));
+    llmc_json_write_member_count(&writer, "detached_dropped", atomic_load(&services->dropped_detached));
     llmc_json_write_end_object(&writer);
     return LLMCOST_OK;
 }

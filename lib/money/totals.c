@@ -350,22 +350,15 @@ static const char *value_of(const llmc_totals *totals, size_t index, const llmc_
     return index == tags ? facts->model : facts->provider;
 }
 
-static bool is_alike(const llmc_totals *totals, const totals_shard *shard, const llmc_call_facts *facts)
-{
-    size_t tags = totals->settings.tag_count;
-    for (size_t i = 0; i < tags; i++) {
-        if (!is_value(shard->alike[i], llmc_tag_value(facts->tags, facts->tag_count, totals->settings.tags[i])))
-            return false;
-    }
-    return is_value(shard->alike[tags], facts->model) && is_value(shard->alike[tags + 1], facts->provider);
-}
-
 /* Makes what a locked shard gathers that to which this call belongs. */
 static inline void gather_alike(llmc_totals *totals, size_t at, const llmc_call_facts *facts)
 {
     totals_shard *shard = &totals->shards[at].shard;
     int64_t day = day_of(facts->wall_ms);
-    if (shard->day == day && shard->day_row && is_alike(totals, shard, facts))
+    bool alike = shard->day_row && shard->day == day;
+    for (size_t i = 0; alike && i < totals->dimension_count; i++)
+        alike = is_value(shard->alike[i], value_of(totals, i, facts));
+    if (alike)
         return;
     spread(totals, at);
     for (size_t i = 0; i < totals->dimension_count; i++)

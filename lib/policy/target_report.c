@@ -18,11 +18,6 @@ static int by_name(const void *left, const void *right)
     return strcmp((*(llmc_target *const *)left)->name, (*(llmc_target *const *)right)->name);
 }
 
-static void number(llmc_json_writer *writer, const char *key, uint64_t value)
-{
-    llmc_json_write_member_integer(writer, key, value > INT64_MAX ? INT64_MAX : (int64_t)value);
-}
-
 /* Below 0: not known. */
 static void time_ms(llmc_json_writer *writer, const char *key, int64_t ms)
 {
@@ -44,9 +39,9 @@ static void latency(llmc_json_writer *writer, const char *key, const llmc_latenc
 static void write_window(llmc_json_writer *writer, const llmc_target_counts *window)
 {
     llmc_json_write_member_object(writer, "window");
-    number(writer, "calls", window->calls);
-    number(writer, "failures", window->failures);
-    number(writer, "slow", window->slow);
+    llmc_json_write_member_count(writer, "calls", window->calls);
+    llmc_json_write_member_count(writer, "failures", window->failures);
+    llmc_json_write_member_count(writer, "slow", window->slow);
     llmc_json_write_end_object(writer);
 }
 
@@ -65,11 +60,11 @@ static void write_target(llmc_json_writer *writer, llmc_target *target, int64_t 
     llmc_json_write_member_text(writer, "name", target->name);
     llmc_json_write_member_text(writer, "state", llmc_breaker_state_name(view.state));
     llmc_json_write_member_bool(writer, "healthy", view.healthy);
-    number(writer, "calls", view.calls);
-    number(writer, "failures", view.failures);
-    number(writer, "slow", view.slow);
-    number(writer, "refused", view.refused);
-    number(writer, "opened", view.opened);
+    llmc_json_write_member_count(writer, "calls", view.calls);
+    llmc_json_write_member_count(writer, "failures", view.failures);
+    llmc_json_write_member_count(writer, "slow", view.slow);
+    llmc_json_write_member_count(writer, "refused", view.refused);
+    llmc_json_write_member_count(writer, "opened", view.opened);
     time_ms(writer, "probe_in_ms", probe_in_ms(&view, now_ns));
     llmc_json_write_member_text(writer, "last_error", view.last_error ? llmcost_status_name(view.last_error) : NULL);
     write_window(writer, &view.window);

@@ -474,11 +474,6 @@ static llmcost_status engine_correct(llmc_account_engine *base, uint32_t budget,
     return corrected ? LLMCOST_OK : LLMCOST_E_MEMORY;
 }
 
-static void write_count(llmc_json_writer *json, const char *name, int64_t count)
-{
-    llmc_json_write_member_integer(json, name, count);
-}
-
 __attribute__((cold)) static void write_value(llmc_json_writer *json, const account *of, bool each)
 {
     char clean[MAX_VALUE_BYTES + 1];
@@ -495,8 +490,8 @@ static void write_window(llmc_json_writer *json, const account *of, llmc_period 
     llmc_json_write_member_object(json, "window");
     llmc_json_write_member_text(json, "period", names[period]);
     if (period != LLMC_PERIOD_TOTAL) {
-        write_count(json, "from_ms", of->from_ms);
-        write_count(json, "until_ms", of->until_ms);
+        llmc_json_write_member_integer(json, "from_ms", of->from_ms);
+        llmc_json_write_member_integer(json, "until_ms", of->until_ms);
     }
     llmc_json_write_end_object(json);
 }
@@ -507,16 +502,16 @@ __attribute__((cold)) static void write_account(llmc_json_writer *json, const ll
     llmc_json_write_member_text(json, "name", rule->name);
     write_value(json, of, rule->each);
     llmc_json_write_member_bool(json, "soft", rule->soft);
-    write_count(json, "limit_nano", rule->limit_nano);
-    write_count(json, "spent_nano", narrow(of->spent));
-    write_count(json, "held_nano", narrow(of->held));
+    llmc_json_write_member_integer(json, "limit_nano", rule->limit_nano);
+    llmc_json_write_member_integer(json, "spent_nano", narrow(of->spent));
+    llmc_json_write_member_integer(json, "held_nano", narrow(of->held));
     write_window(json, of, rule->period);
-    write_count(json, "open", of->granted - of->settled - of->released);
-    write_count(json, "granted", of->granted);
-    write_count(json, "refused", of->refused);
-    write_count(json, "settled", of->settled);
-    write_count(json, "released", of->released);
-    write_count(json, "bound_exceeded", of->exceeded);
+    llmc_json_write_member_integer(json, "open", of->granted - of->settled - of->released);
+    llmc_json_write_member_integer(json, "granted", of->granted);
+    llmc_json_write_member_integer(json, "refused", of->refused);
+    llmc_json_write_member_integer(json, "settled", of->settled);
+    llmc_json_write_member_integer(json, "released", of->released);
+    llmc_json_write_member_integer(json, "bound_exceeded", of->exceeded);
     llmc_json_write_end_object(json);
 }
 

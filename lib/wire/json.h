@@ -133,6 +133,7 @@ void llmc_json_write_base64(llmc_json_writer *writer, const char *prefix, const 
 void llmc_json_write_member_string(llmc_json_writer *writer, const char *name, const char *text, size_t bytes);
 void llmc_json_write_member_text(llmc_json_writer *writer, const char *name, const char *text);
 void llmc_json_write_member_integer(llmc_json_writer *writer, const char *name, int64_t value);
+void llmc_json_write_member_count(llmc_json_writer *writer, const char *name, uint64_t value); /* at most INT64_MAX is written */
 void llmc_json_write_member_bool(llmc_json_writer *writer, const char *name, bool value);
 void llmc_json_write_member_json(llmc_json_writer *writer, const char *name, const char *json); /* ended by zero */
 void llmc_json_write_member_object(llmc_json_writer *writer, const char *name);

@@ -213,6 +213,11 @@ void llmc_json_write_member_integer(llmc_json_writer *writer, const char *name, 
     llmc_json_write_integer(writer, value);
 }
 
+void llmc_json_write_member_count(llmc_json_writer *writer, const char *name, uint64_t value)
+{
+    llmc_json_write_member_integer(writer, name, value > INT64_MAX ? INT64_MAX : (int64_t)value);
+}
+
 void llmc_json_write_member_bool(llmc_json_writer *writer, const char *name, bool value)
 {
     llmc_json_write_key(writer, name);

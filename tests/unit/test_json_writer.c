@@ -271,6 +271,7 @@ static void test_members(void **state)
     llmc_json_write_member_text(out, "text", "\n");
     llmc_json_write_member_text(out, "none", NULL);
     llmc_json_write_member_integer(out, "integer", INT64_MIN);
+    llmc_json_write_member_count(out, "count", UINT64_MAX);
     llmc_json_write_member_bool(out, "yes", true);
     llmc_json_write_member_bool(out, "no", false);
     llmc_json_write_member_json(out, "json", "{\"a\":[1]}");
@@ -281,7 +282,7 @@ static void test_members(void **state)
     llmc_json_write_member_integer(out, "\"", 2);
     llmc_json_write_end_object(out);
     llmc_json_write_end_object(out);
-    assert_written("{\"string\":\"a\\\"b\",\"text\":\"\\n\",\"none\":null,\"integer\":-9223372036854775808,\"yes\":true,\"no\":false,"
+    assert_written("{\"string\":\"a\\\"b\",\"text\":\"\\n\",\"none\":null,\"integer\":-9223372036854775808,\"count\":9223372036854775807,\"yes\":true,\"no\":false,"
                    "\"json\":{\"a\":[1]},\"array\":[1],\"object\":{\"\\\"\":2}}");
 }
 
