@@ -299,14 +299,11 @@ static llmcost_verdict look_up(llmcost_leg *leg, cache_state *state, const char 
 /* The key of this call, on the stack where it fits there. NULL: no memory, or larger than a key may be (key_bytes 0). */
 static inline __attribute__((always_inline)) const char *make_key(llmcost_leg *leg, cache_state *state, char on_stack[KEY_ON_STACK])
 {
-    const llmc_settings *settings = leg->services->settings;
-    const char *own_space = leg->request->cache_namespace;
-    const llmc_canonical_context context = { own_space ? own_space : settings->cache_namespace, leg->route, leg->operation->id, settings->default_max_tokens };
-    state->key_bytes = llmc_canonical_write(leg->request, &context, on_stack, KEY_ON_STACK);
+    state->key_bytes = llmc_canonical_write(leg, on_stack, KEY_ON_STACK);
     if (state->key_bytes <= KEY_ON_STACK)
         return state->key_bytes ? on_stack : NULL;
     if (make_room_for_key(leg, state))
-        llmc_canonical_write(leg->request, &context, state->key, state->key_bytes);
+        llmc_canonical_write(leg, state->key, state->key_bytes);
     return state->key;
 }
 
@@ -319,7 +316,7 @@ static llmcost_verdict cache_enter(llmcost_leg *leg, void *memory, void *user)
 {
     (void)user;
     cache_state *state = memory;
-    char on_stack[KEY_ON_STACK];
+    _Alignas(int64_t) char on_stack[KEY_ON_STACK];
     const char *why = not_for_the_cache(leg);
     if (why)
         return missed(leg, why);
@@ -330,7 +327,7 @@ static llmcost_verdict cache_enter(llmcost_leg *leg, void *memory, void *user)
 static llmcost_verdict look_only(llmcost_leg *leg, cache_state *state, llmc_cache_outlook *out)
 {
     llmc_services *services = leg->services;
-    char on_stack[KEY_ON_STACK];
+    _Alignas(int64_t) char on_stack[KEY_ON_STACK];
     const char *key = make_key(leg, state, on_stack);
     if (!key) {
         out->why_not = state->key_bytes ? NULL : "not cacheable: too large";

@@ -11,15 +11,12 @@
 
 #include "policy/policy.h"
 
-/* What a request means beside its own fields. */
-typedef struct llmc_canonical_context {
-    const char *name_space;     /* NULL: "" */
-    const llmc_route *route;
-    llmc_operation_id operation;
-    int64_t default_max_tokens; /* of the config: what a request without max_tokens gets. Clients may share a store */
-} llmc_canonical_context;
+enum { LLMC_CANONICAL_LEAST = 256 }; /* there is always room for so much, or for all of it */
 
-/* The bytes it takes; it is complete in out only if it has room for them. 0: larger than a key may be. */
-size_t llmc_canonical_write(const llmcost_request *request, const llmc_canonical_context *context, char *out, size_t room);
+/*
+ * The key of what a leg asks; its route is resolved. The bytes it takes: it is complete in out, which is aligned for a
+ * number, only if it has room for them. 0: larger than a key may be.
+ */
+size_t llmc_canonical_write(const llmcost_leg *leg, char *out, size_t room);
 
 #endif
