@@ -118,6 +118,12 @@ __attribute__((noinline)) static void put_more(canon *c, const llmcost_request *
 
 /* ---- what all have ---- */
 
+/* 0: neither is there. */
+static inline uintptr_t either(const char *one, const char *other)
+{
+    return (uintptr_t)one | (uintptr_t)other;
+}
+
 /* -0.0 asks the same as 0.0, which it becomes by adding that. */
 static inline double number_asked(bool has, double value)
 {
@@ -133,7 +139,7 @@ static inline void put_head(canonical_head *restrict head, const llmcost_leg *re
     head->message_count = request->message_count;
     head->tool_count = request->tool_count;
     head->stop_count = request->stop_count;
-    head->has_texts = request->tool_choice_name || request->format_name || request->format_schema || request->extra;
+    head->has_texts = (either(request->tool_choice_name, request->format_name) | either(request->format_schema, request->extra)) != 0;
     head->max_tokens = request->max_tokens > 0 ? request->max_tokens : leg->services->settings->default_max_tokens;
     head->seed = request->has_seed ? request->seed : 0;
     head->temperature = number_asked(request->has_temperature, request->temperature);
@@ -156,7 +162,7 @@ static inline void put_head(canonical_head *restrict head, const llmcost_leg *re
 
 static inline void put_message(canon *c, const llmcost_message *message)
 {
-    bool more = message->part_count || message->tool_call_count || message->tool_call_id || message->name;
+    bool more = (either(message->tool_call_id, message->name) | message->part_count | message->tool_call_count) != 0;
     put_number(c, message->role | message->is_error << 8 | more << 16);
     put_text(c, message->text, message->text_bytes);
     if (more)
@@ -172,7 +178,7 @@ size_t llmc_canonical_write(const llmcost_leg *leg, char *out, size_t room)
     put_text(&c, request->cache_namespace ? request->cache_namespace : leg->services->settings->cache_namespace, 0);
     for (uint32_t i = 0; i < request->message_count; i++)
         put_message(&c, &request->messages[i]);
-    if (head->has_texts || request->tool_count || request->stop_count || head->operation == LLMC_OP_EMBED)
+    if (head->has_texts | head->tool_count | head->stop_count || head->operation == LLMC_OP_EMBED)
         put_more(&c, request, head);
     return c.bytes <= LARGEST_KEY ? c.bytes : 0;
 }

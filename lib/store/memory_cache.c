@@ -1,11 +1,12 @@
 /*
  * The memory tier of the answer cache: a chained hash table and a list by last use.
  *
- * The locks are sharded by thread, not by key: a reader takes one of several mutexes, its own as long as it is free, a
- * writer takes them all. Answers are read far more often than stored, and a store follows a call to a provider. So two
- * readers share no lock, and on different keys write no cache line in common; the limits hold exactly over all entries;
- * and there is one order of use. A reader holds its lock for a walk of a chain; the key is compared afterwards, on a
- * referenced entry. Chains rather than open addressing: a table that cannot grow for want of memory still takes entries.
+ * A reader takes one of several marks, its own as long as it is free; a writer takes the mutex, says that it writes, and
+ * waits for the marks that are taken. Answers are read far more often than stored, and a store follows a call to a
+ * provider. So two readers share no lock, and on different keys write no cache line in common; a mark costs one atomic
+ * operation, where a mutex costs two and calls; the limits hold exactly over all entries; and there is one order of use.
+ * A reader keeps its mark for a walk of a chain; the key is compared afterwards, on a referenced entry. Chains rather
+ * than open addressing: a table that cannot grow for want of memory still takes entries.
  *
  * A reader notes the time of its use in the entry; the list is put in order when room is needed, a bounded part of it at
  * a time from its old end. So the order is exact in a small cache and close to it in a large one.
@@ -19,8 +20,10 @@
 
 #include "base/thread.h"
 
+#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <cpuid.h>
 #endif
@@ -72,7 +75,7 @@ static bool has_upper_halves(void)
 #pragma GCC pop_options
 #endif
 
-enum { READER_LOCKS = 8, FIRST_BUCKETS = 16, LOOK = 16, CACHE_LINE = 64 };
+enum { MARKS = 8, MARKS_TRIED = 4, FIRST_BUCKETS = 16, LOOK = 16, CACHE_LINE = 64 };
 
 static const int64_t NOT_USED = INT64_MIN;
 
@@ -94,25 +97,27 @@ struct llmc_cache_entry {
     char key[];
 };
 
-/* On a cache line of its own. */
-typedef union reader_lock {
+/* A reader's, on a cache line of its own. */
+typedef union reader_mark {
     struct {
-        pthread_mutex_t mutex;
+        atomic_bool taken;
         uint64_t hits, misses;
     } of;
     char padding[CACHE_LINE];
-} reader_lock;
+} reader_mark;
 
-_Static_assert(sizeof(reader_lock) == CACHE_LINE, "a reader's lock and counts share one cache line and no other's");
+_Static_assert(sizeof(reader_mark) == CACHE_LINE, "a reader's mark and counts share one cache line and no other's");
 
-/* All but the readers' counts changes only while all locks are held. */
+/* All but the readers' counts changes only while a writer has the mutex and no mark is taken. */
 struct llmc_memory_cache {
     llmc_allocator allocator;
     void (*release_value)(void *value);
     uint64_t seed;
     bool clears;                /* the upper halves of the vector registers, after hashing */
     size_t max_bytes, max_entries, largest_entry, largest_table;
-    reader_lock *locks;
+    reader_mark *marks;
+    atomic_bool writing;
+    pthread_mutex_t mutex;      /* of the writers, and of readers who wait for them */
     llmc_cache_entry **buckets;
     size_t bucket_count, entry_count, bytes;
     llmc_cache_entry *newest, *oldest;
@@ -135,7 +140,7 @@ __attribute__((cold)) llmcost_status llmc_memory_cache_new(llmc_memory_cache **o
                                      uint64_t seed, void (*release_value)(void *value))
 {
     *out = NULL;
-    llmc_memory_cache *cache = llmc_calloc(allocator, 1, sizeof *cache + CACHE_LINE + READER_LOCKS * sizeof(reader_lock));
+    llmc_memory_cache *cache = llmc_calloc(allocator, 1, sizeof *cache + CACHE_LINE + MARKS * sizeof(reader_mark));
     if (!cache)
         return LLMCOST_E_MEMORY;
     cache->allocator = *allocator;
@@ -146,10 +151,9 @@ __attribute__((cold)) llmcost_status llmc_memory_cache_new(llmc_memory_cache **o
     cache->max_entries = limits->max_entries ? limits->max_entries : SIZE_MAX;
     cache->largest_table = limits->max_bytes / 8;
     cache->largest_entry = limits->max_bytes / 2;
-    cache->locks = (reader_lock *)(((uintptr_t)(cache + 1) + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
+    cache->marks = (reader_mark *)(((uintptr_t)(cache + 1) + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
     XXH3_generateSecret_fromSeed(cache->secret, seed);
-    for (size_t i = 0; i < READER_LOCKS; i++)
-        pthread_mutex_init(&cache->locks[i].of.mutex, NULL);
+    pthread_mutex_init(&cache->mutex, NULL);
     init_table(cache);
     *out = cache;
     return LLMCOST_OK;
@@ -177,29 +181,66 @@ llmc_cache_hash llmc_memory_cache_hash(const llmc_memory_cache *cache, const voi
 
 /* ---- locks ---- */
 
-/* The thread's own lock, or the next one that is free just now. */
-static reader_lock *lock_to_read(llmc_memory_cache *cache)
+/* Until a reader gives its mark back: a walk of a chain, unless it was interrupted there; then it may need our processor. */
+__attribute__((cold, noinline)) static void wait_for_reader(unsigned round)
+{
+    enum { YIELDS = 100, NAP_NS = 50000 };
+    if (round < YIELDS)
+        sched_yield();
+    else
+        nanosleep(&(struct timespec){ .tv_nsec = NAP_NS }, NULL);
+}
+
+static void unlock_reader(reader_mark *mark)
+{
+    atomic_store_explicit(&mark->of.taken, false, memory_order_release);
+}
+
+/* Behind the writer, and before the next one. */
+__attribute__((cold, noinline)) static reader_mark *wait_to_read(llmc_memory_cache *cache, size_t at)
+{
+    pthread_mutex_lock(&cache->mutex);
+    for (unsigned round = 0; atomic_exchange(&cache->marks[at % MARKS].of.taken, true); at++, round++) {
+        if (round >= MARKS)
+            wait_for_reader(round);
+    }
+    pthread_mutex_unlock(&cache->mutex);
+    return &cache->marks[at % MARKS];
+}
+
+/*
+ * The thread's own mark, or the next one that is free just now. Taking it and then looking whether somebody writes, who
+ * says so and then looks at the marks: in one order for all threads, so that one of the two sees the other.
+ */
+static reader_mark *lock_to_read(llmc_memory_cache *cache)
 {
     size_t home = llmc_thread_number();
-    for (size_t i = 0; i < 4; i++) {
-        reader_lock *lock = &cache->locks[(home + i) % READER_LOCKS];
-        if (pthread_mutex_trylock(&lock->of.mutex) == 0)
-            return lock;
+    for (size_t i = 0; i < MARKS_TRIED; i++) {
+        reader_mark *mark = &cache->marks[(home + i) % MARKS];
+        if (atomic_exchange(&mark->of.taken, true))
+            continue;
+        if (!atomic_load(&cache->writing))
+            return mark;
+        unlock_reader(mark);
+        break;
     }
-    pthread_mutex_lock(&cache->locks[home % READER_LOCKS].of.mutex);
-    return &cache->locks[home % READER_LOCKS];
+    return wait_to_read(cache, home);
 }
 
 static void lock_to_write(llmc_memory_cache *cache)
 {
-    for (size_t i = 0; i < READER_LOCKS; i++)
-        pthread_mutex_lock(&cache->locks[i].of.mutex);
+    pthread_mutex_lock(&cache->mutex);
+    atomic_store(&cache->writing, true);
+    for (size_t i = 0; i < MARKS; i++) {
+        for (unsigned round = 0; atomic_load(&cache->marks[i].of.taken); round++)
+            wait_for_reader(round);
+    }
 }
 
 static void unlock_writer(llmc_memory_cache *cache)
 {
-    for (size_t i = READER_LOCKS; i > 0; i--)
-        pthread_mutex_unlock(&cache->locks[i - 1].of.mutex);
+    atomic_store_explicit(&cache->writing, false, memory_order_release);
+    pthread_mutex_unlock(&cache->mutex);
 }
 
 /* ---- table and list ---- */
@@ -358,39 +399,39 @@ static void drop_expired(llmc_memory_cache *cache, llmc_cache_hash hash, int64_t
 
 llmc_cache_entry *llmc_memory_cache_get(llmc_memory_cache *cache, llmc_cache_hash hash, const void *key, size_t key_bytes, int64_t now_ns)
 {
-    reader_lock *lock = lock_to_read(cache);
+    reader_mark *mark = lock_to_read(cache);
     llmc_cache_entry *entry = *find_link(cache, hash);
     bool expired = entry && entry->expires_ns <= now_ns;
     if (!entry || expired) {
-        lock->of.misses++;
-        pthread_mutex_unlock(&lock->of.mutex);
+        mark->of.misses++;
+        unlock_reader(mark);
         if (expired)
             drop_expired(cache, hash, now_ns);
         return NULL;
     }
     atomic_fetch_add_explicit(&entry->references, 1, memory_order_relaxed);
     atomic_store_explicit(&entry->used_ns, now_ns, memory_order_relaxed);
-    lock->of.hits++;
-    pthread_mutex_unlock(&lock->of.mutex);
+    mark->of.hits++;
+    unlock_reader(mark);
 
     if (has_key(entry, key, key_bytes))
         return entry;
-    pthread_mutex_lock(&lock->of.mutex); /* two keys of one hash, which nobody will see: correct the count */
-    lock->of.hits--;
-    lock->of.misses++;
-    pthread_mutex_unlock(&lock->of.mutex);
+    mark = lock_to_read(cache); /* two keys of one hash, which nobody will see: correct the count */
+    mark->of.hits--;
+    mark->of.misses++;
+    unlock_reader(mark);
     llmc_cache_entry_release(entry);
     return NULL;
 }
 
 bool llmc_memory_cache_has(llmc_memory_cache *cache, llmc_cache_hash hash, const void *key, size_t key_bytes, int64_t now_ns)
 {
-    reader_lock *lock = lock_to_read(cache);
+    reader_mark *mark = lock_to_read(cache);
     llmc_cache_entry *entry = *find_link(cache, hash);
     bool alive = entry && entry->expires_ns > now_ns;
     if (alive)
         atomic_fetch_add_explicit(&entry->references, 1, memory_order_relaxed);
-    pthread_mutex_unlock(&lock->of.mutex);
+    unlock_reader(mark);
     if (!alive)
         return false;
     bool found = has_key(entry, key, key_bytes);
@@ -477,11 +518,11 @@ bool llmc_memory_cache_put(llmc_memory_cache *cache, llmc_cache_hash hash, const
 __attribute__((cold)) void llmc_memory_cache_remove(llmc_memory_cache *cache, llmc_cache_hash hash, const void *key, size_t key_bytes)
 {
     llmc_cache_entry *dropped = NULL;
-    reader_lock *lock = lock_to_read(cache);
+    reader_mark *mark = lock_to_read(cache);
     llmc_cache_entry *entry = *find_link(cache, hash);
     if (entry)
         atomic_fetch_add_explicit(&entry->references, 1, memory_order_relaxed);
-    pthread_mutex_unlock(&lock->of.mutex);
+    unlock_reader(mark);
     if (!entry)
         return;
     if (has_key(entry, key, key_bytes)) {
@@ -512,8 +553,7 @@ void llmc_memory_cache_free(llmc_memory_cache *cache)
     if (!cache)
         return;
     llmc_memory_cache_clear(cache);
-    for (size_t i = 0; i < READER_LOCKS; i++)
-        pthread_mutex_destroy(&cache->locks[i].of.mutex);
+    pthread_mutex_destroy(&cache->mutex);
     llmc_allocator allocator = cache->allocator;
     llmc_free(&allocator, cache);
 }
@@ -523,9 +563,9 @@ __attribute__((cold)) void llmc_memory_cache_stats_read(llmc_memory_cache *cache
     lock_to_write(cache);
     *out = (llmc_memory_cache_stats){ .stores = cache->stores, .evictions = cache->evictions, .expirations = cache->expirations,
                                       .entries = cache->entry_count, .bytes = cache->bytes };
-    for (size_t i = 0; i < READER_LOCKS; i++) {
-        out->hits += cache->locks[i].of.hits;
-        out->misses += cache->locks[i].of.misses;
+    for (size_t i = 0; i < MARKS; i++) {
+        out->hits += cache->marks[i].of.hits;
+        out->misses += cache->marks[i].of.misses;
     }
     unlock_writer(cache);
 }
