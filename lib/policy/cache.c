@@ -165,7 +165,7 @@ static int64_t ttl_of(const llmcost_leg *leg)
 
 static void store_in_memory(llmcost_leg *leg, cache_state *state, int64_t stored_wall_ms, int64_t ttl_ms)
 {
-    int64_t now = llmc_leg_now(leg);
+    int64_t now = leg->concluded_ns ? leg->concluded_ns : llmc_leg_now(leg);
     llmc_cache_entry *entry = state->entry;
     state->entry = NULL;
     state->key = NULL;
@@ -426,7 +426,8 @@ static void cache_destroy(llmcost_leg *leg, void *memory, void *user)
     (void)leg;
     (void)user;
     cache_state *state = memory;
-    llmc_cache_entry_release(state->entry);
+    if (state->entry)
+        llmc_cache_entry_release(state->entry);
     if (state->reply)
         reply_give_up(state->reply);
 }

@@ -1,7 +1,7 @@
 /*
  * The memory tier of the answer cache: a chained hash table and a list by last use.
  *
- * A reader takes one of several marks, its own as long as it is free; a writer takes the mutex, says that it writes, and
+ * A reader takes its mark of several; a writer takes the mutex, says that it writes, and
  * waits for the marks that are taken. Answers are read far more often than stored, and a store follows a call to a
  * provider. So two readers share no lock, and on different keys write no cache line in common; a mark costs one atomic
  * operation, where a mutex costs two and calls; the limits hold exactly over all entries; and there is one order of use.
@@ -75,7 +75,7 @@ static bool has_upper_halves(void)
 #pragma GCC pop_options
 #endif
 
-enum { MARKS = 8, MARKS_TRIED = 4, FIRST_BUCKETS = 16, LOOK = 16, CACHE_LINE = 64 };
+enum { MARKS = 8, FIRST_BUCKETS = 16, LOOK = 16, CACHE_LINE = 64 };
 
 static const int64_t NOT_USED = INT64_MIN;
 
@@ -163,6 +163,14 @@ __attribute__((cold)) llmcost_status llmc_memory_cache_new(llmc_memory_cache **o
 #pragma GCC push_options
 #pragma GCC optimize("O3")
 #endif
+__attribute__((noinline)) static XXH128_hash_t hash_here(const llmc_memory_cache *cache, const void *key, size_t key_bytes)
+{
+    return XXH3_128bits_withSecretandSeed(key, key_bytes, cache->secret, XXH3_SECRET_DEFAULT_SIZE, cache->seed);
+}
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC pop_options
+#endif
+
 llmc_cache_hash llmc_memory_cache_hash(const llmc_memory_cache *cache, const void *key, size_t key_bytes)
 {
     XXH128_hash_t hash;
@@ -171,13 +179,10 @@ llmc_cache_hash llmc_memory_cache_hash(const llmc_memory_cache *cache, const voi
         if (cache->clears)
             clear_upper_halves();
     } else {
-        hash = XXH3_128bits_withSecretandSeed(key, key_bytes, cache->secret, XXH3_SECRET_DEFAULT_SIZE, cache->seed);
+        hash = hash_here(cache, key, key_bytes);
     }
     return (llmc_cache_hash){ hash.low64, hash.high64 };
 }
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC pop_options
-#endif
 
 /* ---- locks ---- */
 
@@ -196,35 +201,33 @@ static void unlock_reader(reader_mark *mark)
     atomic_store_explicit(&mark->of.taken, false, memory_order_release);
 }
 
-/* Behind the writer, and before the next one. */
-__attribute__((cold, noinline)) static reader_mark *wait_to_read(llmc_memory_cache *cache, size_t at)
+/* Behind the writer and before the next one, with whichever mark is free. */
+__attribute__((cold, noinline)) static reader_mark *wait_to_read(llmc_memory_cache *cache, reader_mark *own)
 {
+    size_t at = (size_t)(own - cache->marks);
     pthread_mutex_lock(&cache->mutex);
-    for (unsigned round = 0; atomic_exchange(&cache->marks[at % MARKS].of.taken, true); at++, round++) {
+    for (unsigned round = 0; atomic_exchange(&cache->marks[at].of.taken, true); round++) {
+        at = (at + 1) % MARKS;
         if (round >= MARKS)
             wait_for_reader(round);
     }
     pthread_mutex_unlock(&cache->mutex);
-    return &cache->marks[at % MARKS];
+    return &cache->marks[at];
 }
 
 /*
- * The thread's own mark, or the next one that is free just now. Taking it and then looking whether somebody writes, who
- * says so and then looks at the marks: in one order for all threads, so that one of the two sees the other.
+ * Takes the thread's own mark and then looks whether somebody writes, who says so and then looks at the marks: in one
+ * order for all threads, so that one of the two sees the other.
  */
-static reader_mark *lock_to_read(llmc_memory_cache *cache)
+static inline reader_mark *lock_to_read(llmc_memory_cache *cache)
 {
-    size_t home = llmc_thread_number();
-    for (size_t i = 0; i < MARKS_TRIED; i++) {
-        reader_mark *mark = &cache->marks[(home + i) % MARKS];
-        if (atomic_exchange(&mark->of.taken, true))
-            continue;
-        if (!atomic_load(&cache->writing))
-            return mark;
-        unlock_reader(mark);
-        break;
-    }
-    return wait_to_read(cache, home);
+    reader_mark *own = &cache->marks[llmc_thread_number() % MARKS];
+    bool taken = atomic_exchange(&own->of.taken, true);
+    if (!taken && !atomic_load(&cache->writing))
+        return own;
+    if (!taken)
+        unlock_reader(own);
+    return wait_to_read(cache, own);
 }
 
 static void lock_to_write(llmc_memory_cache *cache)
