@@ -23,6 +23,11 @@ static const char *system_environment(const char *name, void *user)
     return getenv(name);
 }
 
+static void retain_answer(void *value)
+{
+    llmc_answer_ref(value);
+}
+
 static void release_answer(void *value)
 {
     llmc_answer_unref(value);
@@ -131,7 +136,7 @@ static llmcost_status open_services(llmcost_client *client)
     services->on_target_user = client;
     if (settings->cache_memory) {
         llmc_memory_cache_limits limits = { settings->cache_max_bytes, settings->cache_max_entries };
-        status = llmc_memory_cache_new(&services->cache, &services->allocator, &limits, llmc_random_next(&services->random), release_answer);
+        status = llmc_memory_cache_new(&services->cache, &services->allocator, &limits, llmc_random_next(&services->random), &(llmc_cache_values){ retain_answer, release_answer });
     }
     if (!status && settings->budget_count)
         status = llmc_memory_accounts_new(&services->accounts, &services->allocator, settings->budgets, settings->budget_count, alert_of_account, client);

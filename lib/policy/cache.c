@@ -274,13 +274,9 @@ static llmcost_verdict look_up(llmcost_leg *leg, cache_state *state, const char 
     if (services->cache) {
         state->hash = llmc_memory_cache_hash(services->cache, key, state->key_bytes);
         if (leg->request->cache != LLMCOST_CACHE_REFRESH) {
-            llmc_cache_entry *entry = llmc_memory_cache_get(services->cache, state->hash, key, state->key_bytes, llmc_leg_call_started(leg));
-            if (entry) {
-                llmc_answer *answer = llmc_answer_ref(llmc_cache_entry_value(entry));
-                int64_t stored = llmc_cache_entry_stored_wall_ms(entry);
-                llmc_cache_entry_release(entry);
-                return answer_from(leg, state, answer, stored);
-            }
+            llmc_cache_hit found;
+            if (llmc_memory_cache_get(services->cache, state->hash, key, state->key_bytes, llmc_leg_call_started(leg), &found))
+                return answer_from(leg, state, found.value, found.stored_wall_ms);
         }
     }
     /* Only a miss keeps its key: for storing what is answered. */

@@ -5,8 +5,9 @@
  * waits for the marks that are taken. Answers are read far more often than stored, and a store follows a call to a
  * provider. So two readers share no lock, and on different keys write no cache line in common; a mark costs one atomic
  * operation, where a mutex costs two and calls; the limits hold exactly over all entries; and there is one order of use.
- * A reader keeps its mark for a walk of a chain; the key is compared afterwards, on a referenced entry. Chains rather
- * than open addressing: a table that cannot grow for want of memory still takes entries.
+ * A reader keeps its mark for a walk of a chain and to compare a short key, which takes less than to reference the entry;
+ * a long one is compared afterwards. Chains rather than open addressing: a table that cannot grow for want of memory
+ * still takes entries.
  *
  * A reader notes the time of its use in the entry; the list is put in order when room is needed, a bounded part of it at
  * a time from its old end. So the order is exact in a small cache and close to it in a large one.
@@ -75,7 +76,7 @@ static bool has_upper_halves(void)
 #pragma GCC pop_options
 #endif
 
-enum { MARKS = 8, FIRST_BUCKETS = 16, LOOK = 16, CACHE_LINE = 64 };
+enum { SHORT_KEY_BYTES = 4096, MARKS = 8, FIRST_BUCKETS = 16, LOOK = 16, CACHE_LINE = 64 };
 
 static const int64_t NOT_USED = INT64_MIN;
 
@@ -92,7 +93,7 @@ struct llmc_cache_entry {
     llmc_cache_entry *newer, *older;
     int64_t stored_wall_ms;
     size_t charge;
-    void (*release_value)(void *value);
+    void (*release_value)(void *value); /* NULL: it was never put */
     llmc_allocator allocator;   /* a copy: an entry may outlive the cache */
     char key[];
 };
@@ -111,7 +112,7 @@ _Static_assert(sizeof(reader_mark) == CACHE_LINE, "a reader's mark and counts sh
 /* All but the readers' counts changes only while a writer has the mutex and no mark is taken. */
 struct llmc_memory_cache {
     llmc_allocator allocator;
-    void (*release_value)(void *value);
+    llmc_cache_values values;
     uint64_t seed;
     bool clears;                /* the upper halves of the vector registers, after hashing */
     size_t max_bytes, max_entries, largest_entry, largest_table;
@@ -137,14 +138,14 @@ static void init_table(llmc_memory_cache *cache)
 }
 
 __attribute__((cold)) llmcost_status llmc_memory_cache_new(llmc_memory_cache **out, const llmc_allocator *allocator, const llmc_memory_cache_limits *limits,
-                                     uint64_t seed, void (*release_value)(void *value))
+                                     uint64_t seed, const llmc_cache_values *values)
 {
     *out = NULL;
     llmc_memory_cache *cache = llmc_calloc(allocator, 1, sizeof *cache + CACHE_LINE + MARKS * sizeof(reader_mark));
     if (!cache)
         return LLMCOST_E_MEMORY;
     cache->allocator = *allocator;
-    cache->release_value = release_value;
+    cache->values = *values;
     cache->seed = seed;
     cache->clears = has_upper_halves();
     cache->max_bytes = limits->max_bytes;
@@ -387,44 +388,67 @@ static bool has_key(const llmc_cache_entry *entry, const void *key, size_t key_b
     return entry->key_bytes == key_bytes && (!key_bytes || memcmp(entry->key, key, key_bytes) == 0);
 }
 
-static void drop_expired(llmc_memory_cache *cache, llmc_cache_hash hash, int64_t now_ns)
+/* Counts it, and gives the mark back. An expired entry goes, if it still is one when everything is locked. */
+__attribute__((noinline)) static bool missed(llmc_memory_cache *cache, reader_mark *mark, llmc_cache_hash hash, bool expired, int64_t now_ns)
 {
     llmc_cache_entry *dropped = NULL;
+    mark->of.misses++;
+    unlock_reader(mark);
+    if (!expired)
+        return false;
     lock_to_write(cache);
     llmc_cache_entry **link = find_link(cache, hash);
-    if (*link && (*link)->expires_ns <= now_ns) { /* still */
+    if (*link && (*link)->expires_ns <= now_ns) {
         unlink_entry(cache, link, &dropped);
         cache->expirations++;
     }
     unlock_writer(cache);
     release_list(dropped);
+    return false;
 }
 
-llmc_cache_entry *llmc_memory_cache_get(llmc_memory_cache *cache, llmc_cache_hash hash, const void *key, size_t key_bytes, int64_t now_ns)
+static llmc_cache_entry *reference(llmc_cache_entry *entry)
+{
+    atomic_fetch_add_explicit(&entry->references, 1, memory_order_relaxed);
+    return entry;
+}
+
+static bool take_value(llmc_memory_cache *cache, llmc_cache_entry *entry, int64_t now_ns, llmc_cache_hit *out)
+{
+    atomic_store_explicit(&entry->used_ns, now_ns, memory_order_relaxed);
+    cache->values.retain(entry->value);
+    *out = (llmc_cache_hit){ entry->value, entry->stored_wall_ms };
+    return true;
+}
+
+/* Gives the mark back before it compares. */
+__attribute__((noinline)) static bool get_by_long_key(llmc_memory_cache *cache, reader_mark *mark, llmc_cache_entry *entry, const void *key, size_t key_bytes,
+                                                      int64_t now_ns, llmc_cache_hit *out)
+{
+    reference(entry);
+    unlock_reader(mark);
+    bool found = has_key(entry, key, key_bytes) && take_value(cache, entry, now_ns, out);
+    llmc_cache_entry_release(entry);
+    mark = lock_to_read(cache);
+    *(found ? &mark->of.hits : &mark->of.misses) += 1;
+    unlock_reader(mark);
+    return found;
+}
+
+bool llmc_memory_cache_get(llmc_memory_cache *cache, llmc_cache_hash hash, const void *key, size_t key_bytes, int64_t now_ns, llmc_cache_hit *out)
 {
     reader_mark *mark = lock_to_read(cache);
     llmc_cache_entry *entry = *find_link(cache, hash);
-    bool expired = entry && entry->expires_ns <= now_ns;
-    if (!entry || expired) {
-        mark->of.misses++;
-        unlock_reader(mark);
-        if (expired)
-            drop_expired(cache, hash, now_ns);
-        return NULL;
-    }
-    atomic_fetch_add_explicit(&entry->references, 1, memory_order_relaxed);
-    atomic_store_explicit(&entry->used_ns, now_ns, memory_order_relaxed);
+    if (!entry || entry->expires_ns <= now_ns)
+        return missed(cache, mark, hash, entry != NULL, now_ns);
+    if (key_bytes > SHORT_KEY_BYTES)
+        return get_by_long_key(cache, mark, entry, key, key_bytes, now_ns, out);
+    if (!has_key(entry, key, key_bytes)) /* two keys of one hash, which nobody will see */
+        return missed(cache, mark, hash, false, now_ns);
+    take_value(cache, entry, now_ns, out);
     mark->of.hits++;
     unlock_reader(mark);
-
-    if (has_key(entry, key, key_bytes))
-        return entry;
-    mark = lock_to_read(cache); /* two keys of one hash, which nobody will see: correct the count */
-    mark->of.hits--;
-    mark->of.misses++;
-    unlock_reader(mark);
-    llmc_cache_entry_release(entry);
-    return NULL;
+    return true;
 }
 
 bool llmc_memory_cache_has(llmc_memory_cache *cache, llmc_cache_hash hash, const void *key, size_t key_bytes, int64_t now_ns)
@@ -433,7 +457,7 @@ bool llmc_memory_cache_has(llmc_memory_cache *cache, llmc_cache_hash hash, const
     llmc_cache_entry *entry = *find_link(cache, hash);
     bool alive = entry && entry->expires_ns > now_ns;
     if (alive)
-        atomic_fetch_add_explicit(&entry->references, 1, memory_order_relaxed);
+        reference(entry);
     unlock_reader(mark);
     if (!alive)
         return false;
@@ -481,11 +505,11 @@ bool llmc_memory_cache_put_entry(llmc_memory_cache *cache, llmc_cache_hash hash,
 {
     llmc_cache_entry *dropped = NULL;
     if (!entry || expires_ns <= now_ns || !fits(cache, entry->key_bytes, value_bytes)) {
-        cache->release_value(value);
+        cache->values.release(value);
         llmc_cache_entry_release(entry);
         return false;
     }
-    entry->release_value = cache->release_value;
+    entry->release_value = cache->values.release;
     entry->charge = sizeof *entry + entry->key_bytes + value_bytes;
     entry->hash = hash;
     entry->value = value;
@@ -524,7 +548,7 @@ __attribute__((cold)) void llmc_memory_cache_remove(llmc_memory_cache *cache, ll
     reader_mark *mark = lock_to_read(cache);
     llmc_cache_entry *entry = *find_link(cache, hash);
     if (entry)
-        atomic_fetch_add_explicit(&entry->references, 1, memory_order_relaxed);
+        reference(entry);
     unlock_reader(mark);
     if (!entry)
         return;
@@ -573,22 +597,12 @@ __attribute__((cold)) void llmc_memory_cache_stats_read(llmc_memory_cache *cache
     unlock_writer(cache);
 }
 
-void *llmc_cache_entry_value(const llmc_cache_entry *entry)
-{
-    return entry->value;
-}
-
-int64_t llmc_cache_entry_stored_wall_ms(const llmc_cache_entry *entry)
-{
-    return entry->stored_wall_ms;
-}
-
 void llmc_cache_entry_release(llmc_cache_entry *entry)
 {
     if (!entry || atomic_fetch_sub_explicit(&entry->references, 1, memory_order_acq_rel) != 1)
         return;
     llmc_allocator allocator = entry->allocator;
-    if (entry->release_value) /* else it was never put */
+    if (entry->release_value)
         entry->release_value(entry->value);
     llmc_free(&allocator, entry);
 }

@@ -2,8 +2,8 @@
  * The memory tier of the answer cache: LRU within a byte limit and an entry limit, a lifetime per entry, locks sharded
  * by reader.
  *
- * An entry is found by the 128-bit hash of its key and accepted only after comparing the whole key, outside the lock:
- * no lock is held while hashing, comparing or copying. Values are opaque and reference counted by their owner.
+ * An entry is found by the 128-bit hash of its key and accepted only after comparing the whole key. No lock is held while
+ * hashing, copying or comparing a long key. Values are opaque and reference counted by their owner.
  */
 #ifndef LLMC_MEMORY_CACHE_H
 #define LLMC_MEMORY_CACHE_H
@@ -11,11 +11,23 @@
 #include "base/memory.h"
 
 typedef struct llmc_memory_cache llmc_memory_cache;
-typedef struct llmc_cache_entry llmc_cache_entry; /* a referenced entry: stays readable after eviction until it is released */
+typedef struct llmc_cache_entry llmc_cache_entry;
 
 typedef struct llmc_cache_hash {
     uint64_t low, high;
 } llmc_cache_hash;
+
+/* How references on values are counted: without a lock. */
+typedef struct llmc_cache_values {
+    void (*retain)(void *value);
+    void (*release)(void *value); /* called without a lock held, from any thread */
+} llmc_cache_values;
+
+/* What a look-up found. */
+typedef struct llmc_cache_hit {
+    void *value; /* with a reference for who asked */
+    int64_t stored_wall_ms;
+} llmc_cache_hit;
 
 typedef struct llmc_memory_cache_limits {
     size_t max_bytes;   /* keys, values and our own overhead, counted */
@@ -26,14 +38,14 @@ typedef struct llmc_memory_cache_stats {
     uint64_t hits, misses, stores, evictions, expirations, entries, bytes;
 } llmc_memory_cache_stats;
 
-/* release_value: gives one reference of a value back; called without a lock held, from any thread. seed: random, per client. */
+/* seed: random, per client. */
 llmcost_status llmc_memory_cache_new(llmc_memory_cache **out, const llmc_allocator *allocator, const llmc_memory_cache_limits *limits,
-                                     uint64_t seed, void (*release_value)(void *value));
-void llmc_memory_cache_free(llmc_memory_cache *cache); /* entries still referenced live on until they are released */
+                                     uint64_t seed, const llmc_cache_values *values);
+void llmc_memory_cache_free(llmc_memory_cache *cache);
 
 llmc_cache_hash llmc_memory_cache_hash(const llmc_memory_cache *cache, const void *key, size_t key_bytes); /* XXH3-128, seeded */
-/* A live entry with exactly this key, referenced, now the most recently used; NULL: none. now_ns: monotonic. */
-llmc_cache_entry *llmc_memory_cache_get(llmc_memory_cache *cache, llmc_cache_hash hash, const void *key, size_t key_bytes, int64_t now_ns);
+/* What is stored under exactly this key and alive, now the most recently used; false: nothing. now_ns: monotonic. */
+bool llmc_memory_cache_get(llmc_memory_cache *cache, llmc_cache_hash hash, const void *key, size_t key_bytes, int64_t now_ns, llmc_cache_hit *out);
 /* Whether a get would find it. Counts nothing, and is no use of the entry. */
 bool llmc_memory_cache_has(llmc_memory_cache *cache, llmc_cache_hash hash, const void *key, size_t key_bytes, int64_t now_ns);
 /*
@@ -55,8 +67,6 @@ void llmc_memory_cache_remove(llmc_memory_cache *cache, llmc_cache_hash hash, co
 void llmc_memory_cache_clear(llmc_memory_cache *cache);
 void llmc_memory_cache_stats_read(llmc_memory_cache *cache, llmc_memory_cache_stats *out);
 
-void *llmc_cache_entry_value(const llmc_cache_entry *entry); /* borrowed while the entry is referenced */
-int64_t llmc_cache_entry_stored_wall_ms(const llmc_cache_entry *entry);
 void llmc_cache_entry_release(llmc_cache_entry *entry);
 
 #endif

@@ -24,12 +24,21 @@ static void release_value(void *value)
     released++;
 }
 
+static void retain_value(void *value)
+{
+    if (value)
+        --*(int *)value;
+    released--;
+}
+
+static const llmc_cache_values counted = { retain_value, release_value };
+
 static llmc_memory_cache *open_cache(counting_memory *memory, size_t max_bytes, size_t max_entries)
 {
     llmc_memory_cache *cache = NULL;
     counting_memory_init(memory);
     released = 0;
-    assert_int_equal(llmc_memory_cache_new(&cache, &memory->allocator, &(llmc_memory_cache_limits){ max_bytes, max_entries }, 42, release_value), LLMCOST_OK);
+    assert_int_equal(llmc_memory_cache_new(&cache, &memory->allocator, &(llmc_memory_cache_limits){ max_bytes, max_entries }, 42, &counted), LLMCOST_OK);
     return cache;
 }
 
@@ -38,16 +47,18 @@ static bool put(llmc_memory_cache *cache, const char *key, void *value, size_t b
     return llmc_memory_cache_put(cache, llmc_memory_cache_hash(cache, key, strlen(key)), key, strlen(key), value, bytes, expires, 1234, now);
 }
 
-static llmc_cache_entry *get(llmc_memory_cache *cache, const char *key, int64_t now)
+static bool get(llmc_memory_cache *cache, const char *key, int64_t now, llmc_cache_hit *hit)
 {
-    return llmc_memory_cache_get(cache, llmc_memory_cache_hash(cache, key, strlen(key)), key, strlen(key), now);
+    return llmc_memory_cache_get(cache, llmc_memory_cache_hash(cache, key, strlen(key)), key, strlen(key), now, hit);
 }
 
 static bool has(llmc_memory_cache *cache, const char *key, int64_t now)
 {
-    llmc_cache_entry *entry = get(cache, key, now);
-    llmc_cache_entry_release(entry);
-    return entry;
+    llmc_cache_hit hit;
+    bool found = get(cache, key, now, &hit);
+    if (found)
+        release_value(hit.value);
+    return found;
 }
 
 static llmc_memory_cache_stats stats(llmc_memory_cache *cache)
@@ -86,22 +97,23 @@ static void stores_finds_replaces_and_removes(void **state)
     counting_memory memory;
     llmc_memory_cache *cache = open_cache(&memory, 1 << 20, 0);
     int first = 0, second = 0;
-    assert_null(get(cache, "question", 0));
+    llmc_cache_hit hit, later;
+    assert_false(get(cache, "question", 0, &hit));
     assert_true(put(cache, "question", &first, 100, FOREVER, 0));
-    llmc_cache_entry *entry = get(cache, "question", 5);
-    assert_non_null(entry);
-    assert_ptr_equal(llmc_cache_entry_value(entry), &first);
-    assert_int_equal(llmc_cache_entry_stored_wall_ms(entry), 1234);
+    assert_true(get(cache, "question", 5, &hit));
+    assert_ptr_equal(hit.value, &first);
+    assert_int_equal(hit.stored_wall_ms, 1234);
     assert_false(has(cache, "questions", 5));
 
     assert_true(put(cache, "question", &second, 100, FOREVER, 0));
     assert_int_equal(first, 0); /* still referenced */
-    assert_ptr_equal(llmc_cache_entry_value(entry), &first);
-    llmc_cache_entry_release(entry);
+    assert_int_equal(second, 0);
+    release_value(hit.value);
     assert_int_equal(first, 1);
-    entry = get(cache, "question", 5);
-    assert_ptr_equal(llmc_cache_entry_value(entry), &second);
-    llmc_cache_entry_release(entry);
+    assert_true(get(cache, "question", 5, &later));
+    assert_ptr_equal(later.value, &second);
+    release_value(later.value);
+    assert_int_equal(second, 0);
     assert_int_equal(stats(cache).entries, 1);
 
     llmc_memory_cache_remove(cache, llmc_memory_cache_hash(cache, "question", 8), "question", 8);
@@ -126,36 +138,55 @@ static void an_empty_key_is_a_key(void **state)
     llmc_memory_cache *cache = open_cache(&memory, 1 << 20, 0);
     llmc_cache_hash hash = llmc_memory_cache_hash(cache, NULL, 0);
     assert_true(llmc_memory_cache_put(cache, hash, NULL, 0, NULL, 0, FOREVER, 0, 0));
-    llmc_cache_entry *entry = llmc_memory_cache_get(cache, hash, NULL, 0, 0);
-    assert_non_null(entry);
-    llmc_cache_entry_release(entry);
+    llmc_cache_hit hit;
+    assert_true(llmc_memory_cache_get(cache, hash, NULL, 0, 0, &hit));
+    release_value(hit.value);
     llmc_memory_cache_remove(cache, hash, NULL, 0);
     assert_int_equal(stats(cache).entries, 0);
     close_cache(cache, &memory);
 }
 
-static void a_collision_is_a_miss_and_a_put_replaces(void **state)
+/* A short key is compared on the way, a long one afterwards. */
+static void collide(size_t key_bytes)
 {
-    (void)state;
     counting_memory memory;
     llmc_memory_cache *cache = open_cache(&memory, 1 << 20, 0);
     llmc_cache_hash same = { 7, 7 };
+    llmc_cache_hit hit;
     int first = 0, second = 0;
-    assert_true(llmc_memory_cache_put(cache, same, "one", 3, &first, 1, FOREVER, 0, 0));
-    assert_null(llmc_memory_cache_get(cache, same, "two", 3, 0));
-    assert_null(llmc_memory_cache_get(cache, same, "ones", 4, 0));
-    llmc_memory_cache_remove(cache, same, "two", 3);
+    static char one[10001], two[10001];
+    memset(one, 'x', sizeof one);
+    memset(two, 'x', sizeof two);
+    two[key_bytes - 1] = 'y';
+    assert_true(llmc_memory_cache_put(cache, same, one, key_bytes, &first, 1, FOREVER, 0, 0));
+    assert_false(llmc_memory_cache_get(cache, same, two, key_bytes, 0, &hit));
+    assert_false(llmc_memory_cache_get(cache, same, one, key_bytes + 1, 0, &hit));
+    assert_false(llmc_memory_cache_has(cache, same, two, key_bytes, 0));
+    assert_true(llmc_memory_cache_has(cache, same, one, key_bytes, 0));
+    llmc_memory_cache_remove(cache, same, two, key_bytes);
     assert_int_equal(stats(cache).entries, 1);
     assert_int_equal(stats(cache).hits, 0);
     assert_int_equal(stats(cache).misses, 2);
-    assert_true(llmc_memory_cache_put(cache, same, "two", 3, &second, 1, FOREVER, 0, 0));
+    assert_true(llmc_memory_cache_put(cache, same, two, key_bytes, &second, 1, FOREVER, 0, 0));
     assert_int_equal(first, 1);
-    assert_null(llmc_memory_cache_get(cache, same, "one", 3, 0));
-    llmc_cache_entry *entry = llmc_memory_cache_get(cache, same, "two", 3, 0);
-    assert_ptr_equal(llmc_cache_entry_value(entry), &second);
-    llmc_cache_entry_release(entry);
+    assert_false(llmc_memory_cache_get(cache, same, one, key_bytes, 0, &hit));
+    assert_true(llmc_memory_cache_get(cache, same, two, key_bytes, 0, &hit));
+    assert_ptr_equal(hit.value, &second);
     assert_int_equal(stats(cache).entries, 1);
+    assert_int_equal(stats(cache).hits, 1);
+    assert_int_equal(stats(cache).misses, 3);
     close_cache(cache, &memory);
+    assert_int_equal(second, 0); /* ours */
+    release_value(hit.value);
+    assert_int_equal(second, 1);
+}
+
+static void a_collision_is_a_miss_and_a_put_replaces(void **state)
+{
+    (void)state;
+    static const size_t lengths[] = { 1, 3, 64, 4095, 4096, 4097, 10000 };
+    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++)
+        collide(lengths[i]);
 }
 
 static void an_entry_lives_until_its_instant(void **state)
@@ -370,21 +401,21 @@ static void what_is_used_stays_in_a_large_cache(void **state)
     close_cache(cache, &memory);
 }
 
-static void entries_outlive_the_cache(void **state)
+static void values_outlive_the_cache(void **state)
 {
     (void)state;
     counting_memory memory;
     llmc_memory_cache *cache = open_cache(&memory, 1 << 20, 0);
     int value = 0;
     assert_true(put(cache, "a", &value, 10, FOREVER, 0));
-    llmc_cache_entry *entry = get(cache, "a", 0);
+    llmc_cache_hit hit;
+    assert_true(get(cache, "a", 0, &hit));
     llmc_memory_cache_free(cache);
     assert_int_equal(value, 0);
-    assert_ptr_equal(llmc_cache_entry_value(entry), &value);
-    assert_int_equal(memory.blocks, 1);
-    llmc_cache_entry_release(entry);
-    assert_int_equal(value, 1);
+    assert_ptr_equal(hit.value, &value);
     assert_int_equal(memory.blocks, 0);
+    release_value(hit.value);
+    assert_int_equal(value, 1);
     llmc_memory_cache_free(NULL);
     llmc_cache_entry_release(NULL);
 }
@@ -397,7 +428,7 @@ static void without_memory_nothing_is_lost(void **state)
     counting_memory_init(&memory);
     memory.fail_at = 1;
     llmc_memory_cache_limits limits = { 1 << 20, 0 };
-    assert_int_equal(llmc_memory_cache_new(&cache, &memory.allocator, &limits, 1, release_value), LLMCOST_E_MEMORY);
+    assert_int_equal(llmc_memory_cache_new(&cache, &memory.allocator, &limits, 1, &counted), LLMCOST_E_MEMORY);
     assert_null(cache);
 
     /* Each allocation fails once: an entry's refuses that put, a table's leaves the chains longer; all else is found. */
@@ -433,7 +464,7 @@ static void a_table_that_cannot_grow_still_takes_entries(void **state)
     llmc_memory_cache *cache = open_cache(&memory, 1 << 20, 0);
     llmc_memory_cache *tight = NULL;
     /* An eighth of the limit is less than the first table to allocate: chains only. */
-    assert_int_equal(llmc_memory_cache_new(&tight, &memory.allocator, &(llmc_memory_cache_limits){ 2000, 0 }, 1, release_value), LLMCOST_OK);
+    assert_int_equal(llmc_memory_cache_new(&tight, &memory.allocator, &(llmc_memory_cache_limits){ 2000, 0 }, 1, &counted), LLMCOST_OK);
     for (int i = 0; i < 100; i++) {
         char key[8];
         snprintf(key, sizeof key, "%d", i);
@@ -484,13 +515,14 @@ static void agrees_with_a_naive_model(void **state)
             llmc_memory_cache_remove(cache, llmc_memory_cache_hash(cache, text, strlen(text)), text, strlen(text));
             break;
         default: {
-            llmc_cache_entry *entry = get(cache, text, now);
-            assert_int_equal(entry != NULL, there && expires[key] > now);
-            if (entry) {
-                assert_ptr_equal(llmc_cache_entry_value(entry), &value[key]);
+            llmc_cache_hit hit;
+            bool found = get(cache, text, now, &hit);
+            assert_int_equal(found, there && expires[key] > now);
+            if (found) {
+                assert_ptr_equal(hit.value, &value[key]);
                 order[count++] = key;
+                release_value(hit.value);
             }
-            llmc_cache_entry_release(entry);
             now++;
         }
         }
@@ -517,7 +549,7 @@ int main(void)
         cmocka_unit_test(one_entry_takes_half_of_the_cache_at_most),
         cmocka_unit_test(a_large_entry_makes_room_for_itself),
         cmocka_unit_test(what_is_used_stays_in_a_large_cache),
-        cmocka_unit_test(entries_outlive_the_cache),
+        cmocka_unit_test(values_outlive_the_cache),
         cmocka_unit_test(without_memory_nothing_is_lost),
         cmocka_unit_test(a_table_that_cannot_grow_still_takes_entries),
         cmocka_unit_test(agrees_with_a_naive_model),

@@ -362,13 +362,21 @@ static void release_value(void *value)
     values_released++;
 }
 
+static void retain_value(void *value)
+{
+    (void)value;
+    values_made++;
+}
+
 static void *use_cache(void *user)
 {
     reader *of = user;
     for (int i = 0; i < STEPS; i++) {
         uint64_t dice = next_random(&of->random);
-        char key[64];
+        char key[5000] = "";
         int number = (int)(dice % KEYS), bytes = snprintf(key, sizeof key, "a key with the number %d", number);
+        if (number % 8 == 0)
+            bytes = sizeof key; /* a long one, compared without a lock */
         llmc_cache_hash hash = llmc_memory_cache_hash(of->cache, key, (size_t)bytes);
         int64_t now = i;
         llmc_memory_cache_stats stats;
@@ -388,13 +396,13 @@ static void *use_cache(void *user)
             llmc_memory_cache_clear(of->cache);
             break;
         default: {
-            llmc_cache_entry *entry = llmc_memory_cache_get(of->cache, hash, key, (size_t)bytes, now);
+            llmc_cache_hit hit;
             of->gets++;
-            if (!entry)
+            if (!llmc_memory_cache_get(of->cache, hash, key, (size_t)bytes, now, &hit))
                 break;
             of->hits++;
-            of->wrong += llmc_cache_entry_value(entry) != (void *)(uintptr_t)(number + 1) || llmc_cache_entry_stored_wall_ms(entry) != number;
-            llmc_cache_entry_release(entry);
+            of->wrong += hit.value != (void *)(uintptr_t)(number + 1) || hit.stored_wall_ms != number;
+            release_value(hit.value);
         }
         }
     }
@@ -410,7 +418,7 @@ static void the_cache_keeps_its_word_under_threads(void **state)
         counting_memory_init(&memory);
         llmc_memory_cache *cache;
         values_made = values_released = 0;
-        assert_int_equal(llmc_memory_cache_new(&cache, &memory.allocator, &limits[round], 99, release_value), LLMCOST_OK);
+        assert_int_equal(llmc_memory_cache_new(&cache, &memory.allocator, &limits[round], 99, &(llmc_cache_values){ retain_value, release_value }), LLMCOST_OK);
         reader readers[THREADS];
         for (int i = 0; i < THREADS; i++)
             readers[i] = (reader){ .cache = cache, .random = 1234567 + (uint64_t)i * 7919 };
