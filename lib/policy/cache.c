@@ -163,9 +163,8 @@ static int64_t ttl_of(const llmcost_leg *leg)
     return leg->request->cache_ttl_ms > 0 ? leg->request->cache_ttl_ms : leg->services->settings->cache_ttl_ms;
 }
 
-static void store_in_memory(llmcost_leg *leg, cache_state *state, int64_t stored_wall_ms, int64_t ttl_ms)
+static void store_in_memory(llmcost_leg *leg, cache_state *state, int64_t now, int64_t stored_wall_ms, int64_t ttl_ms)
 {
-    int64_t now = leg->concluded_ns ? leg->concluded_ns : llmc_leg_now(leg);
     llmc_cache_entry *entry = state->entry;
     state->entry = NULL;
     state->key = NULL;
@@ -198,7 +197,7 @@ static void fill_memory(llmcost_leg *leg, cache_state *state, int64_t stored_wal
     if (age_ms < 0)
         age_ms = 0;
     if (leg->services->cache && (ttl_ms <= 0 || age_ms < ttl_ms))
-        store_in_memory(leg, state, stored_wall_ms, ttl_ms > 0 ? ttl_ms - age_ms : 0);
+        store_in_memory(leg, state, llmc_leg_now(leg), stored_wall_ms, ttl_ms > 0 ? ttl_ms - age_ms : 0);
 }
 
 static llmcost_verdict use_reply(llmcost_leg *leg, cache_state *state, llmcost_cache_reply *reply)
@@ -409,11 +408,13 @@ static llmcost_verdict cache_leave(llmcost_leg *leg, void *memory, void *user)
     cache_state *state = memory;
     if (!state->key || state->hit || !worth_keeping(leg))
         return LLMCOST_CONTINUE;
-    int64_t wall_ms = llmc_clock_wall_ms(&leg->services->clock), ttl_ms = ttl_of(leg);
+    /* When it came, by both clocks: the wall's follows from the start of the call. */
+    int64_t now = leg->concluded_ns ? leg->concluded_ns : llmc_leg_now(leg), ttl_ms = ttl_of(leg);
+    int64_t wall_ms = llmc_leg_receipt(leg)->started_wall_ms + (now - llmc_leg_call_started(leg)) / LLMC_MS;
     if (leg->services->cache_store.put)
         store_at_host(leg, state, wall_ms > 0 ? wall_ms : 0, ttl_ms);
     if (leg->services->cache) /* last: it takes the key */
-        store_in_memory(leg, state, wall_ms, ttl_ms);
+        store_in_memory(leg, state, now, wall_ms, ttl_ms);
     return LLMCOST_CONTINUE;
 }
 
