@@ -1,13 +1,12 @@
 /*
  * The memory tier of the answer cache: a chained hash table and a list by last use.
  *
- * A reader takes its mark of several; a writer takes the mutex, says that it writes, and
- * waits for the marks that are taken. Answers are read far more often than stored, and a store follows a call to a
- * provider. So two readers share no lock, and on different keys write no cache line in common; a mark costs one atomic
- * operation, where a mutex costs two and calls; the limits hold exactly over all entries; and there is one order of use.
- * A reader keeps its mark for a walk of a chain and to compare a short key, which takes less than to reference the entry;
- * a long one is compared afterwards. Chains rather than open addressing: a table that cannot grow for want of memory
- * still takes entries.
+ * A reader takes its mark of several; a writer takes the mutex, says that it writes, and waits for the marks that are
+ * taken. Answers are read far more often than stored, and a store follows a call to a provider. So two readers share no
+ * lock, and on different keys write no cache line in common; a mark costs one atomic operation, where a mutex costs two
+ * and calls; the limits hold exactly over all entries; and there is one order of use. A reader keeps its mark for a walk
+ * of a chain and to compare a short key, which takes less than to reference the entry; a long one is compared afterwards.
+ * Chains rather than open addressing: a table that cannot grow for want of memory still takes entries.
  *
  * A reader notes the time of its use in the entry; the list is put in order when room is needed, a bounded part of it at
  * a time from its old end. So the order is exact in a small cache and close to it in a large one.
@@ -95,7 +94,7 @@ struct llmc_cache_entry {
     size_t charge;
     void (*release_value)(void *value); /* NULL: it was never put */
     llmc_allocator allocator;   /* a copy: an entry may outlive the cache */
-    char key[];
+    _Alignas(int64_t) char key[];
 };
 
 /* A reader's, on a cache line of its own. */

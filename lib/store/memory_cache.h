@@ -60,7 +60,7 @@ bool llmc_memory_cache_put(llmc_memory_cache *cache, llmc_cache_hash hash, const
  * is then put, whatever comes of that, or released.
  */
 llmc_cache_entry *llmc_memory_cache_entry_new(llmc_memory_cache *cache, size_t key_bytes);
-char *llmc_cache_entry_key(llmc_cache_entry *entry);
+char *llmc_cache_entry_key(llmc_cache_entry *entry); /* aligned for a number */
 bool llmc_memory_cache_put_entry(llmc_memory_cache *cache, llmc_cache_hash hash, llmc_cache_entry *entry, void *value, size_t value_bytes, int64_t expires_ns,
                                  int64_t stored_wall_ms, int64_t now_ns);
 void llmc_memory_cache_remove(llmc_memory_cache *cache, llmc_cache_hash hash, const void *key, size_t key_bytes);
