@@ -68,20 +68,27 @@ static void reply_give_up(llmcost_cache_reply *reply)
 
 /* ---- a hit ---- */
 
-static void trace(llmcost_leg *leg, const char *what)
+__attribute__((cold, noinline)) static void log_trace(llmcost_leg *leg, const char *what)
+{
+    llmc_services_log(leg->services, LLMCOST_LOG_TRACE, "cache", "%s: %s", llmcost_leg_target(leg), what);
+}
+
+static inline void trace(llmcost_leg *leg, const char *what)
 {
     if (llmc_services_logs(leg->services, LLMCOST_LOG_TRACE))
-        llmc_services_log(leg->services, LLMCOST_LOG_TRACE, "cache", "%s: %s", llmcost_leg_target(leg), what);
+        log_trace(leg, what);
 }
 
 /* The response keeps the root's answer, so its texts may be borrowed; a child's answer goes with the child. */
-static bool name_origin(llmcost_leg *leg, llmc_line *line, const llmc_answer *answer)
+static inline void name_origin(llmc_line *line, const llmc_answer *answer)
 {
     line->provider = answer->provider;
     line->served_model = answer->model;
     line->original = answer->receipt_id;
-    if (!leg->parent)
-        return true;
+}
+
+__attribute__((noinline)) static bool name_origin_of_child(llmcost_leg *leg, llmc_line *line, const llmc_answer *answer)
+{
     line->provider = llmc_arena_strdup(llmc_leg_arena(leg), answer->provider);
     line->served_model = llmc_arena_strdup(llmc_leg_arena(leg), answer->model);
     line->original = llmc_arena_strdup(llmc_leg_arena(leg), answer->receipt_id);
@@ -102,7 +109,8 @@ static llmcost_verdict answer_from(llmcost_leg *leg, cache_state *state, llmc_an
     if (!line)
         return llmc_leg_out_of_memory(leg);
     line->flags |= LLMC_LINE_CACHED | LLMC_LINE_PRICED;
-    if (!name_origin(leg, line, answer))
+    name_origin(line, answer);
+    if (leg->parent && !name_origin_of_child(leg, line, answer))
         return llmc_leg_out_of_memory(leg);
     if (stored_wall_ms >= 0) /* from the start of the call: a clock that is not asked again is a clock that costs nothing */
         line->age_ms = receipt->started_wall_ms > stored_wall_ms ? receipt->started_wall_ms - stored_wall_ms : 0;
