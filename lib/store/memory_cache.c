@@ -5,8 +5,8 @@
  * taken. Answers are read far more often than stored, and a store follows a call to a provider. So two readers share no
  * lock, and on different keys write no cache line in common; a mark costs one atomic operation, where a mutex costs two
  * and calls; the limits hold exactly over all entries; and there is one order of use. A reader keeps its mark for a walk
- * of a chain and to compare a short key, which takes less than to reference the entry; a long one is compared afterwards.
- * Chains rather than open addressing: a table that cannot grow for want of memory still takes entries.
+ * of a chain; the key is compared afterwards, on a referenced entry. Chains rather than open addressing: a table that
+ * cannot grow for want of memory still takes entries.
  *
  * A reader notes the time of its use in the entry; the list is put in order when room is needed, a bounded part of it at
  * a time from its old end. So the order is exact in a small cache and close to it in a large one.
@@ -75,7 +75,7 @@ static bool has_upper_halves(void)
 #pragma GCC pop_options
 #endif
 
-enum { SHORT_KEY_BYTES = 4096, MARKS = 8, FIRST_BUCKETS = 16, LOOK = 16, CACHE_LINE = 64 };
+enum { MARKS = 8, FIRST_BUCKETS = 16, LOOK = 16, CACHE_LINE = 64 };
 
 static const int64_t NOT_USED = INT64_MIN;
 
@@ -412,26 +412,13 @@ static llmc_cache_entry *reference(llmc_cache_entry *entry)
     return entry;
 }
 
-static bool take_value(llmc_memory_cache *cache, llmc_cache_entry *entry, int64_t now_ns, llmc_cache_hit *out)
+/* Two keys of one hash, which nobody will see. */
+__attribute__((cold, noinline)) static void correct_count(llmc_memory_cache *cache)
 {
-    atomic_store_explicit(&entry->used_ns, now_ns, memory_order_relaxed);
-    cache->values.retain(entry->value);
-    *out = (llmc_cache_hit){ entry->value, entry->stored_wall_ms };
-    return true;
-}
-
-/* Gives the mark back before it compares. */
-__attribute__((noinline)) static bool get_by_long_key(llmc_memory_cache *cache, reader_mark *mark, llmc_cache_entry *entry, const void *key, size_t key_bytes,
-                                                      int64_t now_ns, llmc_cache_hit *out)
-{
-    reference(entry);
+    reader_mark *mark = lock_to_read(cache);
+    mark->of.hits--;
+    mark->of.misses++;
     unlock_reader(mark);
-    bool found = has_key(entry, key, key_bytes) && take_value(cache, entry, now_ns, out);
-    llmc_cache_entry_release(entry);
-    mark = lock_to_read(cache);
-    *(found ? &mark->of.hits : &mark->of.misses) += 1;
-    unlock_reader(mark);
-    return found;
 }
 
 bool llmc_memory_cache_get(llmc_memory_cache *cache, llmc_cache_hash hash, const void *key, size_t key_bytes, int64_t now_ns, llmc_cache_hit *out)
@@ -440,14 +427,19 @@ bool llmc_memory_cache_get(llmc_memory_cache *cache, llmc_cache_hash hash, const
     llmc_cache_entry *entry = *find_link(cache, hash);
     if (!entry || entry->expires_ns <= now_ns)
         return missed(cache, mark, hash, entry != NULL, now_ns);
-    if (key_bytes > SHORT_KEY_BYTES)
-        return get_by_long_key(cache, mark, entry, key, key_bytes, now_ns, out);
-    if (!has_key(entry, key, key_bytes)) /* two keys of one hash, which nobody will see */
-        return missed(cache, mark, hash, false, now_ns);
-    take_value(cache, entry, now_ns, out);
+    reference(entry);
+    atomic_store_explicit(&entry->used_ns, now_ns, memory_order_relaxed);
     mark->of.hits++;
     unlock_reader(mark);
-    return true;
+    bool found = has_key(entry, key, key_bytes);
+    if (found) {
+        cache->values.retain(entry->value);
+        *out = (llmc_cache_hit){ entry->value, entry->stored_wall_ms };
+    } else {
+        correct_count(cache);
+    }
+    llmc_cache_entry_release(entry);
+    return found;
 }
 
 bool llmc_memory_cache_has(llmc_memory_cache *cache, llmc_cache_hash hash, const void *key, size_t key_bytes, int64_t now_ns)

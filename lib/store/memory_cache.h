@@ -2,8 +2,8 @@
  * The memory tier of the answer cache: LRU within a byte limit and an entry limit, a lifetime per entry, locks sharded
  * by reader.
  *
- * An entry is found by the 128-bit hash of its key and accepted only after comparing the whole key. No lock is held while
- * hashing, copying or comparing a long key. Values are opaque and reference counted by their owner.
+ * An entry is found by the 128-bit hash of its key and accepted only after comparing the whole key: no lock is held while
+ * hashing, comparing or copying. Values are opaque and reference counted by their owner.
  */
 #ifndef LLMC_MEMORY_CACHE_H
 #define LLMC_MEMORY_CACHE_H
