@@ -25,23 +25,22 @@ static size_t character_bytes(const unsigned char *text, size_t bytes)
 }
 
 #ifdef __SSE2__
-static inline __m128i any_of_four(const __m128i *four)
-{
-    return _mm_or_si128(_mm_or_si128(_mm_or_si128(four[0], four[1]), four[2]), four[3]);
-}
-
 /* How far a text of 256 bytes or more is ASCII, in steps from one multiple of sixteen: what is aligned needs no load of its own. */
 static size_t long_ascii_bytes(const char *text, size_t bytes)
 {
-    size_t at = (0 - (uintptr_t)text) & 15, last = bytes - 128;
+    const char *at = text + ((0 - (uintptr_t)text) & 15), *last = text + bytes - 128;
     if (_mm_movemask_epi8(_mm_loadu_si128((const __m128i *)(const void *)text)))
         return 0;
     for (; at <= last; at += 128) {
-        const __m128i *from = (const __m128i *)(const void *)(text + at);
-        if (_mm_movemask_epi8(_mm_or_si128(any_of_four(from), any_of_four(from + 4))))
+        const __m128i *from = (const __m128i *)(const void *)at;
+        __m128i any = from[0];
+#pragma GCC unroll 8
+        for (int i = 1; i < 8; i++)
+            any = _mm_or_si128(any, from[i]);
+        if (_mm_movemask_epi8(any))
             break;
     }
-    return at;
+    return (size_t)(at - text);
 }
 #endif
 

@@ -2,8 +2,9 @@
  * What a request must be like before anything looks at it: no NULL where something belongs, UTF-8, enums and numbers in
  * range, nothing set that would be dropped silently.
  *
- * It runs before every call, so it walks the request once and formats nothing but a failure. Left to the codecs: what
- * only some providers cannot do, and whether JSON texts are JSON.
+ * It runs before every call, so it walks the request once and formats nothing but a failure. Zero is the default of
+ * every field: where all that is rarely set is zero, one look says so, and only else is each field looked at. Left to
+ * the codecs: what only some providers cannot do, and whether JSON texts are JSON.
  */
 #include "call/request.h"
 
@@ -26,7 +27,7 @@ typedef struct checker {
     bool names_files;
 } checker;
 
-__attribute__((format(printf, 3, 4), cold)) static llmcost_status fail(const checker *check, const char *field, const char *format, ...)
+__attribute__((format(printf, 3, 4), cold)) static void explain(const checker *check, const char *field, const char *format, ...)
 {
     char outer[48] = "", inner[48] = "", why[400];
     if (check->array)
@@ -37,14 +38,38 @@ __attribute__((format(printf, 3, 4), cold)) static llmcost_status fail(const che
     va_start(arguments, format);
     vsnprintf(why, sizeof why, format, arguments);
     va_end(arguments);
-    return llmc_error_set(check->error, LLMCOST_E_INVALID, "%s%s%s %s", outer, inner, field, why);
+    llmc_error_set(check->error, LLMCOST_E_INVALID, "%s%s%s %s", outer, inner, field, why);
 }
+
+/* A status that the compiler knows: nothing behind a failure is compiled as if the check could go on. */
+#define fail(...) (explain(__VA_ARGS__), LLMCOST_E_INVALID)
+
+#define CHECK(call)                 \
+    do {                            \
+        llmcost_status got = (call); \
+        if (got)                    \
+            return got;             \
+    } while (0)
 
 /* ---- single fields ---- */
 
+/* Whether a field is set, from `first` on to the end of the struct: one that is added there is among them. */
+#define ANY_SET_FROM(type, first, of) any_set(of, offsetof(type, first), sizeof(type))
+
+static inline bool any_set(const void *of, size_t from, size_t end)
+{
+    uintptr_t all = 0, word;
+#pragma GCC unroll 16
+    for (size_t at = from; at < end; at += sizeof word) {
+        memcpy(&word, (const char *)of + at, sizeof word);
+        all |= word;
+    }
+    return all;
+}
+
 static llmcost_status add_bytes(checker *check, const char *field, size_t bytes)
 {
-    if (bytes > max_message_bytes || check->bytes > max_message_bytes - bytes)
+    if (bytes > max_message_bytes - check->bytes)
         return fail(check, field, "makes this part of the request larger than 256 MB");
     check->bytes += bytes;
     return LLMCOST_OK;
@@ -63,12 +88,11 @@ static llmcost_status check_text(checker *check, const char *field, const char *
     return llmc_utf8_valid(text, bytes) ? LLMCOST_OK : fail(check, field, "is not valid UTF-8");
 }
 
-/* A control character, or DEL, among eight bytes. Bytes above 0x7F are none. */
-static bool has_control(uint64_t eight)
+/* The high bit of a byte is set where one of eight is not printing ASCII. What a byte borrows or carries reaches only those above one that is marked itself. */
+static uint64_t marked(uint64_t eight)
 {
-    const uint64_t each = UINT64_C(0x0101010101010101), high = UINT64_C(0x80) * each;
-    uint64_t del = eight ^ 0x7F * each;
-    return (((eight - 0x20 * each) & ~eight) | ((del - each) & ~del)) & high;
+    const uint64_t each = UINT64_C(0x0101010101010101);
+    return eight | (eight + each) | (eight - 0x20 * each); /* above 0x7E, 0x7F, below 0x20 */
 }
 
 /* All bytes of a text of one to seven, some of them twice. */
@@ -82,42 +106,46 @@ static uint64_t short_text(const char *text, size_t bytes)
     return first | (uint64_t)last << 32;
 }
 
-/* A text of one line. NULL is fine. Such texts are many: eight bytes at a time, the last ones once more with what stands before them. */
-static llmcost_status check_line(checker *check, const char *field, const char *text)
+/* Such texts are many: eight bytes at a time, the last ones once more with what stands before them. */
+static bool is_printing_ascii(const char *text, size_t bytes)
+{
+    uint64_t eight, marks = 0;
+    size_t last = bytes - sizeof eight;
+    if (bytes < sizeof eight)
+        return !(marked(short_text(text, bytes)) & UINT64_C(0x8080808080808080));
+    for (size_t at = 0; at < last; at += sizeof eight) {
+        memcpy(&eight, text + at, sizeof eight);
+        marks |= marked(eight);
+    }
+    memcpy(&eight, text + last, sizeof eight);
+    return !((marks | marked(eight)) & UINT64_C(0x8080808080808080));
+}
+
+__attribute__((cold, noinline)) static llmcost_status check_characters(const checker *check, const char *field, const char *text, size_t bytes)
+{
+    if (!llmc_text_is_header_safe(text))
+        return fail(check, field, "holds a control character");
+    return llmc_utf8_valid(text, bytes) ? LLMCOST_OK : fail(check, field, "is not valid UTF-8");
+}
+
+/* A text of one line. NULL is fine. */
+static llmcost_status check_line(checker *check, const char *field, const char *text, size_t most)
 {
     size_t bytes = text ? strlen(text) : 0;
     if (!bytes)
         return LLMCOST_OK;
-    uint64_t eight, seen;
-    if (bytes < sizeof seen)
-        seen = short_text(text, bytes);
-    else
-        memcpy(&seen, text + bytes - sizeof seen, sizeof seen);
-    bool control = has_control(seen);
-    for (size_t at = 0; at + sizeof eight < bytes; at += sizeof eight) {
-        memcpy(&eight, text + at, sizeof eight);
-        control |= has_control(eight);
-        seen |= eight;
-    }
-    if (control)
-        return fail(check, field, "holds a control character");
-    if (seen & UINT64_C(0x8080808080808080) && !llmc_utf8_valid(text, bytes))
-        return fail(check, field, "is not valid UTF-8");
-    return add_bytes(check, field, bytes);
+    if (!is_printing_ascii(text, bytes))
+        CHECK(check_characters(check, field, text, bytes));
+    CHECK(add_bytes(check, field, bytes));
+    return bytes <= most ? LLMCOST_OK : fail(check, field, "is longer than %zu bytes", most);
 }
 
 /* A short line that must be there. */
 static llmcost_status check_name(checker *check, const char *field, const char *text)
 {
-    if (!text)
-        return fail(check, field, "is missing");
-    if (!*text)
-        return fail(check, field, "is empty");
-    size_t before = check->bytes;
-    llmcost_status status = check_line(check, field, text);
-    if (!status && check->bytes - before > MAX_NAME_BYTES)
-        return fail(check, field, "is longer than %d bytes", MAX_NAME_BYTES);
-    return status;
+    if (!text || !*text)
+        return fail(check, field, text ? "is empty" : "is missing");
+    return check_line(check, field, text, MAX_NAME_BYTES);
 }
 
 static llmcost_status check_optional_name(checker *check, const char *field, const char *text)
@@ -150,13 +178,6 @@ static llmcost_status check_zero(const checker *check, const void *reserved, siz
     return any ? fail(check, "reserved", "is not 0: begin with zeroed memory") : LLMCOST_OK;
 }
 
-#define CHECK(call)                 \
-    do {                            \
-        llmcost_status got = (call); \
-        if (got)                    \
-            return got;             \
-    } while (0)
-
 /* ---- messages ---- */
 
 static llmcost_status check_detail(const checker *check, const char *detail)
@@ -170,7 +191,7 @@ static llmcost_status check_image_url(checker *check, const llmcost_part *part)
 {
     if (!part->url || !*part->url)
         return fail(check, "url", "is missing: set it, or use LLMCOST_PART_IMAGE");
-    CHECK(check_line(check, "url", part->url));
+    CHECK(check_line(check, "url", part->url, SIZE_MAX));
     return check_detail(check, part->detail);
 }
 
@@ -194,7 +215,7 @@ static llmcost_status check_document(checker *check, const llmcost_part *part)
     CHECK(check_optional_name(check, "media_type", part->media_type));
     if (!*part->url)
         return fail(check, "url", "is empty");
-    return check_line(check, "url", part->url);
+    return check_line(check, "url", part->url, SIZE_MAX);
 }
 
 static llmcost_status check_file(checker *check, const llmcost_part *part)
@@ -210,7 +231,7 @@ static llmcost_status check_file(checker *check, const llmcost_part *part)
 }
 
 /* Parts that hold no text. */
-__attribute__((cold)) static llmcost_status check_content(checker *check, const llmcost_part *part)
+__attribute__((cold, noinline)) static llmcost_status check_content(checker *check, const llmcost_part *part)
 {
     switch (part->type) {
     case LLMCOST_PART_IMAGE_URL:
@@ -259,7 +280,7 @@ static llmcost_status check_parts(checker *check, const llmcost_message *message
     return LLMCOST_OK;
 }
 
-__attribute__((cold)) static llmcost_status check_tool_calls(checker *check, const llmcost_message *message)
+__attribute__((cold, noinline)) static llmcost_status check_tool_calls(checker *check, const llmcost_message *message)
 {
     CHECK(check_array(check, "tool_calls", message->tool_calls, message->tool_call_count));
     if (message->tool_call_count && message->role != LLMCOST_ASSISTANT)
@@ -270,7 +291,7 @@ __attribute__((cold)) static llmcost_status check_tool_calls(checker *check, con
         check->inner_index = i;
         if (!call->id)
             return fail(check, "id", "is missing: set it to the id that the model gave, \"\" where it gave none");
-        CHECK(check_line(check, "id", call->id));
+        CHECK(check_line(check, "id", call->id, SIZE_MAX));
         CHECK(check_name(check, "name", call->name));
         if (!call->arguments)
             return fail(check, "arguments", "is missing: set it to \"{}\" for none");
@@ -288,12 +309,11 @@ static llmcost_status check_tool_result(checker *check, const llmcost_message *m
         return fail(check, "tool_call_id", "is set: only a message of role LLMCOST_TOOL may have it");
     if (message->role != LLMCOST_TOOL && message->is_error)
         return fail(check, "is_error", "is set: only a message of role LLMCOST_TOOL may have it");
-    return check_line(check, "tool_call_id", message->tool_call_id);
+    return check_line(check, "tool_call_id", message->tool_call_id, SIZE_MAX);
 }
 
-static llmcost_status check_message(checker *check, const llmcost_message *message)
+__attribute__((cold, noinline)) static llmcost_status check_rich_message(checker *check, const llmcost_message *message)
 {
-    check->bytes = 0;
     CHECK(check_range(check, "role", message->role, LLMCOST_USER, LLMCOST_TOOL));
     CHECK(check_range(check, "is_error", message->is_error, 0, 1));
     CHECK(check_range(check, "cache_mark", message->cache_mark, 0, 1));
@@ -307,6 +327,21 @@ static llmcost_status check_message(checker *check, const llmcost_message *messa
         return fail(check, "text", "is missing: set text or parts");
     CHECK(check_tool_result(check, message));
     return check_optional_name(check, "name", message->name);
+}
+
+/* As most are. */
+static bool is_only_text(const llmcost_message *message)
+{
+    _Static_assert(offsetof(llmcost_message, parts) % sizeof(uintptr_t) == 0, "what any_set() looks at is whole words");
+    bool has_role = message->role == LLMCOST_USER || message->role == LLMCOST_SYSTEM || message->role == LLMCOST_ASSISTANT;
+    int flags = message->is_error | message->cache_mark | message->reserved[0] | message->reserved[1];
+    return has_role && !flags && message->text && !ANY_SET_FROM(llmcost_message, parts, message);
+}
+
+static llmcost_status check_message(checker *check, const llmcost_message *message)
+{
+    check->bytes = 0;
+    return is_only_text(message) ? check_text(check, "text", message->text, message->text_bytes) : check_rich_message(check, message);
 }
 
 static llmcost_status check_messages(const llmcost_request *request, bool *names_files, llmcost_error *error)
@@ -327,7 +362,7 @@ static llmcost_status check_messages(const llmcost_request *request, bool *names
 
 /* ---- tools, tags, stop texts ---- */
 
-static llmcost_status check_tools(const llmcost_request *request, llmcost_error *error)
+__attribute__((cold, noinline)) static llmcost_status check_tools(const llmcost_request *request, llmcost_error *error)
 {
     checker check = { .error = error };
     CHECK(check_array(&check, "tools", request->tools, request->tool_count));
@@ -360,7 +395,7 @@ static llmcost_status check_tags(const llmcost_request *request, llmcost_error *
     return LLMCOST_OK;
 }
 
-static llmcost_status check_stops(const llmcost_request *request, llmcost_error *error)
+__attribute__((cold, noinline)) static llmcost_status check_stops(const llmcost_request *request, llmcost_error *error)
 {
     checker check = { .error = error };
     CHECK(check_array(&check, "stop", request->stop, request->stop_count));
@@ -385,7 +420,7 @@ static llmcost_status check_fraction(const checker *check, const char *field, ui
     return isfinite(value) && value >= 0 && value <= most ? LLMCOST_OK : fail(check, field, "must be 0 to %d", most);
 }
 
-static llmcost_status check_sampling(const checker *check, const llmcost_request *request)
+__attribute__((noinline)) static llmcost_status check_sampling(const checker *check, const llmcost_request *request)
 {
     CHECK(check_fraction(check, "temperature", request->has_temperature, request->temperature, 2));
     CHECK(check_fraction(check, "top_p", request->has_top_p, request->top_p, 1));
@@ -399,15 +434,17 @@ static llmcost_status check_sampling(const checker *check, const llmcost_request
     return check_range(check, "n", request->n, 0, MAX_CHOICES);
 }
 
-static llmcost_status check_limits(const checker *check, const llmcost_request *request)
+__attribute__((cold, noinline)) static llmcost_status check_limits(checker *check, const llmcost_request *request)
 {
-    CHECK(check_range(check, "max_tokens", request->max_tokens, 0, INT64_MAX));
     CHECK(check_range(check, "thinking_budget_tokens", request->thinking_budget_tokens, 0, INT64_MAX));
     CHECK(check_range(check, "cache_ttl_ms", request->cache_ttl_ms, 0, INT64_MAX));
     CHECK(check_range(check, "input_bound_tokens", request->input_bound_tokens, 0, INT64_MAX));
     CHECK(check_range(check, "priority", request->priority, -MOST_PRIORITY, MOST_PRIORITY));
     const uint32_t reserved = request->reserved0 | request->reserved2;
-    return check_zero(check, &reserved, sizeof reserved);
+    CHECK(check_zero(check, &reserved, sizeof reserved));
+    CHECK(check_range(check, "cache", request->cache, LLMCOST_CACHE_DEFAULT, LLMCOST_CACHE_ONLY));
+    CHECK(check_optional_name(check, "cache_namespace", request->cache_namespace));
+    return check_text(check, "extra", request->extra, 0);
 }
 
 static llmcost_status check_choices(checker *check, const llmcost_request *request)
@@ -435,6 +472,14 @@ static llmcost_status check_format(checker *check, const llmcost_request *reques
     return check_optional_name(check, "format_name", request->format_name);
 }
 
+/* What the answer is to be like. */
+__attribute__((cold, noinline)) static llmcost_status check_answer(checker *check, const llmcost_request *request)
+{
+    CHECK(check_choices(check, request));
+    CHECK(check_format(check, request));
+    return check_optional_name(check, "end_user", request->end_user);
+}
+
 /* ---- what belongs to one operation only ---- */
 
 typedef struct field {
@@ -454,7 +499,7 @@ static const field of_chat[] = {
 static const field of_embedding[] = { FIELD(inputs), FIELD(input_bytes), FIELD(input_count), FIELD(dimensions), FIELD(input_purpose) };
 
 /* Whatever would be dropped silently is refused. */
-__attribute__((cold)) static llmcost_status refuse_fields(const checker *check, const llmcost_request *request, const field *fields, size_t count, const char *why)
+__attribute__((cold, noinline)) static llmcost_status refuse_fields(const checker *check, const llmcost_request *request, const field *fields, size_t count, const char *why)
 {
     static const char nothing[sizeof(double)];
     for (size_t i = 0; i < count; i++) {
@@ -470,7 +515,7 @@ static bool has_inputs(const llmcost_request *request)
     return numbers || (uintptr_t)request->inputs | (uintptr_t)request->input_bytes;
 }
 
-__attribute__((cold)) static llmcost_status check_inputs(const llmcost_request *request, llmcost_error *error)
+__attribute__((cold, noinline)) static llmcost_status check_inputs(const llmcost_request *request, llmcost_error *error)
 {
     checker check = { .error = error };
     CHECK(refuse_fields(&check, request, of_chat, sizeof of_chat / sizeof of_chat[0], "is set: an embedding takes none"));
@@ -492,19 +537,26 @@ __attribute__((cold)) static llmcost_status check_inputs(const llmcost_request *
     return LLMCOST_OK;
 }
 
-static llmcost_status check_chat(checker *check, const llmcost_request *request, bool *names_files, llmcost_error *error)
+/* Whether anything is set of what most requests leave at zero: all but texts, sampling, and how long the answer may be. */
+static bool has_rare_fields(const llmcost_request *request)
 {
-    if (has_inputs(request))
+    _Static_assert(offsetof(llmcost_request, tool_choice) % sizeof(uintptr_t) == 0, "what any_set() looks at is whole words");
+    int flags = request->parallel_tool_calls | request->format_strict | request->cache_sampled | request->reserved0;
+    return flags || ANY_SET_FROM(llmcost_request, tool_choice, request);
+}
+
+static llmcost_status check_chat(checker *check, const llmcost_request *request, bool rare, bool *names_files, llmcost_error *error)
+{
+    if (rare && has_inputs(request))
         return refuse_fields(check, request, of_embedding, sizeof of_embedding / sizeof of_embedding[0], "is set: it belongs to llmcost_embed()");
     CHECK(check_messages(request, names_files, error));
     if (request->tool_count)
         CHECK(check_tools(request, error));
     if (request->stop_count)
         CHECK(check_stops(request, error));
-    CHECK(check_sampling(check, request));
-    CHECK(check_choices(check, request));
-    CHECK(check_format(check, request));
-    return check_optional_name(check, "end_user", request->end_user);
+    if (any_set(request, offsetof(llmcost_request, seed), offsetof(llmcost_request, tool_choice)))
+        CHECK(check_sampling(check, request));
+    return rare ? check_answer(check, request) : LLMCOST_OK;
 }
 
 llmcost_status llmc_request_check(const llmcost_request *request, llmc_operation_id operation, bool *names_files, llmcost_error *error)
@@ -512,15 +564,14 @@ llmcost_status llmc_request_check(const llmcost_request *request, llmc_operation
     checker check = { .error = error };
     if (!request->model || !*request->model)
         return fail(&check, "model", "is %s: name a route, an alias or a \"provider/model\"", request->model ? "empty" : "missing");
-    CHECK(check_name(&check, "model", request->model));
+    CHECK(check_line(&check, "model", request->model, MAX_NAME_BYTES));
+    bool rare = has_rare_fields(request);
     if (operation == LLMC_OP_EMBED)
         CHECK(check_inputs(request, error));
     else
-        CHECK(check_chat(&check, request, names_files, error));
+        CHECK(check_chat(&check, request, rare, names_files, error));
     if (request->tag_count)
         CHECK(check_tags(request, error));
-    CHECK(check_limits(&check, request));
-    CHECK(check_range(&check, "cache", request->cache, LLMCOST_CACHE_DEFAULT, LLMCOST_CACHE_ONLY));
-    CHECK(check_optional_name(&check, "cache_namespace", request->cache_namespace));
-    return check_text(&check, "extra", request->extra, 0);
+    CHECK(check_range(&check, "max_tokens", request->max_tokens, 0, INT64_MAX));
+    return rare ? check_limits(&check, request) : LLMCOST_OK;
 }
