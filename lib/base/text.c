@@ -25,22 +25,31 @@ static size_t character_bytes(const unsigned char *text, size_t bytes)
 }
 
 #ifdef __SSE2__
-/* How far a text of 256 bytes or more is ASCII, in steps from one multiple of sixteen: what is aligned needs no load of its own. */
+/* What is aligned needs no load of its own. (As floats: a chain of integers would be split up, with more of them.) */
+static inline bool is_ascii_128(const char *aligned)
+{
+    const __m128 *from = (const __m128 *)(const void *)aligned;
+    __m128 any = from[0];
+#pragma GCC unroll 8
+    for (int i = 1; i < 8; i++)
+        any = _mm_or_ps(any, from[i]);
+    return !_mm_movemask_epi8(_mm_castps_si128(any));
+}
+
+static inline bool is_ascii_16(const char *text)
+{
+    return !_mm_movemask_epi8(_mm_loadu_si128((const __m128i *)(const void *)text));
+}
+
+/* How far a text of 256 bytes or more is ASCII, in steps from one multiple of sixteen to the last: that step may overlap. */
 static size_t long_ascii_bytes(const char *text, size_t bytes)
 {
-    const char *at = text + ((0 - (uintptr_t)text) & 15), *last = text + bytes - 128;
-    if (_mm_movemask_epi8(_mm_loadu_si128((const __m128i *)(const void *)text)))
+    const char *end = text + bytes, *at = text + (-(uintptr_t)text & 15), *last = end - ((uintptr_t)end & 15) - 128;
+    if (!is_ascii_16(text))
         return 0;
-    for (; at <= last; at += 128) {
-        const __m128i *from = (const __m128i *)(const void *)at;
-        __m128i any = from[0];
-#pragma GCC unroll 8
-        for (int i = 1; i < 8; i++)
-            any = _mm_or_si128(any, from[i]);
-        if (_mm_movemask_epi8(any))
-            break;
-    }
-    return (size_t)(at - text);
+    while (at < last && is_ascii_128(at))
+        at += 128;
+    return at >= last && is_ascii_128(last) && is_ascii_16(end - 16) ? bytes : (size_t)(at - text);
 }
 #endif
 
@@ -49,12 +58,10 @@ static size_t ascii_bytes(const char *text, size_t bytes)
 {
     size_t at = 0;
 #ifdef __SSE2__
-    if (bytes >= 256)
-        at = long_ascii_bytes(text, bytes);
-    for (; bytes - at >= 16; at += 16) {
-        if (_mm_movemask_epi8(_mm_loadu_si128((const __m128i *)(const void *)(text + at))))
-            break;
-    }
+    if (bytes >= 256 && (at = long_ascii_bytes(text, bytes)) == bytes)
+        return bytes;
+    while (bytes - at >= 16 && is_ascii_16(text + at))
+        at += 16;
 #endif
     const uint64_t high = UINT64_C(0x8080808080808080);
     uint64_t eight;
