@@ -23,8 +23,8 @@ typedef struct checker {
     llmcost_error *error;
     const char *array, *inner; /* NULL: not inside one */
     uint32_t index, inner_index;
-    size_t bytes;              /* of the message at hand */
-    bool names_files;
+    size_t room;               /* of bytes, in the message at hand */
+    bool *names_files;
 } checker;
 
 __attribute__((format(printf, 3, 4), cold)) static void explain(const checker *check, const char *field, const char *format, ...)
@@ -67,11 +67,11 @@ static inline bool any_set(const void *of, size_t from, size_t end)
     return all;
 }
 
-static llmcost_status add_bytes(checker *check, const char *field, size_t bytes)
+static llmcost_status take_room(checker *check, const char *field, size_t bytes)
 {
-    if (bytes > max_message_bytes - check->bytes)
+    if (bytes > check->room)
         return fail(check, field, "makes this part of the request larger than 256 MB");
-    check->bytes += bytes;
+    check->room -= bytes;
     return LLMCOST_OK;
 }
 
@@ -82,7 +82,7 @@ static llmcost_status check_text(checker *check, const char *field, const char *
         return bytes ? fail(check, field, "is missing, but its length is given") : LLMCOST_OK;
     if (!bytes)
         bytes = strlen(text);
-    llmcost_status status = add_bytes(check, field, bytes);
+    llmcost_status status = take_room(check, field, bytes);
     if (status)
         return status;
     return llmc_utf8_valid(text, bytes) ? LLMCOST_OK : fail(check, field, "is not valid UTF-8");
@@ -107,7 +107,7 @@ static uint64_t short_text(const char *text, size_t bytes)
 }
 
 /* Such texts are many: eight bytes at a time, the last ones once more with what stands before them. */
-static bool is_printing_ascii(const char *text, size_t bytes)
+__attribute__((noinline)) static bool is_printing_ascii(const char *text, size_t bytes)
 {
     uint64_t eight, marks = 0;
     size_t last = bytes - sizeof eight;
@@ -121,27 +121,29 @@ static bool is_printing_ascii(const char *text, size_t bytes)
     return !((marks | marked(eight)) & UINT64_C(0x8080808080808080));
 }
 
-__attribute__((cold, noinline)) static llmcost_status check_characters(const checker *check, const char *field, const char *text, size_t bytes)
+/* What stands out: either it is in order, or what is wrong with it. */
+__attribute__((cold, noinline)) static llmcost_status check_odd_line(checker *check, const char *field, const char *text, size_t bytes, size_t most)
 {
     if (!llmc_text_is_header_safe(text))
         return fail(check, field, "holds a control character");
-    return llmc_utf8_valid(text, bytes) ? LLMCOST_OK : fail(check, field, "is not valid UTF-8");
-}
-
-/* A text of one line. NULL is fine. */
-static llmcost_status check_line(checker *check, const char *field, const char *text, size_t most)
-{
-    size_t bytes = text ? strlen(text) : 0;
-    if (!bytes)
-        return LLMCOST_OK;
-    if (!is_printing_ascii(text, bytes))
-        CHECK(check_characters(check, field, text, bytes));
-    CHECK(add_bytes(check, field, bytes));
+    if (!llmc_utf8_valid(text, bytes))
+        return fail(check, field, "is not valid UTF-8");
+    CHECK(take_room(check, field, bytes));
     return bytes <= most ? LLMCOST_OK : fail(check, field, "is longer than %zu bytes", most);
 }
 
+/* A text of one line, not empty. */
+static inline llmcost_status check_line(checker *check, const char *field, const char *text, size_t most)
+{
+    size_t bytes = strlen(text);
+    if (!is_printing_ascii(text, bytes) || bytes > check->room || bytes > most)
+        return check_odd_line(check, field, text, bytes, most);
+    check->room -= bytes;
+    return LLMCOST_OK;
+}
+
 /* A short line that must be there. */
-static llmcost_status check_name(checker *check, const char *field, const char *text)
+static inline llmcost_status check_name(checker *check, const char *field, const char *text)
 {
     if (!text || !*text)
         return fail(check, field, text ? "is empty" : "is missing");
@@ -167,6 +169,16 @@ static llmcost_status check_array(const checker *check, const char *field, const
     if (count > LLMC_REQUEST_MAX_ITEMS)
         return fail(check, field, "has %u items: more than %d make no sense", count, LLMC_REQUEST_MAX_ITEMS);
     return count && !items ? fail(check, field, "is NULL, but its count is %u", count) : LLMCOST_OK;
+}
+
+/* One of the request's own arrays: what is checked next are its items. */
+static inline llmcost_status enter(checker *items, const char *array, const void *at, uint32_t count)
+{
+    items->array = NULL;
+    items->room = max_message_bytes;
+    CHECK(check_array(items, array, at, count));
+    items->array = array;
+    return LLMCOST_OK;
 }
 
 static llmcost_status check_zero(const checker *check, const void *reserved, size_t bytes)
@@ -202,7 +214,7 @@ static llmcost_status check_data(checker *check, const llmcost_part *part, const
     if (!part->media_type || !*part->media_type)
         return fail(check, "media_type", "is missing: set it, such as \"%s\"", example);
     CHECK(check_name(check, "media_type", part->media_type));
-    return add_bytes(check, "data", part->data_bytes);
+    return take_room(check, "data", part->data_bytes);
 }
 
 static llmcost_status check_document(checker *check, const llmcost_part *part)
@@ -226,7 +238,7 @@ static llmcost_status check_file(checker *check, const llmcost_part *part)
         return fail(check, "data", "is set: a file's content is read from its path");
     CHECK(check_optional_name(check, "media_type", part->media_type));
     CHECK(check_optional_name(check, "detail", part->detail));
-    check->names_files = true;
+    *check->names_files = true;
     return LLMCOST_OK;
 }
 
@@ -291,7 +303,8 @@ __attribute__((cold, noinline)) static llmcost_status check_tool_calls(checker *
         check->inner_index = i;
         if (!call->id)
             return fail(check, "id", "is missing: set it to the id that the model gave, \"\" where it gave none");
-        CHECK(check_line(check, "id", call->id, SIZE_MAX));
+        if (*call->id)
+            CHECK(check_line(check, "id", call->id, SIZE_MAX));
         CHECK(check_name(check, "name", call->name));
         if (!call->arguments)
             return fail(check, "arguments", "is missing: set it to \"{}\" for none");
@@ -309,7 +322,7 @@ static llmcost_status check_tool_result(checker *check, const llmcost_message *m
         return fail(check, "tool_call_id", "is set: only a message of role LLMCOST_TOOL may have it");
     if (message->role != LLMCOST_TOOL && message->is_error)
         return fail(check, "is_error", "is set: only a message of role LLMCOST_TOOL may have it");
-    return check_line(check, "tool_call_id", message->tool_call_id, SIZE_MAX);
+    return message->tool_call_id && *message->tool_call_id ? check_line(check, "tool_call_id", message->tool_call_id, SIZE_MAX) : LLMCOST_OK;
 }
 
 __attribute__((cold, noinline)) static llmcost_status check_rich_message(checker *check, const llmcost_message *message)
@@ -340,71 +353,61 @@ static bool is_only_text(const llmcost_message *message)
 
 static llmcost_status check_message(checker *check, const llmcost_message *message)
 {
-    check->bytes = 0;
+    check->room = max_message_bytes;
     return is_only_text(message) ? check_text(check, "text", message->text, message->text_bytes) : check_rich_message(check, message);
 }
 
-static llmcost_status check_messages(const llmcost_request *request, bool *names_files, llmcost_error *error)
+static llmcost_status check_messages(checker *items, const llmcost_request *request)
 {
-    checker check = { .error = error };
     if (!request->message_count)
-        return fail(&check, "messages", "is empty: a request needs at least one message");
-    CHECK(check_array(&check, "messages", request->messages, request->message_count));
-    check.array = "messages";
+        return fail(items, "messages", "is empty: a request needs at least one message");
+    CHECK(enter(items, "messages", request->messages, request->message_count));
     for (uint32_t i = 0; i < request->message_count; i++) {
-        check.index = i;
-        CHECK(check_message(&check, &request->messages[i]));
+        items->index = i;
+        CHECK(check_message(items, &request->messages[i]));
     }
-    if (check.names_files)
-        *names_files = true;
     return LLMCOST_OK;
 }
 
 /* ---- tools, tags, stop texts ---- */
 
-__attribute__((cold, noinline)) static llmcost_status check_tools(const llmcost_request *request, llmcost_error *error)
+__attribute__((cold, noinline)) static llmcost_status check_tools(checker *items, const llmcost_request *request)
 {
-    checker check = { .error = error };
-    CHECK(check_array(&check, "tools", request->tools, request->tool_count));
-    check.array = "tools";
+    CHECK(enter(items, "tools", request->tools, request->tool_count));
     for (uint32_t i = 0; i < request->tool_count; i++) {
         const llmcost_tool *tool = &request->tools[i];
-        check.index = i;
-        check.bytes = 0;
-        CHECK(check_name(&check, "name", tool->name));
-        CHECK(check_text(&check, "description", tool->description, 0));
-        CHECK(check_text(&check, "parameters", tool->parameters, 0));
-        CHECK(check_range(&check, "strict", tool->strict, 0, 1));
-        CHECK(check_range(&check, "cache_mark", tool->cache_mark, 0, 1));
-        CHECK(check_zero(&check, tool->reserved, sizeof tool->reserved));
+        items->index = i;
+        items->room = max_message_bytes;
+        CHECK(check_name(items, "name", tool->name));
+        CHECK(check_text(items, "description", tool->description, 0));
+        CHECK(check_text(items, "parameters", tool->parameters, 0));
+        CHECK(check_range(items, "strict", tool->strict, 0, 1));
+        CHECK(check_range(items, "cache_mark", tool->cache_mark, 0, 1));
+        CHECK(check_zero(items, tool->reserved, sizeof tool->reserved));
     }
     return LLMCOST_OK;
 }
 
-static llmcost_status check_tags(const llmcost_request *request, llmcost_error *error)
+static llmcost_status check_tags(checker *items, const llmcost_request *request)
 {
-    checker check = { .error = error };
-    CHECK(check_array(&check, "tags", request->tags, request->tag_count));
-    check.array = "tags";
+    CHECK(enter(items, "tags", request->tags, request->tag_count));
     for (uint32_t i = 0; i < request->tag_count; i++) {
-        check.index = i;
-        check.bytes = 0;
-        CHECK(check_name(&check, "name", request->tags[i].name));
-        CHECK(check_name(&check, "value", request->tags[i].value));
+        items->index = i;
+        items->room = max_message_bytes;
+        CHECK(check_name(items, "name", request->tags[i].name));
+        CHECK(check_name(items, "value", request->tags[i].value));
     }
     return LLMCOST_OK;
 }
 
-__attribute__((cold, noinline)) static llmcost_status check_stops(const llmcost_request *request, llmcost_error *error)
+__attribute__((cold, noinline)) static llmcost_status check_stops(checker *items, const llmcost_request *request)
 {
-    checker check = { .error = error };
-    CHECK(check_array(&check, "stop", request->stop, request->stop_count));
-    check.array = "stop";
+    CHECK(enter(items, "stop", request->stop, request->stop_count));
     for (uint32_t i = 0; i < request->stop_count; i++) {
-        check.index = i;
+        items->index = i;
         if (!request->stop[i] || !*request->stop[i])
-            return fail(&check, "", "is %s", request->stop[i] ? "empty" : "NULL");
-        CHECK(check_text(&check, "", request->stop[i], 0));
+            return fail(items, "", "is %s", request->stop[i] ? "empty" : "NULL");
+        CHECK(check_text(items, "", request->stop[i], 0));
     }
     return LLMCOST_OK;
 }
@@ -515,24 +518,22 @@ static bool has_inputs(const llmcost_request *request)
     return numbers || (uintptr_t)request->inputs | (uintptr_t)request->input_bytes;
 }
 
-__attribute__((cold, noinline)) static llmcost_status check_inputs(const llmcost_request *request, llmcost_error *error)
+__attribute__((cold, noinline)) static llmcost_status check_inputs(const checker *check, checker *items, const llmcost_request *request)
 {
-    checker check = { .error = error };
-    CHECK(refuse_fields(&check, request, of_chat, sizeof of_chat / sizeof of_chat[0], "is set: an embedding takes none"));
+    CHECK(refuse_fields(check, request, of_chat, sizeof of_chat / sizeof of_chat[0], "is set: an embedding takes none"));
     if (!request->input_count)
-        return fail(&check, "inputs", "is empty: an embedding needs at least one text");
-    CHECK(check_array(&check, "inputs", request->inputs, request->input_count));
-    CHECK(check_range(&check, "dimensions", request->dimensions, 0, INT32_MAX));
-    CHECK(check_range(&check, "input_purpose", request->input_purpose, LLMCOST_INPUT_ANY, LLMCOST_INPUT_CLUSTERING));
-    check.array = "inputs";
+        return fail(check, "inputs", "is empty: an embedding needs at least one text");
+    CHECK(enter(items, "inputs", request->inputs, request->input_count));
+    CHECK(check_range(check, "dimensions", request->dimensions, 0, INT32_MAX));
+    CHECK(check_range(check, "input_purpose", request->input_purpose, LLMCOST_INPUT_ANY, LLMCOST_INPUT_CLUSTERING));
     for (uint32_t i = 0; i < request->input_count; i++) {
-        check.index = i;
-        check.bytes = 0;
+        items->index = i;
+        items->room = max_message_bytes;
         if (!request->inputs[i])
-            return fail(&check, "", "is NULL");
+            return fail(items, "", "is NULL");
         if (!*request->inputs[i] && !(request->input_bytes && request->input_bytes[i]))
-            return fail(&check, "", "is empty: there is nothing to embed");
-        CHECK(check_text(&check, "", request->inputs[i], request->input_bytes ? request->input_bytes[i] : 0));
+            return fail(items, "", "is empty: there is nothing to embed");
+        CHECK(check_text(items, "", request->inputs[i], request->input_bytes ? request->input_bytes[i] : 0));
     }
     return LLMCOST_OK;
 }
@@ -545,15 +546,15 @@ static bool has_rare_fields(const llmcost_request *request)
     return flags || ANY_SET_FROM(llmcost_request, tool_choice, request);
 }
 
-static llmcost_status check_chat(checker *check, const llmcost_request *request, bool rare, bool *names_files, llmcost_error *error)
+static llmcost_status check_chat(checker *check, checker *items, const llmcost_request *request, bool rare)
 {
     if (rare && has_inputs(request))
         return refuse_fields(check, request, of_embedding, sizeof of_embedding / sizeof of_embedding[0], "is set: it belongs to llmcost_embed()");
-    CHECK(check_messages(request, names_files, error));
+    CHECK(check_messages(items, request));
     if (request->tool_count)
-        CHECK(check_tools(request, error));
+        CHECK(check_tools(items, request));
     if (request->stop_count)
-        CHECK(check_stops(request, error));
+        CHECK(check_stops(items, request));
     if (any_set(request, offsetof(llmcost_request, seed), offsetof(llmcost_request, tool_choice)))
         CHECK(check_sampling(check, request));
     return rare ? check_answer(check, request) : LLMCOST_OK;
@@ -561,17 +562,18 @@ static llmcost_status check_chat(checker *check, const llmcost_request *request,
 
 llmcost_status llmc_request_check(const llmcost_request *request, llmc_operation_id operation, bool *names_files, llmcost_error *error)
 {
-    checker check = { .error = error };
+    checker check = { .error = error, .room = max_message_bytes, .names_files = names_files };
+    checker items = { .error = error, .names_files = names_files };
     if (!request->model || !*request->model)
         return fail(&check, "model", "is %s: name a route, an alias or a \"provider/model\"", request->model ? "empty" : "missing");
     CHECK(check_line(&check, "model", request->model, MAX_NAME_BYTES));
     bool rare = has_rare_fields(request);
     if (operation == LLMC_OP_EMBED)
-        CHECK(check_inputs(request, error));
+        CHECK(check_inputs(&check, &items, request));
     else
-        CHECK(check_chat(&check, request, rare, names_files, error));
+        CHECK(check_chat(&check, &items, request, rare));
     if (request->tag_count)
-        CHECK(check_tags(request, error));
+        CHECK(check_tags(&items, request));
     CHECK(check_range(&check, "max_tokens", request->max_tokens, 0, INT64_MAX));
     return rare ? check_limits(&check, request) : LLMCOST_OK;
 }
