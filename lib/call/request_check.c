@@ -76,7 +76,7 @@ static llmcost_status take_room(checker *check, const char *field, size_t bytes)
 }
 
 /* A text of any content; bytes 0: up to its zero byte. NULL is fine. */
-static llmcost_status check_text(checker *check, const char *field, const char *text, size_t bytes)
+static inline llmcost_status check_text(checker *check, const char *field, const char *text, size_t bytes)
 {
     if (!text)
         return bytes ? fail(check, field, "is missing, but its length is given") : LLMCOST_OK;
@@ -110,14 +110,14 @@ static uint64_t short_text(const char *text, size_t bytes)
 __attribute__((noinline)) static bool is_printing_ascii(const char *text, size_t bytes)
 {
     uint64_t eight, marks = 0;
-    size_t last = bytes - sizeof eight;
-    if (bytes < sizeof eight)
-        return !(marked(short_text(text, bytes)) & UINT64_C(0x8080808080808080));
-    for (size_t at = 0; at < last; at += sizeof eight) {
+    for (size_t at = 0; at + sizeof eight < bytes; at += sizeof eight) {
         memcpy(&eight, text + at, sizeof eight);
         marks |= marked(eight);
     }
-    memcpy(&eight, text + last, sizeof eight);
+    if (bytes < sizeof eight)
+        eight = short_text(text, bytes);
+    else
+        memcpy(&eight, text + bytes - sizeof eight, sizeof eight);
     return !((marks | marked(eight)) & UINT64_C(0x8080808080808080));
 }
 
