@@ -54,7 +54,7 @@ static void test_utf8_of_long_texts(void **state)
 {
     (void)state;
     static const char *const pieces[] = { "\xC3\xA9", "\xF0\x9F\x98\x80", "\xFF", "\xE2\x82" };
-    static const size_t lengths[] = { 254, 255, 256, 257, 271, 384, 399 };
+    static const size_t lengths[] = { 254, 255, 256, 257, 271, 384, 399, 515 };
     for (size_t n = 0; n < sizeof lengths / sizeof lengths[0]; n++) {
         for (size_t shift = 0; shift < 16; shift++) {
             size_t bytes = lengths[n];
