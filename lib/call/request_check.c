@@ -155,13 +155,17 @@ static llmcost_status check_optional_name(checker *check, const char *field, con
     return text ? check_name(check, field, text) : LLMCOST_OK;
 }
 
-static llmcost_status check_range(const checker *check, const char *field, int64_t value, int64_t least, int64_t most)
+__attribute__((cold, noinline)) static void explain_range(const checker *check, const char *field, int64_t value, int64_t least, int64_t most)
 {
-    if (value >= least && value <= most)
-        return LLMCOST_OK;
     if (most == INT64_MAX)
-        return fail(check, field, "is %lld: it must be %lld or more", (long long)value, (long long)least);
-    return fail(check, field, "is %lld: it must be %lld to %lld", (long long)value, (long long)least, (long long)most);
+        explain(check, field, "is %lld: it must be %lld or more", (long long)value, (long long)least);
+    else
+        explain(check, field, "is %lld: it must be %lld to %lld", (long long)value, (long long)least, (long long)most);
+}
+
+__attribute__((always_inline)) static inline llmcost_status check_range(const checker *check, const char *field, int64_t value, int64_t least, int64_t most)
+{
+    return value >= least && value <= most ? LLMCOST_OK : (explain_range(check, field, value, least, most), LLMCOST_E_INVALID);
 }
 
 static llmcost_status check_array(const checker *check, const char *field, const void *items, uint32_t count)
