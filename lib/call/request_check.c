@@ -3,7 +3,7 @@
  * range, nothing set that would be dropped silently.
  *
  * It runs before every call, so it walks the request once and formats nothing but a failure. Zero is the default of
- * every field: where all that is rarely set is zero, one look says so, and only else is each field looked at. Left to
+ * every field: where all that is rarely set is zero, one look says so, and only otherwise is each looked at. Left to
  * the codecs: what only some providers cannot do, and whether JSON texts are JSON.
  */
 #include "call/request.h"
@@ -24,7 +24,7 @@ typedef struct checker {
     const char *array, *inner; /* NULL: not inside one */
     uint32_t index, inner_index;
     size_t room;               /* of bytes, in the message at hand */
-    bool *names_files;
+    bool *names_files;         /* set where a part is a file */
 } checker;
 
 __attribute__((format(printf, 3, 4), cold)) static void explain(const checker *check, const char *field, const char *format, ...)
