@@ -25,69 +25,92 @@ static size_t character_bytes(const unsigned char *text, size_t bytes)
 }
 
 #ifdef __SSE2__
-static inline __m128i any_of_four(const __m128i *four)
+/* What is aligned needs no load of its own. (As floats: a chain of integers would be split up, with more of them.) */
+static inline bool is_ascii_128(const char *aligned)
 {
-    return _mm_or_si128(_mm_or_si128(_mm_or_si128(four[0], four[1]), four[2]), four[3]);
+    const __m128 *from = (const __m128 *)(const void *)aligned;
+    __m128 any = from[0];
+#pragma GCC unroll 8
+    for (int i = 1; i < 8; i++)
+        any = _mm_or_ps(any, from[i]);
+    return !_mm_movemask_epi8(_mm_castps_si128(any));
 }
 
-/* How far a text of 256 bytes or more is ASCII, in steps from one multiple of sixteen: what is aligned needs no load of its own. */
+/* A bit for each of sixteen bytes that is not ASCII. */
+static inline unsigned beyond_ascii_16(const char *text)
+{
+    return (unsigned)_mm_movemask_epi8(_mm_loadu_si128((const __m128i *)(const void *)text));
+}
+
+/* How far a text of 256 bytes or more is ASCII, in steps from one multiple of sixteen to the last: that step may overlap. */
 static size_t long_ascii_bytes(const char *text, size_t bytes)
 {
-    size_t at = (0 - (uintptr_t)text) & 15, last = bytes - 128;
-    if (_mm_movemask_epi8(_mm_loadu_si128((const __m128i *)(const void *)text)))
+    const char *end = text + bytes, *at = text + (-(uintptr_t)text & 15), *last = end - ((uintptr_t)end & 15) - 128;
+    if (beyond_ascii_16(text))
         return 0;
-    for (; at <= last; at += 128) {
-        const __m128i *from = (const __m128i *)(const void *)(text + at);
-        if (_mm_movemask_epi8(_mm_or_si128(any_of_four(from), any_of_four(from + 4))))
-            break;
-    }
-    return at;
+    while (at < last && is_ascii_128(at))
+        at += 128;
+    return at >= last && is_ascii_128(last) && !beyond_ascii_16(end - 16) ? bytes : (size_t)(at - text);
 }
 #endif
 
-/* How far the text is ASCII, give or take a step. Most text is all ASCII, and passes by here. */
+/* How far the text is ASCII. Most text is all ASCII, and passes by here. */
 static size_t ascii_bytes(const char *text, size_t bytes)
 {
     size_t at = 0;
 #ifdef __SSE2__
-    if (bytes >= 256)
-        at = long_ascii_bytes(text, bytes);
+    if (bytes >= 256 && (at = long_ascii_bytes(text, bytes)) == bytes)
+        return bytes;
     for (; bytes - at >= 16; at += 16) {
-        if (_mm_movemask_epi8(_mm_loadu_si128((const __m128i *)(const void *)(text + at))))
-            break;
+        unsigned beyond = beyond_ascii_16(text + at);
+        if (beyond)
+            return at + (size_t)__builtin_ctz(beyond);
     }
 #endif
     const uint64_t high = UINT64_C(0x8080808080808080);
-    uint64_t eight;
+    uint64_t eight = 0;
     for (; bytes - at >= sizeof eight; at += sizeof eight) {
         memcpy(&eight, text + at, sizeof eight);
         if (eight & high)
-            return at;
+            break;
     }
-    if (bytes < sizeof eight) {
-        while (at < bytes && !(text[at] & 0x80))
-            at++;
-        return at;
+    if (bytes >= sizeof eight && !(eight & high)) { /* the rest, once more with what stands before them */
+        memcpy(&eight, text + bytes - sizeof eight, sizeof eight);
+        if (!(eight & high))
+            return bytes;
     }
-    memcpy(&eight, text + bytes - sizeof eight, sizeof eight); /* the rest, once more with what stands before them */
-    return eight & high ? at : bytes;
+    while (at < bytes && !(text[at] & 0x80))
+        at++;
+    return at;
+}
+
+/* How far what begins beyond ASCII is well-formed and beyond it, 0 where there is none. */
+static __attribute__((noinline)) size_t other_bytes(const char *text, size_t bytes)
+{
+    size_t at = 0;
+    do {
+        size_t length = character_bytes((const unsigned char *)text + at, bytes - at);
+        if (!length)
+            return 0;
+        at += length;
+    } while (at < bytes && text[at] & 0x80);
+    return at;
 }
 
 bool llmc_utf8_valid(const char *text, size_t bytes)
 {
-    size_t at = 0;
-    while (at < bytes) {
-        at += ascii_bytes(text + at, bytes - at);
-        while (at < bytes) {
-            size_t length = character_bytes((const unsigned char *)text + at, bytes - at);
-            if (!length)
-                return false;
-            at += length;
-            if (length == 1)
-                break;
-        }
+    for (;;) {
+        size_t length = ascii_bytes(text, bytes);
+        if (length == bytes)
+            return true;
+        text += length;
+        bytes -= length;
+        length = other_bytes(text, bytes);
+        if (!length)
+            return false;
+        text += length;
+        bytes -= length;
     }
-    return true;
 }
 
 size_t llmc_utf8_cut(const char *text, size_t bytes, size_t maximum)

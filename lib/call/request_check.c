@@ -2,8 +2,9 @@
  * What a request must be like before anything looks at it: no NULL where something belongs, UTF-8, enums and numbers in
  * range, nothing set that would be dropped silently.
  *
- * It runs before every call, so it walks the request once and formats nothing but a failure. Left to the codecs: what
- * only some providers cannot do, and whether JSON texts are JSON.
+ * It runs before every call, so it walks the request once and formats nothing but a failure. Zero is the default of
+ * every field: where all that is rarely set is zero, one look says so, and only otherwise is each looked at. Left to
+ * the codecs: what only some providers cannot do, and whether JSON texts are JSON.
  */
 #include "call/request.h"
 
@@ -22,11 +23,11 @@ typedef struct checker {
     llmcost_error *error;
     const char *array, *inner; /* NULL: not inside one */
     uint32_t index, inner_index;
-    size_t bytes;              /* of the message at hand */
-    bool names_files;
+    size_t room;               /* of bytes, in the message at hand */
+    bool *names_files;         /* set where a part is a file */
 } checker;
 
-__attribute__((format(printf, 3, 4), cold)) static llmcost_status fail(const checker *check, const char *field, const char *format, ...)
+__attribute__((format(printf, 3, 4), cold)) static void explain(const checker *check, const char *field, const char *format, ...)
 {
     char outer[48] = "", inner[48] = "", why[400];
     if (check->array)
@@ -37,38 +38,61 @@ __attribute__((format(printf, 3, 4), cold)) static llmcost_status fail(const che
     va_start(arguments, format);
     vsnprintf(why, sizeof why, format, arguments);
     va_end(arguments);
-    return llmc_error_set(check->error, LLMCOST_E_INVALID, "%s%s%s %s", outer, inner, field, why);
+    llmc_error_set(check->error, LLMCOST_E_INVALID, "%s%s%s %s", outer, inner, field, why);
 }
+
+/* A status that the compiler knows: nothing behind a failure is compiled as if the check could go on. */
+#define fail(...) (explain(__VA_ARGS__), LLMCOST_E_INVALID)
+
+#define CHECK(call)                 \
+    do {                            \
+        llmcost_status got = (call); \
+        if (got)                    \
+            return got;             \
+    } while (0)
 
 /* ---- single fields ---- */
 
-static llmcost_status add_bytes(checker *check, const char *field, size_t bytes)
+/* Whether a field is set, from `first` on to the end of the struct: one that is added there is among them. */
+#define ANY_SET_FROM(type, first, of) any_set(of, offsetof(type, first), sizeof(type))
+
+static inline bool any_set(const void *of, size_t from, size_t end)
 {
-    if (bytes > max_message_bytes || check->bytes > max_message_bytes - bytes)
+    uintptr_t all = 0, word;
+#pragma GCC unroll 16
+    for (size_t at = from; at < end; at += sizeof word) {
+        memcpy(&word, (const char *)of + at, sizeof word);
+        all |= word;
+    }
+    return all;
+}
+
+static llmcost_status take_room(checker *check, const char *field, size_t bytes)
+{
+    if (bytes > check->room)
         return fail(check, field, "makes this part of the request larger than 256 MB");
-    check->bytes += bytes;
+    check->room -= bytes;
     return LLMCOST_OK;
 }
 
 /* A text of any content; bytes 0: up to its zero byte. NULL is fine. */
-static llmcost_status check_text(checker *check, const char *field, const char *text, size_t bytes)
+static inline llmcost_status check_text(checker *check, const char *field, const char *text, size_t bytes)
 {
     if (!text)
         return bytes ? fail(check, field, "is missing, but its length is given") : LLMCOST_OK;
     if (!bytes)
         bytes = strlen(text);
-    llmcost_status status = add_bytes(check, field, bytes);
+    llmcost_status status = take_room(check, field, bytes);
     if (status)
         return status;
     return llmc_utf8_valid(text, bytes) ? LLMCOST_OK : fail(check, field, "is not valid UTF-8");
 }
 
-/* A control character, or DEL, among eight bytes. Bytes above 0x7F are none. */
-static bool has_control(uint64_t eight)
+/* The high bit of a byte is set where one of eight is not printing ASCII. What a byte borrows or carries reaches only those above one that is marked itself. */
+static uint64_t marked(uint64_t eight)
 {
-    const uint64_t each = UINT64_C(0x0101010101010101), high = UINT64_C(0x80) * each;
-    uint64_t del = eight ^ 0x7F * each;
-    return (((eight - 0x20 * each) & ~eight) | ((del - each) & ~del)) & high;
+    const uint64_t each = UINT64_C(0x0101010101010101);
+    return eight | (eight + each) | (eight - 0x20 * each); /* above 0x7E, 0x7F, below 0x20 */
 }
 
 /* All bytes of a text of one to seven, some of them twice. */
@@ -82,42 +106,48 @@ static uint64_t short_text(const char *text, size_t bytes)
     return first | (uint64_t)last << 32;
 }
 
-/* A text of one line. NULL is fine. Such texts are many: eight bytes at a time, the last ones once more with what stands before them. */
-static llmcost_status check_line(checker *check, const char *field, const char *text)
+/* Such texts are many: eight bytes at a time, the last ones once more with what stands before them. */
+__attribute__((noinline)) static bool is_printing_ascii(const char *text, size_t bytes)
 {
-    size_t bytes = text ? strlen(text) : 0;
-    if (!bytes)
-        return LLMCOST_OK;
-    uint64_t eight, seen;
-    if (bytes < sizeof seen)
-        seen = short_text(text, bytes);
-    else
-        memcpy(&seen, text + bytes - sizeof seen, sizeof seen);
-    bool control = has_control(seen);
+    uint64_t eight, marks = 0;
     for (size_t at = 0; at + sizeof eight < bytes; at += sizeof eight) {
         memcpy(&eight, text + at, sizeof eight);
-        control |= has_control(eight);
-        seen |= eight;
+        marks |= marked(eight);
     }
-    if (control)
+    if (bytes < sizeof eight)
+        eight = short_text(text, bytes);
+    else
+        memcpy(&eight, text + bytes - sizeof eight, sizeof eight);
+    return !((marks | marked(eight)) & UINT64_C(0x8080808080808080));
+}
+
+/* What stands out: either it is in order, or what is wrong with it. */
+__attribute__((cold, noinline)) static llmcost_status check_odd_line(checker *check, const char *field, const char *text, size_t bytes, size_t most)
+{
+    if (!llmc_text_is_header_safe(text))
         return fail(check, field, "holds a control character");
-    if (seen & UINT64_C(0x8080808080808080) && !llmc_utf8_valid(text, bytes))
+    if (!llmc_utf8_valid(text, bytes))
         return fail(check, field, "is not valid UTF-8");
-    return add_bytes(check, field, bytes);
+    CHECK(take_room(check, field, bytes));
+    return bytes <= most ? LLMCOST_OK : fail(check, field, "is longer than %zu bytes", most);
+}
+
+/* A text of one line, not empty. */
+static inline llmcost_status check_line(checker *check, const char *field, const char *text, size_t most)
+{
+    size_t bytes = strlen(text);
+    if (!is_printing_ascii(text, bytes) || bytes > check->room || bytes > most)
+        return check_odd_line(check, field, text, bytes, most);
+    check->room -= bytes;
+    return LLMCOST_OK;
 }
 
 /* A short line that must be there. */
-static llmcost_status check_name(checker *check, const char *field, const char *text)
+static inline llmcost_status check_name(checker *check, const char *field, const char *text)
 {
-    if (!text)
-        return fail(check, field, "is missing");
-    if (!*text)
-        return fail(check, field, "is empty");
-    size_t before = check->bytes;
-    llmcost_status status = check_line(check, field, text);
-    if (!status && check->bytes - before > MAX_NAME_BYTES)
-        return fail(check, field, "is longer than %d bytes", MAX_NAME_BYTES);
-    return status;
+    if (!text || !*text)
+        return fail(check, field, text ? "is empty" : "is missing");
+    return check_line(check, field, text, MAX_NAME_BYTES);
 }
 
 static llmcost_status check_optional_name(checker *check, const char *field, const char *text)
@@ -125,13 +155,17 @@ static llmcost_status check_optional_name(checker *check, const char *field, con
     return text ? check_name(check, field, text) : LLMCOST_OK;
 }
 
-static llmcost_status check_range(const checker *check, const char *field, int64_t value, int64_t least, int64_t most)
+__attribute__((cold, noinline)) static void explain_range(const checker *check, const char *field, int64_t value, int64_t least, int64_t most)
 {
-    if (value >= least && value <= most)
-        return LLMCOST_OK;
     if (most == INT64_MAX)
-        return fail(check, field, "is %lld: it must be %lld or more", (long long)value, (long long)least);
-    return fail(check, field, "is %lld: it must be %lld to %lld", (long long)value, (long long)least, (long long)most);
+        explain(check, field, "is %lld: it must be %lld or more", (long long)value, (long long)least);
+    else
+        explain(check, field, "is %lld: it must be %lld to %lld", (long long)value, (long long)least, (long long)most);
+}
+
+__attribute__((always_inline)) static inline llmcost_status check_range(const checker *check, const char *field, int64_t value, int64_t least, int64_t most)
+{
+    return value >= least && value <= most ? LLMCOST_OK : (explain_range(check, field, value, least, most), LLMCOST_E_INVALID);
 }
 
 static llmcost_status check_array(const checker *check, const char *field, const void *items, uint32_t count)
@@ -139,6 +173,16 @@ static llmcost_status check_array(const checker *check, const char *field, const
     if (count > LLMC_REQUEST_MAX_ITEMS)
         return fail(check, field, "has %u items: more than %d make no sense", count, LLMC_REQUEST_MAX_ITEMS);
     return count && !items ? fail(check, field, "is NULL, but its count is %u", count) : LLMCOST_OK;
+}
+
+/* One of the request's own arrays: what is checked next are its items. */
+static inline llmcost_status enter(checker *items, const char *array, const void *at, uint32_t count)
+{
+    items->array = NULL;
+    items->room = max_message_bytes;
+    CHECK(check_array(items, array, at, count));
+    items->array = array;
+    return LLMCOST_OK;
 }
 
 static llmcost_status check_zero(const checker *check, const void *reserved, size_t bytes)
@@ -149,13 +193,6 @@ static llmcost_status check_zero(const checker *check, const void *reserved, siz
         any |= at[i];
     return any ? fail(check, "reserved", "is not 0: begin with zeroed memory") : LLMCOST_OK;
 }
-
-#define CHECK(call)                 \
-    do {                            \
-        llmcost_status got = (call); \
-        if (got)                    \
-            return got;             \
-    } while (0)
 
 /* ---- messages ---- */
 
@@ -170,7 +207,7 @@ static llmcost_status check_image_url(checker *check, const llmcost_part *part)
 {
     if (!part->url || !*part->url)
         return fail(check, "url", "is missing: set it, or use LLMCOST_PART_IMAGE");
-    CHECK(check_line(check, "url", part->url));
+    CHECK(check_line(check, "url", part->url, SIZE_MAX));
     return check_detail(check, part->detail);
 }
 
@@ -181,7 +218,7 @@ static llmcost_status check_data(checker *check, const llmcost_part *part, const
     if (!part->media_type || !*part->media_type)
         return fail(check, "media_type", "is missing: set it, such as \"%s\"", example);
     CHECK(check_name(check, "media_type", part->media_type));
-    return add_bytes(check, "data", part->data_bytes);
+    return take_room(check, "data", part->data_bytes);
 }
 
 static llmcost_status check_document(checker *check, const llmcost_part *part)
@@ -194,7 +231,7 @@ static llmcost_status check_document(checker *check, const llmcost_part *part)
     CHECK(check_optional_name(check, "media_type", part->media_type));
     if (!*part->url)
         return fail(check, "url", "is empty");
-    return check_line(check, "url", part->url);
+    return check_line(check, "url", part->url, SIZE_MAX);
 }
 
 static llmcost_status check_file(checker *check, const llmcost_part *part)
@@ -205,12 +242,12 @@ static llmcost_status check_file(checker *check, const llmcost_part *part)
         return fail(check, "data", "is set: a file's content is read from its path");
     CHECK(check_optional_name(check, "media_type", part->media_type));
     CHECK(check_optional_name(check, "detail", part->detail));
-    check->names_files = true;
+    *check->names_files = true;
     return LLMCOST_OK;
 }
 
 /* Parts that hold no text. */
-__attribute__((cold)) static llmcost_status check_content(checker *check, const llmcost_part *part)
+__attribute__((cold, noinline)) static llmcost_status check_content(checker *check, const llmcost_part *part)
 {
     switch (part->type) {
     case LLMCOST_PART_IMAGE_URL:
@@ -259,7 +296,7 @@ static llmcost_status check_parts(checker *check, const llmcost_message *message
     return LLMCOST_OK;
 }
 
-__attribute__((cold)) static llmcost_status check_tool_calls(checker *check, const llmcost_message *message)
+__attribute__((cold, noinline)) static llmcost_status check_tool_calls(checker *check, const llmcost_message *message)
 {
     CHECK(check_array(check, "tool_calls", message->tool_calls, message->tool_call_count));
     if (message->tool_call_count && message->role != LLMCOST_ASSISTANT)
@@ -270,7 +307,8 @@ __attribute__((cold)) static llmcost_status check_tool_calls(checker *check, con
         check->inner_index = i;
         if (!call->id)
             return fail(check, "id", "is missing: set it to the id that the model gave, \"\" where it gave none");
-        CHECK(check_line(check, "id", call->id));
+        if (*call->id)
+            CHECK(check_line(check, "id", call->id, SIZE_MAX));
         CHECK(check_name(check, "name", call->name));
         if (!call->arguments)
             return fail(check, "arguments", "is missing: set it to \"{}\" for none");
@@ -288,12 +326,11 @@ static llmcost_status check_tool_result(checker *check, const llmcost_message *m
         return fail(check, "tool_call_id", "is set: only a message of role LLMCOST_TOOL may have it");
     if (message->role != LLMCOST_TOOL && message->is_error)
         return fail(check, "is_error", "is set: only a message of role LLMCOST_TOOL may have it");
-    return check_line(check, "tool_call_id", message->tool_call_id);
+    return message->tool_call_id && *message->tool_call_id ? check_line(check, "tool_call_id", message->tool_call_id, SIZE_MAX) : LLMCOST_OK;
 }
 
-static llmcost_status check_message(checker *check, const llmcost_message *message)
+__attribute__((cold, noinline)) static llmcost_status check_rich_message(checker *check, const llmcost_message *message)
 {
-    check->bytes = 0;
     CHECK(check_range(check, "role", message->role, LLMCOST_USER, LLMCOST_TOOL));
     CHECK(check_range(check, "is_error", message->is_error, 0, 1));
     CHECK(check_range(check, "cache_mark", message->cache_mark, 0, 1));
@@ -309,67 +346,72 @@ static llmcost_status check_message(checker *check, const llmcost_message *messa
     return check_optional_name(check, "name", message->name);
 }
 
-static llmcost_status check_messages(const llmcost_request *request, bool *names_files, llmcost_error *error)
+/* As most are. */
+static bool is_only_text(const llmcost_message *message)
 {
-    checker check = { .error = error };
+    _Static_assert(offsetof(llmcost_message, parts) % sizeof(uintptr_t) == 0, "what any_set() looks at is whole words");
+    bool has_role = message->role == LLMCOST_USER || message->role == LLMCOST_SYSTEM || message->role == LLMCOST_ASSISTANT;
+    int flags = message->is_error | message->cache_mark | message->reserved[0] | message->reserved[1];
+    return has_role && !flags && message->text && !ANY_SET_FROM(llmcost_message, parts, message);
+}
+
+static llmcost_status check_message(checker *check, const llmcost_message *message)
+{
+    check->room = max_message_bytes;
+    return is_only_text(message) ? check_text(check, "text", message->text, message->text_bytes) : check_rich_message(check, message);
+}
+
+static llmcost_status check_messages(checker *items, const llmcost_request *request)
+{
     if (!request->message_count)
-        return fail(&check, "messages", "is empty: a request needs at least one message");
-    CHECK(check_array(&check, "messages", request->messages, request->message_count));
-    check.array = "messages";
+        return fail(items, "messages", "is empty: a request needs at least one message");
+    CHECK(enter(items, "messages", request->messages, request->message_count));
     for (uint32_t i = 0; i < request->message_count; i++) {
-        check.index = i;
-        CHECK(check_message(&check, &request->messages[i]));
+        items->index = i;
+        CHECK(check_message(items, &request->messages[i]));
     }
-    if (check.names_files)
-        *names_files = true;
     return LLMCOST_OK;
 }
 
 /* ---- tools, tags, stop texts ---- */
 
-static llmcost_status check_tools(const llmcost_request *request, llmcost_error *error)
+__attribute__((cold, noinline)) static llmcost_status check_tools(checker *items, const llmcost_request *request)
 {
-    checker check = { .error = error };
-    CHECK(check_array(&check, "tools", request->tools, request->tool_count));
-    check.array = "tools";
+    CHECK(enter(items, "tools", request->tools, request->tool_count));
     for (uint32_t i = 0; i < request->tool_count; i++) {
         const llmcost_tool *tool = &request->tools[i];
-        check.index = i;
-        check.bytes = 0;
-        CHECK(check_name(&check, "name", tool->name));
-        CHECK(check_text(&check, "description", tool->description, 0));
-        CHECK(check_text(&check, "parameters", tool->parameters, 0));
-        CHECK(check_range(&check, "strict", tool->strict, 0, 1));
-        CHECK(check_range(&check, "cache_mark", tool->cache_mark, 0, 1));
-        CHECK(check_zero(&check, tool->reserved, sizeof tool->reserved));
+        items->index = i;
+        items->room = max_message_bytes;
+        CHECK(check_name(items, "name", tool->name));
+        CHECK(check_text(items, "description", tool->description, 0));
+        CHECK(check_text(items, "parameters", tool->parameters, 0));
+        CHECK(check_range(items, "strict", tool->strict, 0, 1));
+        CHECK(check_range(items, "cache_mark", tool->cache_mark, 0, 1));
+        CHECK(check_zero(items, tool->reserved, sizeof tool->reserved));
     }
     return LLMCOST_OK;
 }
 
-static llmcost_status check_tags(const llmcost_request *request, llmcost_error *error)
+static llmcost_status check_tags(checker *items, const llmcost_request *request)
 {
-    checker check = { .error = error };
-    CHECK(check_array(&check, "tags", request->tags, request->tag_count));
-    check.array = "tags";
+    CHECK(enter(items, "tags", request->tags, request->tag_count));
     for (uint32_t i = 0; i < request->tag_count; i++) {
-        check.index = i;
-        check.bytes = 0;
-        CHECK(check_name(&check, "name", request->tags[i].name));
-        CHECK(check_name(&check, "value", request->tags[i].value));
+        items->index = i;
+        items->room = max_message_bytes;
+        CHECK(check_name(items, "name", request->tags[i].name));
+        CHECK(check_name(items, "value", request->tags[i].value));
     }
     return LLMCOST_OK;
 }
 
-static llmcost_status check_stops(const llmcost_request *request, llmcost_error *error)
+__attribute__((cold, noinline)) static llmcost_status check_stops(checker *items, const llmcost_request *request)
 {
-    checker check = { .error = error };
-    CHECK(check_array(&check, "stop", request->stop, request->stop_count));
-    check.array = "stop";
+    CHECK(enter(items, "stop", request->stop, request->stop_count));
     for (uint32_t i = 0; i < request->stop_count; i++) {
-        check.index = i;
+        items->index = i;
         if (!request->stop[i] || !*request->stop[i])
-            return fail(&check, "", "is %s", request->stop[i] ? "empty" : "NULL");
-        CHECK(check_text(&check, "", request->stop[i], 0));
+            return fail(items, "", "is %s", request->stop[i] ? "empty" : "NULL");
+        CHECK(check_text(items, "", request->stop[i], 0));
     }
     return LLMCOST_OK;
 }
@@ -385,7 +427,7 @@ static llmcost_status check_fraction(const checker *check, const char *field, ui
     return isfinite(value) && value >= 0 && value <= most ? LLMCOST_OK : fail(check, field, "must be 0 to %d", most);
 }
 
-static llmcost_status check_sampling(const checker *check, const llmcost_request *request)
+__attribute__((noinline)) static llmcost_status check_sampling(const checker *check, const llmcost_request *request)
 {
     CHECK(check_fraction(check, "temperature", request->has_temperature, request->temperature, 2));
     CHECK(check_fraction(check, "top_p", request->has_top_p, request->top_p, 1));
@@ -399,15 +441,17 @@ static llmcost_status check_sampling(const checker *check, const llmcost_request
     return check_range(check, "n", request->n, 0, MAX_CHOICES);
 }
 
-static llmcost_status check_limits(const checker *check, const llmcost_request *request)
+__attribute__((cold, noinline)) static llmcost_status check_limits(checker *check, const llmcost_request *request)
 {
-    CHECK(check_range(check, "max_tokens", request->max_tokens, 0, INT64_MAX));
     CHECK(check_range(check, "thinking_budget_tokens", request->thinking_budget_tokens, 0, INT64_MAX));
     CHECK(check_range(check, "cache_ttl_ms", request->cache_ttl_ms, 0, INT64_MAX));
     CHECK(check_range(check, "input_bound_tokens", request->input_bound_tokens, 0, INT64_MAX));
     CHECK(check_range(check, "priority", request->priority, -MOST_PRIORITY, MOST_PRIORITY));
     const uint32_t reserved = request->reserved0 | request->reserved2;
-    return check_zero(check, &reserved, sizeof reserved);
+    CHECK(check_zero(check, &reserved, sizeof reserved));
+    CHECK(check_range(check, "cache", request->cache, LLMCOST_CACHE_DEFAULT, LLMCOST_CACHE_ONLY));
+    CHECK(check_optional_name(check, "cache_namespace", request->cache_namespace));
+    return check_text(check, "extra", request->extra, 0);
 }
 
 static llmcost_status check_choices(checker *check, const llmcost_request *request)
@@ -435,6 +479,14 @@ static llmcost_status check_format(checker *check, const llmcost_request *reques
     return check_optional_name(check, "format_name", request->format_name);
 }
 
+/* What the answer is to be like. */
+__attribute__((cold, noinline)) static llmcost_status check_answer(checker *check, const llmcost_request *request)
+{
+    CHECK(check_choices(check, request));
+    CHECK(check_format(check, request));
+    return check_optional_name(check, "end_user", request->end_user);
+}
+
 /* ---- what belongs to one operation only ---- */
 
 typedef struct field {
@@ -454,7 +506,7 @@ static const field of_chat[] = {
 static const field of_embedding[] = { FIELD(inputs), FIELD(input_bytes), FIELD(input_count), FIELD(dimensions), FIELD(input_purpose) };
 
 /* Whatever would be dropped silently is refused. */
-__attribute__((cold)) static llmcost_status refuse_fields(const checker *check, const llmcost_request *request, const field *fields, size_t count, const char *why)
+__attribute__((cold, noinline)) static llmcost_status refuse_fields(const checker *check, const llmcost_request *request, const field *fields, size_t count, const char *why)
 {
     static const char nothing[sizeof(double)];
     for (size_t i = 0; i < count; i++) {
@@ -470,57 +522,62 @@ static bool has_inputs(const llmcost_request *request)
     return numbers || (uintptr_t)request->inputs | (uintptr_t)request->input_bytes;
 }
 
-__attribute__((cold)) static llmcost_status check_inputs(const llmcost_request *request, llmcost_error *error)
+__attribute__((cold, noinline)) static llmcost_status check_inputs(const checker *check, checker *items, const llmcost_request *request)
 {
-    checker check = { .error = error };
-    CHECK(refuse_fields(&check, request, of_chat, sizeof of_chat / sizeof of_chat[0], "is set: an embedding takes none"));
+    CHECK(refuse_fields(check, request, of_chat, sizeof of_chat / sizeof of_chat[0], "is set: an embedding takes none"));
     if (!request->input_count)
-        return fail(&check, "inputs", "is empty: an embedding needs at least one text");
-    CHECK(check_array(&check, "inputs", request->inputs, request->input_count));
-    CHECK(check_range(&check, "dimensions", request->dimensions, 0, INT32_MAX));
-    CHECK(check_range(&check, "input_purpose", request->input_purpose, LLMCOST_INPUT_ANY, LLMCOST_INPUT_CLUSTERING));
-    check.array = "inputs";
+        return fail(check, "inputs", "is empty: an embedding needs at least one text");
+    CHECK(enter(items, "inputs", request->inputs, request->input_count));
+    CHECK(check_range(check, "dimensions", request->dimensions, 0, INT32_MAX));
+    CHECK(check_range(check, "input_purpose", request->input_purpose, LLMCOST_INPUT_ANY, LLMCOST_INPUT_CLUSTERING));
     for (uint32_t i = 0; i < request->input_count; i++) {
-        check.index = i;
-        check.bytes = 0;
+        items->index = i;
+        items->room = max_message_bytes;
         if (!request->inputs[i])
-            return fail(&check, "", "is NULL");
+            return fail(items, "", "is NULL");
         if (!*request->inputs[i] && !(request->input_bytes && request->input_bytes[i]))
-            return fail(&check, "", "is empty: there is nothing to embed");
-        CHECK(check_text(&check, "", request->inputs[i], request->input_bytes ? request->input_bytes[i] : 0));
+            return fail(items, "", "is empty: there is nothing to embed");
+        CHECK(check_text(items, "", request->inputs[i], request->input_bytes ? request->input_bytes[i] : 0));
     }
     return LLMCOST_OK;
 }
 
-static llmcost_status check_chat(checker *check, const llmcost_request *request, bool *names_files, llmcost_error *error)
+/* Whether anything is set of what most requests leave at zero: all but texts, sampling, and how long the answer may be. */
+static bool has_rare_fields(const llmcost_request *request)
 {
-    if (has_inputs(request))
+    _Static_assert(offsetof(llmcost_request, tool_choice) % sizeof(uintptr_t) == 0, "what any_set() looks at is whole words");
+    int flags = request->parallel_tool_calls | request->format_strict | request->cache_sampled | request->reserved0;
+    return flags || ANY_SET_FROM(llmcost_request, tool_choice, request);
+}
+
+static llmcost_status check_chat(checker *check, checker *items, const llmcost_request *request, bool rare)
+{
+    if (rare && has_inputs(request))
         return refuse_fields(check, request, of_embedding, sizeof of_embedding / sizeof of_embedding[0], "is set: it belongs to llmcost_embed()");
-    CHECK(check_messages(request, names_files, error));
+    CHECK(check_messages(items, request));
     if (request->tool_count)
-        CHECK(check_tools(request, error));
+        CHECK(check_tools(items, request));
     if (request->stop_count)
-        CHECK(check_stops(request, error));
-    CHECK(check_sampling(check, request));
-    CHECK(check_choices(check, request));
-    CHECK(check_format(check, request));
-    return check_optional_name(check, "end_user", request->end_user);
+        CHECK(check_stops(items, request));
+    if (any_set(request, offsetof(llmcost_request, seed), offsetof(llmcost_request, tool_choice)))
+        CHECK(check_sampling(check, request));
+    return rare ? check_answer(check, request) : LLMCOST_OK;
 }
 
 llmcost_status llmc_request_check(const llmcost_request *request, llmc_operation_id operation, bool *names_files, llmcost_error *error)
 {
-    checker check = { .error = error };
+    checker check = { .error = error, .room = max_message_bytes, .names_files = names_files };
+    checker items = { .error = error, .names_files = names_files };
     if (!request->model || !*request->model)
         return fail(&check, "model", "is %s: name a route, an alias or a \"provider/model\"", request->model ? "empty" : "missing");
-    CHECK(check_name(&check, "model", request->model));
+    CHECK(check_line(&check, "model", request->model, MAX_NAME_BYTES));
+    bool rare = has_rare_fields(request);
     if (operation == LLMC_OP_EMBED)
-        CHECK(check_inputs(request, error));
+        CHECK(check_inputs(&check, &items, request));
     else
-        CHECK(check_chat(&check, request, names_files, error));
+        CHECK(check_chat(&check, &items, request, rare));
     if (request->tag_count)
-        CHECK(check_tags(request, error));
-    CHECK(check_limits(&check, request));
-    CHECK(check_range(&check, "cache", request->cache, LLMCOST_CACHE_DEFAULT, LLMCOST_CACHE_ONLY));
-    CHECK(check_optional_name(&check, "cache_namespace", request->cache_namespace));
-    return check_text(&check, "extra", request->extra, 0);
+        CHECK(check_tags(&items, request));
+    CHECK(check_range(&check, "max_tokens", request->max_tokens, 0, INT64_MAX));
+    return rare ? check_limits(&check, request) : LLMCOST_OK;
 }

@@ -54,7 +54,7 @@ static void test_utf8_of_long_texts(void **state)
 {
     (void)state;
     static const char *const pieces[] = { "\xC3\xA9", "\xF0\x9F\x98\x80", "\xFF", "\xE2\x82" };
-    static const size_t lengths[] = { 254, 255, 256, 257, 271, 384, 399 };
+    static const size_t lengths[] = { 254, 255, 256, 257, 271, 384, 399, 515 };
     for (size_t n = 0; n < sizeof lengths / sizeof lengths[0]; n++) {
         for (size_t shift = 0; shift < 16; shift++) {
             size_t bytes = lengths[n];
@@ -71,6 +71,35 @@ static void test_utf8_of_long_texts(void **state)
             free(room);
         }
     }
+}
+
+/* Runs of ASCII of any length between letters beyond it, most of them well-formed. */
+static void test_utf8_of_mixed_texts(void **state)
+{
+    (void)state;
+    static const char *const pieces[] = { "\xC3\xA9", "\xE4\xBD\xA0", "\xF0\x9F\x98\x80", "\xC3\xA9\xC3\xA0", "\xC2\x80", "\xFF" };
+    uint32_t seed = 7;
+    int valid = 0, rounds = test_rounds(20000);
+    for (int round = 0; round < rounds; round++) {
+        char *text = malloc(600);
+        size_t bytes = 0;
+        for (;;) {
+            seed = seed * 1664525 + 1013904223;
+            size_t run = (seed >> 16) % (round % 2 ? 20 : 300);
+            const char *piece = pieces[(seed >> 8) % 100 ? (seed >> 25) % 5 : 5];
+            if (bytes + run + strlen(piece) > 600)
+                break;
+            memset(text + bytes, 'a', run);
+            memcpy(text + bytes + run, piece, strlen(piece));
+            bytes += run + strlen(piece);
+        }
+        char *exact = realloc(text, bytes ? bytes : 1); /* so that a read behind it is seen */
+        bool right = plainly_valid((unsigned char *)exact, bytes);
+        assert_int_equal(llmc_utf8_valid(exact, bytes), right);
+        valid += right;
+        free(exact);
+    }
+    assert_true(valid > rounds / 10 && valid < rounds);
 }
 
 static void test_utf8_random(void **state)
@@ -115,6 +144,9 @@ static void test_base64(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_utf8_at_every_offset), cmocka_unit_test(test_utf8_of_long_texts), cmocka_unit_test(test_utf8_random), cmocka_unit_test(test_base64) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_utf8_at_every_offset), cmocka_unit_test(test_utf8_of_long_texts), cmocka_unit_test(test_utf8_of_mixed_texts),
+        cmocka_unit_test(test_utf8_random), cmocka_unit_test(test_base64),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

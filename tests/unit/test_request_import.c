@@ -606,6 +606,24 @@ BREAKS(end_user, all->request.end_user = "a\nb")
 BREAKS(cache_namespace, all->request.cache_namespace = "\x1B")
 BREAKS(extra, all->request.extra = "\xFF")
 
+static void assert_refused(const broken *row, void (*fills)(full *all))
+{
+    memset(long_name, 'a', sizeof long_name - 1);
+    for (int copy = 0; copy < 2; copy++) {
+        fixture f;
+        full all;
+        begin(&f);
+        fills(&all);
+        row->breaks(&all);
+        llmcost_status status = import(&f, &all.request, copy);
+        if (status != LLMCOST_E_INVALID || !f.error.message || strncmp(f.error.message, row->message, strlen(row->message)) != 0)
+            fail_msg("%s, copy %d: status %d, \"%s\"", row->message, copy, status, f.error.message ? f.error.message : "");
+        assert_null(f.out);
+        assert_int_equal(f.error.status, LLMCOST_E_INVALID);
+        end(&f);
+    }
+}
+
 static void test_every_check(void **state)
 {
     (void)state;
@@ -658,22 +676,105 @@ static void test_every_check(void **state)
         { "format_schema is not valid UTF-8", format_utf8 }, { "format_name holds a control", format_name }, { "end_user holds a control", end_user },
         { "cache_namespace holds a control", cache_namespace }, { "extra is not valid UTF-8", extra },
     };
-    memset(long_name, 'a', sizeof long_name - 1);
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        for (int copy = 0; copy < 2; copy++) {
-            fixture f;
-            full all;
-            begin(&f);
-            fill(&all);
-            rows[i].breaks(&all);
-            llmcost_status status = import(&f, &all.request, copy);
-            if (status != LLMCOST_E_INVALID || !f.error.message || strncmp(f.error.message, rows[i].message, strlen(rows[i].message)) != 0)
-                fail_msg("row %zu (%s), copy %d: status %d, \"%s\"", i, rows[i].message, copy, status, f.error.message ? f.error.message : "");
-            assert_null(f.out);
-            assert_int_equal(f.error.status, LLMCOST_E_INVALID);
-            end(&f);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        assert_refused(&rows[i], fill);
+}
+
+/* What most requests are: everything is zero but a text, and one tag. */
+static void fill_plainly(full *all)
+{
+    memset(all, 0, sizeof *all);
+    llmcost_request_init(&all->request);
+    all->messages[0] = (llmcost_message){ .role = LLMCOST_USER, .text = "Hi" };
+    all->tags[0] = (llmcost_tag){ "feature", "faq" };
+    all->request.model = "m";
+    all->request.messages = all->messages;
+    all->request.message_count = 1;
+    all->request.tags = all->tags;
+    all->request.tag_count = 1;
+}
+
+BREAKS(second_reserved, all->messages[0].reserved[1] = 1)
+BREAKS(no_parts, all->messages[0].part_count = 1)
+BREAKS(some_parts, (all->parts[0].text = "b", all->messages[0].parts = all->parts, all->messages[0].part_count = 1))
+BREAKS(no_calls, all->messages[0].tool_call_count = 1)
+BREAKS(nameless, all->messages[0].name = "")
+BREAKS(result_of_nothing, all->messages[0].role = LLMCOST_TOOL)
+BREAKS(empty_tag, all->tags[0].name = "")
+BREAKS(no_value, all->tags[0].value = NULL)
+BREAKS(only_seed, all->request.seed = 1)
+BREAKS(only_tools_one, all->request.tool_choice = LLMCOST_TOOLS_ONE)
+BREAKS(only_tool_name, all->request.tool_choice_name = "f")
+BREAKS(only_schema, all->request.format_schema = "{}")
+BREAKS(no_schema, all->request.format = LLMCOST_FORMAT_JSON_SCHEMA)
+BREAKS(sampling_then_choices, (all->request.parallel_tool_calls = 3, all->request.n = 129))
+BREAKS(choices_then_format, (all->request.format_strict = 2, all->request.effort = 8))
+BREAKS(user_then_tags, (all->tags[0].name = "", all->request.end_user = ""))
+BREAKS(tags_then_limits, (all->tags[0].name = "", all->request.max_tokens = -1, all->request.priority = 2000))
+BREAKS(tokens_then_thinking, (all->request.thinking_budget_tokens = -1, all->request.max_tokens = -1))
+BREAKS(limits_then_cache, (all->request.cache = 4, all->request.reserved0 = 1))
+
+/* One field alone is seen too, and of several the first is named. */
+static void test_every_check_of_a_plain_request(void **state)
+{
+    (void)state;
+    static const broken rows[] = {
+        { "model is missing:", no_model }, { "model is empty:", empty_model }, { "model is longer than 1024 bytes", long_model }, { "messages is empty:", no_messages },
+        { "messages[0].role is -1", negative_role }, { "messages[0].is_error is set", misplaced_is_error }, { "messages[0].cache_mark is 2", bad_cache_mark },
+        { "messages[0].reserved is not 0", second_reserved }, { "messages[0].text is not valid UTF-8", text_utf8 }, { "messages[0].text is missing, but its length", text_length },
+        { "messages[0].text makes this part of the request larger than 256 MB", text_huge }, { "messages[0].text is missing: set text or parts", no_content },
+        { "messages[0].parts is NULL, but its count is 1", no_parts }, { "messages[0].text and parts are both set", some_parts },
+        { "messages[0].tool_calls is NULL, but its count is 1", no_calls }, { "messages[0].tool_calls is set", misplaced_calls },
+        { "messages[0].tool_call_id is set", misplaced_tool_id }, { "messages[0].tool_call_id is missing", result_of_nothing }, { "messages[0].name is empty", nameless },
+        { "tags[0].name is empty", empty_tag }, { "tags[0].value is missing", no_value }, { "tags[0].value is longer than 1024", tag_long_value },
+        { "temperature is set, but has_temperature is 0", hot }, { "top_p is set, but has_top_p is 0", top_p }, { "seed is set, but has_seed is 0", only_seed },
+        { "temperature is announced by a has_temperature of 2", has_temperature }, { "has_seed is 9", has_seed }, { "logprobs is 2", logprobs },
+        { "top_logprobs is 21", top_logprobs }, { "n is 129", choices }, { "max_tokens is -1: it must be 0 or more", max_tokens }, { "thinking_budget_tokens is -1", thinking },
+        { "cache_ttl_ms is -1", ttl }, { "input_bound_tokens is -5", bound }, { "priority is 1001", priority }, { "priority is -1001", priority_low },
+        { "reserved is not 0", reserved0 }, { "reserved is not 0", reserved2 }, { "parallel_tool_calls is 3", parallel }, { "cache_sampled is 3", sampled },
+        { "effort is 8", effort }, { "cache is 4", cache }, { "tool_choice is 4", tool_choice }, { "tool_choice_name is missing", only_tools_one },
+        { "tool_choice_name is set", only_tool_name }, { "format is 3", format }, { "format_strict is 2", format_strict }, { "format_schema is set", only_schema },
+        { "format_schema is missing", no_schema }, { "format_name holds a control", format_name }, { "end_user holds a control", end_user },
+        { "cache_namespace holds a control", cache_namespace }, { "extra is not valid UTF-8", extra }, { "inputs is set: it belongs to llmcost_embed()", inputs },
+        { "input_bytes is set", input_lengths }, { "input_count is set", input_count }, { "dimensions is set", dimensions }, { "input_purpose is set", purpose },
+        { "n is 129", sampling_then_choices }, { "effort is 8", choices_then_format }, { "end_user is empty", user_then_tags },
+        { "tags[0].name is empty", tags_then_limits }, { "max_tokens is -1", tokens_then_thinking }, { "reserved is not 0", limits_then_cache },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        assert_refused(&rows[i], fill_plainly);
+}
+
+/* Every byte at every place of a name of every length that its bytes are looked at in another way. */
+static void test_bytes_of_names(void **state)
+{
+    (void)state;
+    fixture f;
+    full all;
+    begin(&f);
+    fill_plainly(&all);
+    for (size_t bytes = 1; bytes <= 20; bytes++) {
+        char *name = malloc(bytes + 1); /* exactly, so that a read behind it is seen */
+        memset(name, '~', bytes);
+        name[bytes] = '\0';
+        all.tags[0].value = name;
+        for (size_t at = 0; at < bytes; at++) {
+            for (int byte = 1; byte < 256; byte++) {
+                name[at] = (char)byte;
+                const char *wrong = byte < 0x20 || byte == 0x7F ? "tags[0].value holds a control character" : byte > 0x7F ? "tags[0].value is not valid UTF-8" : NULL;
+                assert_int_equal(import(&f, &all.request, false), wrong ? LLMCOST_E_INVALID : LLMCOST_OK);
+                if (wrong)
+                    assert_string_equal(f.error.message, wrong);
+            }
+            name[at] = '~';
         }
+        free(name);
     }
+    all.tags[0].value = "\xC3\xA9t\xC3\xA9 \xF0\x9F\x98\x80";
+    assert_int_equal(import(&f, &all.request, false), LLMCOST_OK);
+    all.tags[0].value = "\xC3\xA9t\xC3\xA9\n\xFF";
+    assert_int_equal(import(&f, &all.request, false), LLMCOST_E_INVALID);
+    assert_string_equal(f.error.message, "tags[0].value holds a control character");
+    end(&f);
 }
 
 /* What looks odd and is right. */
@@ -830,7 +931,8 @@ int main(void)
         cmocka_unit_test(test_own_layout_is_borrowed), cmocka_unit_test(test_copy_survives_the_caller), cmocka_unit_test(test_failing_allocations),
         cmocka_unit_test(test_newer_callers), cmocka_unit_test(test_newer_callers_with_unknown_fields), cmocka_unit_test(test_older_callers),
         cmocka_unit_test(test_messages_with_strides_of_their_own), cmocka_unit_test(test_an_answer_in_an_older_request),
-        cmocka_unit_test(test_absurd_sizes), cmocka_unit_test(test_null), cmocka_unit_test(test_every_check), cmocka_unit_test(test_accepted),
+        cmocka_unit_test(test_absurd_sizes), cmocka_unit_test(test_null), cmocka_unit_test(test_every_check),
+        cmocka_unit_test(test_every_check_of_a_plain_request), cmocka_unit_test(test_bytes_of_names), cmocka_unit_test(test_accepted),
         cmocka_unit_test(test_speed), cmocka_unit_test(test_options), cmocka_unit_test(test_options_checks), cmocka_unit_test(test_options_init),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
