@@ -189,7 +189,7 @@ typedef struct llmcost_options {
     uint32_t struct_size;
     int32_t log_level;                           /* llmcost_log_level; 0: warnings and errors */
     const llmcost_allocator *allocator;          /* copied; NULL: malloc, realloc, free */
-    const llmcost_clock *clock;                  /* copied; NULL: the system's clocks */
+    const llmcost_clock *clock;                  /* copied; NULL: the system's, the wall's as of its latest tick (a few ms ago at most) */
     llmcost_log_fn log;                          /* NULL: nothing is logged */
     void *log_user;
     llmcost_environment_fn environment;          /* NULL: getenv() */

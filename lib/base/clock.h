@@ -7,7 +7,7 @@
 #define LLMC_NEVER INT64_MAX
 #define LLMC_MS INT64_C(1000000) /* nanoseconds */
 
-extern const llmcost_clock llmc_clock_system; /* CLOCK_MONOTONIC and CLOCK_REALTIME; wait is NULL */
+extern const llmcost_clock llmc_clock_system; /* CLOCK_MONOTONIC, and CLOCK_REALTIME as of the latest tick; wait is NULL */
 
 int64_t llmc_clock_now(const llmcost_clock *clock);
 int64_t llmc_clock_wall_ms(const llmcost_clock *clock);

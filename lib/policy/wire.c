@@ -34,10 +34,10 @@ static void watch_deadline(llmc_wire *state)
         llmc_driver_timer_start(state->driver, &state->timer, at);
 }
 
-static void enter_stage(llmc_wire *state, llmc_wire_stage stage)
+static void enter_stage(llmc_wire *state, llmc_wire_stage stage, int64_t now)
 {
     state->stage = stage;
-    state->stage_ns = llmc_leg_now(state->leg);
+    state->stage_ns = now;
     watch_deadline(state);
 }
 
@@ -178,14 +178,14 @@ static void on_opening(void *context)
 {
     llmc_wire *state = context;
     state->opened = true;
-    enter_stage(state, LLMC_WIRE_CONNECTING);
+    enter_stage(state, LLMC_WIRE_CONNECTING, state->transfer ? llmc_leg_now(state->leg) : state->began_ns); /* of no transfer yet: it is starting just now */
 }
 
 static void on_connected(void *context)
 {
     llmc_wire *state = context;
     state->leg->sent = true;
-    enter_stage(state, LLMC_WIRE_SENT);
+    enter_stage(state, LLMC_WIRE_SENT, llmc_leg_now(state->leg));
 }
 
 static void on_status(void *context, int32_t http_status)
@@ -224,7 +224,7 @@ static void on_header(void *context, const char *name, const char *value)
 
 static int take_body(llmc_wire *state, const char *bytes, size_t length)
 {
-    enter_stage(state, LLMC_WIRE_RECEIVING);
+    enter_stage(state, LLMC_WIRE_RECEIVING, llmc_leg_now(state->leg));
     if (state->received == 0 && state->leg->line)
         state->leg->line->first_byte_ms = (state->stage_ns - llmc_leg_call_started(state->leg)) / LLMC_MS;
     state->received += (int64_t)length;
@@ -327,7 +327,7 @@ static llmcost_verdict start_transfer(llmcost_leg *leg, llmc_wire *state)
     if (state->driver->transport) /* a host's own: it is asked before anybody sleeps */
         state->driver->transport_due_ns = llmc_leg_now(leg);
     if (!state->opened)
-        enter_stage(state, LLMC_WIRE_QUEUED);
+        enter_stage(state, LLMC_WIRE_QUEUED, state->began_ns);
     return LLMCOST_WAIT;
 }
 

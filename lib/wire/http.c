@@ -137,9 +137,8 @@ static int on_timer(CURLM *multi, long timeout_ms, void *user)
     (void)multi;
     llmc_http *http = user;
     llmc_driver *driver = http->driver;
-    int64_t at_ns = timeout_ms < 0 ? LLMC_NEVER : 0; /* 0: at once, which libcurl asks for whenever a transfer begins */
-    if (timeout_ms > 0)
-        at_ns = llmc_clock_after(llmc_clock_now(driver->clock), timeout_ms);
+    /* From the latest look on: at worst libcurl is asked early and says what is left. 0: at once, as for each transfer that begins. */
+    int64_t at_ns = timeout_ms ? llmc_clock_after(driver->looked_ns, timeout_ms) : 0;
     llmc_driver_timer_start(driver, &http->timer, at_ns);
     return 0;
 }

@@ -146,7 +146,6 @@ static void an_empty_key_is_a_key(void **state)
     close_cache(cache, &memory);
 }
 
-/* A short key is compared on the way, a long one afterwards. */
 static void collide(size_t key_bytes)
 {
     counting_memory memory;
