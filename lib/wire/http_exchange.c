@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+enum { NAMES_KEPT_S = 60 };
+
 /* ---- what libcurl reports of an exchange ---- */
 
 static int on_prepared(void *user, char *remote, char *local, int remote_port, int local_port)
@@ -299,9 +301,23 @@ static bool set_proxy(exchange *x, const char *wanted)
     return true;
 }
 
+/* At the end of every transfer libcurl looks through all names that it knows for old ones. Once in their lifetime will do. */
+static void age_names(exchange *x)
+{
+    llmc_http *http = x->http;
+    int64_t now = llmc_clock_now(http->driver->clock);
+    bool due = now >= http->names_due_ns;
+    if (due)
+        http->names_due_ns = llmc_clock_after(now, NAMES_KEPT_S * 1000);
+    if (!x->prepared || x->ages_names != due)
+        curl_easy_setopt(x->easy, CURLOPT_DNS_CACHE_TIMEOUT, due ? (long)NAMES_KEPT_S : -1L);
+    x->ages_names = due;
+}
+
 bool llmc_exchange_prepare(exchange *x, const llmcost_http_request *request)
 {
     bool get = strcmp(request->method, "GET") == 0;
+    age_names(x);
     if (!set_url(x, request->url) || !set_proxy(x, request->proxy) || !set_headers(x, request))
         return false;
     /* Wait for a connection that may carry many streams; where ALPN cannot tell that, it would be a wait for a whole answer. */

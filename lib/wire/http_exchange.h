@@ -38,7 +38,7 @@ typedef struct exchange {
     char *url, *proxy, *ca_file;    /* what the handle is set to */
     CURLU *parts;                   /* of the URL; NULL: libcurl parses it, and fails */
     const char *system_ca_file;     /* asked once per handle: libcurl writes its whole version text each time */
-    bool get, accept_any, alone, fresh, prepared, large, no_proxy;
+    bool get, accept_any, alone, fresh, prepared, large, no_proxy, ages_names;
     bool running, doomed;
     bool answering; /* a status line came */
     size_t head_bytes;
@@ -58,6 +58,7 @@ struct llmc_http {
     host_entry *hosts;
     exchange *idle, *doomed, *starved;
     uint32_t acting; /* inside libcurl */
+    int64_t names_due_ns; /* when libcurl is to drop the names that it has known for long */
     long active, kept; /* transfers under way; connections that libcurl may keep */
     atomic_uint_fast64_t connections; /* read by other threads */
     llmcost_transport transport;
