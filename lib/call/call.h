@@ -43,17 +43,16 @@ typedef struct llmc_pool {
 
 enum { LLMC_GATES = 16 };
 
-/* How many threads are inside the client, counted where threads rarely meet, so that a cache hit waits for nobody. */
+/* Who is inside the client: who came but has not gone. Counted where threads rarely meet, so that a cache hit waits for nobody. */
 typedef struct llmc_gate {
-    _Atomic uint64_t next_id;
-    atomic_int inside;
-    char apart[128 - sizeof(uint64_t) - sizeof(atomic_int)]; /* allocators align to 16: two lines keep neighbours off each other's */
+    _Atomic uint64_t came, gone;
+    char apart[128 - 2 * sizeof(uint64_t)]; /* allocators align to 16: two lines keep neighbours off each other's */
 } llmc_gate;
 
 struct llmcost_client {
     llmc_gate gates[LLMC_GATES];
     uint64_t id_seed;
-    atomic_uint_fast64_t id_runs; /* that gates have taken */
+    size_t opener;               /* the thread's number: whatever that is, its calls have the same ids whenever the seed is the same */
     llmc_services services;
     llmc_settings *settings;
     llmcost_policy policies[LLMC_MAX_POLICIES]; /* by phase */
@@ -120,7 +119,7 @@ struct llmc_call {
 };
 
 /* ---- response.c ---- */
-llmcost_response *llmc_response_new(const llmc_allocator *allocator, llmc_services *services, uint64_t id);
+llmcost_response *llmc_response_new(llmc_services *services, uint64_t id);
 llmcost_response *llmc_response_ref(llmcost_response *response);
 void llmc_response_unref(llmcost_response *response);
 
@@ -195,13 +194,15 @@ void llmc_background_stop(llmcost_client *client);
 typedef struct llmc_visit {
     llmcost_client *client;
     llmc_gate *gate;          /* that it came in by; NULL: by none */
+    uint64_t number;          /* no other has it that came into this client */
     struct llmc_visit *outer; /* the same thread's, in this client or another */
 } llmc_visit;
 /* Into the client: E_MISUSE (NULL, or a forked child), E_CLOSED. After LLMCOST_OK it stays open until leave(). */
 llmcost_status llmc_client_enter(llmcost_client *client, llmc_visit *visit);
 void llmc_client_leave(llmc_visit *visit);
-/* Of a receipt: random, and no other's of this client. From a run of numbers that the thread's gate has taken, so that threads rarely meet. */
-uint64_t llmc_client_next_id(llmcost_client *client);
+/* Of a receipt: random, and no other's of this client. */
+uint64_t llmc_visit_id(const llmc_visit *visit); /* of the one call that somebody came in for */
+uint64_t llmc_client_next_id(llmcost_client *client); /* of a call that begins inside */
 bool llmc_client_is_empty(llmcost_client *client); /* nobody is inside */
 bool llmc_client_is_ours(const llmcost_client *client); /* not a forked child */
 /* For a thread that the client itself started. */

@@ -150,7 +150,7 @@ static llmcost_status submit_request(llmcost_loop *loop, llmc_operation_id opera
     llmcost_status status = enter(loop, to, &visit);
     if (status)
         return status;
-    status = llmc_front_open(loop->client, request, operation, true, &front);
+    status = llmc_front_open(&visit, request, operation, true, &front);
     if (!status)
         status = submit(loop, operation, &front, false, to);
     llmc_client_leave(&visit);
@@ -165,7 +165,7 @@ static llmcost_status submit_body(llmcost_loop *loop, llmc_operation_id operatio
     if (status)
         return status;
     listener told = *to;
-    status = llmc_front_open_json(loop->client, body, body_bytes, operation, &json);
+    status = llmc_front_open_json(&visit, body, body_bytes, operation, &json);
     bool streams = !status && json.wants_stream && operation == LLMC_OP_CHAT;
     if (streams && !json.front.status && !to->on_event)
         json.front.status = llmc_error_set(&json.front.response->error, LLMCOST_E_INVALID, "\"stream\": true needs an on_event callback");

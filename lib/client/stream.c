@@ -172,7 +172,7 @@ llmcost_status llmcost_stream_open(llmcost_client *client, const llmcost_request
     llmcost_status status = llmc_client_enter(client, &visit);
     if (status)
         return status;
-    status = llmc_front_open(client, request, LLMC_OP_CHAT, true, &front);
+    status = llmc_front_open(&visit, request, LLMC_OP_CHAT, true, &front);
     if (!status)
         status = open_stream(client, &front, false, out);
     llmc_client_leave(&visit);
@@ -189,7 +189,7 @@ llmcost_status llmcost_stream_open_json(llmcost_client *client, const char *body
     llmcost_status status = llmc_client_enter(client, &visit);
     if (status)
         return status;
-    status = llmc_front_open_json(client, body, body_bytes, LLMC_OP_CHAT, &json);
+    status = llmc_front_open_json(&visit, body, body_bytes, LLMC_OP_CHAT, &json);
     if (!status)
         status = open_stream(client, &json.front, !json.wants_usage, out);
     llmc_client_leave(&visit);
