@@ -14,7 +14,6 @@ static llmc_call *make_call(llmcost_client *client, llmcost_response *response, 
         return NULL;
     call->client = client;
     call->response = response;
-    call->last_ready = &call->ready;
     call->request = start->request;
     call->mode = start->mode;
     call->streams = start->streams;
@@ -152,8 +151,6 @@ void llmc_call_pump(llmc_call *call)
     while (call->ready) {
         llmcost_leg *leg = call->ready;
         call->ready = leg->next_ready;
-        if (!call->ready)
-            call->last_ready = &call->ready;
         leg->queued = 0;
         llmc_leg_run(leg);
     }

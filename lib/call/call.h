@@ -96,7 +96,7 @@ struct llmc_call {
     bool owns_lease;             /* the slot goes back to the pool when the call is complete */
     llmc_call *next, **link;     /* in slot->calls */
     llmcost_leg *root;
-    llmcost_leg *ready, **last_ready;
+    llmcost_leg *ready, *last_ready; /* the last of any */
     const llmcost_request *request;
     llmcost_tag *tags;           /* detached: a copy, because the caller's request is gone */
     size_t tag_count;
