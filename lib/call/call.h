@@ -135,24 +135,16 @@ void llmc_response_set_trail(llmcost_response *response); /* trail.c: of a faile
 llmcost_status llmc_request_import(const llmcost_request *request, llmc_operation_id operation, bool copy, llmc_arena *arena, const llmcost_request **out, llmcost_error *error);
 
 /* ---- call.c ---- */
-typedef struct llmc_call_start {
-    const llmc_operation *operation;
-    const llmcost_request *request;   /* imported; NULL for list models */
-    const char *provider_name;        /* list models */
-    llmc_call_mode mode;
-    bool streams;
-    bool (*sink)(llmc_call *call, const llmcost_event *event);
-    void (*done)(llmc_call *call);
-    void *user;
-} llmc_call_start;
-
-/* A call on a new response; not started. NULL without memory (the response stays the caller's). */
-llmc_call *llmc_call_new(llmcost_client *client, llmcost_response *response, const llmc_call_start *start);
+/*
+ * A call on a new response; not started. request: imported; NULL where the root leg has a provider's name instead. Who
+ * wants to be told of it sets so. NULL without memory (the response stays the caller's).
+ */
+llmc_call *llmc_call_new(llmcost_client *client, llmcost_response *response, llmc_operation_id operation, const llmcost_request *request, llmc_call_mode mode);
 /*
  * A call to look at: its legs tell what would become of them and are never run. What they count, draw and log goes to
  * `services`, a copy that is thrown away; the client does not notice. NULL without memory.
  */
-llmc_call *llmc_call_sketch(llmcost_client *client, llmcost_response *response, const llmc_call_start *start, llmc_services *services);
+llmc_call *llmc_call_sketch(llmcost_client *client, llmcost_response *response, llmc_operation_id operation, const llmcost_request *request, llmc_services *services);
 llmcost_leg *llmc_leg_sketch(llmcost_leg *parent, const llmc_route *route, const llmcost_request *request); /* a child to look at */
 void llmc_services_copy(llmc_services *copy, llmc_services *services); /* the same cache, accounts and hooks; counts, random numbers and log apart */
 void llmc_call_begin(llmc_call *call);                 /* the root leg enters; runs what is ready */

@@ -20,14 +20,16 @@ static void run_to_the_end(llmcost_client *client, llmc_call *call)
     llmc_client_give_turn(client);
 }
 
-static llmcost_status run_front(llmcost_client *client, llmc_front *front, const llmc_call_start *start, llmcost_response **out)
+/* provider: of a call without a request. */
+static llmcost_status run_front(llmcost_client *client, llmc_operation_id operation, const llmc_front *front, const char *provider, llmcost_response **out)
 {
     llmcost_response *response = front->response;
-    llmc_call *call = llmc_call_new(client, response, start);
+    llmc_call *call = llmc_call_new(client, response, operation, front->request, LLMC_CALL_BLOCKING);
     if (!call) {
         llmc_response_unref(response);
         return LLMCOST_E_MEMORY;
     }
+    call->root->provider_name = provider;
     if (front->status)
         llmc_call_fail(call, front->status);
     else
@@ -40,10 +42,7 @@ static inline __attribute__((always_inline)) llmcost_status ask_request(const ll
 {
     llmc_front front;
     llmcost_status status = llmc_front_open(visit, request, operation, false, &front);
-    if (status)
-        return status;
-    llmc_call_start start = { .operation = &llmc_operations[operation], .request = front.request, .mode = LLMC_CALL_BLOCKING };
-    return run_front(visit->client, &front, &start, out);
+    return status ? status : run_front(visit->client, operation, &front, NULL, out);
 }
 
 /* What a call is asked with: a request, an OpenAI body, or a provider's name. */
@@ -63,8 +62,7 @@ static llmcost_status ask_json(const llmc_visit *visit, const question *asked, l
     llmc_front *front = &json.front;
     if (!front->status && json.wants_stream && asked->operation == LLMC_OP_CHAT)
         front->status = llmc_error_set(&front->response->error, LLMCOST_E_INVALID, "\"stream\": true: use llmcost_stream_open_json()");
-    llmc_call_start start = { .operation = &llmc_operations[asked->operation], .request = front->request, .mode = LLMC_CALL_BLOCKING };
-    return run_front(visit->client, front, &start, out);
+    return run_front(visit->client, asked->operation, front, NULL, out);
 }
 
 static llmcost_status ask_provider(const llmc_visit *visit, const question *asked, llmcost_response **out)
@@ -72,8 +70,7 @@ static llmcost_status ask_provider(const llmc_visit *visit, const question *aske
     llmc_front front = { .response = llmc_response_new(&visit->client->services, llmc_visit_id(visit)) };
     if (!front.response)
         return LLMCOST_E_MEMORY;
-    llmc_call_start start = { .operation = &llmc_operations[asked->operation], .provider_name = asked->provider, .mode = LLMC_CALL_BLOCKING };
-    return run_front(visit->client, &front, &start, out);
+    return run_front(visit->client, asked->operation, &front, asked->provider, out);
 }
 
 static llmcost_status ask(const llmc_visit *visit, const question *asked, llmcost_response **out)

@@ -142,20 +142,22 @@ static llmcost_status open_stream(llmcost_client *client, llmc_front *front, boo
         llmc_response_unref(front->response);
         return atomic_load(&client->closing) ? LLMCOST_E_CLOSED : LLMCOST_E_MEMORY;
     }
-    llmc_call_start start = { .operation = &llmc_operations[LLMC_OP_CHAT], .request = front->request, .mode = LLMC_CALL_STREAM, .streams = true,
-                              .sink = queue_event, .done = call_done, .user = stream };
-    stream->call = llmc_call_new(client, front->response, &start);
-    if (!stream->call || (!front->status && !llmc_call_attach(stream->call, stream->slot))) {
+    llmc_call *call = stream->call = llmc_call_new(client, front->response, LLMC_OP_CHAT, front->request, LLMC_CALL_STREAM);
+    if (!call || (!front->status && !llmc_call_attach(call, stream->slot))) {
         drop_stream(stream);
         return LLMCOST_E_MEMORY;
     }
+    call->streams = true;
+    call->sink = queue_event;
+    call->done = call_done;
+    call->user = stream;
     llmc_chunks_init(&stream->chunks, &client->services.allocator, front->response->receipt.id, front->request ? front->request->model : "",
                      front->response->receipt.started_wall_ms / 1000);
     stream->chunks.without_usage = without_usage;
     if (front->status)
-        llmc_call_fail(stream->call, front->status);
+        llmc_call_fail(call, front->status);
     else
-        llmc_call_begin(stream->call);
+        llmc_call_begin(call);
     *out = stream;
     return LLMCOST_OK;
 }
