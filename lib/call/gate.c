@@ -60,9 +60,8 @@ llmcost_status llmc_client_enter(llmcost_client *client, llmc_visit *visit)
         atomic_fetch_add(&gate->gone, 1);
         return LLMCOST_E_CLOSED;
     }
-    llmc_visit_begin(visit, client);
-    visit->gate = gate;
-    visit->number = number_of(client, gate, before);
+    *visit = (llmc_visit){ .client = client, .gate = gate, .number = number_of(client, gate, before), .outer = innermost };
+    innermost = visit;
     return LLMCOST_OK;
 }
 

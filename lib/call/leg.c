@@ -174,19 +174,23 @@ static void let_go(llmcost_leg *leg)
         llmc_events_free(leg);
 }
 
-static void complete(llmcost_leg *leg)
+static __attribute__((noinline)) void tell_parent(llmcost_leg *leg)
 {
-    leg->at = leg->first;
-    leg->stage = LLMC_LEG_COMPLETE;
-    let_go(leg);
     llmcost_leg *parent = leg->parent;
-    if (!parent)
-        return;
     llmcost_wake wake = { .kind = LLMCOST_WAKE_CHILD, .child = leg };
     if (parent->waiting && parent->visit == leg->parent_visit)
         llmc_leg_wake(parent, &wake);
     else
         llmc_leg_schedule(parent); /* it may be waiting for its children to be gone */
+}
+
+static void complete(llmcost_leg *leg)
+{
+    leg->at = leg->first;
+    leg->stage = LLMC_LEG_COMPLETE;
+    let_go(leg);
+    if (leg->parent)
+        tell_parent(leg);
 }
 
 /* Inward, until a policy does not let the leg on at once. */
@@ -335,7 +339,7 @@ static void keep_partial_answer(llmcost_leg *leg)
 }
 
 /* Whether a leg with children may leave: the receipt needs their lines. The last of them schedules the leg again. */
-static bool children_are_done(llmcost_leg *leg)
+static __attribute__((noinline)) bool children_are_done(llmcost_leg *leg)
 {
     for (const llmcost_leg *child = leg->children; child; child = child->next_sibling) {
         if (child->stage != LLMC_LEG_COMPLETE)
