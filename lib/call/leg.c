@@ -174,7 +174,7 @@ static void let_go(llmcost_leg *leg)
         llmc_events_free(leg);
 }
 
-static __attribute__((noinline)) void tell_parent(llmcost_leg *leg)
+static __attribute__((cold)) void tell_parent(llmcost_leg *leg)
 {
     llmcost_leg *parent = leg->parent;
     llmcost_wake wake = { .kind = LLMCOST_WAKE_CHILD, .child = leg };
@@ -269,7 +269,7 @@ static bool spawn_another(llmcost_leg *leg)
 }
 
 /* A policy has said more of a leg that leaves than that it may; true: the leg stays here for now. */
-static __attribute__((noinline)) bool stays(llmcost_leg *leg, llmcost_verdict verdict)
+static __attribute__((cold)) bool stays(llmcost_leg *leg, llmcost_verdict verdict)
 {
     if (verdict == LLMCOST_WAIT && !leg->cancelled) { /* a cancelled leg waits for nothing: the call's end is bounded */
         leg->waiting = 1;
@@ -289,7 +289,7 @@ static __attribute__((noinline)) bool stays(llmcost_leg *leg, llmcost_verdict ve
  * What of the answer has not gone outward, for it is about to be the leg's. A caller who wants pieces gets them also of
  * one that did not come as pieces.
  */
-static __attribute__((noinline)) void show_answer(llmcost_leg *leg)
+static __attribute__((cold)) void show_answer(llmcost_leg *leg)
 {
     if (leg->unseen && leg->status == LLMCOST_OK && leg->answer) {
         leg->unseen = false;
@@ -339,7 +339,7 @@ static void keep_partial_answer(llmcost_leg *leg)
 }
 
 /* Whether a leg with children may leave: the receipt needs their lines. The last of them schedules the leg again. */
-static __attribute__((noinline)) bool children_are_done(llmcost_leg *leg)
+static __attribute__((cold)) bool children_are_done(llmcost_leg *leg)
 {
     for (const llmcost_leg *child = leg->children; child; child = child->next_sibling) {
         if (child->stage != LLMC_LEG_COMPLETE)
