@@ -7,42 +7,38 @@
 
 #include <string.h>
 
-static llmc_call *make_call(llmcost_client *client, llmcost_response *response, const llmc_call_start *start)
+static llmc_call *make_call(llmcost_client *client, llmcost_response *response, llmc_operation_id operation, const llmcost_request *request)
 {
     llmc_call *call = llmc_arena_calloc(&response->arena, 1, sizeof *call + llmc_leg_bytes(client));
     if (!call)
         return NULL;
     call->client = client;
     call->response = response;
-    call->last_ready = &call->ready;
-    call->request = start->request;
-    call->mode = start->mode;
-    call->streams = start->streams;
-    call->sink = start->sink;
-    call->done = start->done;
-    call->user = start->user;
+    call->request = request;
     call->started_ns = llmc_clock_now(&client->services.clock);
-    int32_t deadline_ms = start->request ? start->request->deadline_ms : 0;
+    int32_t deadline_ms = request ? request->deadline_ms : 0;
     if (deadline_ms == 0)
         deadline_ms = client->settings->deadline_ms ? client->settings->deadline_ms : -1;
     call->deadline_ns = llmc_clock_after(call->started_ns, deadline_ms);
-    call->root = llmc_leg_init(call + 1, call, NULL, start->operation, 0);
-    call->root->request = start->request;
-    call->root->provider_name = start->provider_name;
+    call->root = llmc_leg_init(call + 1, call, NULL, &llmc_operations[operation], 0);
+    call->root->request = request;
     call->root->purpose = "answer";
     return call;
 }
 
-llmc_call *llmc_call_new(llmcost_client *client, llmcost_response *response, const llmc_call_start *start)
+llmc_call *llmc_call_new(llmcost_client *client, llmcost_response *response, llmc_operation_id operation, const llmcost_request *request, llmc_call_mode mode)
 {
     if (!atomic_load_explicit(&client->sealed, memory_order_relaxed)) /* all threads read its cache line: written once */
         atomic_store_explicit(&client->sealed, true, memory_order_relaxed);
-    return make_call(client, response, start);
+    llmc_call *call = make_call(client, response, operation, request);
+    if (call)
+        call->mode = mode;
+    return call;
 }
 
-llmc_call *llmc_call_sketch(llmcost_client *client, llmcost_response *response, const llmc_call_start *start, llmc_services *services)
+llmc_call *llmc_call_sketch(llmcost_client *client, llmcost_response *response, llmc_operation_id operation, const llmcost_request *request, llmc_services *services)
 {
-    llmc_call *call = make_call(client, response, start);
+    llmc_call *call = make_call(client, response, operation, request);
     if (call)
         call->root->services = services;
     return call;
@@ -152,8 +148,6 @@ void llmc_call_pump(llmc_call *call)
     while (call->ready) {
         llmcost_leg *leg = call->ready;
         call->ready = leg->next_ready;
-        if (!call->ready)
-            call->last_ready = &call->ready;
         leg->queued = 0;
         llmc_leg_run(leg);
     }

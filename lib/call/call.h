@@ -43,17 +43,16 @@ typedef struct llmc_pool {
 
 enum { LLMC_GATES = 16 };
 
-/* How many threads are inside the client, counted where threads rarely meet, so that a cache hit waits for nobody. */
+/* Who is inside the client: who came but has not gone. Counted where threads rarely meet, so that a cache hit waits for nobody. */
 typedef struct llmc_gate {
-    _Atomic uint64_t next_id;
-    atomic_int inside;
-    char apart[128 - sizeof(uint64_t) - sizeof(atomic_int)]; /* allocators align to 16: two lines keep neighbours off each other's */
+    _Atomic uint64_t came, gone;
+    char apart[128 - 2 * sizeof(uint64_t)]; /* allocators align to 16: two lines keep neighbours off each other's */
 } llmc_gate;
 
 struct llmcost_client {
     llmc_gate gates[LLMC_GATES];
     uint64_t id_seed;
-    atomic_uint_fast64_t id_runs; /* that gates have taken */
+    size_t opener;               /* the thread's number: whatever that is, its calls have the same ids whenever the seed is the same */
     llmc_services services;
     llmc_settings *settings;
     llmcost_policy policies[LLMC_MAX_POLICIES]; /* by phase */
@@ -97,7 +96,7 @@ struct llmc_call {
     bool owns_lease;             /* the slot goes back to the pool when the call is complete */
     llmc_call *next, **link;     /* in slot->calls */
     llmcost_leg *root;
-    llmcost_leg *ready, **last_ready;
+    llmcost_leg *ready, *last_ready; /* the last of any */
     const llmcost_request *request;
     llmcost_tag *tags;           /* detached: a copy, because the caller's request is gone */
     size_t tag_count;
@@ -120,7 +119,7 @@ struct llmc_call {
 };
 
 /* ---- response.c ---- */
-llmcost_response *llmc_response_new(const llmc_allocator *allocator, llmc_services *services, uint64_t id);
+llmcost_response *llmc_response_new(llmc_services *services, uint64_t id);
 llmcost_response *llmc_response_ref(llmcost_response *response);
 void llmc_response_unref(llmcost_response *response);
 
@@ -136,24 +135,16 @@ void llmc_response_set_trail(llmcost_response *response); /* trail.c: of a faile
 llmcost_status llmc_request_import(const llmcost_request *request, llmc_operation_id operation, bool copy, llmc_arena *arena, const llmcost_request **out, llmcost_error *error);
 
 /* ---- call.c ---- */
-typedef struct llmc_call_start {
-    const llmc_operation *operation;
-    const llmcost_request *request;   /* imported; NULL for list models */
-    const char *provider_name;        /* list models */
-    llmc_call_mode mode;
-    bool streams;
-    bool (*sink)(llmc_call *call, const llmcost_event *event);
-    void (*done)(llmc_call *call);
-    void *user;
-} llmc_call_start;
-
-/* A call on a new response; not started. NULL without memory (the response stays the caller's). */
-llmc_call *llmc_call_new(llmcost_client *client, llmcost_response *response, const llmc_call_start *start);
+/*
+ * A call on a new response; not started. request: imported; NULL where the root leg has a provider's name instead. Who
+ * wants to be told of it sets so. NULL without memory (the response stays the caller's).
+ */
+llmc_call *llmc_call_new(llmcost_client *client, llmcost_response *response, llmc_operation_id operation, const llmcost_request *request, llmc_call_mode mode);
 /*
  * A call to look at: its legs tell what would become of them and are never run. What they count, draw and log goes to
  * `services`, a copy that is thrown away; the client does not notice. NULL without memory.
  */
-llmc_call *llmc_call_sketch(llmcost_client *client, llmcost_response *response, const llmc_call_start *start, llmc_services *services);
+llmc_call *llmc_call_sketch(llmcost_client *client, llmcost_response *response, llmc_operation_id operation, const llmcost_request *request, llmc_services *services);
 llmcost_leg *llmc_leg_sketch(llmcost_leg *parent, const llmc_route *route, const llmcost_request *request); /* a child to look at */
 void llmc_services_copy(llmc_services *copy, llmc_services *services); /* the same cache, accounts and hooks; counts, random numbers and log apart */
 void llmc_call_begin(llmc_call *call);                 /* the root leg enters; runs what is ready */
@@ -195,13 +186,15 @@ void llmc_background_stop(llmcost_client *client);
 typedef struct llmc_visit {
     llmcost_client *client;
     llmc_gate *gate;          /* that it came in by; NULL: by none */
+    uint64_t number;          /* no other has it that came into this client */
     struct llmc_visit *outer; /* the same thread's, in this client or another */
 } llmc_visit;
 /* Into the client: E_MISUSE (NULL, or a forked child), E_CLOSED. After LLMCOST_OK it stays open until leave(). */
 llmcost_status llmc_client_enter(llmcost_client *client, llmc_visit *visit);
 void llmc_client_leave(llmc_visit *visit);
-/* Of a receipt: random, and no other's of this client. From a run of numbers that the thread's gate has taken, so that threads rarely meet. */
-uint64_t llmc_client_next_id(llmcost_client *client);
+/* Of a receipt: random, and no other's of this client. */
+uint64_t llmc_visit_id(const llmc_visit *visit); /* of the one call that somebody came in for */
+uint64_t llmc_client_next_id(llmcost_client *client); /* of a call that begins inside */
 bool llmc_client_is_empty(llmcost_client *client); /* nobody is inside */
 bool llmc_client_is_ours(const llmcost_client *client); /* not a forked child */
 /* For a thread that the client itself started. */

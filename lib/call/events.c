@@ -253,7 +253,7 @@ void llmc_events_restart(llmcost_leg *leg)
         for (int32_t i = leg->at; i >= (int32_t)leg->first; i--, told = NULL) {
             const llmcost_policy *policy = &leg->call->client->policies[i];
             if (policy->event && (leg->entered >> i & 1))
-                policy->event(leg, leg->states[i], policy->user, &event, told);
+                policy->event(leg, leg->stops[i].state, policy->user, &event, told);
         }
     }
 }
@@ -286,7 +286,7 @@ void llmc_events_free(llmcost_leg *leg)
 static bool ask(llmcost_leg *leg, uint16_t index, const llmcost_event *event, llmcost_leg *child, bool *stop)
 {
     const llmcost_policy *policy = &leg->call->client->policies[index];
-    switch (policy->event(leg, leg->states[index], policy->user, event, child)) {
+    switch (policy->event(leg, leg->stops[index].state, policy->user, event, child)) {
     case LLMCOST_PASS:
         return true;
     case LLMCOST_HOLD:

@@ -31,7 +31,7 @@ uint16_t llmc_leg_policy_index(const llmcost_leg *leg, llmcost_phase phase)
 
 size_t llmc_leg_bytes(const llmcost_client *client)
 {
-    return sizeof(llmcost_leg) + client->policy_count * (sizeof(void *) + sizeof(llmcost_request *));
+    return sizeof(llmcost_leg) + client->policy_count * sizeof(llmc_stop);
 }
 
 llmcost_leg *llmc_leg_new(llmc_call *call, llmcost_leg *parent, const llmc_operation *operation, uint16_t first)
@@ -48,12 +48,9 @@ llmcost_leg *llmc_leg_init(void *memory, llmc_call *call, llmcost_leg *parent, c
     leg->arena = &call->response->arena;
     leg->receipt = &call->response->receipt;
     leg->operation = operation;
-    leg->states = (void **)(leg + 1);
-    leg->requests = (const llmcost_request **)(leg->states + call->client->policy_count);
     leg->first = leg->at = first;
     leg->serial = ++call->serial;
     leg->deadline_ns = parent ? parent->deadline_ns : call->deadline_ns;
-    leg->last_wake = &leg->wakes;
     llmc_error_init(&leg->error, &leg->services->allocator);
     llmc_usage_init(&leg->usage);
     if (parent) {
@@ -75,8 +72,12 @@ void llmc_leg_schedule(llmcost_leg *leg)
         return;
     leg->queued = 1;
     leg->next_ready = NULL;
-    *leg->call->last_ready = leg;
-    leg->call->last_ready = &leg->next_ready;
+    llmc_call *call = leg->call;
+    if (call->ready)
+        call->last_ready->next_ready = leg;
+    else
+        call->ready = leg;
+    call->last_ready = leg;
 }
 
 void llmc_leg_wake(llmcost_leg *leg, const llmcost_wake *wake)
@@ -90,8 +91,11 @@ void llmc_leg_wake(llmcost_leg *leg, const llmcost_wake *wake)
     }
     pending->next = NULL;
     pending->wake = *wake;
-    *leg->last_wake = pending;
-    leg->last_wake = &pending->next;
+    if (leg->wakes)
+        leg->last_wake->next = pending;
+    else
+        leg->wakes = pending;
+    leg->last_wake = pending;
     llmc_leg_schedule(leg);
 }
 
@@ -100,10 +104,7 @@ static void move_on(llmcost_leg *leg)
 {
     leg->visit++;
     leg->waiting = 0;
-    if (leg->wakes) {
-        leg->wakes = NULL;
-        leg->last_wake = &leg->wakes;
-    }
+    leg->wakes = NULL;
     if (leg->timer_set)
         llmc_leg_timer_stop(leg);
 }
@@ -157,32 +158,25 @@ llmcost_verdict llmcost_leg_adopt(llmcost_leg *leg, llmcost_leg *child)
 
 /* ---- the walk ---- */
 
-static bool children_running(const llmcost_leg *leg)
-{
-    for (const llmcost_leg *child = leg->children; child; child = child->next_sibling) {
-        if (child->stage != LLMC_LEG_COMPLETE)
-            return true;
-    }
-    return false;
-}
-
 static void destroy_state(llmcost_leg *leg, uint16_t index)
 {
     const llmcost_policy *policy = policy_at(leg, index);
     if (policy->destroy && has_entered(leg, index))
-        policy->destroy(leg, leg->states[index], policy->user);
+        policy->destroy(leg, leg->stops[index].state, policy->user);
     leg->entered &= ~(UINT64_C(1) << index);
 }
 
-static void complete(llmcost_leg *leg)
+static void let_go(llmcost_leg *leg)
 {
-    leg->stage = LLMC_LEG_COMPLETE;
-    leg->waiting = 0;
-    llmc_leg_timer_end(leg);
-    llmc_events_free(leg);
+    if (leg->timer_set || leg->deadline_timer_set)
+        llmc_leg_timer_end(leg);
+    if (leg->held)
+        llmc_events_free(leg);
+}
+
+static __attribute__((cold)) void tell_parent(llmcost_leg *leg)
+{
     llmcost_leg *parent = leg->parent;
-    if (!parent)
-        return;
     llmcost_wake wake = { .kind = LLMCOST_WAKE_CHILD, .child = leg };
     if (parent->waiting && parent->visit == leg->parent_visit)
         llmc_leg_wake(parent, &wake);
@@ -190,15 +184,13 @@ static void complete(llmcost_leg *leg)
         llmc_leg_schedule(parent); /* it may be waiting for its children to be gone */
 }
 
-/* A caller who wants pieces gets them also of an answer that did not come as pieces. */
-static void show_answer(llmcost_leg *leg)
+static void complete(llmcost_leg *leg)
 {
-    if (!leg->unseen || leg->status != LLMCOST_OK || !leg->answer)
-        return;
-    leg->unseen = false;
-    llmc_leg_drop_held(leg);
-    if (llmc_leg_streams(leg))
-        llmc_leg_replay(leg);
+    leg->at = leg->first;
+    leg->stage = LLMC_LEG_COMPLETE;
+    let_go(leg);
+    if (leg->parent)
+        tell_parent(leg);
 }
 
 /* Inward, until a policy does not let the leg on at once. */
@@ -209,29 +201,28 @@ static llmcost_verdict enter_next(llmcost_leg *leg)
     for (; ahead; ahead &= ahead - 1) {
         const unsigned at = (unsigned)__builtin_ctzll(ahead);
         const llmcost_policy *policy = &client->policies[at];
-        void *state = NULL;
+        llmc_stop *stop = &leg->stops[at];
         leg->at = (uint16_t)at;
-        if (policy->state_bytes && !(state = llmc_arena_calloc(leg->arena, 1, policy->state_bytes)))
+        if (policy->state_bytes && !(stop->state = llmc_arena_calloc(leg->arena, 1, policy->state_bytes)))
             return llmc_leg_out_of_memory(leg);
-        leg->states[at] = state;
         leg->entered |= ahead & -ahead;
-        llmcost_verdict verdict = policy->enter ? policy->enter(leg, state, policy->user) : LLMCOST_CONTINUE;
+        llmcost_verdict verdict = policy->enter ? policy->enter(leg, stop->state, policy->user) : LLMCOST_CONTINUE;
         if (verdict != LLMCOST_CONTINUE || leg->cancelled)
             return verdict;
         move_on(leg);
-        leg->requests[at] = leg->request;
+        stop->request = leg->request;
     }
     leg->at = (uint16_t)(client->policy_count - 1);
     return llmc_leg_fail(leg, LLMCOST_E_MISUSE, "no policy answered the leg");
 }
 
-/* One step of an entering leg; false: it waits. */
+/* What the policy that a leg enters has said; false: the leg waits. */
 static bool entered(llmcost_leg *leg, llmcost_verdict verdict)
 {
     const llmcost_policy *policy = policy_at(leg, leg->at);
     if (leg->cancelled) { /* by what the policy itself did */
         if (verdict == LLMCOST_WAIT && policy->cancel)
-            policy->cancel(leg, leg->states[leg->at], policy->user);
+            policy->cancel(leg, leg->stops[leg->at].state, policy->user);
         return true;
     }
     if (verdict == LLMCOST_WAIT) {
@@ -240,7 +231,7 @@ static bool entered(llmcost_leg *leg, llmcost_verdict verdict)
     }
     move_on(leg);
     if (verdict == LLMCOST_CONTINUE) {
-        leg->requests[leg->at] = leg->request;
+        leg->stops[leg->at].request = leg->request;
         leg->at++;
         return true;
     }
@@ -257,7 +248,8 @@ static bool spawn_another(llmcost_leg *leg)
     llmcost_leg *child = llmc_leg_new(leg->call, leg, leg->operation, (uint16_t)(leg->at + 1));
     if (!child)
         return false;
-    child->request = leg->requests[leg->at] ? leg->requests[leg->at] : leg->request; /* without what was further in did to it */
+    const llmcost_request *before = leg->stops[leg->at].request; /* without what was further in did to it */
+    child->request = before ? before : leg->request;
     child->route = leg->route;
     child->provider_name = leg->provider_name;
     child->credential = leg->credential;
@@ -276,69 +268,60 @@ static bool spawn_another(llmcost_leg *leg)
     return true;
 }
 
-/* To the next policy that has a say in a leg that leaves; false: there is none, the leg is complete. */
-static bool go_outward(llmcost_leg *leg)
-{
-    uint64_t outward = leg->entered & leg->call->client->leavers & ((UINT64_C(1) << leg->at) - 1);
-    leg->at = outward ? (uint16_t)(63 - __builtin_clzll(outward)) : leg->first;
-    if (!outward)
-        complete(leg);
-    return outward;
-}
-
-/* One step of a leaving leg; false: it waits. */
-static bool left(llmcost_leg *leg, llmcost_verdict verdict)
+/* A policy has said more of a leg that leaves than that it may; true: the leg stays here for now. */
+static __attribute__((cold)) bool stays(llmcost_leg *leg, llmcost_verdict verdict)
 {
     if (verdict == LLMCOST_WAIT && !leg->cancelled) { /* a cancelled leg waits for nothing: the call's end is bounded */
         leg->waiting = 1;
-        return leg->wakes != NULL;
+        return true;
     }
     if (verdict == LLMCOST_ANOTHER && !leg->cancelled && !llmc_leg_is_detached(leg)) {
         if (spawn_another(leg))
-            return false;
+            return true;
         llmc_leg_out_of_memory(leg);
     }
     if (verdict == LLMCOST_FAIL && leg->status == LLMCOST_OK)
         llmc_leg_fail(leg, LLMCOST_E_MISUSE, "policy %s failed the leg without a reason", policy_at(leg, leg->at)->name);
-    show_answer(leg);
+    return false;
+}
+
+/*
+ * What of the answer has not gone outward, for it is about to be the leg's. A caller who wants pieces gets them also of
+ * one that did not come as pieces.
+ */
+static __attribute__((cold)) void show_answer(llmcost_leg *leg)
+{
+    if (leg->unseen && leg->status == LLMCOST_OK && leg->answer) {
+        leg->unseen = false;
+        llmc_leg_drop_held(leg);
+        if (llmc_leg_streams(leg))
+            llmc_leg_replay(leg);
+    }
     if (leg->held && leg->status == LLMCOST_OK && !llmc_leg_release(leg, 0))
         llmc_leg_stopped(leg);
+}
+
+/* What the policy that a leg leaves has said: on to the next that has a say in it; false: the leg waits, or there is none and it is complete. */
+static bool left(llmcost_leg *leg, llmcost_verdict verdict)
+{
+    if (verdict > LLMCOST_ANSWER && stays(leg, verdict))
+        return leg->wakes != NULL;
+    if (leg->unseen || leg->held)
+        show_answer(leg);
     move_on(leg);
     destroy_state(leg, leg->at);
-    return go_outward(leg);
+    uint64_t outward = leg->entered & leg->call->client->leavers & ((UINT64_C(1) << leg->at) - 1);
+    if (outward)
+        leg->at = (uint16_t)(63 ^ __builtin_clzll(outward));
+    else
+        complete(leg);
+    return outward;
 }
 
-static llmcost_verdict leave_here(llmcost_leg *leg)
+static inline llmcost_verdict leave_here(llmcost_leg *leg)
 {
     const llmcost_policy *policy = policy_at(leg, leg->at);
-    return policy->leave && has_entered(leg, leg->at) ? policy->leave(leg, leg->states[leg->at], policy->user) : LLMCOST_CONTINUE;
-}
-
-/* A wake for a waiting leg: its policy resumes, or leaves again with the outcome of another try. */
-static llmcost_verdict resume(llmcost_leg *leg, const llmcost_wake *wake)
-{
-    const llmcost_policy *policy = policy_at(leg, leg->at);
-    leg->waiting = 0;
-    if (leg->wanted_another) {
-        if (wake->kind != LLMCOST_WAKE_CHILD)
-            return LLMCOST_WAIT;
-        leg->wanted_another = 0;
-        llmcost_leg_adopt(leg, wake->child);
-        return leave_here(leg);
-    }
-    return policy->resume ? policy->resume(leg, leg->states[leg->at], policy->user, wake) : LLMCOST_WAIT;
-}
-
-/* The next wake of a waiting leg; NULL: none has come. */
-static const llmcost_wake *take_wake(llmcost_leg *leg)
-{
-    llmc_pending_wake *pending = leg->wakes;
-    if (!pending)
-        return NULL;
-    leg->wakes = pending->next;
-    if (!leg->wakes)
-        leg->last_wake = &leg->wakes;
-    return &pending->wake;
+    return policy->leave && has_entered(leg, leg->at) ? policy->leave(leg, leg->stops[leg->at].state, policy->user) : LLMCOST_CONTINUE;
 }
 
 /* Of a leg that was cancelled while a child spoke for it: what had come is still told. Its status stands. */
@@ -355,24 +338,50 @@ static void keep_partial_answer(llmcost_leg *leg)
     leg->altered |= child->altered;
 }
 
+/* Whether a leg with children may leave: the receipt needs their lines. The last of them schedules the leg again. */
+static __attribute__((cold)) bool children_are_done(llmcost_leg *leg)
+{
+    for (const llmcost_leg *child = leg->children; child; child = child->next_sibling) {
+        if (child->stage != LLMC_LEG_COMPLETE)
+            return false;
+    }
+    if (leg->cancelled)
+        keep_partial_answer(leg);
+    return true;
+}
+
+/* The first wake of a waiting leg: its policy resumes, or leaves again with the outcome of another try. */
+static __attribute__((noinline)) llmcost_verdict resume(llmcost_leg *leg)
+{
+    const llmcost_policy *policy = policy_at(leg, leg->at);
+    const llmcost_wake *wake = &leg->wakes->wake;
+    leg->wakes = leg->wakes->next;
+    leg->waiting = 0;
+    if (leg->wanted_another) {
+        if (wake->kind != LLMCOST_WAKE_CHILD)
+            return LLMCOST_WAIT;
+        leg->wanted_another = 0;
+        llmcost_leg_adopt(leg, wake->child);
+        return leave_here(leg);
+    }
+    return policy->resume ? policy->resume(leg, leg->stops[leg->at].state, policy->user, wake) : LLMCOST_WAIT;
+}
+
 /* One step; false: the leg waits, or is complete. */
 static inline bool step(llmcost_leg *leg)
 {
     llmcost_verdict verdict;
     bool entering = leg->stage == LLMC_LEG_ENTERING;
     if (leg->waiting) {
-        const llmcost_wake *wake = take_wake(leg);
-        if (!wake)
+        if (!leg->wakes)
             return false;
-        verdict = resume(leg, wake);
+        verdict = resume(leg);
         entering = leg->stage == LLMC_LEG_ENTERING; /* it may have been cancelled by that */
     } else if (entering) {
         verdict = enter_next(leg);
     } else {
-        if (leg->children && children_running(leg))
-            return false; /* the receipt needs their lines: the last of them schedules this leg again */
-        if (leg->cancelled)
-            keep_partial_answer(leg);
+        if (leg->children && !children_are_done(leg))
+            return false;
         verdict = leave_here(leg);
     }
     return entering ? entered(leg, verdict) : left(leg, verdict);
@@ -403,7 +412,7 @@ __attribute__((cold)) void llmc_leg_cancel(llmcost_leg *leg, llmcost_status stat
     }
     const llmcost_policy *policy = policy_at(leg, leg->at < leg->call->client->policy_count ? leg->at : 0);
     if (leg->waiting && !leg->wanted_another && policy->cancel)
-        policy->cancel(leg, leg->states[leg->at], policy->user);
+        policy->cancel(leg, leg->stops[leg->at].state, policy->user);
     leg->wanted_another = 0;
     move_on(leg);
     if (leg->stage == LLMC_LEG_NEW)
@@ -419,8 +428,7 @@ void llmc_leg_destroy(llmcost_leg *leg)
     if (leg->stage != LLMC_LEG_COMPLETE) { /* else they went one by one as it left */
         for (uint16_t i = leg->first; i < leg->call->client->policy_count; i++)
             destroy_state(leg, i);
-        llmc_leg_timer_end(leg);
-        llmc_events_free(leg);
+        let_go(leg);
     }
     llmc_answer_unref(leg->answer);
     leg->answer = NULL;

@@ -8,9 +8,10 @@
 enum { MAX_SUMMARY_BYTES = 1 << 16 };
 static const size_t max_json_bytes = (size_t)1 << 31;
 
-llmcost_response *llmc_response_new(const llmc_allocator *allocator, llmc_services *services, uint64_t id)
+llmcost_response *llmc_response_new(llmc_services *services, uint64_t id)
 {
     _Static_assert(sizeof(llmcost_response) < LLMC_RESPONSE_BYTES / 2, "most of the allocation is the arena's");
+    const llmc_allocator *allocator = &services->allocator;
     llmcost_response *response = llmc_alloc(allocator, LLMC_RESPONSE_BYTES);
     if (!response)
         return NULL;

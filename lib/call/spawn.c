@@ -134,7 +134,7 @@ static int64_t detached_deadline(const llmcost_leg *leg)
 static llmc_call *detached_call(const llmcost_leg *leg)
 {
     llmc_call *from = leg->call;
-    llmcost_response *response = llmc_response_new(&from->client->services.allocator, &from->client->services, llmc_client_next_id(from->client));
+    llmcost_response *response = llmc_response_new(&from->client->services, llmc_client_next_id(from->client));
     llmc_call *call = response ? llmc_arena_calloc(&response->arena, 1, sizeof *call) : NULL;
     if (call)
         call->response = response;
@@ -144,7 +144,6 @@ static llmc_call *detached_call(const llmcost_leg *leg)
     }
     call->client = from->client;
     call->user = from->response;
-    call->last_ready = &call->ready;
     call->mode = LLMC_CALL_DETACHED;
     call->done = detached_done;
     call->started_ns = from->started_ns;
@@ -188,7 +187,7 @@ llmcost_leg *llmc_leg_detach(llmcost_leg *leg, llmcost_phase phase)
     detached->bound_nano = leg->bound_nano;
     detached->at = leg->at;
     for (uint16_t i = index; i <= leg->at; i++)
-        detached->states[i] = leg->states[i];
+        detached->stops[i].state = leg->stops[i].state;
     detached->entered = leg->entered & ~UINT64_C(0) << index;
     leg->entered &= ~detached->entered;
     leg->at = (uint16_t)(index - 1);

@@ -20,14 +20,16 @@ static void run_to_the_end(llmcost_client *client, llmc_call *call)
     llmc_client_give_turn(client);
 }
 
-static llmcost_status run_front(llmcost_client *client, llmc_front *front, const llmc_call_start *start, llmcost_response **out)
+/* provider: of a call without a request. */
+static llmcost_status run_front(llmcost_client *client, llmc_operation_id operation, const llmc_front *front, const char *provider, llmcost_response **out)
 {
     llmcost_response *response = front->response;
-    llmc_call *call = llmc_call_new(client, response, start);
+    llmc_call *call = llmc_call_new(client, response, operation, front->request, LLMC_CALL_BLOCKING);
     if (!call) {
         llmc_response_unref(response);
         return LLMCOST_E_MEMORY;
     }
+    call->root->provider_name = provider;
     if (front->status)
         llmc_call_fail(call, front->status);
     else
@@ -36,14 +38,11 @@ static llmcost_status run_front(llmcost_client *client, llmc_front *front, const
     return response->status;
 }
 
-static inline __attribute__((always_inline)) llmcost_status ask_request(llmcost_client *client, llmc_operation_id operation, const llmcost_request *request, llmcost_response **out)
+static inline __attribute__((always_inline)) llmcost_status ask_request(const llmc_visit *visit, llmc_operation_id operation, const llmcost_request *request, llmcost_response **out)
 {
     llmc_front front;
-    llmcost_status status = llmc_front_open(client, request, operation, false, &front);
-    if (status)
-        return status;
-    llmc_call_start start = { .operation = &llmc_operations[operation], .request = front.request, .mode = LLMC_CALL_BLOCKING };
-    return run_front(client, &front, &start, out);
+    llmcost_status status = llmc_front_open(visit, request, operation, false, &front);
+    return status ? status : run_front(visit->client, operation, &front, NULL, out);
 }
 
 /* What a call is asked with: a request, an OpenAI body, or a provider's name. */
@@ -54,33 +53,31 @@ typedef struct question {
     size_t body_bytes;
 } question;
 
-static llmcost_status ask_json(llmcost_client *client, const question *asked, llmcost_response **out)
+static llmcost_status ask_json(const llmc_visit *visit, const question *asked, llmcost_response **out)
 {
     llmc_json_front json;
-    llmcost_status status = llmc_front_open_json(client, asked->body, asked->body_bytes, asked->operation, &json);
+    llmcost_status status = llmc_front_open_json(visit, asked->body, asked->body_bytes, asked->operation, &json);
     if (status)
         return status;
     llmc_front *front = &json.front;
     if (!front->status && json.wants_stream && asked->operation == LLMC_OP_CHAT)
         front->status = llmc_error_set(&front->response->error, LLMCOST_E_INVALID, "\"stream\": true: use llmcost_stream_open_json()");
-    llmc_call_start start = { .operation = &llmc_operations[asked->operation], .request = front->request, .mode = LLMC_CALL_BLOCKING };
-    return run_front(client, front, &start, out);
+    return run_front(visit->client, asked->operation, front, NULL, out);
 }
 
-static llmcost_status ask_provider(llmcost_client *client, const question *asked, llmcost_response **out)
+static llmcost_status ask_provider(const llmc_visit *visit, const question *asked, llmcost_response **out)
 {
-    llmc_front front = { .response = llmc_response_new(&client->services.allocator, &client->services, llmc_client_next_id(client)) };
+    llmc_front front = { .response = llmc_response_new(&visit->client->services, llmc_visit_id(visit)) };
     if (!front.response)
         return LLMCOST_E_MEMORY;
-    llmc_call_start start = { .operation = &llmc_operations[asked->operation], .provider_name = asked->provider, .mode = LLMC_CALL_BLOCKING };
-    return run_front(client, &front, &start, out);
+    return run_front(visit->client, asked->operation, &front, asked->provider, out);
 }
 
-static llmcost_status ask(llmcost_client *client, const question *asked, llmcost_response **out)
+static llmcost_status ask(const llmc_visit *visit, const question *asked, llmcost_response **out)
 {
     if (asked->provider)
-        return ask_provider(client, asked, out);
-    return asked->body ? ask_json(client, asked, out) : ask_request(client, asked->operation, asked->request, out);
+        return ask_provider(visit, asked, out);
+    return asked->body ? ask_json(visit, asked, out) : ask_request(visit, asked->operation, asked->request, out);
 }
 
 /* A door of the client, held open while the call runs. */
@@ -93,7 +90,7 @@ static llmcost_status through(llmcost_client *client, const question *asked, llm
     llmcost_status status = llmc_client_enter(client, &visit);
     if (status)
         return status;
-    status = ask(client, asked, out);
+    status = ask(&visit, asked, out);
     llmc_client_leave(&visit);
     return status;
 }
@@ -110,7 +107,7 @@ llmcost_status llmcost_chat(llmcost_client *client, const llmcost_request *reque
     llmcost_status status = llmc_client_enter(client, &visit);
     if (status)
         return status;
-    status = ask_request(client, LLMC_OP_CHAT, request, out);
+    status = ask_request(&visit, LLMC_OP_CHAT, request, out);
     llmc_client_leave(&visit);
     return status;
 }

@@ -4,11 +4,11 @@
  * Nothing here is on a call's path but the two checks of llmc_client_check(): whether the client closes, and whether
  * this is still the process that opened it, which a page that the kernel wipes in a child tells without a system call.
  */
+#include "base/thread.h"
 #include "client/client.h"
 #include "client/options.h"
 #include "policy/key_pool.h"
 #include "policy/lanes.h"
-
 
 #include <stdlib.h>
 #include <string.h>
@@ -211,6 +211,7 @@ static llmcost_status open_client(llmcost_client *client, const char *config, co
     services->log_level = options->log_level ? options->log_level : LLMCOST_LOG_WARNING;
     llmc_random_init(&services->random, options->random_seed);
     client->id_seed = llmc_random_next(&services->random);
+    client->opener = llmc_thread_number();
     llmcost_status status = llmc_settings_read(&client->settings, config, &services->allocator, environment, options->environment_user, error);
     if (!status)
         status = open_services(client);

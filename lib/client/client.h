@@ -13,14 +13,14 @@ typedef struct llmc_front {
     const llmcost_request *request; /* imported */
     llmcost_status status;          /* of the import */
 } llmc_front;
-/* Checks the client, makes a response and imports. E_MEMORY, E_MISUSE, E_CLOSED: no response. Else LLMCOST_OK, and front->status. */
-llmcost_status llmc_front_open(llmcost_client *client, const llmcost_request *request, llmc_operation_id operation, bool copy, llmc_front *front);
+/* Makes the response of the visit's one call and imports. E_MEMORY, E_MISUSE: no response. Else LLMCOST_OK, and front->status. */
+llmcost_status llmc_front_open(const llmc_visit *visit, const llmcost_request *request, llmc_operation_id operation, bool copy, llmc_front *front);
 /* The same for an OpenAI body. wants_stream: what the body asks for. */
 typedef struct llmc_json_front {
     llmc_front front;
     bool wants_stream, wants_usage;
 } llmc_json_front;
-llmcost_status llmc_front_open_json(llmcost_client *client, const char *body, size_t bytes, llmc_operation_id operation, llmc_json_front *front);
+llmcost_status llmc_front_open_json(const llmc_visit *visit, const char *body, size_t bytes, llmc_operation_id operation, llmc_json_front *front);
 
 /* Lets `write` fill a buffer and hands the text out, inside the client. */
 typedef llmcost_status (*llmc_write_fn)(llmcost_client *client, const void *how, llmc_buffer *out);

@@ -134,10 +134,10 @@ static llmcost_status explain_request(llmcost_client *client, llmcost_response *
     llmcost_status status = import(response, asked, &request, &streams);
     if (status == LLMCOST_E_MEMORY || status == LLMCOST_E_MISUSE)
         return status;
-    llmc_call_start start = { .operation = &llmc_operations[LLMC_OP_CHAT], .request = request, .mode = LLMC_CALL_BLOCKING, .streams = streams };
-    llmc_call *call = llmc_call_sketch(client, response, &start, services);
+    llmc_call *call = llmc_call_sketch(client, response, LLMC_OP_CHAT, request, services);
     if (!call)
         return LLMCOST_E_MEMORY;
+    call->streams = streams;
     llmc_json_write_begin_object(&explaining->json);
     llmc_explain_text(explaining, call->root, "model", request ? request->model : NULL);
     llmc_ways ways = { .refusal = status, .message = llmcost_error_message(&response->error) };
@@ -155,7 +155,7 @@ static llmcost_status write_explanation(llmcost_client *client, const void *how,
     llmc_services services;
     llmc_services_copy(&services, &client->services);
     llmc_explaining explaining = { .json = { .out = out }, .currency = client->settings->currency };
-    llmcost_response *response = llmc_response_new(&client->services.allocator, &services, 0);
+    llmcost_response *response = llmc_response_new(&services, 0);
     if (!response)
         return LLMCOST_E_MEMORY;
     llmcost_status status = explain_request(client, response, &services, how, &explaining);

@@ -1,13 +1,12 @@
-/* What every front door does first: check the client, make a response, import the request. */
+/* What every front door does first: make a response, import the request. */
 #include "client/client.h"
 #include "client/chat_json.h"
 
 #include <string.h>
 
-static llmcost_status new_response(llmcost_client *client, llmc_front *front)
+static llmcost_status new_response(const llmc_visit *visit, llmc_front *front)
 {
-    *front = (llmc_front){ 0 };
-    front->response = llmc_response_new(&client->services.allocator, &client->services, llmc_client_next_id(client));
+    *front = (llmc_front){ .response = llmc_response_new(&visit->client->services, llmc_visit_id(visit)) };
     return front->response ? LLMCOST_OK : LLMCOST_E_MEMORY;
 }
 
@@ -22,18 +21,18 @@ static llmcost_status import(llmc_front *front, const llmcost_request *request, 
     return front->status;
 }
 
-llmcost_status llmc_front_open(llmcost_client *client, const llmcost_request *request, llmc_operation_id operation, bool copy, llmc_front *front)
+llmcost_status llmc_front_open(const llmc_visit *visit, const llmcost_request *request, llmc_operation_id operation, bool copy, llmc_front *front)
 {
-    llmcost_status status = request ? new_response(client, front) : LLMCOST_E_MISUSE;
+    llmcost_status status = request ? new_response(visit, front) : LLMCOST_E_MISUSE;
     return status ? status : import(front, request, operation, copy);
 }
 
-llmcost_status llmc_front_open_json(llmcost_client *client, const char *body, size_t bytes, llmc_operation_id operation, llmc_json_front *json)
+llmcost_status llmc_front_open_json(const llmc_visit *visit, const char *body, size_t bytes, llmc_operation_id operation, llmc_json_front *json)
 {
     llmc_front *front = &json->front;
     llmc_stream_wish wish = { 0 };
     llmcost_request *request = NULL;
-    llmcost_status status = body ? new_response(client, front) : LLMCOST_E_MISUSE;
+    llmcost_status status = body ? new_response(visit, front) : LLMCOST_E_MISUSE;
     if (status)
         return status;
     front->status = (operation == LLMC_OP_EMBED ? llmc_inputs_from_json : llmc_request_from_json)(body, bytes, &front->response->arena, &request, &wish, &front->response->error);

@@ -116,15 +116,17 @@ static llmcost_status submit(llmcost_loop *loop, llmc_operation_id operation, ll
 {
     llmcost_client *client = loop->client;
     loop_call *item = llmc_calloc(&client->services.allocator, 1, sizeof *item);
-    llmc_call_start start = { .operation = &llmc_operations[operation], .request = front->request, .mode = LLMC_CALL_LOOP, .streams = to->on_event != NULL,
-                              .sink = to->on_event ? event_left : NULL, .done = call_done, .user = item };
-    llmc_call *made = item ? llmc_call_new(client, front->response, &start) : NULL;
+    llmc_call *made = item ? llmc_call_new(client, front->response, operation, front->request, LLMC_CALL_LOOP) : NULL;
     if (!made) {
         llmc_free(&client->services.allocator, item);
         llmc_response_unref(front->response);
         return LLMCOST_E_MEMORY;
     }
     *item = (loop_call){ .message.run = start_call, .loop = loop, .front = *front, .call = made, .on_event = to->on_event, .on_done = to->on_done, .user = to->user };
+    made->streams = to->on_event != NULL;
+    made->sink = to->on_event ? event_left : NULL;
+    made->done = call_done;
+    made->user = item;
     item->id = made->id = atomic_fetch_add(&loop->last_id, 1) + 1;
     llmc_chunks_init(&item->chunks, &client->services.allocator, front->response->receipt.id, front->request ? front->request->model : "",
                      front->response->receipt.started_wall_ms / 1000);
@@ -150,7 +152,7 @@ static llmcost_status submit_request(llmcost_loop *loop, llmc_operation_id opera
     llmcost_status status = enter(loop, to, &visit);
     if (status)
         return status;
-    status = llmc_front_open(loop->client, request, operation, true, &front);
+    status = llmc_front_open(&visit, request, operation, true, &front);
     if (!status)
         status = submit(loop, operation, &front, false, to);
     llmc_client_leave(&visit);
@@ -165,7 +167,7 @@ static llmcost_status submit_body(llmcost_loop *loop, llmc_operation_id operatio
     if (status)
         return status;
     listener told = *to;
-    status = llmc_front_open_json(loop->client, body, body_bytes, operation, &json);
+    status = llmc_front_open_json(&visit, body, body_bytes, operation, &json);
     bool streams = !status && json.wants_stream && operation == LLMC_OP_CHAT;
     if (streams && !json.front.status && !to->on_event)
         json.front.status = llmc_error_set(&json.front.response->error, LLMCOST_E_INVALID, "\"stream\": true needs an on_event callback");

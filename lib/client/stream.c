@@ -142,20 +142,22 @@ static llmcost_status open_stream(llmcost_client *client, llmc_front *front, boo
         llmc_response_unref(front->response);
         return atomic_load(&client->closing) ? LLMCOST_E_CLOSED : LLMCOST_E_MEMORY;
     }
-    llmc_call_start start = { .operation = &llmc_operations[LLMC_OP_CHAT], .request = front->request, .mode = LLMC_CALL_STREAM, .streams = true,
-                              .sink = queue_event, .done = call_done, .user = stream };
-    stream->call = llmc_call_new(client, front->response, &start);
-    if (!stream->call || (!front->status && !llmc_call_attach(stream->call, stream->slot))) {
+    llmc_call *call = stream->call = llmc_call_new(client, front->response, LLMC_OP_CHAT, front->request, LLMC_CALL_STREAM);
+    if (!call || (!front->status && !llmc_call_attach(call, stream->slot))) {
         drop_stream(stream);
         return LLMCOST_E_MEMORY;
     }
+    call->streams = true;
+    call->sink = queue_event;
+    call->done = call_done;
+    call->user = stream;
     llmc_chunks_init(&stream->chunks, &client->services.allocator, front->response->receipt.id, front->request ? front->request->model : "",
                      front->response->receipt.started_wall_ms / 1000);
     stream->chunks.without_usage = without_usage;
     if (front->status)
-        llmc_call_fail(stream->call, front->status);
+        llmc_call_fail(call, front->status);
     else
-        llmc_call_begin(stream->call);
+        llmc_call_begin(call);
     *out = stream;
     return LLMCOST_OK;
 }
@@ -172,7 +174,7 @@ llmcost_status llmcost_stream_open(llmcost_client *client, const llmcost_request
     llmcost_status status = llmc_client_enter(client, &visit);
     if (status)
         return status;
-    status = llmc_front_open(client, request, LLMC_OP_CHAT, true, &front);
+    status = llmc_front_open(&visit, request, LLMC_OP_CHAT, true, &front);
     if (!status)
         status = open_stream(client, &front, false, out);
     llmc_client_leave(&visit);
@@ -189,7 +191,7 @@ llmcost_status llmcost_stream_open_json(llmcost_client *client, const char *body
     llmcost_status status = llmc_client_enter(client, &visit);
     if (status)
         return status;
-    status = llmc_front_open_json(client, body, body_bytes, LLMC_OP_CHAT, &json);
+    status = llmc_front_open_json(&visit, body, body_bytes, LLMC_OP_CHAT, &json);
     if (!status)
         status = open_stream(client, &json.front, !json.wants_usage, out);
     llmc_client_leave(&visit);

@@ -68,6 +68,12 @@ typedef struct llmc_pending_wake {
 
 struct llmc_held_events;
 
+/* Of a leg's walk, at a policy. */
+typedef struct llmc_stop {
+    void *state;                    /* the policy's, when it was entered; NULL: it has none */
+    const llmcost_request *request; /* as it was when the policy let the leg inward; NULL: it has not */
+} llmc_stop;
+
 struct llmcost_leg {
     llmc_call *call;
     llmc_services *services;
@@ -99,14 +105,12 @@ struct llmcost_leg {
     bool until_shown;                   /* its own deadline holds until content of it has reached the caller */
     uint32_t attempt;                   /* retries: 0 is the first */
     uint64_t entered;                   /* a bit for each policy that was entered, and not left again */
-    void **states;                      /* one per policy, of those that were entered; NULL: it has none */
-    const llmcost_request **requests;   /* one per policy: as it was when that policy let the leg inward */
 
     int64_t deadline_ns;
     int64_t concluded_ns;               /* when its own exchange with a provider was over; 0: it had none, or has it still */
     llmc_timer timer;                   /* of llmcost_leg_timer() */
     llmc_timer deadline_timer;          /* of a child whose deadline is its own */
-    llmc_pending_wake *wakes, **last_wake;
+    llmc_pending_wake *wakes, *last_wake; /* the last of any */
 
     llmcost_status status;
     llmcost_error error;
@@ -125,6 +129,7 @@ struct llmcost_leg {
     struct llmc_held_events *held;      /* of the policy that holds */
     struct llmc_place *place;           /* what it occupies at its provider; NULL: nothing. A detached leg takes it along */
     const char *another;                /* purpose of its next try; NULL: "retry" */
+    llmc_stop stops[];                  /* one per policy */
 };
 
 /* ---- what the engine does for policies (call/) ---- */

@@ -15,7 +15,7 @@ static const llmc_provider *find_provider(const llmc_settings *settings, const c
 }
 
 /* An operation on a provider itself: a leaf without a model. */
-static llmcost_verdict resolve_provider(llmcost_leg *leg)
+static __attribute__((noinline)) llmcost_verdict resolve_provider(llmcost_leg *leg)
 {
     const llmc_provider *provider = find_provider(leg->services->settings, leg->provider_name);
     if (!provider)

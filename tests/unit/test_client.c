@@ -330,6 +330,72 @@ static int child_of(engine_rig *rig, llmcost_loop *loop, llmcost_stream *stream)
     return right;
 }
 
+/* ---- ids ---- */
+
+enum { ID_THREADS = 6, ID_CALLS = 300, ID_BYTES = 20 };
+
+typedef struct id_caller {
+    llmcost_client *client;
+    char ids[ID_CALLS][ID_BYTES];
+} id_caller;
+
+static void *gather_ids(void *user)
+{
+    id_caller *self = user;
+    for (int i = 0; i < ID_CALLS; i++) {
+        llmcost_response *response = NULL;
+        llmcost_status status = llmcost_ask(self->client, "nobody/knows", "hello", &response);
+        (void)status; /* that of a response, whose id is asked for */
+        snprintf(self->ids[i], ID_BYTES, "%s", llmcost_response_id(response));
+        llmcost_response_free(response);
+    }
+    return NULL;
+}
+
+static int compare_ids(const void *left, const void *right)
+{
+    return strcmp(left, right);
+}
+
+static void test_no_two_calls_have_the_same_id(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    static id_caller callers[ID_THREADS];
+    static char all[ID_THREADS * ID_CALLS][ID_BYTES];
+    pthread_t threads[ID_THREADS];
+    rig_open(&rig, CONFIG);
+    for (int i = 0; i < ID_THREADS; i++) {
+        callers[i].client = rig.client;
+        assert_int_equal(pthread_create(&threads[i], NULL, gather_ids, &callers[i]), 0);
+    }
+    for (int i = 0; i < ID_THREADS; i++) {
+        pthread_join(threads[i], NULL);
+        memcpy(all[i * ID_CALLS], callers[i].ids, sizeof callers[i].ids);
+    }
+    qsort(all, ID_THREADS * ID_CALLS, ID_BYTES, compare_ids);
+    assert_int_equal(strlen(all[0]), 18);
+    for (int i = 1; i < ID_THREADS * ID_CALLS; i++)
+        assert_string_not_equal(all[i - 1], all[i]);
+    rig_close(&rig);
+}
+
+/* Of the thread that opened the client: what is tested with a seed of its own is the same each time. */
+static void test_a_seed_gives_the_same_ids(void **unused)
+{
+    (void)unused;
+    static id_caller callers[2];
+    for (int i = 0; i < 2; i++) {
+        engine_rig rig;
+        rig_open(&rig, CONFIG);
+        callers[i].client = rig.client;
+        gather_ids(&callers[i]);
+        rig_close(&rig);
+    }
+    for (int i = 0; i < ID_CALLS; i++)
+        assert_string_equal(callers[0].ids[i], callers[1].ids[i]);
+}
+
 static void test_a_forked_child(void **unused)
 {
     (void)unused;
@@ -421,6 +487,8 @@ int main(void)
         cmocka_unit_test(test_calls_that_meet_a_closing_client),
         cmocka_unit_test(test_a_call_that_finds_no_driver_any_more),
         cmocka_unit_test(test_many_threads),
+        cmocka_unit_test(test_no_two_calls_have_the_same_id),
+        cmocka_unit_test(test_a_seed_gives_the_same_ids),
         cmocka_unit_test(test_a_forked_child),
         cmocka_unit_test(test_null_everywhere),
     };
