@@ -6,11 +6,8 @@
 
 void llmc_usage_init(llmc_usage *usage)
 {
-    memset(usage, 0, sizeof *usage);
-    for (size_t i = 0; i < LLMCOST_CLASS_COUNT; i++)
-        usage->quantity[i] = -1;
-    usage->reported_prompt = usage->reported_completion = usage->reported_total = -1;
-    usage->stated_cost_pico = -1;
+    static const llmc_usage none = LLMC_USAGE_NONE;
+    *usage = none;
 }
 
 /* Classes that were not reported count as none; the sum stops at INT64_MAX. Without a loop: it is on the path of a hit. */

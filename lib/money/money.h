@@ -31,6 +31,9 @@ typedef enum llmc_usage_flag {
     LLMC_USAGE_PRESUMED = 1 << 5          /* nothing is known: the full hold was charged */
 } llmc_usage_flag;
 
+#define LLMC_NOT_REPORTED(name, number, text) -1,
+#define LLMC_USAGE_NONE { .quantity = { LLMCOST_CLASS_LIST(LLMC_NOT_REPORTED) }, .reported_prompt = -1, .reported_completion = -1, \
+                          .reported_total = -1, .stated_cost_pico = -1 }
 void llmc_usage_init(llmc_usage *usage); /* all -1 */
 int64_t llmc_usage_prompt(const llmc_usage *usage); /* all input classes, what tiers compare with */
 int64_t llmc_usage_output(const llmc_usage *usage); /* output, reasoning and audio out */

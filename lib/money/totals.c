@@ -25,14 +25,15 @@ static const int64_t DAY_MS = 86400000;
 
 const char *const llmc_saving_names[LLMC_SAVING_COUNT] = { "cache", "shape", "output", "route", "provider_cache", "tier", "overhead" };
 
+/* What a call is compared with comes last, all in one place. */
 typedef struct value_node {
-    struct value_node *chain;  /* in its bucket; never changes */
+    llmc_row *rows[SHARDS];    /* each under its shard's lock; NULL: that shard never met it */
+    llmc_row merged;           /* under the report's lock */
     struct value_node *before; /* the value that came before it, for walking over all; never changes */
+    struct value_node *chain;  /* in its bucket; never changes */
     uint64_t hash;
     size_t bytes;              /* of its text */
     llmc_row_kind kind;
-    llmc_row *rows[SHARDS];    /* each under its shard's lock; NULL: that shard never met it */
-    llmc_row merged;           /* under the report's lock */
     char text[];
 } value_node;
 
@@ -334,11 +335,10 @@ static void spread(llmc_totals *totals, size_t at)
     shard->gathered = (llmc_row){ 0 };
 }
 
+/* What is "other" now may find room later. */
 static bool is_value(const value_node *node, const char *text)
 {
-    if (node->kind == LLMC_ROW_VALUE)
-        return text && strcmp(node->text, text) == 0;
-    return node->kind == LLMC_ROW_NONE && (!text || !*text); /* what is "other" now may find room later */
+    return node->kind != LLMC_ROW_OTHER && strcmp(node->text, text ? text : "") == 0;
 }
 
 /* Of each dimension. */
@@ -350,15 +350,23 @@ static const char *value_of(const llmc_totals *totals, size_t index, const llmc_
     return index == tags ? facts->model : facts->provider;
 }
 
+static inline bool is_alike(const llmc_totals *totals, const totals_shard *shard, const llmc_call_facts *facts, int64_t day)
+{
+    if (!shard->day_row || shard->day != day)
+        return false;
+    for (size_t i = 0; i < totals->dimension_count; i++) {
+        if (!is_value(shard->alike[i], value_of(totals, i, facts)))
+            return false;
+    }
+    return true;
+}
+
 /* Makes what a locked shard gathers that to which this call belongs. */
 static inline void gather_alike(llmc_totals *totals, size_t at, const llmc_call_facts *facts)
 {
     totals_shard *shard = &totals->shards[at].shard;
     int64_t day = day_of(facts->wall_ms);
-    bool alike = shard->day_row && shard->day == day;
-    for (size_t i = 0; alike && i < totals->dimension_count; i++)
-        alike = is_value(shard->alike[i], value_of(totals, i, facts));
-    if (alike)
+    if (is_alike(totals, shard, facts, day))
         return;
     spread(totals, at);
     for (size_t i = 0; i < totals->dimension_count; i++)
@@ -369,13 +377,11 @@ static inline void gather_alike(llmc_totals *totals, size_t at, const llmc_call_
 
 void llmc_totals_add(llmc_totals *totals, const llmc_call_facts *facts)
 {
-    const llmc_row row = { .figure = { !facts->late, facts->failed, facts->refused, facts->cached, facts->cost_nano, facts->baseline_nano,
-                                       facts->tokens_in, facts->tokens_out } };
     size_t at = lock_shard(totals);
     totals_shard *shard = &totals->shards[at].shard;
     gather_alike(totals, at, facts);
-    row_add(&shard->gathered, &row);
-    for (size_t i = 0; i < LLMC_SAVING_COUNT; i++) {
+    row_add(&shard->gathered, &facts->row);
+    for (size_t i = 0; facts->saved_nano && i < LLMC_SAVING_COUNT; i++) {
         if (facts->saved_nano[i]) /* few policies have a part in a call */
             add_capped(&shard->total.saved_nano[i], facts->saved_nano[i]);
     }
