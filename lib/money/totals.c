@@ -51,13 +51,15 @@ typedef struct day_row {
     llmc_row row;
 } day_row;
 
+/* What a call like the one before touches comes first. */
 typedef struct totals_shard {
     pthread_mutex_t lock;
-    llmc_row gathered;  /* the latest calls, alike in all dimensions: they are not in their rows and in the total yet */
-    value_node **alike; /* what they have in common, one of each dimension */
+    value_node **alike; /* what the latest calls have in common, one of each dimension */
     int64_t day;
     llmc_row *day_row;  /* of that day; NULL: no call so far */
+    llmc_row gathered;  /* of those calls, alike in all dimensions: they are not in their rows and in the total yet */
     llmc_grand_total total;
+    size_t number;      /* of this shard */
     llmc_row earlier;
     day_row *days;      /* in no order */
     size_t day_count, day_capacity;
@@ -180,6 +182,12 @@ static bool init_dimensions(llmc_totals *totals)
     return init_dimension(totals, &totals->dimensions[tags], "model", false) && init_dimension(totals, &totals->dimensions[tags + 1], "provider", false);
 }
 
+static void init_shard(totals_shard *shard, size_t number)
+{
+    shard->number = number;
+    pthread_mutex_init(&shard->lock, NULL);
+}
+
 __attribute__((cold)) llmcost_status llmc_totals_new(llmc_totals **out, const llmc_allocator *allocator, const llmc_totals_settings *settings)
 {
     *out = NULL;
@@ -192,7 +200,7 @@ __attribute__((cold)) llmcost_status llmc_totals_new(llmc_totals **out, const ll
     pthread_mutex_init(&totals->adding, NULL);
     pthread_mutex_init(&totals->reporting, NULL);
     for (size_t i = 0; i < SHARDS; i++)
-        pthread_mutex_init(&totals->shards[i].shard.lock, NULL);
+        init_shard(&totals->shards[i].shard, i);
     if (!init_dimensions(totals)) {
         llmc_totals_free(totals);
         return LLMCOST_E_MEMORY;
@@ -300,16 +308,16 @@ static llmc_row *find_day(llmc_totals *totals, totals_shard *shard, int64_t day)
 }
 
 /* The thread's own shard, or the next one that is free just now. Returns it locked. */
-static size_t lock_shard(llmc_totals *totals)
+static totals_shard *lock_shard(llmc_totals *totals)
 {
     size_t home = llmc_thread_number();
     for (size_t i = 0; i < 4; i++) {
-        size_t at = (home + i) % SHARDS;
-        if (pthread_mutex_trylock(&totals->shards[at].shard.lock) == 0)
-            return at;
+        totals_shard *shard = &totals->shards[(home + i) % SHARDS].shard;
+        if (pthread_mutex_trylock(&shard->lock) == 0)
+            return shard;
     }
     pthread_mutex_lock(&totals->shards[home % SHARDS].shard.lock);
-    return home % SHARDS;
+    return &totals->shards[home % SHARDS].shard;
 }
 
 static void add_total(llmc_grand_total *to, const llmc_grand_total *from)
@@ -323,15 +331,14 @@ static void add_total(llmc_grand_total *to, const llmc_grand_total *from)
 }
 
 /* What is gathered goes where it belongs. */
-static void spread(llmc_totals *totals, size_t at)
+static void spread(const llmc_totals *totals, totals_shard *shard)
 {
-    totals_shard *shard = &totals->shards[at].shard;
     if (!shard->day_row)
         return;
     row_add(&shard->total.row, &shard->gathered);
     row_add(shard->day_row, &shard->gathered);
     for (size_t i = 0; i < totals->dimension_count; i++)
-        row_add(shard->alike[i]->rows[at], &shard->gathered);
+        row_add(shard->alike[i]->rows[shard->number], &shard->gathered);
     shard->gathered = (llmc_row){ 0 };
 }
 
@@ -341,50 +348,55 @@ static bool is_value(const value_node *node, const char *text)
     return node->kind != LLMC_ROW_OTHER && strcmp(node->text, text ? text : "") == 0;
 }
 
-/* Of each dimension. */
-static const char *value_of(const llmc_totals *totals, size_t index, const llmc_call_facts *facts)
+static const char *tag_of(const llmc_totals *totals, size_t index, const llmc_call_facts *facts)
 {
-    size_t tags = totals->settings.tag_count;
-    if (index < tags)
-        return llmc_tag_value(facts->tags, facts->tag_count, totals->dimensions[index].name);
-    return index == tags ? facts->model : facts->provider;
+    return llmc_tag_value(facts->tags, facts->tag_count, totals->settings.tags[index]);
 }
 
-static inline bool is_alike(const llmc_totals *totals, const totals_shard *shard, const llmc_call_facts *facts, int64_t day)
+/* The call belongs to what a locked shard gathers. */
+static bool is_alike(const llmc_totals *totals, const totals_shard *shard, const llmc_call_facts *facts, int64_t day)
 {
-    if (!shard->day_row || shard->day != day)
+    size_t tags = totals->settings.tag_count;
+    value_node *const *alike = shard->alike;
+    if (!shard->day_row || shard->day != day || !is_value(alike[tags], facts->model) || !is_value(alike[tags + 1], facts->provider))
         return false;
-    for (size_t i = 0; i < totals->dimension_count; i++) {
-        if (!is_value(shard->alike[i], value_of(totals, i, facts)))
+    for (size_t i = 0; i < tags; i++) {
+        if (!is_value(alike[i], tag_of(totals, i, facts)))
             return false;
     }
     return true;
 }
 
-/* Makes what a locked shard gathers that to which this call belongs. */
-static inline void gather_alike(llmc_totals *totals, size_t at, const llmc_call_facts *facts)
+/* From now on the shard gathers what is like this call. */
+static __attribute__((noinline)) void begin_like(llmc_totals *totals, totals_shard *shard, const llmc_call_facts *facts, int64_t day)
 {
-    totals_shard *shard = &totals->shards[at].shard;
-    int64_t day = day_of(facts->wall_ms);
-    if (is_alike(totals, shard, facts, day))
-        return;
-    spread(totals, at);
-    for (size_t i = 0; i < totals->dimension_count; i++)
-        shard->alike[i] = find_node(totals, &totals->dimensions[i], value_of(totals, i, facts), at);
+    size_t tags = totals->settings.tag_count;
+    spread(totals, shard);
+    for (size_t i = 0; i < tags; i++)
+        shard->alike[i] = find_node(totals, &totals->dimensions[i], tag_of(totals, i, facts), shard->number);
+    shard->alike[tags] = find_node(totals, &totals->dimensions[tags], facts->model, shard->number);
+    shard->alike[tags + 1] = find_node(totals, &totals->dimensions[tags + 1], facts->provider, shard->number);
     shard->day_row = find_day(totals, shard, day);
     shard->day = day;
 }
 
+static void add_savings(int64_t saved_nano[LLMC_SAVING_COUNT], const int64_t more_nano[LLMC_SAVING_COUNT])
+{
+    for (size_t i = 0; i < LLMC_SAVING_COUNT; i++) {
+        if (more_nano[i]) /* few policies have a part in a call */
+            add_capped(&saved_nano[i], more_nano[i]);
+    }
+}
+
 void llmc_totals_add(llmc_totals *totals, const llmc_call_facts *facts)
 {
-    size_t at = lock_shard(totals);
-    totals_shard *shard = &totals->shards[at].shard;
-    gather_alike(totals, at, facts);
+    int64_t day = day_of(facts->wall_ms);
+    totals_shard *shard = lock_shard(totals);
+    if (!is_alike(totals, shard, facts, day))
+        begin_like(totals, shard, facts, day);
     row_add(&shard->gathered, &facts->row);
-    for (size_t i = 0; facts->saved_nano && i < LLMC_SAVING_COUNT; i++) {
-        if (facts->saved_nano[i]) /* few policies have a part in a call */
-            add_capped(&shard->total.saved_nano[i], facts->saved_nano[i]);
-    }
+    if (facts->saved_nano)
+        add_savings(shard->total.saved_nano, facts->saved_nano);
     add_capped(&shard->total.duration_ns, facts->duration_ns);
     add_capped(&shard->total.cached_ns, facts->cached_ns);
     add_capped(&shard->total.escalations, facts->escalations);
@@ -426,7 +438,7 @@ static bool merge_shard(llmc_totals *totals, size_t at, llmc_report *report, llm
 {
     totals_shard *shard = &totals->shards[at].shard;
     pthread_mutex_lock(&shard->lock);
-    spread(totals, at);
+    spread(totals, shard);
     bool room = llmc_grow(&totals->allocator, (void **)&days->days, &days->day_capacity, days->day_count + shard->day_count, sizeof *days->days);
     if (room) {
         add_total(&report->total, &shard->total);
