@@ -86,20 +86,19 @@ static void add_capped(int64_t *to, int64_t more)
         *to = more < 0 ? INT64_MIN : INT64_MAX;
 }
 
-/* All figures at once, then a look whether any of them wrapped: then once more, with care. */
-static void row_add(llmc_row *restrict to, const llmc_row *restrict from)
+/* Unrolled, once: a hit counts a row. */
+static __attribute__((noinline)) void row_add(llmc_row *restrict to, const llmc_row *restrict from)
 {
-    uint64_t wrapped = 0;
-    for (size_t i = 0; i < LLMC_FIGURE_COUNT; i++) {
-        uint64_t a = (uint64_t)to->figure[i], b = (uint64_t)from->figure[i], sum = a + b;
-        to->figure[i] = (int64_t)sum;
-        wrapped |= (a ^ sum) & (b ^ sum);
-    }
-    if (!(wrapped >> 63))
-        return;
-    for (size_t i = 0; i < LLMC_FIGURE_COUNT; i++) {
-        to->figure[i] = (int64_t)((uint64_t)to->figure[i] - (uint64_t)from->figure[i]);
+#pragma GCC unroll 8
+    for (size_t i = 0; i < LLMC_FIGURE_COUNT; i++)
         add_capped(&to->figure[i], from->figure[i]);
+}
+
+static void add_savings(int64_t *restrict to, const int64_t *restrict from)
+{
+    for (size_t i = 0; i < LLMC_SAVING_COUNT; i++) {
+        if (from[i]) /* few policies have a part in a call */
+            add_capped(&to[i], from[i]);
     }
 }
 
@@ -323,8 +322,7 @@ static totals_shard *lock_shard(llmc_totals *totals)
 static void add_total(llmc_grand_total *to, const llmc_grand_total *from)
 {
     row_add(&to->row, &from->row);
-    for (size_t i = 0; i < LLMC_SAVING_COUNT; i++)
-        add_capped(&to->saved_nano[i], from->saved_nano[i]);
+    add_savings(to->saved_nano, from->saved_nano);
     add_capped(&to->duration_ns, from->duration_ns);
     add_capped(&to->cached_ns, from->cached_ns);
     add_capped(&to->escalations, from->escalations);
@@ -378,14 +376,6 @@ static __attribute__((noinline)) void begin_like(llmc_totals *totals, totals_sha
     shard->alike[tags + 1] = find_node(totals, &totals->dimensions[tags + 1], facts->provider, shard->number);
     shard->day_row = find_day(totals, shard, day);
     shard->day = day;
-}
-
-static void add_savings(int64_t saved_nano[LLMC_SAVING_COUNT], const int64_t more_nano[LLMC_SAVING_COUNT])
-{
-    for (size_t i = 0; i < LLMC_SAVING_COUNT; i++) {
-        if (more_nano[i]) /* few policies have a part in a call */
-            add_capped(&saved_nano[i], more_nano[i]);
-    }
 }
 
 void llmc_totals_add(llmc_totals *totals, const llmc_call_facts *facts)
