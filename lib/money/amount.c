@@ -6,8 +6,7 @@
 
 void llmc_usage_init(llmc_usage *usage)
 {
-    static const llmc_usage none = LLMC_USAGE_NONE;
-    *usage = none;
+    *usage = (llmc_usage)LLMC_USAGE_NONE;
 }
 
 /* Classes that were not reported count as none; the sum stops at INT64_MAX. Without a loop: it is on the path of a hit. */

@@ -52,17 +52,15 @@ bool llmc_receipt_number(const char *id, uint64_t *number)
 
 llmc_line *llmc_receipt_add(llmc_receipt *receipt, llmc_arena *arena, const char *purpose, int32_t parent)
 {
-    static const llmc_line fresh = {
-        .provider = "", .model = "", .served_model = "", .request_id = "", .key = "", .original = "", .usage = LLMC_USAGE_NONE, .exchange_nano = ONE_TO_ONE,
-        .stated_nano = -1, .bound_nano = -1, .age_ms = -1, .started_ms = -1, .first_byte_ms = -1, .duration_ms = -1,
-    };
     llmc_line *line = llmc_arena_alloc(arena, sizeof *line);
     if (!line)
         return NULL;
-    *line = fresh;
-    line->index = receipt->line_count++;
-    line->parent = parent;
-    line->purpose = purpose;
+    *line = (llmc_line){
+        .index = receipt->line_count++, .parent = parent, .purpose = purpose,
+        .provider = "", .model = "", .served_model = "", .request_id = "", .key = "", .original = "",
+        .usage = LLMC_USAGE_NONE, .exchange_nano = ONE_TO_ONE, .stated_nano = -1, .bound_nano = -1, .age_ms = -1,
+        .started_ms = -1, .first_byte_ms = -1, .duration_ms = -1,
+    };
     *receipt->last = line;
     receipt->last = &line->next;
     return line;
