@@ -1,9 +1,9 @@
 /* Children of legs, and legs that outlive their call. */
 #include "call/call.h"
 #include "call/events.h"
+#include "money/tags.h"
 #include "policy/decide.h"
 #include "policy/place.h"
-#include "policy/request_copy.h"
 
 #include <string.h>
 

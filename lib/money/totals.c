@@ -11,11 +11,11 @@
  *
  * A report sees each call wholly or not at all, because it reads a shard under its lock. Sums are capped, not wrapped.
  */
-#include "money/accounts.h"
 #include "money/totals_rows.h"
 
 #include "base/hash.h"
 #include "base/thread.h"
+#include "money/tags.h"
 
 #include <stdatomic.h>
 #include <string.h>

@@ -2,11 +2,9 @@
  * meter.c: the outermost policy of a call: its receipt is closed here and counted.
  * Left out on purpose: what a leg cost (wire_outcome.c) and the receipt's arithmetic (money/).
  */
+#include "money/tags.h"
 #include "policy/policy.h"
 #include "policy/price_leg.h"
-#include "policy/request_copy.h"
-
-#include <string.h>
 
 /* ---- the baseline: what the call is compared with ---- */
 

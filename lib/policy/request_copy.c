@@ -122,17 +122,3 @@ const char *llmc_request_question(const llmcost_request *request, llmc_arena *ar
     }
     return "";
 }
-
-llmcost_tag *llmc_tags_copy(const llmcost_tag *tags, size_t count, llmc_arena *arena)
-{
-    llmcost_tag *copies = llmc_arena_alloc(arena, count * sizeof *tags);
-    for (size_t i = 0; copies && i < count; i++) {
-        size_t name_bytes = strlen(tags[i].name) + 1, value_bytes = strlen(tags[i].value) + 1;
-        char *name = llmc_arena_alloc(arena, name_bytes + value_bytes);
-        if (!name)
-            return NULL;
-        copies[i].name = memcpy(name, tags[i].name, name_bytes);
-        copies[i].value = memcpy(name + name_bytes, tags[i].value, value_bytes);
-    }
-    return copies;
-}
