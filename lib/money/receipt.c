@@ -25,15 +25,25 @@ static void write_hex(char *out, uint32_t number)
     memcpy(out, &digits, sizeof digits);
 }
 
-void llmc_receipt_init(llmc_receipt *receipt, uint64_t id, const llmc_currency currency, int64_t wall_ms)
+void llmc_receipt_init(llmc_receipt *receipt, uint64_t number, const llmc_currency currency, int64_t wall_ms)
 {
     *receipt = (llmc_receipt){
-        .id = "r-", .last = &receipt->lines, .last_decision = &receipt->decisions, .started_wall_ms = wall_ms, .cache_state = "off",
+        .number = number, .last = &receipt->lines, .last_decision = &receipt->decisions, .started_wall_ms = wall_ms, .cache_state = "off",
         .delivered_in = -1, .delivered_out = -1,
     };
-    write_hex(receipt->id + 2, (uint32_t)(id >> 32));
-    write_hex(receipt->id + 10, (uint32_t)id);
     memcpy(receipt->currency, currency, sizeof receipt->currency - 1);
+}
+
+/* A receipt belongs to one thread at a time, and what is filled in is no change that anybody can see. */
+const char *llmc_receipt_id(const llmc_receipt *receipt)
+{
+    char *id = (char *)receipt->id;
+    if (!*id) {
+        memcpy(id, "r-", 2);
+        write_hex(id + 2, (uint32_t)(receipt->number >> 32));
+        write_hex(id + 10, (uint32_t)receipt->number);
+    }
+    return id;
 }
 
 bool llmc_receipt_number(const char *id, uint64_t *number)
