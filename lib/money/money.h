@@ -58,7 +58,11 @@ static inline void llmc_sum_add(llmc_sum *sum, int64_t quantity, llmc_rate rate)
         sum->overflow = true;
 }
 /* Half up to nano-units, after multiplying by exchange (a rate with 9 decimals: ledger units per unit, 1e9 = 1:1). false: overflow. */
-bool llmc_sum_amount(const llmc_sum *sum, int64_t exchange_nano, int64_t *nano);
+bool llmc_pico_amount(__int128 pico, int64_t exchange_nano, int64_t *nano);
+static inline bool llmc_sum_amount(const llmc_sum *sum, int64_t exchange_nano, int64_t *nano)
+{
+    return !sum->overflow && llmc_pico_amount(sum->pico, exchange_nano, nano);
+}
 
 /* "$0.001234", "CNY 0.176": as few decimals as are exact, at least `minimum_decimals`. out of 40 bytes. */
 const char *llmc_amount_text(int64_t nano, const char *currency, int minimum_decimals, char out[40]);
