@@ -1,6 +1,6 @@
 /*
  * Running totals. Adding a call is on the path of a cache hit, so it looks values up without a lock and counts in one
- * of several shards, each with a lock that its threads rarely find taken.
+ * of several shards, each with a mark that its threads rarely find taken.
  *
  * Values are never forgotten, so the table of a dimension only grows, up to max_values: its chains are read without a
  * lock, and a value is either in it for all shards or counts under "other" in all of them. Each value has one row per
@@ -9,7 +9,7 @@
  * Calls come in runs of the same tags, model and day: those are gathered in one row and counted in all their rows when
  * one comes that differs.
  *
- * A report sees each call wholly or not at all, because it reads a shard under its lock. Sums are capped, not wrapped.
+ * A report sees each call wholly or not at all, because it takes a shard to read it. Sums are capped, not wrapped.
  */
 #include "money/totals_rows.h"
 
@@ -27,7 +27,7 @@ const char *const llmc_saving_names[LLMC_SAVING_COUNT] = { "cache", "shape", "ou
 
 /* What a call is compared with comes last, all in one place. */
 typedef struct value_node {
-    llmc_row *rows[SHARDS];    /* each under its shard's lock; NULL: that shard never met it */
+    llmc_row *rows[SHARDS];    /* each under its shard's mark; NULL: that shard never met it */
     llmc_row merged;           /* under the report's lock */
     struct value_node *before; /* the value that came before it, for walking over all; never changes */
     struct value_node *chain;  /* in its bucket; never changes */
@@ -53,7 +53,7 @@ typedef struct day_row {
 
 /* What a call like the one before touches comes first. */
 typedef struct totals_shard {
-    pthread_mutex_t lock;
+    llmc_mark mark;
     value_node **alike; /* what the latest calls have in common, one of each dimension */
     int64_t day;
     llmc_row *day_row;  /* of that day; NULL: no call so far */
@@ -184,7 +184,7 @@ static bool init_dimensions(llmc_totals *totals)
 static void init_shard(totals_shard *shard, size_t number)
 {
     shard->number = number;
-    pthread_mutex_init(&shard->lock, NULL);
+    atomic_init(&shard->mark, false);
 }
 
 __attribute__((cold)) llmcost_status llmc_totals_new(llmc_totals **out, const llmc_allocator *allocator, const llmc_totals_settings *settings)
@@ -216,7 +216,6 @@ void llmc_totals_free(llmc_totals *totals)
         free_dimension(totals, &totals->dimensions[i]);
     llmc_free(&totals->allocator, totals->dimensions);
     for (size_t i = 0; i < SHARDS; i++) {
-        pthread_mutex_destroy(&totals->shards[i].shard.lock);
         llmc_free(&totals->allocator, totals->shards[i].shard.days);
         llmc_free(&totals->allocator, totals->shards[i].shard.alike);
     }
@@ -253,7 +252,7 @@ static value_node *add_value(llmc_totals *totals, dimension *of, const char *tex
     return node;
 }
 
-/* A value with a row in a locked shard; "other" where there is no room or no memory for it. */
+/* A value with a row in a shard that was taken; "other" where there is no room or no memory for it. */
 static value_node *find_node(llmc_totals *totals, dimension *of, const char *text, size_t shard)
 {
     if (!text || !*text)
@@ -306,17 +305,26 @@ static llmc_row *find_day(llmc_totals *totals, totals_shard *shard, int64_t day)
     return &fresh->row;
 }
 
-/* The thread's own shard, or the next one that is free just now. Returns it locked. */
-static totals_shard *lock_shard(llmc_totals *totals)
+/* The thread's own shard, or the next one that is free just now. Returns it taken. */
+static totals_shard *take_shard(llmc_totals *totals)
 {
     size_t home = llmc_thread_number();
-    for (size_t i = 0; i < 4; i++) {
-        totals_shard *shard = &totals->shards[(home + i) % SHARDS].shard;
-        if (pthread_mutex_trylock(&shard->lock) == 0)
+    for (unsigned round = 0;; round++) {
+        totals_shard *shard = &totals->shards[(home + round) % SHARDS].shard;
+        if (llmc_mark_try(&shard->mark))
             return shard;
+        if (round >= SHARDS)
+            llmc_mark_wait(round);
     }
-    pthread_mutex_lock(&totals->shards[home % SHARDS].shard.lock);
-    return &totals->shards[home % SHARDS].shard;
+}
+
+/* This one, as soon as it is free. */
+static totals_shard *take_shard_at(llmc_totals *totals, size_t at)
+{
+    totals_shard *shard = &totals->shards[at].shard;
+    for (unsigned round = 0; !llmc_mark_try(&shard->mark); round++)
+        llmc_mark_wait(round);
+    return shard;
 }
 
 static void add_total(llmc_grand_total *to, const llmc_grand_total *from)
@@ -351,7 +359,7 @@ static const char *tag_of(const llmc_totals *totals, size_t index, const llmc_ca
     return llmc_tag_value(facts->tags, facts->tag_count, totals->settings.tags[index]);
 }
 
-/* The call belongs to what a locked shard gathers. */
+/* The call belongs to what the shard gathers. */
 static bool is_alike(const llmc_totals *totals, const totals_shard *shard, const llmc_call_facts *facts, int64_t day)
 {
     size_t tags = totals->settings.tag_count;
@@ -381,7 +389,7 @@ static __attribute__((noinline)) void begin_like(llmc_totals *totals, totals_sha
 void llmc_totals_add(llmc_totals *totals, const llmc_call_facts *facts)
 {
     int64_t day = day_of(facts->wall_ms);
-    totals_shard *shard = lock_shard(totals);
+    totals_shard *shard = take_shard(totals);
     if (!is_alike(totals, shard, facts, day))
         begin_like(totals, shard, facts, day);
     row_add(&shard->gathered, &facts->row);
@@ -390,18 +398,17 @@ void llmc_totals_add(llmc_totals *totals, const llmc_call_facts *facts)
     add_capped(&shard->total.duration_ns, facts->duration_ns);
     add_capped(&shard->total.cached_ns, facts->cached_ns);
     add_capped(&shard->total.escalations, facts->escalations);
-    pthread_mutex_unlock(&shard->lock);
+    llmc_mark_give_back(&shard->mark);
 }
 
 void llmc_totals_cached(llmc_totals *totals, int64_t *saved_nano, int64_t *saved_ns)
 {
     *saved_nano = *saved_ns = 0;
     for (size_t i = 0; i < SHARDS; i++) {
-        totals_shard *shard = &totals->shards[i].shard;
-        pthread_mutex_lock(&shard->lock);
+        totals_shard *shard = take_shard_at(totals, i);
         add_capped(saved_nano, shard->total.saved_nano[LLMC_SAVING_CACHE]);
         add_capped(saved_ns, shard->total.cached_ns);
-        pthread_mutex_unlock(&shard->lock);
+        llmc_mark_give_back(&shard->mark);
     }
 }
 
@@ -426,8 +433,7 @@ static void clear_merged(dimension *of)
 /* What one shard counted, at one moment. days gathers the days of all shards. false: no memory. */
 static bool merge_shard(llmc_totals *totals, size_t at, llmc_report *report, llmc_row *earlier, totals_shard *days)
 {
-    totals_shard *shard = &totals->shards[at].shard;
-    pthread_mutex_lock(&shard->lock);
+    totals_shard *shard = take_shard_at(totals, at);
     spread(totals, shard);
     bool room = llmc_grow(&totals->allocator, (void **)&days->days, &days->day_capacity, days->day_count + shard->day_count, sizeof *days->days);
     if (room) {
@@ -444,7 +450,7 @@ static bool merge_shard(llmc_totals *totals, size_t at, llmc_report *report, llm
                 row_add(&node->merged, node->rows[at]);
         }
     }
-    pthread_mutex_unlock(&shard->lock);
+    llmc_mark_give_back(&shard->mark);
     return room;
 }
 
