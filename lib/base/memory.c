@@ -178,5 +178,9 @@ char *llmc_arena_strndup(llmc_arena *arena, const char *text, size_t bytes)
 
 char *llmc_arena_strdup(llmc_arena *arena, const char *text)
 {
-    return text ? llmc_arena_strndup(arena, text, strlen(text)) : NULL;
+    if (!text)
+        return NULL;
+    size_t bytes = strlen(text) + 1;
+    char *copy = llmc_arena_alloc(arena, bytes);
+    return copy ? memcpy(copy, text, bytes) : NULL;
 }

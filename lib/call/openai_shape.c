@@ -182,7 +182,7 @@ static const llmc_usage *delivered_usage(const llmcost_response *response)
 static void write_answer(llmc_json_writer *json, const llmcost_response *response)
 {
     const llmc_answer *answer = response->answer;
-    write_head(json, *answer->id ? answer->id : response->receipt.id, "chat.completion", response->receipt.started_wall_ms / 1000, answer->model);
+    write_head(json, *answer->id ? answer->id : llmc_receipt_id(&response->receipt), "chat.completion", response->receipt.started_wall_ms / 1000, answer->model);
     llmc_json_write_member_array(json, "choices");
     for (uint32_t i = 0; i < answer->choice_count; i++)
         write_choice(json, i, &answer->choices[i]);

@@ -255,7 +255,7 @@ int llmcost_response_rate_limit(const llmcost_response *response, llmcost_limit 
 
 const char *llmcost_response_id(const llmcost_response *response)
 {
-    return response ? response->receipt.id : "";
+    return response ? llmc_receipt_id(&response->receipt) : "";
 }
 
 int64_t llmcost_response_cost_nano(const llmcost_response *response)

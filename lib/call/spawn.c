@@ -1,9 +1,9 @@
 /* Children of legs, and legs that outlive their call. */
 #include "call/call.h"
 #include "call/events.h"
+#include "money/tags.h"
 #include "policy/decide.h"
 #include "policy/place.h"
-#include "policy/request_copy.h"
 
 #include <string.h>
 
@@ -96,15 +96,16 @@ static void count_difference(llmc_call *call)
 {
     const llmcost_leg *leg = call->root;
     const llmc_line *line = leg->line;
-    llmc_call_facts facts = {
-        .late = true, .tags = call->tags, .tag_count = call->tag_count, .provider = line->provider, .model = line->model,
-        .wall_ms = call->response->receipt.started_wall_ms, .cost_nano = line->cost_nano - leg->counted_nano,
-        .tokens_out = llmc_usage_output(&line->usage) - leg->counted_out,
+    int64_t more_nano = line->cost_nano - leg->counted_nano;
+    const int64_t saved_nano[LLMC_SAVING_COUNT] = { [LLMC_SAVING_OVERHEAD] = -more_nano };
+    const llmc_call_facts facts = {
+        .tags = call->tags, .tag_count = call->tag_count, .provider = line->provider, .model = line->model,
+        .wall_ms = call->response->receipt.started_wall_ms, .saved_nano = saved_nano,
+        .row.figure = { [LLMC_COST_NANO] = more_nano, [LLMC_TOKENS_OUT] = llmc_usage_output(&line->usage) - leg->counted_out },
     };
-    facts.saved_nano[LLMC_SAVING_OVERHEAD] = -facts.cost_nano;
     llmc_totals_add(call->client->services.totals, &facts);
     llmcost_response *origin = call->user;
-    llmc_count_late(&call->client->services, &origin->receipt, facts.cost_nano);
+    llmc_count_late(&call->client->services, &origin->receipt, more_nano);
 }
 
 static void detached_done(llmc_call *call)

@@ -151,7 +151,7 @@ static llmcost_status open_stream(llmcost_client *client, llmc_front *front, boo
     call->sink = queue_event;
     call->done = call_done;
     call->user = stream;
-    llmc_chunks_init(&stream->chunks, &client->services.allocator, front->response->receipt.id, front->request ? front->request->model : "",
+    llmc_chunks_init(&stream->chunks, &client->services.allocator, llmc_receipt_id(&front->response->receipt), front->request ? front->request->model : "",
                      front->response->receipt.started_wall_ms / 1000);
     stream->chunks.without_usage = without_usage;
     if (front->status)

@@ -35,7 +35,6 @@ typedef struct llmc_budget {
 /* First instant of the window that contains wall_ms, and of the next one (UTC). TOTAL: INT64_MIN, INT64_MAX. */
 void llmc_period_window(llmc_period period, int64_t wall_ms, int64_t *from_ms, int64_t *until_ms);
 bool llmc_budget_matches(const llmc_budget *budget, const llmcost_tag *tags, size_t tag_count, const char *provider, const char *model);
-const char *llmc_tag_value(const llmcost_tag *tags, size_t tag_count, const char *name); /* NULL: no such tag */
 
 /* One account that a leg touches. value: of the budget's "each" tag; NULL: none. Borrowed during the call. */
 typedef struct llmc_account_ref {

@@ -6,11 +6,7 @@
 
 void llmc_usage_init(llmc_usage *usage)
 {
-    memset(usage, 0, sizeof *usage);
-    for (size_t i = 0; i < LLMCOST_CLASS_COUNT; i++)
-        usage->quantity[i] = -1;
-    usage->reported_prompt = usage->reported_completion = usage->reported_total = -1;
-    usage->stated_cost_pico = -1;
+    *usage = (llmc_usage)LLMC_USAGE_NONE;
 }
 
 /* Classes that were not reported count as none; the sum stops at INT64_MAX. Without a loop: it is on the path of a hit. */
@@ -34,12 +30,11 @@ int64_t llmc_usage_output(const llmc_usage *usage)
 }
 
 /* Of any size, in any currency. */
-static __attribute__((noinline)) bool exchange(const llmc_sum *sum, int64_t exchange_nano, int64_t *nano)
+static __attribute__((noinline)) bool exchange(__int128 pico, int64_t exchange_nano, int64_t *nano)
 {
     const __int128 unit = (__int128)1000 * 1000000000; /* pico per nano, times the exchange rate's decimals */
     __int128 product;
-    if (sum->overflow || exchange_nano < 0 || __builtin_mul_overflow(sum->pico, (__int128)exchange_nano, &product) ||
-        __builtin_add_overflow(product, unit / 2, &product))
+    if (exchange_nano < 0 || __builtin_mul_overflow(pico, (__int128)exchange_nano, &product) || __builtin_add_overflow(product, unit / 2, &product))
         return false;
     __int128 whole = product / unit;
     if (product < 0 && product % unit)
@@ -50,11 +45,11 @@ static __attribute__((noinline)) bool exchange(const llmc_sum *sum, int64_t exch
     return true;
 }
 
-bool llmc_sum_amount(const llmc_sum *sum, int64_t exchange_nano, int64_t *nano)
+bool llmc_pico_amount(__int128 pico, int64_t exchange_nano, int64_t *nano)
 {
-    if (sum->overflow || exchange_nano != 1000000000 || (unsigned __int128)sum->pico > INT64_MAX / 2)
-        return exchange(sum, exchange_nano, nano);
-    *nano = (int64_t)(((uint64_t)sum->pico + 500) / 1000); /* as nearly always: without 128-bit divisions */
+    if (exchange_nano != 1000000000 || (unsigned __int128)pico > INT64_MAX / 2)
+        return exchange(pico, exchange_nano, nano);
+    *nano = (int64_t)(((uint64_t)pico + 500) / 1000); /* as nearly always: without 128-bit divisions */
     return true;
 }
 

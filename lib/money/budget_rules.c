@@ -2,6 +2,7 @@
 #include "money/accounts.h"
 
 #include "base/text.h"
+#include "money/tags.h"
 
 #include <string.h>
 
@@ -44,15 +45,6 @@ void llmc_period_window(llmc_period period, int64_t wall_ms, int64_t *from_ms, i
     int64_t number = floor_quotient(wall_ms, length);
     *from_ms = saturated_product(number, length);
     *until_ms = saturated_product(number + 1, length);
-}
-
-const char *llmc_tag_value(const llmcost_tag *tags, size_t tag_count, const char *name)
-{
-    for (size_t i = 0; i < tag_count; i++) {
-        if (strcmp(tags[i].name, name) == 0)
-            return tags[i].value ? tags[i].value : "";
-    }
-    return NULL;
 }
 
 static bool tag_matches(const llmcost_tag *wanted, const llmcost_tag *tags, size_t tag_count)

@@ -31,6 +31,9 @@ typedef enum llmc_usage_flag {
     LLMC_USAGE_PRESUMED = 1 << 5          /* nothing is known: the full hold was charged */
 } llmc_usage_flag;
 
+#define LLMC_NOT_REPORTED(name, number, text) -1,
+#define LLMC_USAGE_NONE { .quantity = { LLMCOST_CLASS_LIST(LLMC_NOT_REPORTED) }, .reported_prompt = -1, .reported_completion = -1, \
+                          .reported_total = -1, .stated_cost_pico = -1 }
 void llmc_usage_init(llmc_usage *usage); /* all -1 */
 int64_t llmc_usage_prompt(const llmc_usage *usage); /* all input classes, what tiers compare with */
 int64_t llmc_usage_output(const llmc_usage *usage); /* output, reasoning and audio out */
@@ -55,7 +58,11 @@ static inline void llmc_sum_add(llmc_sum *sum, int64_t quantity, llmc_rate rate)
         sum->overflow = true;
 }
 /* Half up to nano-units, after multiplying by exchange (a rate with 9 decimals: ledger units per unit, 1e9 = 1:1). false: overflow. */
-bool llmc_sum_amount(const llmc_sum *sum, int64_t exchange_nano, int64_t *nano);
+bool llmc_pico_amount(__int128 pico, int64_t exchange_nano, int64_t *nano);
+static inline bool llmc_sum_amount(const llmc_sum *sum, int64_t exchange_nano, int64_t *nano)
+{
+    return !sum->overflow && llmc_pico_amount(sum->pico, exchange_nano, nano);
+}
 
 /* "$0.001234", "CNY 0.176": as few decimals as are exact, at least `minimum_decimals`. out of 40 bytes. */
 const char *llmc_amount_text(int64_t nano, const char *currency, int minimum_decimals, char out[40]);

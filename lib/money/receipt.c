@@ -25,19 +25,25 @@ static void write_hex(char *out, uint32_t number)
     memcpy(out, &digits, sizeof digits);
 }
 
-void llmc_receipt_init(llmc_receipt *receipt, uint64_t id, const llmc_currency currency, int64_t wall_ms)
+void llmc_receipt_init(llmc_receipt *receipt, uint64_t number, const llmc_currency currency, int64_t wall_ms)
 {
-    memset(receipt, 0, sizeof *receipt);
-    receipt->id[0] = 'r';
-    receipt->id[1] = '-';
-    write_hex(receipt->id + 2, (uint32_t)(id >> 32));
-    write_hex(receipt->id + 10, (uint32_t)id);
+    *receipt = (llmc_receipt){
+        .number = number, .last = &receipt->lines, .last_decision = &receipt->decisions, .started_wall_ms = wall_ms, .cache_state = "off",
+        .delivered_in = -1, .delivered_out = -1,
+    };
     memcpy(receipt->currency, currency, sizeof receipt->currency - 1);
-    receipt->last = &receipt->lines;
-    receipt->last_decision = &receipt->decisions;
-    receipt->started_wall_ms = wall_ms;
-    receipt->cache_state = "off";
-    receipt->delivered_in = receipt->delivered_out = -1;
+}
+
+/* A receipt belongs to one thread at a time, and what is filled in is no change that anybody can see. */
+const char *llmc_receipt_id(const llmc_receipt *receipt)
+{
+    char *id = (char *)receipt->id;
+    if (!*id) {
+        memcpy(id, "r-", 2);
+        write_hex(id + 2, (uint32_t)(receipt->number >> 32));
+        write_hex(id + 10, (uint32_t)receipt->number);
+    }
+    return id;
 }
 
 bool llmc_receipt_number(const char *id, uint64_t *number)
@@ -56,17 +62,15 @@ bool llmc_receipt_number(const char *id, uint64_t *number)
 
 llmc_line *llmc_receipt_add(llmc_receipt *receipt, llmc_arena *arena, const char *purpose, int32_t parent)
 {
-    llmc_line *line = llmc_arena_calloc(arena, 1, sizeof *line);
+    llmc_line *line = llmc_arena_alloc(arena, sizeof *line);
     if (!line)
         return NULL;
-    line->index = receipt->line_count++;
-    line->parent = parent;
-    line->purpose = purpose;
-    line->provider = line->model = line->served_model = line->request_id = line->key = line->original = "";
-    llmc_usage_init(&line->usage);
-    line->exchange_nano = ONE_TO_ONE;
-    line->stated_nano = line->bound_nano = line->age_ms = -1;
-    line->started_ms = line->first_byte_ms = line->duration_ms = -1;
+    *line = (llmc_line){
+        .index = receipt->line_count++, .parent = parent, .purpose = purpose,
+        .provider = "", .model = "", .served_model = "", .request_id = "", .key = "", .original = "",
+        .usage = LLMC_USAGE_NONE, .exchange_nano = ONE_TO_ONE, .stated_nano = -1, .bound_nano = -1, .age_ms = -1,
+        .started_ms = -1, .first_byte_ms = -1, .duration_ms = -1,
+    };
     *receipt->last = line;
     receipt->last = &line->next;
     return line;
@@ -106,11 +110,6 @@ void llmc_line_add_note(llmc_line *line, llmc_arena *arena, const char *note)
 }
 
 /* ---- what a line says of itself ---- */
-
-bool llmc_line_is_unpriced(const llmc_line *line)
-{
-    return (line->flags & LLMC_LINE_PRICE_UNKNOWN) && !(line->flags & LLMC_LINE_PRICED);
-}
 
 const char *llmc_line_source(const llmc_line *line)
 {

@@ -64,11 +64,11 @@ typedef struct llmc_decision {
 } llmc_decision;
 
 typedef struct llmc_receipt {
-    char id[20];                       /* "r-" and 16 hex digits */
-    llmc_line *lines, **last;
+    uint64_t number;
+    char id[20];                       /* see llmc_receipt_id() */
     uint32_t line_count;
+    llmc_line *lines, **last;
     llmc_decision *decisions, **last_decision;
-    llmc_currency currency;
     int64_t started_wall_ms, duration_ns;
     int64_t cached_ns;                 /* what the answers out of the cache took when they were fetched */
     int64_t cost_nano, baseline_nano, saved_nano[LLMC_SAVING_COUNT];
@@ -77,6 +77,7 @@ typedef struct llmc_receipt {
     int64_t delivered_in, delivered_out; /* tokens of the answer that was delivered, a cached one's too; -1: not known */
     uint32_t escalations;
     uint32_t restarts;                 /* how often the caller was told that what he was shown is void */
+    llmc_currency currency;
     bool altered, cached;
     const llmcost_tag *tags;           /* the call's; of the arena */
     size_t tag_count;
@@ -85,7 +86,8 @@ typedef struct llmc_receipt {
     const char *degraded;              /* policies that failed, and the call went on without them; NULL: none */
 } llmc_receipt;
 
-void llmc_receipt_init(llmc_receipt *receipt, uint64_t id, const llmc_currency currency, int64_t wall_ms);
+void llmc_receipt_init(llmc_receipt *receipt, uint64_t number, const llmc_currency currency, int64_t wall_ms);
+const char *llmc_receipt_id(const llmc_receipt *receipt);   /* "r-" and 16 hex digits, written when first asked for */
 bool llmc_receipt_number(const char *id, uint64_t *number); /* of its text; false: that is none */
 llmc_line *llmc_receipt_add(llmc_receipt *receipt, llmc_arena *arena, const char *purpose, int32_t parent); /* NULL without memory */
 /* A text behind another, with "; " between them: for pruned and degraded. The old one without memory; never NULL text. */

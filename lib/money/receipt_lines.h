@@ -12,7 +12,11 @@ typedef struct llmc_line_flag_name {
 } llmc_line_flag_name;
 extern const llmc_line_flag_name llmc_line_flag_names[LLMC_LINE_FLAG_COUNT];
 
-bool llmc_line_is_unpriced(const llmc_line *line);       /* its cost is not known, which is not the same as 0 */
+/* Its cost is not known, which is not the same as 0. */
+static inline bool llmc_line_is_unpriced(const llmc_line *line)
+{
+    return (line->flags & (LLMC_LINE_PRICE_UNKNOWN | LLMC_LINE_PRICED)) == LLMC_LINE_PRICE_UNKNOWN;
+}
 const char *llmc_line_source(const llmc_line *line);     /* where the price comes from; NULL: nowhere */
 const char *llmc_line_counts(const llmc_line *line);     /* "reported", "estimated", "presumed"; NULL: nothing was counted */
 

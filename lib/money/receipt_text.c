@@ -200,7 +200,7 @@ void llmc_receipt_write(const llmc_receipt *receipt, llmcost_status status, llmc
     char amount[40];
     llmc_json_writer writer = { out, false }, *json = &writer;
     llmc_json_write_begin_object(json);
-    write_text(json, "id", receipt->id);
+    write_text(json, "id", llmc_receipt_id(receipt));
     write_text(json, "status", llmcost_status_name(status));
     llmc_json_write_member_integer(json, "cost_nano", receipt->cost_nano);
     write_text(json, "currency", receipt->currency);

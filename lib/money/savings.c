@@ -23,24 +23,19 @@
  */
 #include "money/receipt_lines.h"
 
-static bool add_up_lines(const llmc_receipt *receipt, int64_t *total)
+/* Which lines answered, and what all of them cost. false: beyond all measure. */
+static bool add_up_lines(llmc_receipt *receipt, const llmc_line *answered)
 {
-    *total = 0;
-    for (const llmc_line *line = receipt->lines; line; line = line->next) {
-        if (llmc_line_is_unpriced(line))
-            continue;
-        if (__builtin_add_overflow(*total, line->cost_nano, total)) {
-            *total = INT64_MAX;
-            return false;
-        }
+    int64_t total = 0;
+    bool measured = true;
+    for (llmc_line *line = receipt->lines; line; line = line->next) {
+        bool delivered = line == answered || (answered && (line->flags & LLMC_LINE_PART));
+        line->flags = delivered ? line->flags | LLMC_LINE_ANSWERED : line->flags & ~(uint32_t)LLMC_LINE_ANSWERED;
+        if (!llmc_line_is_unpriced(line) && __builtin_add_overflow(total, line->cost_nano, &total))
+            measured = false;
     }
-    return true;
-}
-
-static void mark_answered(llmc_receipt *receipt, const llmc_line *answered)
-{
-    for (llmc_line *line = receipt->lines; line; line = line->next)
-        line->flags = line == answered || (answered && (line->flags & LLMC_LINE_PART)) ? line->flags | LLMC_LINE_ANSWERED : line->flags & ~(uint32_t)LLMC_LINE_ANSWERED;
+    receipt->cost_nano = measured ? total : INT64_MAX;
+    return measured;
 }
 
 static bool has_figures(const llmc_usage *usage)
@@ -55,19 +50,22 @@ static bool has_figures(const llmc_usage *usage)
 /* The usage as if no prompt cache existed: all of its prompt is plain input. Audio stays what it is. false: overflow. */
 static bool price_uncached(const llmc_rates *rates, const llmc_usage *usage, int64_t prompt, int64_t exchange_nano, int64_t *out)
 {
-    static const uint8_t others[] = { LLMCOST_OUTPUT, LLMCOST_REASONING, LLMCOST_AUDIO_IN, LLMCOST_AUDIO_OUT, LLMCOST_REQUEST };
     const int64_t *quantity = usage->quantity;
+    const llmc_rate *rate = rates->rate;
     llmc_sum sum = { 0 };
-    llmc_sum_add(&sum, prompt - (quantity[LLMCOST_AUDIO_IN] > 0 ? quantity[LLMCOST_AUDIO_IN] : 0), rates->rate[LLMCOST_INPUT]);
-    for (size_t i = 0; i < sizeof others; i++)
-        llmc_sum_add(&sum, quantity[others[i]], rates->rate[others[i]]);
+    llmc_sum_add(&sum, prompt - (quantity[LLMCOST_AUDIO_IN] > 0 ? quantity[LLMCOST_AUDIO_IN] : 0), rate[LLMCOST_INPUT]);
+    llmc_sum_add(&sum, quantity[LLMCOST_OUTPUT], rate[LLMCOST_OUTPUT]);
+    llmc_sum_add(&sum, quantity[LLMCOST_REASONING], rate[LLMCOST_REASONING]);
+    llmc_sum_add(&sum, quantity[LLMCOST_AUDIO_IN], rate[LLMCOST_AUDIO_IN]);
+    llmc_sum_add(&sum, quantity[LLMCOST_AUDIO_OUT], rate[LLMCOST_AUDIO_OUT]);
+    llmc_sum_add(&sum, quantity[LLMCOST_REQUEST], rate[LLMCOST_REQUEST]);
     return llmc_sum_amount(&sum, exchange_nano, out);
 }
 
-static bool price_baseline(const llmc_receipt *receipt, const llmc_saving_inputs *inputs, int64_t *out)
+static bool price_baseline(const llmc_receipt *receipt, const llmc_saving_inputs *inputs, const llmc_usage *delivered, int64_t *out)
 {
     int64_t prompt = receipt->delivered_in - (inputs->extra_prompt_tokens > 0 ? inputs->extra_prompt_tokens : 0);
-    return inputs->baseline && inputs->delivered && price_uncached(inputs->baseline, inputs->delivered, prompt, inputs->baseline_exchange_nano, out);
+    return inputs->baseline && delivered && price_uncached(inputs->baseline, delivered, prompt, inputs->baseline_exchange_nano, out);
 }
 
 /* A line at standard rates. Without such rates both are what was charged: the whole difference is the route's. */
@@ -95,14 +93,14 @@ static bool price_answer(const llmc_receipt *receipt, const llmc_saving_inputs *
 }
 
 /* The baseline and the savings, each a step of the chain minus the next. false: something is not known, or beyond all measure. */
-static bool telescope(llmc_receipt *receipt, const llmc_saving_inputs *inputs)
+static bool telescope(llmc_receipt *receipt, const llmc_saving_inputs *inputs, const llmc_usage *delivered)
 {
     const llmc_line *answered = inputs->answered;
     bool cached = receipt->cached || (answered && answered->flags & LLMC_LINE_CACHED);
     int64_t baseline = 0, uncached = 0, standard = 0, charged = 0;
-    if (cached && !price_baseline(receipt, inputs, &baseline))
+    if ((cached || answered) && !price_baseline(receipt, inputs, delivered, &baseline))
         return false;
-    if (!cached && answered && (!price_baseline(receipt, inputs, &baseline) || !price_answer(receipt, inputs, &uncached, &standard, &charged)))
+    if (!cached && answered && !price_answer(receipt, inputs, &uncached, &standard, &charged))
         return false;
     int64_t asked = cached ? 0 : baseline; /* what is left to pay once the cache has answered, or not */
     int64_t *saved = receipt->saved_nano;
@@ -114,18 +112,16 @@ static bool telescope(llmc_receipt *receipt, const llmc_saving_inputs *inputs)
 
 void llmc_receipt_close(llmc_receipt *receipt, const llmc_saving_inputs *inputs)
 {
-    llmc_saving_inputs known = *inputs;
-    if (!known.delivered && known.answered)
-        known.delivered = &known.answered->usage;
-    if (known.delivered && !has_figures(known.delivered))
-        known.delivered = NULL;
-    if (known.delivered) {
-        receipt->delivered_in = llmc_usage_prompt(known.delivered);
-        receipt->delivered_out = llmc_usage_output(known.delivered);
+    const llmc_usage *delivered = inputs->delivered;
+    if (!delivered && inputs->answered)
+        delivered = &inputs->answered->usage;
+    if (delivered && !has_figures(delivered))
+        delivered = NULL;
+    if (delivered) {
+        receipt->delivered_in = llmc_usage_prompt(delivered);
+        receipt->delivered_out = llmc_usage_output(delivered);
     }
-    mark_answered(receipt, known.answered);
-    bool measured = add_up_lines(receipt, &receipt->cost_nano);
-    if (measured && telescope(receipt, &known))
+    if (add_up_lines(receipt, inputs->answered) && telescope(receipt, inputs, delivered))
         return;
     receipt->baseline = NULL;
     receipt->baseline_nano = receipt->cost_nano;

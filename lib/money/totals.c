@@ -1,6 +1,6 @@
 /*
  * Running totals. Adding a call is on the path of a cache hit, so it looks values up without a lock and counts in one
- * of several shards, each with a lock that its threads rarely find taken.
+ * of several shards, each with a mark that its threads rarely find taken.
  *
  * Values are never forgotten, so the table of a dimension only grows, up to max_values: its chains are read without a
  * lock, and a value is either in it for all shards or counts under "other" in all of them. Each value has one row per
@@ -9,13 +9,13 @@
  * Calls come in runs of the same tags, model and day: those are gathered in one row and counted in all their rows when
  * one comes that differs.
  *
- * A report sees each call wholly or not at all, because it reads a shard under its lock. Sums are capped, not wrapped.
+ * A report sees each call wholly or not at all, because it takes a shard to read it. Sums are capped, not wrapped.
  */
-#include "money/accounts.h"
 #include "money/totals_rows.h"
 
 #include "base/hash.h"
 #include "base/thread.h"
+#include "money/tags.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -25,14 +25,15 @@ static const int64_t DAY_MS = 86400000;
 
 const char *const llmc_saving_names[LLMC_SAVING_COUNT] = { "cache", "shape", "output", "route", "provider_cache", "tier", "overhead" };
 
+/* What a call is compared with comes last, all in one place. */
 typedef struct value_node {
-    struct value_node *chain;  /* in its bucket; never changes */
+    llmc_row *rows[SHARDS];    /* each under its shard's mark; NULL: that shard never met it */
+    llmc_row merged;           /* under the report's lock */
     struct value_node *before; /* the value that came before it, for walking over all; never changes */
+    struct value_node *chain;  /* in its bucket; never changes */
     uint64_t hash;
     size_t bytes;              /* of its text */
     llmc_row_kind kind;
-    llmc_row *rows[SHARDS];    /* each under its shard's lock; NULL: that shard never met it */
-    llmc_row merged;           /* under the report's lock */
     char text[];
 } value_node;
 
@@ -50,13 +51,15 @@ typedef struct day_row {
     llmc_row row;
 } day_row;
 
+/* What a call like the one before touches comes first. */
 typedef struct totals_shard {
-    pthread_mutex_t lock;
-    llmc_row gathered;  /* the latest calls, alike in all dimensions: they are not in their rows and in the total yet */
-    value_node **alike; /* what they have in common, one of each dimension */
+    llmc_mark mark;
+    value_node **alike; /* what the latest calls have in common, one of each dimension */
     int64_t day;
     llmc_row *day_row;  /* of that day; NULL: no call so far */
+    llmc_row gathered;  /* of those calls, alike in all dimensions: they are not in their rows and in the total yet */
     llmc_grand_total total;
+    size_t number;      /* of this shard */
     llmc_row earlier;
     day_row *days;      /* in no order */
     size_t day_count, day_capacity;
@@ -83,20 +86,19 @@ static void add_capped(int64_t *to, int64_t more)
         *to = more < 0 ? INT64_MIN : INT64_MAX;
 }
 
-/* All figures at once, then a look whether any of them wrapped: then once more, with care. */
-static void row_add(llmc_row *restrict to, const llmc_row *restrict from)
+/* Unrolled, once: a hit counts a row. */
+static __attribute__((noinline)) void row_add(llmc_row *restrict to, const llmc_row *restrict from)
 {
-    uint64_t wrapped = 0;
-    for (size_t i = 0; i < LLMC_FIGURE_COUNT; i++) {
-        uint64_t a = (uint64_t)to->figure[i], b = (uint64_t)from->figure[i], sum = a + b;
-        to->figure[i] = (int64_t)sum;
-        wrapped |= (a ^ sum) & (b ^ sum);
-    }
-    if (!(wrapped >> 63))
-        return;
-    for (size_t i = 0; i < LLMC_FIGURE_COUNT; i++) {
-        to->figure[i] = (int64_t)((uint64_t)to->figure[i] - (uint64_t)from->figure[i]);
+#pragma GCC unroll 8
+    for (size_t i = 0; i < LLMC_FIGURE_COUNT; i++)
         add_capped(&to->figure[i], from->figure[i]);
+}
+
+static void add_savings(int64_t *restrict to, const int64_t *restrict from)
+{
+    for (size_t i = 0; i < LLMC_SAVING_COUNT; i++) {
+        if (from[i]) /* few policies have a part in a call */
+            add_capped(&to[i], from[i]);
     }
 }
 
@@ -179,6 +181,12 @@ static bool init_dimensions(llmc_totals *totals)
     return init_dimension(totals, &totals->dimensions[tags], "model", false) && init_dimension(totals, &totals->dimensions[tags + 1], "provider", false);
 }
 
+static void init_shard(totals_shard *shard, size_t number)
+{
+    shard->number = number;
+    atomic_init(&shard->mark, false);
+}
+
 __attribute__((cold)) llmcost_status llmc_totals_new(llmc_totals **out, const llmc_allocator *allocator, const llmc_totals_settings *settings)
 {
     *out = NULL;
@@ -191,7 +199,7 @@ __attribute__((cold)) llmcost_status llmc_totals_new(llmc_totals **out, const ll
     pthread_mutex_init(&totals->adding, NULL);
     pthread_mutex_init(&totals->reporting, NULL);
     for (size_t i = 0; i < SHARDS; i++)
-        pthread_mutex_init(&totals->shards[i].shard.lock, NULL);
+        init_shard(&totals->shards[i].shard, i);
     if (!init_dimensions(totals)) {
         llmc_totals_free(totals);
         return LLMCOST_E_MEMORY;
@@ -208,7 +216,6 @@ void llmc_totals_free(llmc_totals *totals)
         free_dimension(totals, &totals->dimensions[i]);
     llmc_free(&totals->allocator, totals->dimensions);
     for (size_t i = 0; i < SHARDS; i++) {
-        pthread_mutex_destroy(&totals->shards[i].shard.lock);
         llmc_free(&totals->allocator, totals->shards[i].shard.days);
         llmc_free(&totals->allocator, totals->shards[i].shard.alike);
     }
@@ -245,7 +252,7 @@ static value_node *add_value(llmc_totals *totals, dimension *of, const char *tex
     return node;
 }
 
-/* A value with a row in a locked shard; "other" where there is no room or no memory for it. */
+/* A value with a row in a shard that was taken; "other" where there is no room or no memory for it. */
 static value_node *find_node(llmc_totals *totals, dimension *of, const char *text, size_t shard)
 {
     if (!text || !*text)
@@ -298,102 +305,110 @@ static llmc_row *find_day(llmc_totals *totals, totals_shard *shard, int64_t day)
     return &fresh->row;
 }
 
-/* The thread's own shard, or the next one that is free just now. Returns it locked. */
-static size_t lock_shard(llmc_totals *totals)
+/* The thread's own shard, or the next one that is free just now. Returns it taken. */
+static totals_shard *take_shard(llmc_totals *totals)
 {
     size_t home = llmc_thread_number();
-    for (size_t i = 0; i < 4; i++) {
-        size_t at = (home + i) % SHARDS;
-        if (pthread_mutex_trylock(&totals->shards[at].shard.lock) == 0)
-            return at;
+    for (unsigned round = 0;; round++) {
+        totals_shard *shard = &totals->shards[(home + round) % SHARDS].shard;
+        if (llmc_mark_try(&shard->mark))
+            return shard;
+        if (round >= SHARDS)
+            llmc_mark_wait(round);
     }
-    pthread_mutex_lock(&totals->shards[home % SHARDS].shard.lock);
-    return home % SHARDS;
+}
+
+/* This one, as soon as it is free. */
+static totals_shard *take_shard_at(llmc_totals *totals, size_t at)
+{
+    totals_shard *shard = &totals->shards[at].shard;
+    for (unsigned round = 0; !llmc_mark_try(&shard->mark); round++)
+        llmc_mark_wait(round);
+    return shard;
 }
 
 static void add_total(llmc_grand_total *to, const llmc_grand_total *from)
 {
     row_add(&to->row, &from->row);
-    for (size_t i = 0; i < LLMC_SAVING_COUNT; i++)
-        add_capped(&to->saved_nano[i], from->saved_nano[i]);
+    add_savings(to->saved_nano, from->saved_nano);
     add_capped(&to->duration_ns, from->duration_ns);
     add_capped(&to->cached_ns, from->cached_ns);
     add_capped(&to->escalations, from->escalations);
 }
 
 /* What is gathered goes where it belongs. */
-static void spread(llmc_totals *totals, size_t at)
+static void spread(const llmc_totals *totals, totals_shard *shard)
 {
-    totals_shard *shard = &totals->shards[at].shard;
     if (!shard->day_row)
         return;
     row_add(&shard->total.row, &shard->gathered);
     row_add(shard->day_row, &shard->gathered);
     for (size_t i = 0; i < totals->dimension_count; i++)
-        row_add(shard->alike[i]->rows[at], &shard->gathered);
+        row_add(shard->alike[i]->rows[shard->number], &shard->gathered);
     shard->gathered = (llmc_row){ 0 };
 }
 
+/* What is "other" now may find room later. */
 static bool is_value(const value_node *node, const char *text)
 {
-    if (node->kind == LLMC_ROW_VALUE)
-        return text && strcmp(node->text, text) == 0;
-    return node->kind == LLMC_ROW_NONE && (!text || !*text); /* what is "other" now may find room later */
+    return node->kind != LLMC_ROW_OTHER && strcmp(node->text, text ? text : "") == 0;
 }
 
-/* Of each dimension. */
-static const char *value_of(const llmc_totals *totals, size_t index, const llmc_call_facts *facts)
+static const char *tag_of(const llmc_totals *totals, size_t index, const llmc_call_facts *facts)
+{
+    return llmc_tag_value(facts->tags, facts->tag_count, totals->settings.tags[index]);
+}
+
+/* The call belongs to what the shard gathers. */
+static bool is_alike(const llmc_totals *totals, const totals_shard *shard, const llmc_call_facts *facts, int64_t day)
 {
     size_t tags = totals->settings.tag_count;
-    if (index < tags)
-        return llmc_tag_value(facts->tags, facts->tag_count, totals->dimensions[index].name);
-    return index == tags ? facts->model : facts->provider;
+    value_node *const *alike = shard->alike;
+    if (!shard->day_row || shard->day != day || !is_value(alike[tags], facts->model) || !is_value(alike[tags + 1], facts->provider))
+        return false;
+    for (size_t i = 0; i < tags; i++) {
+        if (!is_value(alike[i], tag_of(totals, i, facts)))
+            return false;
+    }
+    return true;
 }
 
-/* Makes what a locked shard gathers that to which this call belongs. */
-static inline void gather_alike(llmc_totals *totals, size_t at, const llmc_call_facts *facts)
+/* From now on the shard gathers what is like this call. */
+static __attribute__((noinline)) void begin_like(llmc_totals *totals, totals_shard *shard, const llmc_call_facts *facts, int64_t day)
 {
-    totals_shard *shard = &totals->shards[at].shard;
-    int64_t day = day_of(facts->wall_ms);
-    bool alike = shard->day_row && shard->day == day;
-    for (size_t i = 0; alike && i < totals->dimension_count; i++)
-        alike = is_value(shard->alike[i], value_of(totals, i, facts));
-    if (alike)
-        return;
-    spread(totals, at);
-    for (size_t i = 0; i < totals->dimension_count; i++)
-        shard->alike[i] = find_node(totals, &totals->dimensions[i], value_of(totals, i, facts), at);
+    size_t tags = totals->settings.tag_count;
+    spread(totals, shard);
+    for (size_t i = 0; i < tags; i++)
+        shard->alike[i] = find_node(totals, &totals->dimensions[i], tag_of(totals, i, facts), shard->number);
+    shard->alike[tags] = find_node(totals, &totals->dimensions[tags], facts->model, shard->number);
+    shard->alike[tags + 1] = find_node(totals, &totals->dimensions[tags + 1], facts->provider, shard->number);
     shard->day_row = find_day(totals, shard, day);
     shard->day = day;
 }
 
 void llmc_totals_add(llmc_totals *totals, const llmc_call_facts *facts)
 {
-    const llmc_row row = { .figure = { !facts->late, facts->failed, facts->refused, facts->cached, facts->cost_nano, facts->baseline_nano,
-                                       facts->tokens_in, facts->tokens_out } };
-    size_t at = lock_shard(totals);
-    totals_shard *shard = &totals->shards[at].shard;
-    gather_alike(totals, at, facts);
-    row_add(&shard->gathered, &row);
-    for (size_t i = 0; i < LLMC_SAVING_COUNT; i++) {
-        if (facts->saved_nano[i]) /* few policies have a part in a call */
-            add_capped(&shard->total.saved_nano[i], facts->saved_nano[i]);
-    }
+    int64_t day = day_of(facts->wall_ms);
+    totals_shard *shard = take_shard(totals);
+    if (!is_alike(totals, shard, facts, day))
+        begin_like(totals, shard, facts, day);
+    row_add(&shard->gathered, &facts->row);
+    if (facts->saved_nano)
+        add_savings(shard->total.saved_nano, facts->saved_nano);
     add_capped(&shard->total.duration_ns, facts->duration_ns);
     add_capped(&shard->total.cached_ns, facts->cached_ns);
     add_capped(&shard->total.escalations, facts->escalations);
-    pthread_mutex_unlock(&shard->lock);
+    llmc_mark_give_back(&shard->mark);
 }
 
 void llmc_totals_cached(llmc_totals *totals, int64_t *saved_nano, int64_t *saved_ns)
 {
     *saved_nano = *saved_ns = 0;
     for (size_t i = 0; i < SHARDS; i++) {
-        totals_shard *shard = &totals->shards[i].shard;
-        pthread_mutex_lock(&shard->lock);
+        totals_shard *shard = take_shard_at(totals, i);
         add_capped(saved_nano, shard->total.saved_nano[LLMC_SAVING_CACHE]);
         add_capped(saved_ns, shard->total.cached_ns);
-        pthread_mutex_unlock(&shard->lock);
+        llmc_mark_give_back(&shard->mark);
     }
 }
 
@@ -418,9 +433,8 @@ static void clear_merged(dimension *of)
 /* What one shard counted, at one moment. days gathers the days of all shards. false: no memory. */
 static bool merge_shard(llmc_totals *totals, size_t at, llmc_report *report, llmc_row *earlier, totals_shard *days)
 {
-    totals_shard *shard = &totals->shards[at].shard;
-    pthread_mutex_lock(&shard->lock);
-    spread(totals, at);
+    totals_shard *shard = take_shard_at(totals, at);
+    spread(totals, shard);
     bool room = llmc_grow(&totals->allocator, (void **)&days->days, &days->day_capacity, days->day_count + shard->day_count, sizeof *days->days);
     if (room) {
         add_total(&report->total, &shard->total);
@@ -436,7 +450,7 @@ static bool merge_shard(llmc_totals *totals, size_t at, llmc_report *report, llm
                 row_add(&node->merged, node->rows[at]);
         }
     }
-    pthread_mutex_unlock(&shard->lock);
+    llmc_mark_give_back(&shard->mark);
     return room;
 }
 

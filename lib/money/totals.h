@@ -18,19 +18,25 @@ typedef enum llmc_saving {
 } llmc_saving;
 extern const char *const llmc_saving_names[LLMC_SAVING_COUNT]; /* "cache", "shape", "output", "route", "provider_cache", "tier", "overhead" */
 
-/* One finished call. Texts are borrowed. */
+/* What every row of every dimension counts: one cache line. */
+typedef enum llmc_figure {
+    LLMC_CALLS = 0, LLMC_FAILED, LLMC_REFUSED, LLMC_CACHED, LLMC_COST_NANO, LLMC_BASELINE_NANO, LLMC_TOKENS_IN, LLMC_TOKENS_OUT, LLMC_FIGURE_COUNT
+} llmc_figure;
+
+typedef struct llmc_row {
+    int64_t figure[LLMC_FIGURE_COUNT];
+} llmc_row;
+
+/* One finished call. Texts and savings are borrowed. */
 typedef struct llmc_call_facts {
     const llmcost_tag *tags;
     size_t tag_count;
     const char *provider, *model; /* of the answering leg; NULL: none */
     int64_t wall_ms;
-    bool failed, cached, refused; /* refused: by a budget, nothing was sent */
-    bool late;                    /* a call that was counted before: only what its true amounts differ by */
-    int64_t cost_nano, baseline_nano;
-    int64_t saved_nano[LLMC_SAVING_COUNT];
-    int64_t tokens_in, tokens_out; /* over all legs; 0 where unknown */
+    llmc_row row;                 /* its own figures. Of one that was counted before: only what its true amounts differ by */
+    const int64_t *saved_nano;    /* by llmc_saving; NULL: nothing */
     int64_t duration_ns;
-    int64_t cached_ns;             /* what answers out of the cache took when they were fetched */
+    int64_t cached_ns;            /* what answers out of the cache took when they were fetched */
     uint32_t escalations;
 } llmc_call_facts;
 

@@ -4,15 +4,6 @@
 
 #include "money/totals.h"
 
-/* What every row of every dimension counts: one cache line. */
-typedef enum llmc_figure {
-    LLMC_CALLS = 0, LLMC_FAILED, LLMC_REFUSED, LLMC_CACHED, LLMC_COST_NANO, LLMC_BASELINE_NANO, LLMC_TOKENS_IN, LLMC_TOKENS_OUT, LLMC_FIGURE_COUNT
-} llmc_figure;
-
-typedef struct llmc_row {
-    int64_t figure[LLMC_FIGURE_COUNT];
-} llmc_row;
-
 /* What is counted once per call. */
 typedef struct llmc_grand_total {
     llmc_row row;

@@ -5,6 +5,7 @@
  * for; one that is really spent lowers max_tokens, down to a floor; below it the leg is refused and nothing was sent.
  * The tickets' engine decides; this file only asks, waits, shortens and settles.
  */
+#include "money/tags.h"
 #include "policy/extra_cost.h"
 #include "policy/outlook.h"
 #include "policy/price_leg.h"

@@ -7,6 +7,7 @@
  */
 #include "policy/facts.h"
 
+#include "money/tags.h"
 #include "policy/usage_estimate.h"
 
 #include <string.h>

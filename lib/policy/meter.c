@@ -2,11 +2,9 @@
  * meter.c: the outermost policy of a call: its receipt is closed here and counted.
  * Left out on purpose: what a leg cost (wire_outcome.c) and the receipt's arithmetic (money/).
  */
+#include "money/tags.h"
 #include "policy/policy.h"
 #include "policy/price_leg.h"
-#include "policy/request_copy.h"
-
-#include <string.h>
 
 /* ---- the baseline: what the call is compared with ---- */
 
@@ -81,7 +79,6 @@ static void close_receipt(llmcost_leg *leg)
     baseline best = { 0 };
     llmc_rates room[3];
     if (source && source->line && leg->route) {
-        source->line->flags |= LLMC_LINE_ANSWERED;
         inputs.answered = source->line;
         inputs.delivered = leg->operation->priced ? &leg->usage : NULL; /* what is only counted is not delivered */
         if (leg->operation->priced)
@@ -114,20 +111,21 @@ static void count(llmcost_leg *leg)
 {
     const llmc_receipt *receipt = llmc_leg_receipt(leg);
     const llmc_line *answered = leg->source ? leg->source->line : NULL;
+    bool failed = leg->status != LLMCOST_OK;
     llmc_call_facts facts = {
         .tags = leg->request ? leg->request->tags : NULL, .tag_count = leg->request ? leg->request->tag_count : 0,
         .provider = answered ? answered->provider : leg->route && leg->route->provider ? leg->route->provider->name : NULL,
         .model = answered ? (answered->flags & LLMC_LINE_CACHED ? answered->served_model : answered->model) : leg->route ? leg->route->model : NULL,
-        .wall_ms = receipt->started_wall_ms, .failed = leg->status != LLMCOST_OK, .cached = receipt->cached,
-        .refused = llmcost_status_is_budget(leg->status) != 0, .cost_nano = receipt->cost_nano, .baseline_nano = receipt->baseline_nano,
-        .duration_ns = receipt->duration_ns, .cached_ns = receipt->cached_ns, .escalations = receipt->escalations,
+        .wall_ms = receipt->started_wall_ms,
+        .row.figure = { [LLMC_CALLS] = 1, [LLMC_FAILED] = failed, [LLMC_REFUSED] = failed && llmcost_status_is_budget(leg->status),
+                        [LLMC_CACHED] = receipt->cached, [LLMC_COST_NANO] = receipt->cost_nano, [LLMC_BASELINE_NANO] = receipt->baseline_nano },
+        .saved_nano = receipt->saved_nano, .duration_ns = receipt->duration_ns, .cached_ns = receipt->cached_ns, .escalations = receipt->escalations,
     };
-    memcpy(facts.saved_nano, receipt->saved_nano, sizeof facts.saved_nano);
     for (const llmc_line *line = receipt->lines; line; line = line->next) {
         if (line->flags & LLMC_LINE_CACHED)
             continue; /* it has used none */
-        facts.tokens_in += llmc_usage_prompt(&line->usage);
-        facts.tokens_out += llmc_usage_output(&line->usage);
+        facts.row.figure[LLMC_TOKENS_IN] += llmc_usage_prompt(&line->usage);
+        facts.row.figure[LLMC_TOKENS_OUT] += llmc_usage_output(&line->usage);
     }
     llmc_totals_add(leg->services->totals, &facts);
     if (receipt->decisions && !leg->parent && leg->services->experiments)

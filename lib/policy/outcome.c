@@ -25,12 +25,12 @@ void llmc_count_outcome(llmcost_leg *leg, const llmc_call_facts *facts)
     const llmc_receipt *receipt = llmc_leg_receipt(leg);
     const llmc_line *answered = leg->source ? leg->source->line : NULL;
     llmc_split_call call = {
-        .status = leg->status, .cached = facts->cached, .cost_nano = facts->cost_nano, .tokens_in = facts->tokens_in, .tokens_out = facts->tokens_out,
+        .id = receipt->number, .status = leg->status, .cached = receipt->cached, .cost_nano = receipt->cost_nano,
+        .tokens_in = facts->row.figure[LLMC_TOKENS_IN], .tokens_out = facts->row.figure[LLMC_TOKENS_OUT],
         .duration_ns = facts->duration_ns, .first_byte_ns = answered && answered->first_byte_ms >= 0 ? answered->first_byte_ms * LLMC_MS : -1,
         .escalations = facts->escalations,
     };
     gather_sides(receipt, &call);
-    llmc_receipt_number(receipt->id, &call.id);
     if (call.side_count)
         llmc_experiments_add(leg->services->experiments, &call);
 }

@@ -122,21 +122,3 @@ const char *llmc_request_question(const llmcost_request *request, llmc_arena *ar
     }
     return "";
 }
-
-llmcost_tag *llmc_tags_copy(const llmcost_tag *tags, size_t count, llmc_arena *arena)
-{
-    size_t bytes = count * sizeof *tags;
-    for (size_t i = 0; i < count; i++)
-        bytes += strlen(tags[i].name) + 1 + strlen(tags[i].value) + 1;
-    llmcost_tag *copies = llmc_arena_alloc(arena, bytes);
-    if (!copies)
-        return NULL;
-    char *at = (char *)(copies + count);
-    for (size_t i = 0; i < count; i++) {
-        copies[i].name = at;
-        at = stpcpy(at, tags[i].name) + 1;
-        copies[i].value = at;
-        at = stpcpy(at, tags[i].value) + 1;
-    }
-    return copies;
-}

@@ -12,6 +12,4 @@ llmcost_request *llmc_request_with_instruction(const llmcost_request *request, c
 const char *llmc_request_question(const llmcost_request *request, llmc_arena *arena, size_t *bytes);
 size_t llmc_text_bytes_of(const char *text, size_t bytes); /* bytes, or strlen where it is 0; 0 for NULL */
 
-llmcost_tag *llmc_tags_copy(const llmcost_tag *tags, size_t count, llmc_arena *arena); /* NULL without memory */
-
 #endif

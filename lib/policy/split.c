@@ -14,7 +14,7 @@
 #include "policy/decide.h"
 
 #include "base/hash.h"
-#include "money/accounts.h"
+#include "money/tags.h"
 
 #include <string.h>
 

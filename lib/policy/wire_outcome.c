@@ -104,7 +104,7 @@ static void keep_answer(llmc_wire *state, int64_t now)
     llmcost_leg *leg = state->leg;
     if (llmc_answer_builder_is_empty(&state->builder) && leg->status != LLMCOST_OK)
         return;
-    llmc_answer *answer = llmc_answer_build(&state->builder, state->provider->name, llmc_leg_receipt(leg)->id, &leg->usage, now - state->began_ns);
+    llmc_answer *answer = llmc_answer_build(&state->builder, state->provider->name, llmc_receipt_id(llmc_leg_receipt(leg)), &leg->usage, now - state->began_ns);
     if (answer) {
         leave_out_added(leg, &answer->usage);
         llmc_leg_set_answer(leg, answer);

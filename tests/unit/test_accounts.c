@@ -1,5 +1,6 @@
 /* Budgets: windows, matching, and admission by the memory engine. Money in nano-dollars. */
 #include "money/accounts.h"
+#include "money/tags.h"
 
 #include "../support/counting_memory.h"
 #include "../support/rounds.h"

@@ -189,7 +189,11 @@ static void test_new_receipt(void **state)
     (void)state;
     fixture f;
     begin(&f);
-    assert_string_equal(f.receipt.id, "r-0123456789abcdef");
+    assert_string_equal(llmc_receipt_id(&f.receipt), "r-0123456789abcdef");
+    assert_string_equal(llmc_receipt_id(&f.receipt), "r-0123456789abcdef"); /* the second time it is there */
+    uint64_t number;
+    assert_true(llmc_receipt_number(llmc_receipt_id(&f.receipt), &number));
+    assert_true(number == f.receipt.number);
     assert_string_equal(f.receipt.currency, "USD");
     assert_null(f.receipt.lines);
     llmc_line *first = llmc_receipt_add(&f.receipt, &f.arena, "answer", -1), *second = llmc_receipt_add(&f.receipt, &f.arena, "judge", 0);
@@ -206,7 +210,7 @@ static void test_new_receipt(void **state)
     assert_string_equal(second->model, "");
     end(&f);
     llmc_receipt_init(&f.receipt, UINT64_MAX, "TOOLONG", 0);
-    assert_string_equal(f.receipt.id, "r-ffffffffffffffff");
+    assert_string_equal(llmc_receipt_id(&f.receipt), "r-ffffffffffffffff");
     assert_string_equal(f.receipt.currency, "TOO");
 }
 

@@ -141,7 +141,7 @@ static void test_failure(void **state)
     assert_string_equal(llmcost_error_message(llmcost_response_error(r)), "no money");
     assert_string_equal(llmcost_response_currency(r), "EUR");
     assert_int_equal(r->receipt.started_wall_ms, INT64_C(1750000000123));
-    assert_int_equal(strlen(r->receipt.id), 18);
+    assert_int_equal(strlen(llmc_receipt_id(&r->receipt)), 18);
     assert_non_null(strstr(llmcost_response_json(r), "\"error\":{\"message\":\"no money\""));
     llmcost_response_free(r);
     assert_int_equal(f.memory.blocks, 0);

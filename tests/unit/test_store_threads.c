@@ -461,7 +461,7 @@ static void *add_calls(void *user)
         snprintf(model, sizeof model, "m%d", i % 3);
         const llmcost_tag tags[] = { { "user", "x" }, { "feature", feature } };
         llmc_totals_add(of->totals, &(llmc_call_facts){ .tags = tags, .tag_count = 2, .model = model, .provider = "p", .wall_ms = NOON + (int64_t)(i % 5) * 86400000,
-                                                        .cost_nano = 3, .baseline_nano = 5, .tokens_in = 1 });
+                                                        .row.figure = { [LLMC_CALLS] = 1, [LLMC_COST_NANO] = 3, [LLMC_BASELINE_NANO] = 5, [LLMC_TOKENS_IN] = 1 } });
         if (of->number == 0 && i % 100 == 0) { /* a report in between adds up by itself */
             llmc_buffer text;
             llmc_buffer_init(&text, &llmc_allocator_system, 1 << 20);

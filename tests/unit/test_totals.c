@@ -34,7 +34,7 @@ static void add(llmc_totals *totals, const char *feature, const char *model, int
 {
     const llmcost_tag tags[] = { { "undeclared", "x" }, { "feature", feature } };
     llmc_totals_add(totals, &(llmc_call_facts){ .tags = tags, .tag_count = feature ? 2 : 1, .model = model, .provider = model ? "openai" : NULL, .wall_ms = wall_ms,
-                                                .cost_nano = cost, .baseline_nano = cost * 2, .tokens_in = 10, .tokens_out = 1 });
+                                                .row.figure = { [LLMC_CALLS] = 1, [LLMC_COST_NANO] = cost, [LLMC_BASELINE_NANO] = cost * 2, [LLMC_TOKENS_IN] = 10, [LLMC_TOKENS_OUT] = 1 } });
 }
 
 static json_t *read_json(llmc_totals *totals)
@@ -86,16 +86,18 @@ static void every_figure_is_counted(void **state)
     counting_memory memory;
     llmc_totals *totals = open_totals(&memory, 10, 10);
     const llmcost_tag tags[] = { { "feature", "faq" }, { "user", "ann" } };
-    llmc_call_facts call = { .tags = tags, .tag_count = 2, .provider = "openai", .model = "gpt", .wall_ms = FIRST, .cost_nano = 100, .baseline_nano = 1000,
-                             .saved_nano = { 500, 1, 2, 400, 4, 5, -12 }, .tokens_in = 70, .tokens_out = 30, .duration_ns = 1000, .escalations = 2 };
+    static const int64_t saved_nano[LLMC_SAVING_COUNT] = { 500, 1, 2, 400, 4, 5, -12 };
+    llmc_call_facts call = { .tags = tags, .tag_count = 2, .provider = "openai", .model = "gpt", .wall_ms = FIRST, .saved_nano = saved_nano,
+                             .row.figure = { [LLMC_CALLS] = 1, [LLMC_COST_NANO] = 100, [LLMC_BASELINE_NANO] = 1000, [LLMC_TOKENS_IN] = 70, [LLMC_TOKENS_OUT] = 30 },
+                             .duration_ns = 1000, .escalations = 2 };
     llmc_totals_add(totals, &call);
-    call.failed = true;
+    call.row.figure[LLMC_FAILED] = 1;
     llmc_totals_add(totals, &call);
-    call.failed = false;
-    call.cached = true;
+    call.row.figure[LLMC_FAILED] = 0;
+    call.row.figure[LLMC_CACHED] = 1;
     llmc_totals_add(totals, &call);
-    call.cached = false;
-    call.refused = true;
+    call.row.figure[LLMC_CACHED] = 0;
+    call.row.figure[LLMC_REFUSED] = 1;
     llmc_totals_add(totals, &call);
 
     json_t *report = read_json(totals), *total = json_object_get(report, "total"), *saved = json_object_get(total, "saved_by");
@@ -324,8 +326,9 @@ static void sums_are_capped(void **state)
     (void)state;
     counting_memory memory;
     llmc_totals *totals = open_totals(&memory, 10, 10);
-    llmc_call_facts call = { .model = "m", .provider = "p", .wall_ms = FIRST, .cost_nano = INT64_MAX, .baseline_nano = INT64_MIN, .tokens_in = INT64_MAX, .duration_ns = INT64_MAX,
-                             .saved_nano = { INT64_MIN, INT64_MAX } };
+    static const int64_t saved_nano[LLMC_SAVING_COUNT] = { INT64_MIN, INT64_MAX };
+    llmc_call_facts call = { .model = "m", .provider = "p", .wall_ms = FIRST, .saved_nano = saved_nano, .duration_ns = INT64_MAX,
+                             .row.figure = { [LLMC_CALLS] = 1, [LLMC_COST_NANO] = INT64_MAX, [LLMC_BASELINE_NANO] = INT64_MIN, [LLMC_TOKENS_IN] = INT64_MAX } };
     llmc_totals_add(totals, &call);
     llmc_totals_add(totals, &call);
     json_t *report = read_json(totals), *total = json_object_get(report, "total");
