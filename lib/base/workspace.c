@@ -111,6 +111,8 @@ llmc_workspace *llmc_workspace_borrow(llmc_workspaces *workspaces)
     else
         workspace = make_workspace(workspaces);
     workspaces->lent += workspace != NULL;
+    if (workspaces->lent > workspaces->most)
+        workspaces->most = workspaces->lent;
     return workspace;
 }
 
@@ -119,6 +121,8 @@ void llmc_workspace_return(llmc_workspaces *workspaces, llmc_workspace *workspac
     workspace->used = workspace->last = 0;
     workspace->next = workspaces->idle;
     workspaces->idle = workspace;
-    if (--workspaces->lent == 0)
-        free_idle(workspaces, LLMC_WORKSPACES_IDLE);
+    if (--workspaces->lent)
+        return;
+    free_idle(workspaces, workspaces->most > LLMC_WORKSPACES_IDLE ? workspaces->most : LLMC_WORKSPACES_IDLE);
+    workspaces->most = 0;
 }

@@ -3,8 +3,9 @@
  * comes from the allocator underneath. Pieces of the block need no freeing: they are gone when it is given back.
  *
  * Blocks are kept from one borrower to the next, as many as there were borrowers at once, but never more than
- * LLMC_WORKSPACES: whoever comes when all of them are lent does without. When the last one is given back, a burst is over,
- * and all but LLMC_WORKSPACES_IDLE are freed.
+ * LLMC_WORKSPACES: whoever comes when all of them are lent does without. When the last one is given back, a burst is over:
+ * as many are kept as it had at once, for the next is often like it, and those of a larger one before it are freed, all
+ * but LLMC_WORKSPACES_IDLE.
  */
 #ifndef LLMC_WORKSPACE_H
 #define LLMC_WORKSPACE_H
@@ -26,6 +27,7 @@ typedef struct llmc_workspaces {
     const llmc_allocator *under;
     llmc_workspace *idle;
     uint32_t count, lent; /* count: lent ones too */
+    uint32_t most;        /* lent at once since the latest burst */
 } llmc_workspaces;
 
 void llmc_workspaces_init(llmc_workspaces *workspaces, const llmc_allocator *under);

@@ -119,7 +119,7 @@ struct llmc_call {
 };
 
 /* ---- response.c ---- */
-llmcost_response *llmc_response_new(llmc_services *services, uint64_t id);
+llmcost_response *llmc_response_new(llmc_services *services, uint64_t id, size_t more_bytes); /* more: in the arena's first block, than a call takes */
 llmcost_response *llmc_response_ref(llmcost_response *response);
 void llmc_response_unref(llmcost_response *response);
 

@@ -8,16 +8,16 @@
 enum { MAX_SUMMARY_BYTES = 1 << 16 };
 static const size_t max_json_bytes = (size_t)1 << 31;
 
-llmcost_response *llmc_response_new(llmc_services *services, uint64_t id)
+llmcost_response *llmc_response_new(llmc_services *services, uint64_t id, size_t more_bytes)
 {
     _Static_assert(sizeof(llmcost_response) < LLMC_RESPONSE_BYTES / 2, "most of the allocation is the arena's");
     const llmc_allocator *allocator = &services->allocator;
-    llmcost_response *response = llmc_alloc(allocator, LLMC_RESPONSE_BYTES);
+    llmcost_response *response = llmc_alloc(allocator, LLMC_RESPONSE_BYTES + more_bytes);
     if (!response)
         return NULL;
     response->allocator = *allocator;
     atomic_init(&response->references, 1);
-    llmc_arena_init(&response->arena, &response->allocator, response + 1, LLMC_RESPONSE_BYTES - sizeof *response);
+    llmc_arena_init(&response->arena, &response->allocator, response + 1, LLMC_RESPONSE_BYTES + more_bytes - sizeof *response);
     response->status = LLMCOST_OK;
     llmc_error_init(&response->error, allocator);
     response->answer = NULL;

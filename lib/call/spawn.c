@@ -135,7 +135,7 @@ static int64_t detached_deadline(const llmcost_leg *leg)
 static llmc_call *detached_call(const llmcost_leg *leg)
 {
     llmc_call *from = leg->call;
-    llmcost_response *response = llmc_response_new(&from->client->services, llmc_client_next_id(from->client));
+    llmcost_response *response = llmc_response_new(&from->client->services, llmc_client_next_id(from->client), 0);
     llmc_call *call = response ? llmc_arena_calloc(&response->arena, 1, sizeof *call) : NULL;
     if (call)
         call->response = response;

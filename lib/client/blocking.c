@@ -67,7 +67,7 @@ static llmcost_status ask_json(const llmc_visit *visit, const question *asked, l
 
 static llmcost_status ask_provider(const llmc_visit *visit, const question *asked, llmcost_response **out)
 {
-    llmc_front front = { .response = llmc_response_new(&visit->client->services, llmc_visit_id(visit)) };
+    llmc_front front = { .response = llmc_response_new(&visit->client->services, llmc_visit_id(visit), 0) };
     if (!front.response)
         return LLMCOST_E_MEMORY;
     return run_front(visit->client, asked->operation, &front, asked->provider, out);

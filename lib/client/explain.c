@@ -155,7 +155,7 @@ static llmcost_status write_explanation(llmcost_client *client, const void *how,
     llmc_services services;
     llmc_services_copy(&services, &client->services);
     llmc_explaining explaining = { .json = { .out = out }, .currency = client->settings->currency };
-    llmcost_response *response = llmc_response_new(&services, 0);
+    llmcost_response *response = llmc_response_new(&services, 0, 0);
     if (!response)
         return LLMCOST_E_MEMORY;
     llmcost_status status = explain_request(client, response, &services, how, &explaining);

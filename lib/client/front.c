@@ -4,9 +4,12 @@
 
 #include <string.h>
 
-static llmcost_status new_response(const llmc_visit *visit, llmc_front *front)
+/* For a request of two kilobytes or three, as most are. */
+enum { OWN_REQUEST_BYTES = 3072 };
+
+static llmcost_status new_response(const llmc_visit *visit, bool owns_request, llmc_front *front)
 {
-    *front = (llmc_front){ .response = llmc_response_new(&visit->client->services, llmc_visit_id(visit)) };
+    *front = (llmc_front){ .response = llmc_response_new(&visit->client->services, llmc_visit_id(visit), owns_request ? OWN_REQUEST_BYTES : 0) };
     return front->response ? LLMCOST_OK : LLMCOST_E_MEMORY;
 }
 
@@ -23,7 +26,7 @@ static llmcost_status import(llmc_front *front, const llmcost_request *request, 
 
 llmcost_status llmc_front_open(const llmc_visit *visit, const llmcost_request *request, llmc_operation_id operation, bool copy, llmc_front *front)
 {
-    llmcost_status status = request ? new_response(visit, front) : LLMCOST_E_MISUSE;
+    llmcost_status status = request ? new_response(visit, copy, front) : LLMCOST_E_MISUSE;
     return status ? status : import(front, request, operation, copy);
 }
 
@@ -32,7 +35,7 @@ llmcost_status llmc_front_open_json(const llmc_visit *visit, const char *body, s
     llmc_front *front = &json->front;
     llmc_stream_wish wish = { 0 };
     llmcost_request *request = NULL;
-    llmcost_status status = body ? new_response(visit, front) : LLMCOST_E_MISUSE;
+    llmcost_status status = body ? new_response(visit, true, front) : LLMCOST_E_MISUSE;
     if (status)
         return status;
     front->status = (operation == LLMC_OP_EMBED ? llmc_inputs_from_json : llmc_request_from_json)(body, bytes, &front->response->arena, &request, &wish, &front->response->error);

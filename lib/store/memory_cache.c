@@ -321,7 +321,7 @@ static void release_list(llmc_cache_entry *dropped)
 static llmc_cache_entry *find_victim(llmc_memory_cache *cache, int64_t now_ns)
 {
     bool unused = cache->oldest && atomic_load_explicit(&cache->oldest->used_ns, memory_order_relaxed) == NOT_USED;
-    if (unused && cache->entry_count > 4 * LOOK && ++cache->looked_ago < LOOK)
+    if (unused && cache->entry_count > LOOK && ++cache->looked_ago < LOOK)
         return cache->oldest;
     cache->looked_ago = 0;
     settle_order(cache);

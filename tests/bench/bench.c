@@ -2,6 +2,7 @@
  * bench: the library against the same work by hand, in one run, alternating.
  *
  *     bench                          the whole table
+ *     bench row NAME                 one row of it
  *     bench count NAME ours|raw N    do it N times and end: for counting instructions or system calls from outside
  *     bench tls URL CA_FILE          new TLS connections against a server that closes each
  *
@@ -319,18 +320,28 @@ static llmcost_mock *start_server(void)
     return mock;
 }
 
-static int count(const char *name, const char *side, size_t n, const char *url)
+static const bench_pair *find_pair(const char *name)
 {
     for (size_t i = 0; i < bench_pair_count; i++) {
-        const bench_pair *pair = &bench_pairs[i];
-        if (strcmp(pair->name, name) != 0)
-            continue;
-        pair->open(url);
-        (strcmp(side, "raw") == 0 ? pair->raw : pair->ours)(n);
-        pair->close();
-        return 0;
+        if (strcmp(bench_pairs[i].name, name) == 0)
+            return &bench_pairs[i];
     }
     bench_die(name, "no such work");
+}
+
+static int count(const char *name, const char *side, size_t n, const char *url)
+{
+    const bench_pair *pair = find_pair(name);
+    pair->open(url);
+    (strcmp(side, "raw") == 0 ? pair->raw : pair->ours)(n);
+    pair->close();
+    return 0;
+}
+
+static int one_row(const char *name, const char *url)
+{
+    run_pair(find_pair(name), url);
+    return missed ? 1 : 0;
 }
 
 static int whole_table(const char *url)
@@ -346,6 +357,13 @@ static int whole_table(const char *url)
     return missed ? 1 : 0;
 }
 
+static int work(int argument_count, char **arguments, const char *url)
+{
+    if (argument_count == 5 && strcmp(arguments[1], "count") == 0)
+        return count(arguments[2], arguments[3], strtoul(arguments[4], NULL, 10), url);
+    return argument_count == 3 && strcmp(arguments[1], "row") == 0 ? one_row(arguments[2], url) : whole_table(url);
+}
+
 int main(int argument_count, char **arguments)
 {
     curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -355,7 +373,7 @@ int main(int argument_count, char **arguments)
     llmcost_mock *mock = url ? NULL : start_server();
     if (mock)
         url = llmcost_mock_url(mock);
-    int status = argument_count == 5 && strcmp(arguments[1], "count") == 0 ? count(arguments[2], arguments[3], strtoul(arguments[4], NULL, 10), url) : whole_table(url);
+    int status = work(argument_count, arguments, url);
     llmcost_mock_stop(mock);
     return status;
 }

@@ -37,7 +37,7 @@ static llmcost_response *open_response(fixture *f)
     f->services.settings = &f->settings;
     f->services.clock = (llmcost_clock){ .monotonic_ns = fixed_ns, .wall_ms = fixed_wall_ms };
     llmc_random_init(&f->services.random, 7);
-    return llmc_response_new(&f->services, llmc_random_next(&f->services.random));
+    return llmc_response_new(&f->services, llmc_random_next(&f->services.random), 0);
 }
 
 static llmcost_event event_of(int kind, uint32_t choice, const char *text, size_t bytes)
@@ -271,7 +271,7 @@ static void test_without_memory(void **state)
     assert_int_equal(f.memory.blocks, 0);
 
     f.memory.fail_all = 1;
-    assert_null(llmc_response_new(&f.services, 1));
+    assert_null(llmc_response_new(&f.services, 1, 0));
 }
 
 /* Each allocation of making the JSON fails in turn. */
