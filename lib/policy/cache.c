@@ -416,8 +416,8 @@ static llmcost_verdict cache_leave(llmcost_leg *leg, void *memory, void *user)
     cache_state *state = memory;
     if (!state->key || state->hit || !worth_keeping(leg))
         return LLMCOST_CONTINUE;
-    /* When it came, by both clocks: the wall's follows from the start of the call. */
-    int64_t now = leg->concluded_ns ? leg->concluded_ns : llmc_leg_now(leg), ttl_ms = ttl_of(leg);
+    /* When it came, by both clocks: the wall's follows from the start of the call. Of its own exchange only: another try came later. */
+    int64_t now = leg->source == leg && leg->concluded_ns ? leg->concluded_ns : llmc_leg_now(leg), ttl_ms = ttl_of(leg);
     int64_t wall_ms = llmc_leg_receipt(leg)->started_wall_ms + (now - llmc_leg_call_started(leg)) / LLMC_MS;
     if (leg->services->cache_store.put)
         store_at_host(leg, state, wall_ms > 0 ? wall_ms : 0, ttl_ms);

@@ -231,6 +231,31 @@ static void test_ttl(void **unused)
     rig_close(&rig);
 }
 
+/* The try that answered says when the answer came, not the first one. */
+static void test_ttl_after_another_try(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_request space;
+    rig_open(&rig, "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":1}},\"breaker\":false,\"cache\":{\"memory\":{\"ttl\":\"10s\"},\"sampled\":true}}");
+    fake_exchange *busy = fake_network_fails(&rig.network, NULL, 429, "rate_limit_exceeded");
+    busy->headers[1] = "Retry-After: 20";
+    busy->times = 1;
+    fake_network_says(&rig.network, NULL, "hi", 10, 5);
+    llmcost_request *request = rig_ask(&space, "openai/gpt-4o", "hello");
+    llmcost_response_free(chat(&rig, request, LLMCOST_OK));
+    assert_int_equal(rig.network.request_count, 2);
+    assert_true(fake_clock_ms(&rig.clock) >= 20000);
+    fake_clock_advance(&rig.clock, 9000);
+    llmcost_response *response = chat(&rig, request, LLMCOST_OK);
+    assert_int_equal(llmcost_response_from_cache(response), 1);
+    assert_int_equal(rig_line(response, 0, "age_ms"), 9000);
+    llmcost_response_free(response);
+    fake_clock_advance(&rig.clock, 1001);
+    assert_false(hits(&rig, request));
+    rig_close(&rig);
+}
+
 static void never_kept(void (*script)(fake_network *network), const char *config, const char *model_name, int64_t length)
 {
     engine_rig rig;
@@ -533,6 +558,7 @@ int main(void)
         cmocka_unit_test(test_the_rule_for_sampled_answers),
         cmocka_unit_test(test_uses),
         cmocka_unit_test(test_ttl),
+        cmocka_unit_test(test_ttl_after_another_try),
         cmocka_unit_test(test_what_is_never_kept),
         cmocka_unit_test(test_replays),
         cmocka_unit_test(test_the_length_of_the_config_is_in_the_key),
