@@ -20,10 +20,8 @@
 
 #include "base/thread.h"
 
-#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <time.h>
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <cpuid.h>
 #endif
@@ -100,7 +98,7 @@ struct llmc_cache_entry {
 /* A reader's, on a cache line of its own. */
 typedef union reader_mark {
     struct {
-        atomic_bool taken;
+        llmc_mark taken;
         uint64_t hits, misses;
     } of;
     char padding[CACHE_LINE];
@@ -186,30 +184,15 @@ llmc_cache_hash llmc_memory_cache_hash(const llmc_memory_cache *cache, const voi
 
 /* ---- locks ---- */
 
-/* Until a reader gives its mark back: a walk of a chain, unless it was interrupted there; then it may need our processor. */
-__attribute__((cold, noinline)) static void wait_for_reader(unsigned round)
-{
-    enum { YIELDS = 100, NAP_NS = 50000 };
-    if (round < YIELDS)
-        sched_yield();
-    else
-        nanosleep(&(struct timespec){ .tv_nsec = NAP_NS }, NULL);
-}
-
-static void unlock_reader(reader_mark *mark)
-{
-    atomic_store_explicit(&mark->of.taken, false, memory_order_release);
-}
-
-/* Behind the writer and before the next one, with whichever mark is free. */
+/* Behind the writer and before the next one, with whichever mark is free. The mutex orders it: nobody begins to write meanwhile. */
 __attribute__((cold, noinline)) static reader_mark *wait_to_read(llmc_memory_cache *cache, reader_mark *own)
 {
     size_t at = (size_t)(own - cache->marks);
     pthread_mutex_lock(&cache->mutex);
-    for (unsigned round = 0; atomic_exchange(&cache->marks[at].of.taken, true); round++) {
+    for (unsigned round = 0; !llmc_mark_try(&cache->marks[at].of.taken); round++) {
         at = (at + 1) % MARKS;
         if (round >= MARKS)
-            wait_for_reader(round);
+            llmc_mark_wait(round);
     }
     pthread_mutex_unlock(&cache->mutex);
     return &cache->marks[at];
@@ -217,7 +200,7 @@ __attribute__((cold, noinline)) static reader_mark *wait_to_read(llmc_memory_cac
 
 /*
  * Takes the thread's own mark and then looks whether somebody writes, who says so and then looks at the marks: in one
- * order for all threads, so that one of the two sees the other.
+ * order for all threads, so that one of the two sees the other: llmc_mark_try() orders too little for that.
  */
 static inline reader_mark *lock_to_read(llmc_memory_cache *cache)
 {
@@ -226,7 +209,7 @@ static inline reader_mark *lock_to_read(llmc_memory_cache *cache)
     if (!taken && !atomic_load(&cache->writing))
         return own;
     if (!taken)
-        unlock_reader(own);
+        llmc_mark_give_back(&own->of.taken);
     return wait_to_read(cache, own);
 }
 
@@ -236,7 +219,7 @@ static void lock_to_write(llmc_memory_cache *cache)
     atomic_store(&cache->writing, true);
     for (size_t i = 0; i < MARKS; i++) {
         for (unsigned round = 0; atomic_load(&cache->marks[i].of.taken); round++)
-            wait_for_reader(round);
+            llmc_mark_wait(round);
     }
 }
 
@@ -392,7 +375,7 @@ __attribute__((noinline)) static bool missed(llmc_memory_cache *cache, reader_ma
 {
     llmc_cache_entry *dropped = NULL;
     mark->of.misses++;
-    unlock_reader(mark);
+    llmc_mark_give_back(&mark->of.taken);
     if (!expired)
         return false;
     lock_to_write(cache);
@@ -418,7 +401,7 @@ __attribute__((cold, noinline)) static void correct_count(llmc_memory_cache *cac
     reader_mark *mark = lock_to_read(cache);
     mark->of.hits--;
     mark->of.misses++;
-    unlock_reader(mark);
+    llmc_mark_give_back(&mark->of.taken);
 }
 
 bool llmc_memory_cache_get(llmc_memory_cache *cache, llmc_cache_hash hash, const void *key, size_t key_bytes, int64_t now_ns, llmc_cache_hit *out)
@@ -430,7 +413,7 @@ bool llmc_memory_cache_get(llmc_memory_cache *cache, llmc_cache_hash hash, const
     reference(entry);
     atomic_store_explicit(&entry->used_ns, now_ns, memory_order_relaxed);
     mark->of.hits++;
-    unlock_reader(mark);
+    llmc_mark_give_back(&mark->of.taken);
     bool found = has_key(entry, key, key_bytes);
     if (found) {
         cache->values.retain(entry->value);
@@ -449,7 +432,7 @@ bool llmc_memory_cache_has(llmc_memory_cache *cache, llmc_cache_hash hash, const
     bool alive = entry && entry->expires_ns > now_ns;
     if (alive)
         reference(entry);
-    unlock_reader(mark);
+    llmc_mark_give_back(&mark->of.taken);
     if (!alive)
         return false;
     bool found = has_key(entry, key, key_bytes);
@@ -540,7 +523,7 @@ __attribute__((cold)) void llmc_memory_cache_remove(llmc_memory_cache *cache, ll
     llmc_cache_entry *entry = *find_link(cache, hash);
     if (entry)
         reference(entry);
-    unlock_reader(mark);
+    llmc_mark_give_back(&mark->of.taken);
     if (!entry)
         return;
     if (has_key(entry, key, key_bytes)) {
