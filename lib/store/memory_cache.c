@@ -14,7 +14,8 @@
  * Every entry, key, value and table is counted; the cache's own two kilobytes and the heap's overhead per block are not.
  * One entry may take at most half of the limit, so that no single answer empties the cache.
  *
- * Left out: a background sweep. Expired entries go when they are met, or first when room is made.
+ * Left out: a background sweep. Expired entries go when they are met, or before others when room is made and
+ * the old end is looked at.
  */
 #include "store/memory_cache.h"
 

@@ -9,7 +9,8 @@
 
 #include <string.h>
 
-enum { NAMES_KEPT_S = 60 };
+/* Half of what libcurl keeps a name for by itself. */
+enum { NAMES_LOOK_S = 30 };
 
 /* ---- what libcurl reports of an exchange ---- */
 
@@ -301,16 +302,19 @@ static bool set_proxy(exchange *x, const char *wanted)
     return true;
 }
 
-/* At the end of every transfer libcurl looks through all names that it knows for old ones. Once in their lifetime will do. */
+/*
+ * At the end of every transfer libcurl looks through all names that it knows for old ones. Twice in their lifetime will do:
+ * one that is too young for a look is dropped at the next, so that names are used about as long as libcurl keeps them itself.
+ */
 static void age_names(exchange *x)
 {
     llmc_http *http = x->http;
     int64_t now = llmc_clock_now(http->driver->clock);
     bool due = now >= http->names_due_ns;
     if (due)
-        http->names_due_ns = llmc_clock_after(now, NAMES_KEPT_S * 1000);
+        http->names_due_ns = llmc_clock_after(now, NAMES_LOOK_S * 1000);
     if (!x->prepared || x->ages_names != due)
-        curl_easy_setopt(x->easy, CURLOPT_DNS_CACHE_TIMEOUT, due ? (long)NAMES_KEPT_S : -1L);
+        curl_easy_setopt(x->easy, CURLOPT_DNS_CACHE_TIMEOUT, due ? (long)NAMES_LOOK_S : -1L);
     x->ages_names = due;
 }
 
