@@ -6,5 +6,6 @@
 
 /* fail_at: counted from 1; below: none. */
 bool test_allocation_fails(long call, long fail_at);
+bool test_fails_for_good(void); /* the latter */
 
 #endif
