@@ -372,12 +372,19 @@ static void check_response_request(const recorded *e)
     free(body);
 }
 
+static void skip_without(const recordings *all)
+{
+    if (all->count)
+        return;
+    print_message("no recorded exchanges beside the checkout (fixtures/INDEX.tsv)\n");
+    skip();
+}
+
 static void responses_mean_the_same(void **state)
 {
     const recordings *all = *state;
     compared = differing = 0;
-    if (!all->count)
-        skip();
+    skip_without(all);
     for (size_t i = 0; i < all->count; i++)
         if (all->list[i].codec == &llmc_codec_responses)
             check_response_request(&all->list[i]);
@@ -389,10 +396,7 @@ static void responses_mean_the_same(void **state)
 static void requests_mean_the_same(void **state)
 {
     const recordings *all = *state;
-    if (!all->count) {
-        print_message("no recorded exchanges beside the checkout (fixtures/INDEX.tsv)\n");
-        skip();
-    }
+    skip_without(all);
     for (size_t i = 0; i < all->count; i++)
         if (all->list[i].codec == &llmc_codec_openai && all->list[i].operation == LLMC_OP_CHAT)
             check_request(&all->list[i]);
