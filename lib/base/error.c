@@ -10,11 +10,7 @@ enum { MESSAGE_BYTES = 1000, TEXT_BYTES = 2000 };
 
 void llmc_error_init(llmcost_error *error, const llmc_allocator *allocator)
 {
-    error->allocator = *allocator;
-    error->status = LLMCOST_OK;
-    error->http_status = 0;
-    error->retry_after_ms = -1;
-    error->message = error->provider = error->code = error->provider_message = error->request_id = error->trail = NULL;
+    *error = (llmcost_error){ .allocator = *allocator, .retry_after_ms = -1 };
 }
 
 void llmc_error_clear(llmcost_error *error)
