@@ -254,6 +254,8 @@ static void round_of(llmcost_loop *loop, int64_t until_ns)
 {
     loop->polling = true;
     llmc_driver_step(&loop->slot->driver, until_ns);
+    if (loop->done)
+        llmc_client_give_turn(loop->client);
     loop->polling = false;
     free_done(loop);
 }

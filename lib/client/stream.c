@@ -258,6 +258,7 @@ void llmcost_stream_close(llmcost_stream *stream)
     llmc_call_cancel(stream->call, LLMCOST_E_CANCELLED);
     while (!stream->call->complete)
         step(stream, LLMC_NEVER);
+    llmc_client_give_turn(stream->client); /* before the driver goes back: then the client may be closed */
     drop_stream(stream);
 }
 
