@@ -433,6 +433,48 @@ static void test_who_waits_for_a_drain_runs_it(void **unused)
     }
 }
 
+/* A stream that runs out of memory says so in every place: its status, its error, and the receipt that was told. */
+static void note_status(const llmcost_response *response, void *user)
+{
+    *(llmcost_status *)user = llmcost_response_status(response);
+}
+
+static void test_a_stream_without_memory_says_one_thing(void **unused)
+{
+    (void)unused;
+    static const char *const texts[] = { "one ", "two ", "three", NULL };
+    int failed = 0;
+    llmcost_status status = LLMCOST_E_MEMORY;
+    for (long nth = 1; status; nth++) {
+        engine_rig rig;
+        rig_request space;
+        llmcost_stream *stream;
+        const llmcost_event *event;
+        llmcost_response *response;
+        llmcost_status told = LLMCOST_OK;
+        rig_open(&rig, "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":0}}}");
+        fake_network_streams(&rig.network, NULL, texts, 10, 5);
+        assert_int_equal(llmcost_client_on_receipt(rig.client, note_status, &told), LLMCOST_OK);
+        assert_int_equal(llmcost_stream_open(rig.client, rig_ask(&space, "openai/gpt-4o", "hello"), &stream), LLMCOST_OK);
+        rig.memory.fail_at = rig.memory.calls + nth;
+        while ((status = llmcost_stream_next(stream, &event)) == LLMCOST_OK && event)
+            continue;
+        rig.memory.fail_at = 0;
+        assert_int_equal(llmcost_stream_finish(stream, &response), status);
+        assert_true(status == LLMCOST_OK || status == LLMCOST_E_MEMORY);
+        assert_int_equal(llmcost_response_status(response), status);
+        assert_int_equal(told, status);
+        if (status) {
+            assert_int_equal(llmcost_error_status(llmcost_response_error(response)), status);
+            failed++;
+        }
+        llmcost_response_free(response);
+        llmcost_stream_close(stream);
+        rig_close(&rig);
+    }
+    assert_true(failed >= 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -448,6 +490,7 @@ int main(void)
         cmocka_unit_test(test_drain_by_calls_of_a_loop),
         cmocka_unit_test(test_who_waits_for_a_drain_runs_it),
         cmocka_unit_test(test_closing_drains),
+        cmocka_unit_test(test_a_stream_without_memory_says_one_thing),
         cmocka_unit_test(test_several_drains_take_turns),
         cmocka_unit_test(test_leaving_before_it_is_sent),
         cmocka_unit_test(test_a_background_thread_drains),
