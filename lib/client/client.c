@@ -344,13 +344,6 @@ llmcost_status llmcost_client_run(llmcost_client *client, int32_t max_ms)
     return LLMCOST_OK;
 }
 
-void llmc_client_give_turn(llmcost_client *client)
-{
-    if (atomic_load_explicit(&client->services.detached, memory_order_relaxed) == 0 || client->background_runs)
-        return;
-    llmc_pool_run_detached(client, llmc_clock_now(&client->services.clock), false);
-}
-
 /* ---- hooks ---- */
 
 static llmcost_status may_change(llmcost_client *client)
