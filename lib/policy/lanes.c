@@ -172,12 +172,19 @@ static lane_opening opening_for(llmc_lane *lane, const llmc_lane_waiter *waiter,
     return opening;
 }
 
+/* One that is over says nothing any more. */
+static void count_down(lane_hint *hint, int64_t by, int64_t now_ns)
+{
+    if (hint->until_ns > now_ns)
+        hint->remaining -= by;
+}
+
 static void take_place(llmc_lane *lane, const llmc_lane_waiter *waiter, llmc_lane_place *place, int64_t now_ns)
 {
     lane->in_flight++;
-    lane->hints[LLMCOST_LIMIT_REQUESTS].remaining--;
-    lane->hints[LLMCOST_LIMIT_TOKENS].remaining -= waiter->tokens;
-    lane->hints[LLMCOST_LIMIT_INPUT_TOKENS].remaining -= waiter->prompt_tokens;
+    count_down(&lane->hints[LLMCOST_LIMIT_REQUESTS], 1, now_ns);
+    count_down(&lane->hints[LLMCOST_LIMIT_TOKENS], waiter->tokens, now_ns);
+    count_down(&lane->hints[LLMCOST_LIMIT_INPUT_TOKENS], waiter->prompt_tokens, now_ns);
     llmc_lane_window_add(&lane->window, waiter->tokens, now_ns);
     *place = (llmc_lane_place){ lane, waiter->tokens, now_ns };
 }

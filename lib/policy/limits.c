@@ -14,6 +14,12 @@
 #include <string.h>
 
 enum { OUTPUT_WHERE_UNKNOWN = 1000, AGAIN_WHERE_UNKNOWN_MS = 1000 };
+static const int64_t MOST_TOKENS = INT64_C(1) << 40; /* of a call: sums of millions of them do not overflow */
+
+static int64_t at_most(int64_t tokens)
+{
+    return tokens < MOST_TOKENS ? tokens : MOST_TOKENS;
+}
 
 typedef struct limits_state {
     llmc_lane_waiter waiter;
@@ -36,9 +42,9 @@ int64_t llmc_limits_tokens(llmcost_leg *leg, int64_t *prompt)
     int64_t output = 0;
     if (leg->operation->generates)
         output = request->max_tokens > 0 ? request->max_tokens : leg->services->settings->default_max_tokens > 0 ? leg->services->settings->default_max_tokens : OUTPUT_WHERE_UNKNOWN;
-    *prompt = llmc_prompt_estimate(leg->services, request, leg->route);
+    *prompt = at_most(llmc_prompt_estimate(leg->services, request, leg->route));
     int64_t choices = request->n > 1 ? request->n : 1;
-    return output < (INT64_MAX >> 8) && *prompt < (INT64_MAX >> 8) ? *prompt + output * choices : INT64_MAX >> 8;
+    return at_most(*prompt + at_most(output) * choices);
 }
 
 /* ---- waiting ---- */

@@ -535,6 +535,28 @@ static void assert_refused(const char *config, const char *words)
     llmcost_error_free(error);
 }
 
+/* Lengths as long as numbers go, call after call: what a lane adds up does not overflow. */
+static void test_lengths_beyond_measure(void **unused)
+{
+    (void)unused;
+    static const int64_t lengths[] = { INT64_MAX, (INT64_MAX >> 8) - 100 };
+    for (size_t i = 0; i < 2; i++) {
+        engine_rig rig;
+        rig_request space;
+        rig_open(&rig, LIMITS("\"in_flight\":2"));
+        fake_network_fails(&rig.network, NULL, 400, "invalid");
+        for (int k = 0; k < 240; k++) { /* of several choices each */
+            llmcost_response *response;
+            llmcost_request *request = rig_ask(&space, "openai/gpt-4o", "hello");
+            request->max_tokens = lengths[i];
+            request->n = 4;
+            assert_int_equal(llmcost_chat(rig.client, request, &response), LLMCOST_E_INVALID_REQUEST);
+            llmcost_response_free(response);
+        }
+        rig_close(&rig);
+    }
+}
+
 static void test_the_config(void **unused)
 {
     (void)unused;
@@ -564,7 +586,7 @@ int main(void)
         cmocka_unit_test(test_the_deadline_comes_first), cmocka_unit_test(test_who_leaves_the_queue), cmocka_unit_test(test_a_further_target_is_asked_soon), cmocka_unit_test(test_tokens_are_reserved_and_corrected),
         cmocka_unit_test(test_more_than_the_limit_goes_alone), cmocka_unit_test(test_what_a_budget_refuses_is_given_back), cmocka_unit_test(test_headers_are_heeded),
         cmocka_unit_test(test_a_refusal_holds_for_all), cmocka_unit_test(test_a_leg_that_is_read_on_keeps_its_place), cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_the_config),
+        cmocka_unit_test(test_lengths_beyond_measure), cmocka_unit_test(test_the_config),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
