@@ -93,15 +93,15 @@ bool llmc_route_is_healthy(llmcost_leg *leg, const llmc_route *route)
     return healthy;
 }
 
-static bool has_room(const llmc_route *route, int64_t tokens)
+static bool has_room(const llmc_route *route, int64_t prompt, int64_t answer)
 {
     bool room = false;
     if (route->kind == LLMC_ROUTE_LEAF) {
         int64_t window = route->prices ? llmc_model_context(route->prices) : 0;
-        return window <= 0 || tokens <= window; /* what nobody knows is tried */
+        return window <= 0 || (prompt <= window && answer <= window - prompt); /* what nobody knows is tried */
     }
     for (size_t i = first_that_counts(route); i < route->step_count && !room; i++)
-        room = has_room(route->steps[i], tokens);
+        room = has_room(route->steps[i], prompt, answer);
     return room;
 }
 
@@ -179,7 +179,7 @@ static bool fits_holds(llmcost_leg *leg, llmc_facts *facts, const llmc_condition
 {
     (void)condition;
     int64_t length = leg->request->max_tokens > 0 ? leg->request->max_tokens : leg->services->settings->default_max_tokens;
-    return has_room(to, llmc_facts_prompt_tokens(leg, facts) + length) && llmc_route_fits(leg, to);
+    return has_room(to, llmc_facts_prompt_tokens(leg, facts), length) && llmc_route_fits(leg, to);
 }
 
 static void fits_tells(llmcost_leg *leg, llmc_facts *facts, const llmc_condition *condition, const llmc_route *to, llmc_buffer *out)

@@ -167,6 +167,8 @@ static void test_fits(void **state)
     expect_one(FITS, request, "large", "takes a prompt of about 5 tokens");
     request->max_tokens = 996;
     expect_one(FITS, request, "small", NULL);
+    request->max_tokens = INT64_MAX; /* longer than prompt and answer together can be */
+    expect_one(FITS, request, "small", NULL);
 }
 
 /* ---- time ---- */
