@@ -7,7 +7,8 @@
  *
  * Three kinds of figures are not believed, and leave the model without a price rather than with a wrong one: a rate
  * above 10,000 USD per million tokens; an input and output price of zero where the host is not a local server; an
- * output price of zero beside an input price, where the model answers in text. Rounding noise of binary floating point
+ * output price of zero or none beside an input price, where the model answers in text and no earlier row has one that
+ * it can keep. Rounding noise of binary floating point
  * ("2.9999900000000002e-06") is rounded to a pico-dollar.
  *
  * Its provider names become those of our presets. Its "dashscope" prices are those of the host abroad.
@@ -223,7 +224,19 @@ static void distrust_zeros(llmc_row_patch *patch, const char *mode)
     }
 }
 
-static void fill_patch(llmc_row_patch *patch, json_t *entry)
+/* Answers do not cost what prompts do, which is what an output without a rate would be charged at. */
+static bool lacks_output(const llmc_catalog *catalog, const llmc_row_patch *patch, const char *mode)
+{
+    const llmc_price *base = NULL;
+    for (size_t i = 0; i < patch->price_count && !base; i++)
+        base = patch->prices[i].level == LLMC_STANDARD && !llmc_price_is_tier(&patch->prices[i]) ? &patch->prices[i] : NULL;
+    if (!base || base->pico[LLMCOST_INPUT] <= 0 || base->pico[LLMCOST_OUTPUT] != LLMC_NO_RATE || !answers_in_text(mode))
+        return false;
+    const llmc_model *known = llmc_catalog_has(catalog, patch->provider, patch->model) ? llmc_catalog_find(catalog, patch->provider, patch->model) : NULL;
+    return !known || !known->price_count || strcmp(known->currency, patch->currency) != 0;
+}
+
+static void fill_patch(const llmc_catalog *catalog, llmc_row_patch *patch, json_t *entry)
 {
     const char *mode = json_string_value(json_object_get(entry, "mode"));
     patch->max_output = tokens_of(json_object_get(entry, "max_output_tokens"));
@@ -231,6 +244,8 @@ static void fill_patch(llmc_row_patch *patch, json_t *entry)
     if (!read_prices(patch, entry, -1) || !read_ranges(patch, json_object_get(entry, "tiered_pricing")))
         patch->price_count = 0;
     distrust_zeros(patch, mode);
+    if (lacks_output(catalog, patch, mode))
+        patch->price_count = 0;
     for (size_t i = 0; i < patch->price_count; i++)
         patch->replaces_tiers = patch->replaces_tiers || (patch->prices[i].level == LLMC_STANDARD && llmc_price_is_tier(&patch->prices[i]));
 }
@@ -252,7 +267,7 @@ static bool read_entry(llmc_catalog *catalog, llmc_row_patch *patch, const char 
     patch->model = name_without_provider(key, patch->provider);
     patch->source = source;
     memcpy(patch->currency, "USD", 4);
-    fill_patch(patch, entry);
+    fill_patch(catalog, patch, entry);
     if (!is_useful(patch, entry))
         return true;
     ++*taken;

@@ -254,6 +254,8 @@ static void test_figures_that_are_not_believed(void **state)
                      "0},"
                      "\"gemini/gemini-1.5-flash\": {\"litellm_provider\": \"gemini\", \"mode\": \"chat\", \"input_cost_per_token\": 7.5e-08, "
                      "\"output_cost_per_token\": 0},"
+                     "\"half\": {\"litellm_provider\": \"house\", \"mode\": \"chat\", \"input_cost_per_token\": 1e-06, \"output_cost_per_token\": 0},"
+                     "\"open\": {\"litellm_provider\": \"house\", \"mode\": \"chat\", \"input_cost_per_token\": 1e-06, \"max_output_tokens\": 99},"
                      "\"embed\": {\"litellm_provider\": \"house\", \"mode\": \"embedding\", \"input_cost_per_token\": 1e-07, "
                      "\"output_cost_per_token\": 0},"
                      "\"cents\": {\"litellm_provider\": \"house\", \"mode\": \"chat\", \"input_cost_per_token\": 0.055, \"output_cost_per_token\": "
@@ -276,6 +278,9 @@ static void test_figures_that_are_not_believed(void **state)
     assert_false(is_priced("house", "zero"));
     assert_int_equal(rate("vllm", "local", LLMCOST_OUTPUT), 0);
     assert_int_equal(rate("google", "gemini-1.5-flash", LLMCOST_OUTPUT), 300000); /* the built-in one */
+    assert_false(is_priced("house", "half")); /* answers at the price of prompts would be a wrong one */
+    assert_false(is_priced("house", "open"));
+    assert_int_equal(llmc_model_max_output(llmc_catalog_find(catalog, "house", "open")), 99);
     assert_int_equal(rate("house", "embed", LLMCOST_OUTPUT), 0);
     assert_false(is_priced("house", "cents"));
     assert_int_equal(rate("openai", "gpt-4o", LLMCOST_INPUT), 2500000);
@@ -347,6 +352,13 @@ static void test_published_map(void **state)
     free(text);
 }
 
+static bool answers_at_no_price(const json_t *entry)
+{
+    const char *mode = json_string_value(json_object_get(entry, "mode"));
+    bool in_text = !mode || strcmp(mode, "chat") == 0 || strcmp(mode, "completion") == 0 || strcmp(mode, "responses") == 0;
+    return in_text && !(json_number_value(json_object_get(entry, "output_cost_per_token")) > 0) && json_number_value(json_object_get(entry, "input_cost_per_token")) > 0;
+}
+
 /* Every entry: what its keys state is what the row charges. */
 static void test_published_map_row_by_row(void **state)
 {
@@ -375,6 +387,8 @@ static void test_published_map_row_by_row(void **state)
         llmc_rates rates;
         if (row && llmc_model_rates(row, &(llmc_price_query){ .wall_ms = price_day }, &rates)) {
             priced++;
+            if (answers_at_no_price(entry))
+                fail_msg("%s: nobody knows what its answers cost", key);
             const json_t *read = json_object_get(entry, "cache_read_input_token_cost");
             bool text_only = json_number_value(output) > 0;
             if (differs(input, rates.rate[LLMCOST_INPUT].pico) || (text_only && differs(output, rates.rate[LLMCOST_OUTPUT].pico)) ||
@@ -382,7 +396,7 @@ static void test_published_map_row_by_row(void **state)
                 fail_msg("%s is charged otherwise than stated", key);
         } else {
             not_believed++;
-            if (json_number_value(input) > 0 && json_number_value(input) <= 0.005 && json_number_value(output) <= 0.01)
+            if (!answers_at_no_price(entry) && json_number_value(input) > 0 && json_number_value(input) <= 0.005 && json_number_value(output) <= 0.01)
                 fail_msg("%s has no price", key);
         }
         free(one);
