@@ -48,7 +48,7 @@ static bool has_figures(const llmc_usage *usage)
 }
 
 /* The usage as if no prompt cache existed: all of its prompt is plain input. Audio stays what it is. false: overflow. */
-static bool price_uncached(const llmc_rates *rates, const llmc_usage *usage, int64_t prompt, int64_t exchange_nano, int64_t *out)
+static bool price_uncached(const llmc_rates *rates, const llmc_usage *usage, int64_t prompt, int64_t requests, int64_t exchange_nano, int64_t *out)
 {
     const int64_t *quantity = usage->quantity;
     const llmc_rate *rate = rates->rate;
@@ -58,14 +58,16 @@ static bool price_uncached(const llmc_rates *rates, const llmc_usage *usage, int
     llmc_sum_add(&sum, quantity[LLMCOST_REASONING], rate[LLMCOST_REASONING]);
     llmc_sum_add(&sum, quantity[LLMCOST_AUDIO_IN], rate[LLMCOST_AUDIO_IN]);
     llmc_sum_add(&sum, quantity[LLMCOST_AUDIO_OUT], rate[LLMCOST_AUDIO_OUT]);
-    llmc_sum_add(&sum, quantity[LLMCOST_REQUEST], rate[LLMCOST_REQUEST]);
+    llmc_sum_add(&sum, requests, rate[LLMCOST_REQUEST]);
     return llmc_sum_amount(&sum, exchange_nano, out);
 }
 
+/* A call would have paid the baseline's fee, whether or not the model that answered has one and its requests were counted. */
 static bool price_baseline(const llmc_receipt *receipt, const llmc_saving_inputs *inputs, const llmc_usage *delivered, int64_t *out)
 {
     int64_t prompt = receipt->delivered_in - (inputs->extra_prompt_tokens > 0 ? inputs->extra_prompt_tokens : 0);
-    return inputs->baseline && delivered && price_uncached(inputs->baseline, delivered, prompt, inputs->baseline_exchange_nano, out);
+    int64_t requests = delivered && delivered->quantity[LLMCOST_REQUEST] > 0 ? delivered->quantity[LLMCOST_REQUEST] : 1;
+    return inputs->baseline && delivered && price_uncached(inputs->baseline, delivered, prompt, requests, inputs->baseline_exchange_nano, out);
 }
 
 /* A line at standard rates. Without such rates both are what was charged: the whole difference is the route's. */
@@ -74,7 +76,7 @@ static bool price_line(const llmc_saving_inputs *inputs, const llmc_line *line, 
     *uncached = *standard = line->cost_nano;
     if (!inputs->standard)
         return true;
-    return price_uncached(inputs->standard, &line->usage, llmc_usage_prompt(&line->usage), line->exchange_nano, uncached) &&
+    return price_uncached(inputs->standard, &line->usage, llmc_usage_prompt(&line->usage), line->usage.quantity[LLMCOST_REQUEST], line->exchange_nano, uncached) &&
            llmc_price_usage(inputs->standard, &line->usage, line->exchange_nano, standard);
 }
 

@@ -35,6 +35,7 @@ static int64_t plain_cost(const llmc_rates *rates, const llmc_usage *usage, int6
     llmc_usage_init(&plain);
     plain.quantity[LLMCOST_INPUT] = llmc_usage_prompt(usage);
     plain.quantity[LLMCOST_OUTPUT] = llmc_usage_output(usage);
+    plain.quantity[LLMCOST_REQUEST] = 1;
     return llmc_price_usage(rates, &plain, exchange_nano, &cost) ? cost : -1;
 }
 

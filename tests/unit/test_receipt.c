@@ -429,6 +429,25 @@ static void test_route_and_provider_cache(void **state)
     end(&f);
 }
 
+/* The model that is compared with asks a fee for each call, the one that answered none. */
+static void test_the_baselines_fee(void **state)
+{
+    (void)state;
+    fixture f;
+    begin(&f);
+    llmc_rates small = rates_of(150000, 75000, 150000, 600000), fee = small;
+    fee.rate[LLMCOST_REQUEST].pico = INT64_C(5000000000);
+    llmc_usage usage = usage_of(1000, 0, 100, 0);
+    llmc_line *line = add_sent(&f, "answer", "gpt-4o-mini", &usage, &small);
+    f.receipt.baseline = "perplexity/sonar";
+    llmc_receipt_close(&f.receipt, &(llmc_saving_inputs){ .answered = line, .delivered = &usage, .baseline = &fee, .baseline_exchange_nano = ONE_TO_ONE, .standard = &small });
+    assert_int_equal(f.receipt.cost_nano, 210000);
+    assert_int_equal(f.receipt.baseline_nano, 210000 + 5000000);
+    assert_int_equal(f.receipt.saved_nano[LLMC_SAVING_ROUTE], 5000000);
+    assert_adds_up(&f.receipt);
+    end(&f);
+}
+
 /* Anthropic's written tokens cost more than plain input: that is a loss, and shown as one. */
 static void test_cache_writes_are_a_loss(void **state)
 {
@@ -1014,6 +1033,7 @@ int main(void)
         cmocka_unit_test(test_where_counts_come_from),
         cmocka_unit_test(test_class_names),
         cmocka_unit_test(test_route_and_provider_cache),
+        cmocka_unit_test(test_the_baselines_fee),
         cmocka_unit_test(test_cache_writes_are_a_loss),
         cmocka_unit_test(test_tier_and_stated_cost),
         cmocka_unit_test(test_cascade_has_overhead),
