@@ -27,6 +27,7 @@ typedef struct cascade_state {
     llmcost_leg *child, *judge;
     llmcost_leg *best;          /* the best answer so far; NULL: none */
     size_t best_bytes;          /* how much of its text is an answer */
+    bool best_is_broken;        /* refused, cut off or no JSON: worse than one that is only doubted */
     cascade_wait wait;
     llmc_buffer seen;           /* text of the step so far, while its beginning or a last line matters */
     bool seen_made, begun, cut, refused;
@@ -224,6 +225,19 @@ static bool is_marked(const char *marker, const llmc_answer *answer, size_t *ans
     return marked;
 }
 
+/* What is wrong with an answer as it stands; NULL: nothing. */
+static const char *flaw(llmcost_leg *leg, const cascade_state *state, const llmc_choice *choice)
+{
+    const llmc_escalation *rule = rules(leg);
+    if (rule->on_refusal && (state->refused || choice->refusal.bytes || choice->finish == LLMCOST_FINISH_CONTENT_FILTER))
+        return "it refused";
+    if (rule->on_truncation && choice->finish == LLMCOST_FINISH_LENGTH && !state->child->altered)
+        return "it was cut off";
+    if (rule->on_invalid_json && leg->request->format != LLMCOST_FORMAT_TEXT && !choice->tool_call_count && !is_json(choice))
+        return "it is not the JSON that was asked for";
+    return NULL;
+}
+
 /* Why a complete answer of a step is not good enough; NULL: nothing speaks against it. */
 static const char *objection(llmcost_leg *leg, cascade_state *state, const llmc_choice *choice, size_t *answer_bytes)
 {
@@ -232,12 +246,9 @@ static const char *objection(llmcost_leg *leg, cascade_state *state, const llmc_
     *answer_bytes = choice->text.bytes;
     if (rule->marker && is_marked(rule->marker, state->child->answer, answer_bytes))
         return "it said that it is not sure";
-    if (rule->on_refusal && (state->refused || choice->refusal.bytes || choice->finish == LLMCOST_FINISH_CONTENT_FILTER))
-        return "it refused";
-    if (rule->on_truncation && choice->finish == LLMCOST_FINISH_LENGTH && !state->child->altered)
-        return "it was cut off";
-    if (rule->on_invalid_json && leg->request->format != LLMCOST_FORMAT_TEXT && !choice->tool_call_count && !is_json(choice))
-        return "it is not the JSON that was asked for";
+    const char *why = flaw(leg, state, choice);
+    if (why)
+        return why;
     if (rule->has_logprob && mean_logprob(choice, &mean) && mean < rule->min_mean_logprob)
         return "its log-probability is low";
     return NULL;
@@ -317,11 +328,16 @@ static llmcost_verdict escalate(llmcost_leg *leg, cascade_state *state)
     return ask_step(leg, state);
 }
 
-static void keep_best(cascade_state *state, size_t answer_bytes)
+/* Of two that are alike the later one, which is the larger model's. */
+static void keep_best(llmcost_leg *leg, cascade_state *state, size_t answer_bytes)
 {
     if (answer_bytes == 0 || !state->child->answer)
         return;
+    bool broken = flaw(leg, state, first_choice(state->child)) != NULL;
+    if (state->best && broken && !state->best_is_broken)
+        return;
     state->best = state->child;
+    state->best_is_broken = broken;
     state->best_bytes = answer_bytes;
 }
 
@@ -330,7 +346,7 @@ static llmcost_verdict object(llmcost_leg *leg, cascade_state *state, const char
     if (llmc_leg_was_delivered(leg)) /* none of it an answer, and yet shown: the marker is in another choice */
         return deliver_uncertain(leg, state, answer_bytes ? answer_bytes : first_choice(state->child)->text.bytes);
     note(leg, state->child, why);
-    keep_best(state, answer_bytes);
+    keep_best(leg, state, answer_bytes);
     return escalate(leg, state);
 }
 

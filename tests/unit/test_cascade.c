@@ -556,6 +556,37 @@ static void test_a_further_step_fails(void **unused)
     }
 }
 
+/* A refusal, a piece or what is no JSON does not take the place of a whole answer that was only doubted. */
+static void test_the_best_is_whole(void **unused)
+{
+    (void)unused;
+    static const char rules[] = "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":0}}," MODELS ",\"routes\":{\"r\":{\"cascade\":[\"small\",\"large\",\"huge\"],"
+                                "\"escalate_on\":{\"logprob_below\":-0.5,\"refusal\":true,\"truncation\":true,\"invalid_json\":true}}}}";
+    static const char doubted[] = ",\"logprobs\":{\"content\":[{\"token\":\"a\",\"logprob\":-1.5}]}";
+    static const struct { const char *small, *small_finish, *large, *large_finish, *expected; } cases[] = {
+        { "\"content\":\"[1]\"", "stop", "\"content\":\"[2]\"", "stop", "[2]" },
+        { "\"content\":\"[1]\"", "stop", "\"content\":\"I can\"", "content_filter", "[1]" },
+        { "\"content\":\"[1]\"", "stop", "\"content\":\"[2,\"", "length", "[1]" },
+        { "\"content\":\"[1]\"", "stop", "\"content\":\"two\"", "stop", "[1]" },
+        { "\"content\":\"one\"", "stop", "\"content\":\"two\"", "stop", "two" },
+        { "\"content\":\"one\"", "stop", "\"content\":\"[2]\"", "stop", "[2]" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        engine_rig rig;
+        rig_request space;
+        rig_open(&rig, rules);
+        body(&rig.network, SMALL, cases[i].small, cases[i].small_finish, doubted);
+        body(&rig.network, LARGE, cases[i].large, cases[i].large_finish, doubted);
+        fake_network_fails(&rig.network, "gpt-4.1", 500, "down");
+        rig_ask(&space, "r", "hello")->format = LLMCOST_FORMAT_JSON;
+        llmcost_response *response = ask_for(&rig, &space.request, LLMCOST_OK);
+        assert_string_equal(llmcost_response_text(response), cases[i].expected);
+        assert_true(llmcost_response_is_altered(response));
+        llmcost_response_free(response);
+        rig_close(&rig);
+    }
+}
+
 static void test_the_best_is_streamed_too(void **unused)
 {
     (void)unused;
@@ -708,7 +739,7 @@ int main(void)
         cmocka_unit_test(test_a_steps_retry_begins_anew),
         cmocka_unit_test(test_pruned_steps),
         cmocka_unit_test(test_a_further_step_fails),
-        cmocka_unit_test(test_the_best_is_streamed_too),
+        cmocka_unit_test(test_the_best_is_whole), cmocka_unit_test(test_the_best_is_streamed_too),
         cmocka_unit_test(test_a_first_step_that_fails_escalates),
         cmocka_unit_test(test_the_budget_refuses_the_next_step),
         cmocka_unit_test(test_a_deadline_in_a_step),
