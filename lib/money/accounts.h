@@ -66,6 +66,7 @@ typedef struct llmc_ticket {
     int64_t bound_nano;
     uint32_t state;           /* engine's: 0 new, 1 open, 2 used */
     uint32_t account_count;
+    bool no_bound;            /* the caller's: bound_nano is 0 because nobody knows one, and what it cost exceeds nothing */
     void *accounts[LLMC_BUDGET_MAX_MATCHES]; /* engine's */
     void *engine_data;
 } llmc_ticket;

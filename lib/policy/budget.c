@@ -28,6 +28,7 @@ typedef struct budget_state {
     llmc_rates rates;          /* worst case */
     int64_t exchange_nano, input_bound, output_bound, floor;
     uint32_t choices;
+    bool has_sound;            /* in the prompt */
     llmc_account_waiter waiter;
     bool queued, shortened, own_length, hard;
     bool bounded;              /* input_bound, output_bound and rates are figures; not so: a soft budget holds nothing and counts */
@@ -63,15 +64,16 @@ static bool match(llmcost_leg *leg, budget_state *state)
     return true;
 }
 
-static int64_t dearest_input(const llmc_rates *rates, const llmcost_request *request)
+/* What any token of the prompt can cost. Sound has a rate of its own. */
+static int64_t dearest_input(const budget_state *state)
 {
     /* A mark may write to the provider's cache at a surcharge; automatic caches may write too. */
     static const llmcost_class classes[] = { LLMCOST_INPUT, LLMCOST_INPUT_CACHED, LLMCOST_WRITE_5M, LLMCOST_WRITE_30M, LLMCOST_WRITE_1H };
-    int64_t dearest = 0;
-    (void)request;
+    const llmc_rate *rate = state->rates.rate;
+    int64_t dearest = state->has_sound ? rate[LLMCOST_AUDIO_IN].pico : 0;
     for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
-        if (rates->rate[classes[i]].pico > dearest)
-            dearest = rates->rate[classes[i]].pico;
+        if (rate[classes[i]].pico > dearest)
+            dearest = rate[classes[i]].pico;
     }
     return dearest;
 }
@@ -82,23 +84,31 @@ static int64_t dearest_output(const llmc_rates *rates)
     return output > reasoning ? output : reasoning;
 }
 
-static bool bound_of(const budget_state *state, const llmcost_request *request, int64_t output, int64_t *nano)
+static bool bound_of(const budget_state *state, int64_t output, int64_t *nano)
 {
     llmc_sum sum = { 0 };
-    llmc_sum_add(&sum, state->input_bound, (llmc_rate){ dearest_input(&state->rates, request) });
+    llmc_sum_add(&sum, state->input_bound, (llmc_rate){ dearest_input(state) });
     llmc_sum_add(&sum, 1, state->rates.rate[LLMCOST_REQUEST]);
     for (uint32_t i = 0; i < state->choices; i++)
         llmc_sum_add(&sum, output, (llmc_rate){ dearest_output(&state->rates) });
     return llmc_sum_amount(&sum, state->exchange_nano, nano);
 }
 
-/* The longest answer that `spendable` covers; -1: not even the prompt. */
-static int64_t affordable_output(const budget_state *state, const llmcost_request *request, int64_t spendable)
+static bool covers(const budget_state *state, int64_t output, int64_t spendable)
 {
-    int64_t low = -1, high = state->output_bound, nano;
+    int64_t nano;
+    return bound_of(state, output, &nano) && nano <= spendable;
+}
+
+/* The longest answer that `spendable` covers; -1: not even the prompt. */
+static int64_t affordable_output(const budget_state *state, int64_t spendable)
+{
+    int64_t low = 0, high = state->output_bound;
+    if (!covers(state, 0, spendable))
+        return -1;
     while (low < high) {
-        int64_t middle = low + (high - low + 1) / 2;
-        if (bound_of(state, request, middle < 0 ? 0 : middle, &nano) && nano <= spendable && middle >= 0)
+        int64_t middle = low + (high - low) / 2 + 1; /* a length may be as long as numbers go */
+        if (covers(state, middle, spendable))
             low = middle;
         else
             high = middle - 1;
@@ -179,6 +189,7 @@ static llmcost_verdict size_up(llmcost_leg *leg, budget_state *state)
     if (!llmc_prompt_bound(leg->services, leg->request, leg->route, leg->extra_prompt_tokens, &state->input_bound, &why))
         return llmc_leg_fail(leg, LLMCOST_E_BUDGET, "%s: its cost has no upper bound under a hard budget: %s", leg->route->name, why);
     state->choices = leg->request->n ? leg->request->n : 1;
+    state->has_sound = llmc_prompt_has_sound(leg->request);
     state->output_bound = wanted_output(leg, state);
     state->floor = leg->services->settings->min_max_tokens > 0 ? leg->services->settings->min_max_tokens : 1;
     return find_rates(leg, state, extra.tier);
@@ -216,7 +227,7 @@ static llmcost_verdict refuse(llmcost_leg *leg, budget_state *state)
     const llmc_budget *budget = &leg->services->settings->budgets[state->reply.budget];
     char bound[40], left[40];
     int64_t nano = 0;
-    bound_of(state, leg->request, state->shortened ? state->floor : state->output_bound, &nano);
+    bound_of(state, state->shortened ? state->floor : state->output_bound, &nano);
     atomic_fetch_add(&leg->services->refused, 1);
     llmc_services_log(leg->services, LLMCOST_LOG_INFO, "budget", "%s: refused by budget \"%s\"", leg->route->name, budget->name);
     return llmc_leg_fail(leg, LLMCOST_E_BUDGET, "%s: budget \"%s\" has %s left and the call may cost %s; raise the limit, lower max_tokens, or wait for the next window",
@@ -238,9 +249,9 @@ static llmcost_verdict granted(llmcost_leg *leg, budget_state *state)
 }
 
 /* Less is left than the bound: a shorter answer may fit. false: none that is long enough does. */
-static bool shorten(llmcost_leg *leg, budget_state *state)
+static bool shorten(budget_state *state)
 {
-    int64_t length = affordable_output(state, leg->request, state->reply.spendable_nano);
+    int64_t length = affordable_output(state, state->reply.spendable_nano);
     int64_t floor = state->floor < state->output_bound ? state->floor : state->output_bound;
     if (length < floor || length >= state->output_bound)
         return false;
@@ -301,7 +312,7 @@ static llmcost_verdict act_on_reply(llmcost_leg *leg, budget_state *state)
     case LLMC_HOLD_GRANTED:
         return granted(leg, state);
     case LLMC_HOLD_SHORT_SPENT:
-        return shorten(leg, state) ? try_hold(leg, state) : refuse(leg, state);
+        return shorten(state) ? try_hold(leg, state) : refuse(leg, state);
     default:
         atomic_fetch_add(&leg->services->policy_failures, 1);
         if (!state->hard)
@@ -310,19 +321,20 @@ static llmcost_verdict act_on_reply(llmcost_leg *leg, budget_state *state)
     }
 }
 
-static int64_t whole_bound(llmcost_leg *leg, const budget_state *state)
+static int64_t whole_bound(const budget_state *state)
 {
     int64_t bound;
-    return bound_of(state, leg->request, state->output_bound, &bound) ? bound : INT64_MAX;
+    return bound_of(state, state->output_bound, &bound) ? bound : INT64_MAX;
 }
 
 static llmcost_verdict try_hold(llmcost_leg *leg, budget_state *state)
 {
     llmc_account_engine *accounts = state->accounts;
-    int64_t bound = whole_bound(leg, state);
+    int64_t bound = whole_bound(state);
     state->ticket.id[0] = llmc_random_next(&leg->services->random);
     state->ticket.id[1] = leg->serial;
     state->ticket.bound_nano = bound;
+    state->ticket.no_bound = !state->bounded;
     atomic_store(&state->reply_state, ASKED);
     if (accounts->answers_later && !(state->answer_waker = llmcost_leg_waker(leg)))
         return llmc_leg_no_driver(leg);
@@ -379,12 +391,12 @@ static llmcost_verdict budget_enter(llmcost_leg *leg, void *memory, void *user)
 static llmcost_verdict look_at_reply(llmcost_leg *leg, budget_state *state, llmc_budget_outlook *out)
 {
     for (;;) {
-        state->accounts->look(state->accounts, state->refs, state->ref_count, whole_bound(leg, state), leg->requested_wall_ms, &state->reply, out->figures);
+        state->accounts->look(state->accounts, state->refs, state->ref_count, whole_bound(state), leg->requested_wall_ms, &state->reply, out->figures);
         if (state->reply.outcome == LLMC_HOLD_SHORT_HELD)
             return LLMCOST_WAIT;
         if (state->reply.outcome != LLMC_HOLD_SHORT_SPENT)
             return LLMCOST_CONTINUE;
-        if (!shorten(leg, state))
+        if (!shorten(state))
             return refuse(leg, state);
     }
 }
@@ -409,8 +421,17 @@ llmcost_verdict llmc_budget_look(llmcost_leg *leg, llmc_budget_outlook *out)
     out->input_tokens = state.input_bound;
     out->output_tokens = state.invented && !state.hard ? -1 : state.output_bound; /* nobody's figure, and not sent */
     if (!state.guessed && (out->output_tokens >= 0 || dearest_output(&state.rates) == 0))
-        out->bound_nano = whole_bound(leg, &state);
+        out->bound_nano = whole_bound(&state);
     return verdict;
+}
+
+/* After waiting it is another time, and perhaps another window, or another price list. */
+static llmcost_verdict ask_anew(llmcost_leg *leg, budget_state *state)
+{
+    leg->requested_wall_ms = llmc_clock_wall_ms(&leg->services->clock);
+    state->shortened = false;
+    llmcost_verdict verdict = find_bound(leg, state);
+    return verdict == LLMCOST_CONTINUE ? try_hold(leg, state) : verdict;
 }
 
 static llmcost_verdict budget_resume(llmcost_leg *leg, void *memory, void *user, const llmcost_wake *wake)
@@ -424,7 +445,7 @@ static llmcost_verdict budget_resume(llmcost_leg *leg, void *memory, void *user,
     if (wake->kind == LLMCOST_WAKE_HOOK)
         state->queued = false; /* woken once, not in the queue any more */
     /* An engine that has not answered yet is not asked twice. */
-    return atomic_load(&state->reply_state) == WAITED_FOR ? LLMCOST_WAIT : try_hold(leg, state);
+    return atomic_load(&state->reply_state) == WAITED_FOR ? LLMCOST_WAIT : ask_anew(leg, state);
 }
 
 static void mark_if_shortened(llmcost_leg *leg, const budget_state *state)

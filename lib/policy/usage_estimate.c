@@ -1,6 +1,8 @@
 /*
  * Text: a byte-level BPE vocabulary has a token for every single byte and merges from there, so tokens <= bytes.
  * Framing: the chat templates that are public spend up to 8 tokens on a message and some 20 on a tool; we allow more.
+ * Hosts put instructions of their own around tools, up to 400 tokens of them seen, and xAI's newer models have some 200
+ * in front of any prompt.
  * Images: the dearest an image can be, by family of model (providers' image pages as of 2026-08); others are unknown.
  * Audio and documents have no bound: what counts is minutes and pages, which only their decoders know.
  */
@@ -10,7 +12,7 @@
 
 #include <string.h>
 
-enum { PER_REQUEST = 32, PER_MESSAGE = 16, PER_PART = 8, PER_TOOL = 64, BYTES_PER_TOKEN = 4 };
+enum { PER_REQUEST = 32, PER_MESSAGE = 16, PER_PART = 8, PER_TOOL = 64, AROUND_TOOLS = 512, XAI_PREAMBLE = 256, BYTES_PER_TOKEN = 4 };
 
 typedef struct image_bound {
     const char *prefix; /* of the model's name */
@@ -82,11 +84,17 @@ static prompt_size measure(const llmcost_request *request)
     return size;
 }
 
+static bool has_preamble(const llmc_route *target)
+{
+    return strncmp(target->provider->preset->name, "xai", 3) == 0;
+}
+
 bool llmc_prompt_bound(const llmc_services *services, const llmcost_request *request, const llmc_route *target, int64_t added_tokens, int64_t *tokens, const char **why)
 {
     if (request->input_bound_tokens > 0) {
         int64_t added = added_tokens > 0 ? added_tokens * BYTES_PER_TOKEN + PER_MESSAGE : 0;
-        *tokens = request->input_bound_tokens + added;
+        if (__builtin_add_overflow(request->input_bound_tokens, added, tokens))
+            *tokens = INT64_MAX;
         return true;
     }
     prompt_size size = measure(request);
@@ -100,7 +108,27 @@ bool llmc_prompt_bound(const llmc_services *services, const llmcost_request *req
         return false;
     }
     *tokens = size.text_bytes + PER_REQUEST + size.messages * PER_MESSAGE + size.parts * PER_PART + size.tools * PER_TOOL + size.images * per_image;
+    *tokens += (size.tools ? AROUND_TOOLS : 0) + (has_preamble(target) && size.messages ? XAI_PREAMBLE : 0);
     return true;
+}
+
+/* A film has sound, too. */
+static bool has_sound(const llmcost_part *part)
+{
+    const char *type = part->media_type ? part->media_type : "";
+    return part->type == LLMCOST_PART_AUDIO || (part->type == LLMCOST_PART_DOCUMENT && (strncmp(type, "audio/", 6) == 0 || strncmp(type, "video/", 6) == 0));
+}
+
+bool llmc_prompt_has_sound(const llmcost_request *request)
+{
+    for (uint32_t i = 0; i < request->message_count; i++) {
+        const llmcost_message *message = &request->messages[i];
+        for (uint32_t k = 0; k < message->part_count; k++) {
+            if (has_sound(&message->parts[k]))
+                return true;
+        }
+    }
+    return false;
 }
 
 int64_t llmc_prompt_estimate(const llmc_services *services, const llmcost_request *request, const llmc_route *target)

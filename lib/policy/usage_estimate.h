@@ -10,6 +10,8 @@
  * added_tokens: what the library put into the prompt, estimated at four bytes each; a host's own bound is not of that.
  */
 bool llmc_prompt_bound(const llmc_services *services, const llmcost_request *request, const llmc_route *target, int64_t added_tokens, int64_t *tokens, const char **why);
+/* Sound, of files too: its tokens have a rate of their own. */
+bool llmc_prompt_has_sound(const llmcost_request *request);
 /* An estimate of the prompt's tokens; images at their bound, audio and documents by their size. */
 int64_t llmc_prompt_estimate(const llmc_services *services, const llmcost_request *request, const llmc_route *target);
 

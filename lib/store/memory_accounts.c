@@ -400,7 +400,7 @@ static size_t book_settle(memory_engine *engine, llmc_ticket *ticket, int64_t am
     size_t telling = 0;
     for (uint32_t i = 0; i < ticket->account_count; i++) {
         account *held_in = ticket->accounts[i];
-        bool exceeded = amount_nano > ticket->bound_nano;
+        bool exceeded = amount_nano > ticket->bound_nano && !ticket->no_bound;
         held_in->held -= ticket->bound_nano;
         held_in->spent += amount_nano;
         held_in->exceeded += exceeded;

@@ -422,6 +422,37 @@ static void test_waiting_for_room(void **unused)
     waits_for_room(500, 0, LLMCOST_E_BUDGET);
 }
 
+/* The window turns while a call waits for other calls' holds: it counts in the new one, which has room. */
+static void test_a_window_that_turns_while_one_waits(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_request space;
+    char config[300];
+    snprintf(config, sizeof config, BUDGET("0.%09lld USD", ",\"per\":\"minute\"") ",\"budget_wait_ms\":2000}", (long long)bound(100) + 200000);
+    rig_open(&rig, config);
+    finished end = { .rig = &rig };
+    fake_exchange *exchange = usage_known(&rig.network);
+    exchange->pieces[0].at_ms = exchange->done_ms = 55000;
+    exchange->times = 1;
+    usage_known(&rig.network);
+    llmcost_loop *loop;
+    assert_int_equal(llmcost_loop_open(rig.client, &loop), LLMCOST_OK);
+    rig_ask(&space, "openai/gpt-4o", "hello")->max_tokens = 100;
+    assert_int_equal(llmcost_loop_submit(loop, &space.request, NULL, on_done, &end, NULL), LLMCOST_OK);
+    assert_int_equal(llmcost_loop_poll(loop, 0), LLMCOST_OK);
+    fake_clock_advance(&rig.clock, 39000); /* a second before the minute is over */
+    assert_int_equal(llmcost_loop_submit(loop, &space.request, NULL, on_done, &end, NULL), LLMCOST_OK);
+    run(loop);
+    assert_int_equal(end.count, 2);
+    assert_int_equal(end.status[0], LLMCOST_OK); /* the second one, while the first was still under way */
+    assert_int_equal(end.at_ms[0], 41000);
+    assert_int_equal(end.status[1], LLMCOST_OK);
+    assert_int_equal(rig_spent(&rig), 75000); /* of this minute */
+    assert_int_equal(llmcost_loop_close(loop), LLMCOST_OK);
+    rig_close(&rig);
+}
+
 static void test_a_deadline_ends_the_waiting(void **unused)
 {
     (void)unused;
@@ -531,6 +562,11 @@ static void test_a_soft_budget_changes_nothing(void **unused)
     }
 }
 
+static void keep_alert(const char *json, void *user)
+{
+    snprintf(user, 400, "%s", json);
+}
+
 /* A bound that was never computed is not exceeded. */
 static void test_a_soft_budget_without_a_bound_counts(void **unused)
 {
@@ -540,10 +576,16 @@ static void test_a_soft_budget_without_a_bound_counts(void **unused)
     llmcost_response *response;
     rig_open(&rig, BUDGET("1 USD", ",\"when_spent\":\"alert\"") "}");
     usage_known(&rig.network);
+    char alert[400] = "", *budgets;
+    assert_int_equal(llmcost_client_on_alert(rig.client, keep_alert, alert), LLMCOST_OK);
     rig_ask(&space, "openai/gpt-4o", "hello")->extra = "{\"web_search_options\":{}}";
     assert_int_equal(llmcost_chat(rig.client, &space.request, &response), LLMCOST_OK);
     assert_int_equal(rig_spent(&rig), 75000);
     assert_int_equal(rig_stat(&rig, "bounds_exceeded"), 0);
+    assert_string_equal(alert, "");
+    assert_int_equal(llmcost_budgets(rig.client, &budgets), LLMCOST_OK);
+    assert_non_null(strstr(budgets, "\"bound_exceeded\":0"));
+    llmcost_string_free(budgets);
     llmcost_response_free(response);
     rig_close(&rig);
 }
@@ -589,6 +631,86 @@ static void test_images_need_a_bound(void **unused)
     llmcost_response_free(response);
     space.request.input_bound_tokens = 3000;
     assert_int_equal(llmcost_chat(rig.client, &space.request, &response), LLMCOST_OK);
+    llmcost_response_free(response);
+    rig_close(&rig);
+}
+
+/* Tokens of sound have a rate of their own, in whichever part it comes; without sound nobody holds that much. */
+static void test_sound_is_held_at_its_rate(void **unused)
+{
+    (void)unused;
+    static const char config[] = BUDGET("1 USD", "") ",\"prices\":{\"llmcost_prices\":1,\"unit\":\"per_million_tokens\",\"models\":"
+                                 "{\"openai/hears\":{\"input\":2.5,\"output\":10,\"audio_in\":40}}}}";
+    static const char answer[] = "{\"id\":\"x\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"h\"},\"finish_reason\":\"stop\"}],"
+                                 "\"usage\":{\"prompt_tokens\":1000,\"completion_tokens\":5,\"prompt_tokens_details\":{\"audio_tokens\":1000}}}";
+    static const struct { llmcost_part part; int64_t rate; } cases[] = {
+        { { .type = LLMCOST_PART_AUDIO, .data = "abc", .data_bytes = 3, .media_type = "audio/wav" }, 40000 },
+        { { .type = LLMCOST_PART_TEXT, .text = "abc" }, 2500 },
+    };
+    for (size_t i = 0; i < 2; i++) {
+        engine_rig rig;
+        rig_request space;
+        llmcost_response *response;
+        rig_open(&rig, config);
+        fake_exchange_piece(fake_network_add(&rig.network, NULL), 0, answer, sizeof answer - 1);
+        rig_ask(&space, "openai/hears", NULL)->max_tokens = 10;
+        space.messages[0].parts = &cases[i].part;
+        space.messages[0].part_count = 1;
+        space.request.input_bound_tokens = 1000;
+        assert_int_equal(llmcost_chat(rig.client, &space.request, &response), LLMCOST_OK);
+        assert_int_equal(rig_line(response, 0, "bound_nano"), 1000 * cases[i].rate + 10 * 10000);
+        assert_int_equal(rig_stat(&rig, "bounds_exceeded"), i); /* the text that is billed as sound is this test's own doing */
+        llmcost_response_free(response);
+        rig_close(&rig);
+    }
+}
+
+/* What hosts put into a prompt beside its text: instructions around tools, a preamble. The counts are such as were billed. */
+static void test_what_hosts_add_to_a_prompt(void **unused)
+{
+    (void)unused;
+    static const struct { const char *provider, *model; bool tool; int billed; } cases[] = {
+        { "deepseek", "deepseek/deepseek-v4-flash", true, 341 },
+        { "groq", "groq/llama-3.1-8b-instant", true, 660 },
+        { "xai", "xai/grok-4.3", false, 199 },
+    };
+    llmcost_tool tool = { .name = "weather", .description = "The weather of a city just now, in words", .parameters = "{\"type\":\"object\",\"properties\":{\"city\":{\"type\":\"string\"}}}" };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        engine_rig rig;
+        rig_request space;
+        llmcost_response *response;
+        char config[200];
+        snprintf(config, sizeof config, "{\"providers\":{\"%s\":{\"key\":\"k\"}},\"budgets\":[{\"limit\":\"1 USD\"}]}", cases[i].provider);
+        rig_open(&rig, config);
+        fake_network_says(&rig.network, NULL, "hi", cases[i].billed, 10);
+        llmcost_request *request = rig_ask(&space, cases[i].model, "hello");
+        request->max_tokens = 10;
+        request->tools = &tool;
+        request->tool_count = cases[i].tool;
+        assert_int_equal(llmcost_chat(rig.client, request, &response), LLMCOST_OK);
+        assert_int_equal(rig_stat(&rig, "bounds_exceeded"), 0);
+        llmcost_response_free(response);
+        rig_close(&rig);
+    }
+}
+
+/* Figures as large as numbers go are bounded, shortened and refused like others. */
+static void test_figures_beyond_measure(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_request space;
+    rig_open(&rig, BUDGET("1 USD", "") ",\"routes\":{\"r\":{\"cascade\":[\"openai/gpt-4o-mini\",\"openai/gpt-4o\"]}}}");
+    usage_known(&rig.network);
+    llmcost_response *response = chat(&rig, "openai/gpt-4o", INT64_MAX, LLMCOST_OK);
+    assert_true(rig_line(response, 0, "bound_nano") <= INT64_C(1000000000));
+    assert_true(rig_line(response, 0, "bound_nano") > INT64_C(1000000000) - 10000); /* all that there is */
+    llmcost_response_free(response);
+    assert_int_equal(rig.network.request_count, 1);
+    llmcost_request *request = rig_ask(&space, "r", "hello"); /* which adds to what the host has bounded */
+    request->input_bound_tokens = INT64_MAX;
+    assert_int_equal(llmcost_chat(rig.client, request, &response), LLMCOST_E_BUDGET);
+    assert_int_equal(rig.network.request_count, 1);
     llmcost_response_free(response);
     rig_close(&rig);
 }
@@ -887,13 +1009,15 @@ int main(void)
         cmocka_unit_test(test_a_settle_above_its_hold_is_counted),
         cmocka_unit_test(test_settled_in_the_window_of_the_hold),
         cmocka_unit_test(test_waiting_for_room),
+        cmocka_unit_test(test_a_window_that_turns_while_one_waits),
         cmocka_unit_test(test_a_deadline_ends_the_waiting),
         cmocka_unit_test(test_a_burst_never_overshoots),
         cmocka_unit_test(test_unknown_prices),
         cmocka_unit_test(test_a_soft_budget_changes_nothing),
         cmocka_unit_test(test_a_soft_budget_without_a_bound_counts),
         cmocka_unit_test(test_lengths_that_nobody_stated),
-        cmocka_unit_test(test_images_need_a_bound),
+        cmocka_unit_test(test_images_need_a_bound), cmocka_unit_test(test_sound_is_held_at_its_rate),
+        cmocka_unit_test(test_what_hosts_add_to_a_prompt), cmocka_unit_test(test_figures_beyond_measure),
         cmocka_unit_test(test_extra_members),
         cmocka_unit_test(test_a_free_provider_over_a_spent_budget),
         cmocka_unit_test(test_the_last_money),
