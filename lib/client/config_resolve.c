@@ -136,6 +136,14 @@ static const char *known_as(const llmc_provider *provider, const char *model)
     return model;
 }
 
+/* A price may be in another currency than its provider bills in: a map of dollars for all the world. 0: there is no rate. */
+static int64_t exchange_of(const llmc_settings *settings, const llmc_provider *provider, const llmc_model *prices)
+{
+    const char *currency = prices ? llmc_model_currency(prices) : NULL;
+    int64_t nano;
+    return llmc_settings_exchange(settings, currency ? currency : provider->currency, &nano) ? nano : 0;
+}
+
 static llmcost_status make_leaf(const llmc_settings *settings, const llmc_provider *provider, const char *model, llmc_arena *arena, const llmc_route **out,
                                 char reason[LLMC_REASON_BYTES])
 {
@@ -156,6 +164,7 @@ static llmcost_status make_leaf(const llmc_settings *settings, const llmc_provid
     leaf->provider = provider;
     leaf->model = name + prefix + 1;
     leaf->prices = provider->catalog ? llmc_catalog_find(settings->catalog, provider->catalog, known_as(provider, leaf->model)) : NULL;
+    leaf->exchange_nano = exchange_of(settings, provider, leaf->prices);
     leaf->has_fixed_rates = leaf->prices && llmc_model_rates_fixed(leaf->prices, &leaf->fixed_rates);
     llmc_route_fingerprint(leaf);
     *out = leaf;

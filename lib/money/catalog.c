@@ -170,6 +170,11 @@ int64_t llmc_model_context(const llmc_model *model)
     return model->context;
 }
 
+const char *llmc_model_currency(const llmc_model *model)
+{
+    return model->price_count ? model->currency : NULL;
+}
+
 const char *llmc_model_status(const llmc_model *model)
 {
     static const char *const names[] = { "current", "legacy", "historical" };

@@ -53,6 +53,7 @@ bool llmc_catalog_has(const llmc_catalog *catalog, const char *provider, const c
 const char *llmc_model_name(const llmc_model *model);
 int64_t llmc_model_max_output(const llmc_model *model); /* 0: unknown */
 int64_t llmc_model_context(const llmc_model *model);    /* 0: unknown */
+const char *llmc_model_currency(const llmc_model *model); /* NULL: it has no price */
 const char *llmc_model_status(const llmc_model *model); /* "current", "legacy" (still served, or likely), "historical" (retired) */
 /* The rates that hold for one request. false: this row has no token price (unknown). */
 bool llmc_model_rates(const llmc_model *model, const llmc_price_query *query, llmc_rates *out);

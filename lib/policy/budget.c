@@ -157,7 +157,7 @@ static llmcost_verdict find_rates(llmcost_leg *leg, budget_state *state, const c
 {
     const llmc_settings *settings = leg->services->settings;
     llmc_price_query query = { .wall_ms = leg->requested_wall_ms, .prompt_tokens = state->input_bound, .output_tokens = state->output_bound, .reasoned = true };
-    state->exchange_nano = leg->route->provider->exchange_nano;
+    state->exchange_nano = leg->route->exchange_nano;
     bool known = state->exchange_nano && standard_rates(leg, &query, &state->rates);
     if (known && *tier && !raise_to_tier(leg, state, query, tier))
         return llmc_leg_fail(leg, LLMCOST_E_BUDGET, "%s: its cost has no upper bound: the catalog has no price for the service tier \"%s\"; add it under \"prices\"",

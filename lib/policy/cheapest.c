@@ -19,7 +19,7 @@ static int64_t bound_of_leaf(llmcost_leg *leg, const llmc_route *leaf, const llm
     llmc_price_query query = { .wall_ms = llmc_leg_receipt(leg)->started_wall_ms, .prompt_tokens = usage->quantity[LLMCOST_INPUT],
                                .output_tokens = usage->quantity[LLMCOST_OUTPUT], .reasoned = true };
     llmc_rates rates;
-    int64_t exchange_nano = leaf->provider->exchange_nano, nano;
+    int64_t exchange_nano = leaf->exchange_nano, nano;
     if (!exchange_nano || !llmc_target_rates(leg->services, leaf, &query, true, &rates) || !llmc_price_usage(&rates, usage, exchange_nano, &nano))
         return UNKNOWN;
     return nano;

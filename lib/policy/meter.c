@@ -17,7 +17,7 @@ typedef struct baseline {
 /* A leaf's own rates where it has fixed ones, else in *room those of this usage. NULL: not known. */
 static const llmc_rates *standard_rates(llmcost_leg *leg, const llmc_route *leaf, llmc_rates *room)
 {
-    if (!leaf->provider->exchange_nano)
+    if (!leaf->exchange_nano)
         return NULL;
     if (leaf->has_fixed_rates)
         return &leaf->fixed_rates;
@@ -51,7 +51,7 @@ static void consider(llmcost_leg *leg, const llmc_route *route, llmc_rates room[
     candidate.rates = standard_rates(leg, route, &room[1]);
     if (!candidate.rates)
         return;
-    candidate.cost_nano = plain_cost(candidate.rates, &leg->usage, route->provider->exchange_nano);
+    candidate.cost_nano = plain_cost(candidate.rates, &leg->usage, route->exchange_nano);
     if (candidate.cost_nano < 0 || (best->leaf && candidate.cost_nano <= best->cost_nano))
         return;
     if (candidate.rates == &room[1]) {
@@ -86,7 +86,7 @@ static void close_receipt(llmcost_leg *leg)
             best = find_baseline(leg, room);
         if (best.leaf) {
             inputs.baseline = best.rates;
-            inputs.baseline_exchange_nano = best.leaf->provider->exchange_nano;
+            inputs.baseline_exchange_nano = best.leaf->exchange_nano;
             receipt->baseline = llmc_arena_strdup(llmc_leg_arena(leg), best.leaf->name); /* the receipt outlives the config */
         }
         if (!receipt->cached && source->route && source->route->kind == LLMC_ROUTE_LEAF)

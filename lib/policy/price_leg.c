@@ -34,7 +34,7 @@ bool llmc_worst_case_rates(const llmc_services *services, llmc_rates *out)
 static void apply_stated(llmcost_leg *leg, llmc_line *line)
 {
     llmc_sum stated = { .pico = leg->usage.stated_cost_pico };
-    int64_t exchange_nano = leg->route->provider->exchange_nano; /* the line's may be that of the config's worst case */
+    int64_t exchange_nano = leg->route->provider->exchange_nano; /* the line's is that of our prices, or of the config's worst case */
     if (leg->usage.stated_cost_pico < 0 || !exchange_nano || !llmc_sum_amount(&stated, exchange_nano, &line->stated_nano))
         return;
     bool priced = line->flags & LLMC_LINE_PRICED;
@@ -56,7 +56,7 @@ void llmc_price_leg(llmcost_leg *leg, llmc_line *line)
                                .output_tokens = llmc_usage_output(&leg->usage), .tier = leg->usage.tier,
                                .reasoned = leg->usage.quantity[LLMCOST_REASONING] > 0 };
     llmc_rates *rates = llmc_arena_alloc(llmc_leg_arena(leg), sizeof *rates);
-    line->exchange_nano = target->provider->exchange_nano;
+    line->exchange_nano = target->exchange_nano;
     bool known = rates && line->exchange_nano && llmc_target_rates(services, target, &query, false, rates);
     if (!known) {
         line->flags |= LLMC_LINE_PRICE_UNKNOWN;

@@ -131,6 +131,7 @@ typedef struct llmc_route {
     const llmc_provider *provider;
     const char *model;
     const llmc_model *prices;      /* NULL: not in the catalog */
+    int64_t exchange_nano;         /* of the prices' currency, as a provider's; without prices the provider's own */
     struct llmc_target *target;    /* what is known of its health, shared by all leaves of this name; NULL: nothing is kept */
     bool has_fixed_rates;          /* its standard rates are the same for every request: */
     llmc_rates fixed_rates;

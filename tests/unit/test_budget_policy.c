@@ -310,6 +310,38 @@ static void test_a_missing_side_is_flagged(void **unused)
     }
 }
 
+/* A price is worth what its own currency is, whatever its provider bills in: such as a published map's dollars for a host in China. */
+static void test_the_currency_of_the_price(void **unused)
+{
+    (void)unused;
+#define PRICED_IN(currency) ",\"prices\":{\"llmcost_prices\":1,\"unit\":\"per_million_tokens\",\"currency\":\"" currency "\",\"models\":{\"doubao/m\":{\"input\":1,\"output\":2},\"openai/m\":{\"input\":1,\"output\":2}}}"
+#define CLIENT(more) "{\"providers\":{\"openai\":{\"key\":\"k\"},\"doubao\":{\"key\":\"k\"}},\"budgets\":[{\"limit\":\"1 USD\"}]" more "}"
+#define YUAN ",\"exchange_rates\":{\"CNY\":{\"rate\":\"0.14\",\"date\":\"2026-11-01\"}}"
+    static const struct { const char *config, *model; llmcost_status status; int64_t cost; } cases[] = {
+        { CLIENT(PRICED_IN("USD")), "doubao/m", LLMCOST_OK, 20000 },
+        { CLIENT(PRICED_IN("USD") YUAN), "doubao/m", LLMCOST_OK, 20000 },
+        { CLIENT(PRICED_IN("CNY") YUAN), "doubao/m", LLMCOST_OK, 2800 },
+        { CLIENT(PRICED_IN("CNY") YUAN), "openai/m", LLMCOST_OK, 2800 },
+        { CLIENT(PRICED_IN("CNY")), "openai/m", LLMCOST_E_PRICE_UNKNOWN, 0 },
+        { CLIENT(PRICED_IN("CNY")), "doubao/m", LLMCOST_E_PRICE_UNKNOWN, 0 },
+        { CLIENT(",\"prices\":{\"m\":{\"litellm_provider\":\"volcengine\",\"mode\":\"chat\",\"input_cost_per_token\":1e-06,\"output_cost_per_token\":2e-06}}" YUAN), "doubao/m", LLMCOST_OK, 20000 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        engine_rig rig;
+        rig_open(&rig, cases[i].config);
+        usage_known(&rig.network);
+        llmcost_response *response = chat(&rig, cases[i].model, 100, cases[i].status);
+        assert_int_equal(llmcost_response_cost_nano(response), cases[i].cost);
+        assert_int_equal(rig_spent(&rig), cases[i].cost);
+        if (cases[i].status == LLMCOST_OK) {
+            assert_int_equal(rig_line(response, 0, "bound_nano"), (INPUT_BOUND + 200) * (cases[i].cost / 20));
+            assert_non_null(strstr(llmcost_response_receipt(response), "\"baseline\":{"));
+        }
+        llmcost_response_free(response);
+        rig_close(&rig);
+    }
+}
+
 /* What a provider states in a currency without a rate is not known to us, and not nothing. */
 static void test_a_stated_cost_without_a_rate(void **unused)
 {
@@ -1005,7 +1037,7 @@ int main(void)
         cmocka_unit_test(test_the_bound_is_sent),
         cmocka_unit_test(test_settling),
         cmocka_unit_test(test_a_missing_side_is_flagged),
-        cmocka_unit_test(test_a_stated_cost_without_a_rate),
+        cmocka_unit_test(test_the_currency_of_the_price), cmocka_unit_test(test_a_stated_cost_without_a_rate),
         cmocka_unit_test(test_a_settle_above_its_hold_is_counted),
         cmocka_unit_test(test_settled_in_the_window_of_the_hold),
         cmocka_unit_test(test_waiting_for_room),
