@@ -121,12 +121,17 @@ static size_t undated_bytes(const char *name)
     return bytes;
 }
 
-/* Behind what Amazon puts before a model's name: "arn:.../" of a resource, and where a profile may run ("us.", "global."). */
-static const char *without_profile(const char *model)
+/* Amazon's "arn:.../" of a resource goes. */
+static const char *without_resource(const char *model)
+{
+    const char *slash = strncmp(model, "arn:", 4) == 0 ? strrchr(model, '/') : NULL;
+    return slash ? slash + 1 : model;
+}
+
+/* And where a profile may run ("us.", "global."). */
+static const char *without_place(const char *name)
 {
     static const char *const places[] = { "us.", "eu.", "apac.", "global.", "us-gov.", "jp.", "au.", "ca." };
-    const char *slash = strncmp(model, "arn:", 4) == 0 ? strrchr(model, '/') : NULL;
-    const char *name = slash ? slash + 1 : model;
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
         if (strncmp(name, places[i], strlen(places[i])) == 0)
             return name + strlen(places[i]);
@@ -140,11 +145,20 @@ static const slot *look_up_dated(const llmc_catalog *catalog, const char *provid
     return found || undated == bytes ? found : look_up(catalog, provider, model, undated);
 }
 
+/* Some profiles have prices of their own. */
+static const slot *look_up_profile(const llmc_catalog *catalog, const char *provider, const char *model)
+{
+    const char *name = without_resource(model), *plain = without_place(name);
+    const slot *found = look_up_dated(catalog, provider, name);
+    bool has_two_places = without_place(plain) != plain;
+    return found || has_two_places ? found : look_up_dated(catalog, provider, plain);
+}
+
 const llmc_model *llmc_catalog_find(const llmc_catalog *catalog, const char *provider, const char *model)
 {
     const slot *found = look_up_dated(catalog, provider, model);
     if (!found && strcmp(provider, "bedrock") == 0)
-        found = look_up_dated(catalog, provider, without_profile(model));
+        found = look_up_profile(catalog, provider, model);
     if (!found)
         found = look_up(catalog, provider, "*", 1);
     return found ? found->model : NULL;

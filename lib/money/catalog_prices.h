@@ -24,6 +24,8 @@
 /* clang-format off */
 ROW(OPENAI, "gpt-4o gpt-4o-2024-08-06 gpt-4o-2024-11-20", MAP(2026, 7, 24), 128000, 16384, USD(2.5, 10), READ(1.25), BATCH)
     PRIORITY(USD(4.25, 17), READ(2.125))
+ROW(OPENAI, "gpt-4o-2024-05-13", MAP(2026, 7, 24), 128000, 4096, USD(5, 15), BATCH, LEGACY)
+    PRIORITY(USD(8.75, 26.25))
 ROW(OPENAI, "gpt-4o-mini gpt-4o-mini-2024-07-18", MAP(2026, 7, 24), 128000, 16384, USD(0.15, 0.6), READ(0.075), BATCH)
     PRIORITY(USD(0.25, 1), READ(0.125))
 ROW(OPENAI, "gpt-3.5-turbo gpt-3.5-turbo-0125", MAP(2026, 7, 24), 16385, 4096, USD(0.5, 1.5), BATCH, LEGACY)
@@ -251,6 +253,13 @@ ROW(BEDROCK, "amazon.nova-micro-v1:0", DATA(2026, 8, 21), 128000, 10000, USD(0.0
 ROW(BEDROCK, "amazon.nova-lite-v1:0", DATA(2026, 8, 21), 300000, 10000, USD(0.06, 0.24), READ(0.015), BATCH)
 ROW(BEDROCK, "amazon.nova-pro-v1:0", DATA(2026, 8, 21), 300000, 10000, USD(0.8, 3.2), READ(0.2), BATCH)
 ROW(BEDROCK, "amazon.nova-2-lite-v1:0", DATA(2026, 8, 21), 1000000, 64000, USD(0.3, 2.5), READ(0.075), BATCH)
+ROW(BEDROCK, "eu.amazon.nova-micro-v1:0", MAP(2026, 7, 24), 128000, 10000, USD(0.046, 0.184), BATCH)
+ROW(BEDROCK, "eu.amazon.nova-lite-v1:0", MAP(2026, 7, 24), 300000, 10000, USD(0.078, 0.312), BATCH)
+ROW(BEDROCK, "eu.amazon.nova-pro-v1:0", MAP(2026, 7, 24), 300000, 10000, USD(1.05, 4.2), BATCH)
+ROW(BEDROCK, "apac.amazon.nova-micro-v1:0", MAP(2026, 7, 24), 128000, 10000, USD(0.037, 0.148), BATCH)
+ROW(BEDROCK, "apac.amazon.nova-lite-v1:0", MAP(2026, 7, 24), 300000, 10000, USD(0.063, 0.252), BATCH)
+ROW(BEDROCK, "apac.amazon.nova-pro-v1:0", MAP(2026, 7, 24), 300000, 10000, USD(0.84, 3.36), BATCH)
+ROW(BEDROCK, "us.amazon.nova-2-lite-v1:0 eu.amazon.nova-2-lite-v1:0 apac.amazon.nova-2-lite-v1:0", MAP(2026, 7, 24), 1000000, 64000, USD(0.33, 2.75), READ(0.0825), BATCH)
 
 ROW(OLLAMA, "*", LOCAL(2026, 11, 21), 0, 0, USD(0, 0), FREE)
 /* clang-format on */

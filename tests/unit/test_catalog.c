@@ -139,11 +139,14 @@ static void test_profiles_of_bedrock(void **state)
 {
     (void)state;
     static const char *const names[] = {
-        "amazon.nova-lite-v1:0", "us.amazon.nova-lite-v1:0", "eu.amazon.nova-lite-v1:0", "apac.amazon.nova-lite-v1:0", "global.amazon.nova-lite-v1:0",
+        "amazon.nova-lite-v1:0", "us.amazon.nova-lite-v1:0", "global.amazon.nova-lite-v1:0", "jp.amazon.nova-lite-v1:0",
         "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.amazon.nova-lite-v1:0", "arn:aws:bedrock:eu-west-1::foundation-model/amazon.nova-lite-v1:0",
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         assert_string_equal(llmc_model_name(llmc_catalog_find(catalog, "bedrock", names[i])), "amazon.nova-lite-v1:0");
+    static const char *const priced_apart[] = { "eu.amazon.nova-lite-v1:0", "arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.amazon.nova-lite-v1:0" };
+    for (size_t i = 0; i < sizeof priced_apart / sizeof priced_apart[0]; i++)
+        assert_string_equal(llmc_model_name(llmc_catalog_find(catalog, "bedrock", priced_apart[i])), priced_apart[0]);
     static const char *const unknown[] = { "xx.amazon.nova-lite-v1:0", "us.eu.amazon.nova-lite-v1:0", "inference-profile/us.amazon.nova-lite-v1:0", "us.", "arn:", "arn:/",
                                            "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/x1y2z3" };
     for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++)
@@ -683,6 +686,22 @@ static void test_every_allocation_may_fail(void **state)
     }
 }
 
+/* A date or a region that has a price of its own is not charged at that of the name without it. */
+static void test_names_with_a_price_of_their_own(void **state)
+{
+    (void)state;
+    static const struct { const char *provider, *model; int64_t input, output; } cases[] = {
+        { "openai", "gpt-4o-2024-05-13", 5000000, 15000000 }, { "openai", "gpt-4o-2024-11-20", 2500000, 10000000 }, { "openai", "gpt-4o-2099-01-01", 2500000, 10000000 },
+        { "bedrock", "eu.amazon.nova-pro-v1:0", 1050000, 4200000 }, { "bedrock", "apac.amazon.nova-lite-v1:0", 63000, 252000 },
+        { "bedrock", "us.amazon.nova-pro-v1:0", 800000, 3200000 }, { "bedrock", "eu.amazon.nova-2-lite-v1:0", 330000, 2750000 },
+        { "bedrock", "global.amazon.nova-2-lite-v1:0", 300000, 2500000 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_int_equal(plain_rate(catalog, cases[i].provider, cases[i].model, LLMCOST_INPUT), cases[i].input);
+        assert_int_equal(plain_rate(catalog, cases[i].provider, cases[i].model, LLMCOST_OUTPUT), cases[i].output);
+    }
+}
+
 /* Only the rows of the providers that are asked for. */
 static void test_rows_by_provider(void **state)
 {
@@ -712,6 +731,7 @@ int main(void)
 {
     llmc_catalog_free(NULL);
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_names_with_a_price_of_their_own),
         cmocka_unit_test(test_rows_by_provider),
         cmocka_unit_test(test_published_bills),
         cmocka_unit_test(test_bills_that_went_wrong_elsewhere),
