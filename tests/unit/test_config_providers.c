@@ -224,6 +224,7 @@ static void test_secrets_of_providers(void **state)
     (void)state;
     bad("{\"providers\": {\"openai\": {\n\"key\": \"env:NOT_THERE\"}}}", "config:2: provider \"openai\": the environment variable NOT_THERE is not set");
     bad_has("{\"providers\": {\"openai\": {\"key\": \"env:EMPTY\"}}}", "EMPTY is not set");
+    bad_has("{\"providers\": {\"openai\": {\"key\": \"env:\"}}}", "\"env:\" needs the name of a variable");
     bad("{\"providers\": {\"mistral\": {}}}", "config:1: provider \"mistral\" has no key: set the environment variable MISTRAL_API_KEY, or give it a \"key\"");
     bad_has("{\"providers\": {\"openai\": {\"key\": \"env:BAD_KEY\"}}}", "the key in its environment variable holds a control character");
     bad_has("{\"providers\": {\"openai\": {\"key\": \" sk\"}}}", "the key begins or ends with a space");
