@@ -295,7 +295,7 @@ static void finish_exchange(llmc_wire *state, llmcost_status status, const char 
     if (status == LLMCOST_OK || refused) /* an HTTP error is one, however badly its body ended */
         status = finish_decoding(state);
     else if (state->failure)
-        status = state->failure; /* we ended it; libcurl's word for that is of no use */
+        status = state->failure, detail = ""; /* we ended it; libcurl's word for that is of no use */
     else if (state->stopped)
         status = llmc_leg_stop_status(leg);
     else if (status == LLMCOST_E_NETWORK && state->received > 0)
