@@ -343,6 +343,7 @@ static void make_buffers(llmc_wire *state)
     llmc_error_init(&state->answer_error, lasting);
     llmc_answer_builder_init(&state->builder, state->allocator, (size_t)state->provider->max_response_bytes);
     state->builder.answers = lasting;
+    state->builder.target = state->leg->route->model;
 }
 
 /* What check.c and resolve.c did not see: a host's policy has changed it, or made it. */
