@@ -362,6 +362,17 @@ static bool has_credential(const llmc_wire *state)
     return !credential || !credential->token || state->leg->token || state->leg->received;
 }
 
+/* libcurl and servers resolve "." and ".." in a path: with such a part in a model's name it is not the one that was meant. */
+static bool leads_elsewhere(const char *path)
+{
+    for (const char *at = path ? strstr(path, "/.") : NULL; at; at = strstr(at + 1, "/.")) {
+        const char *after = at + 2 + (at[2] == '.');
+        if (*after == '\0' || *after == '/' || *after == '?')
+            return true;
+    }
+    return false;
+}
+
 static llmcost_verdict wire_enter(llmcost_leg *leg, void *memory, void *user)
 {
     (void)user;
@@ -383,6 +394,8 @@ static llmcost_verdict wire_enter(llmcost_leg *leg, void *memory, void *user)
     llmcost_status status = leg->unchecked ? check_now(leg, &target) : LLMCOST_OK;
     if (!status)
         status = provider->codec->encode(leg->operation->id, leg->request, &target, &state->encoded, &leg->error);
+    if (!status && leads_elsewhere(llmc_buffer_text(&state->encoded.path)))
+        status = llmc_error_set(&leg->error, LLMCOST_E_INVALID, "%s: the name of the model has a part \".\" or \"..\", which would lead to another URL", leg->route->name);
     if (status) {
         leg->status = status;
         return LLMCOST_FAIL;
