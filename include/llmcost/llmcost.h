@@ -845,7 +845,11 @@ LLMCOST_API llmcost_status llmcost_feedback(llmcost_client *client, const char *
  * *out as above. Any thread.
  */
 LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_stats(llmcost_client *client, char **out);
-/** The state of every budget as JSON: limit, spent, held, window. *out as above. Any thread. */
+/**
+ * The state of every budget as JSON: name, value (of a budget for "each"; else null), soft, limit_nano, spent_nano, held_nano, window;
+ * and of the holds so far open, granted, settled, released, short (there was too little room: the call then waited, was made
+ * shorter or was refused; llmcost_stats() counts refusals) and bound_exceeded. *out as above. Any thread.
+ */
 LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_budgets(llmcost_client *client, char **out);
 /**
  * How every target ("provider/model") that is configured or was named is doing, as JSON, by name: the state of its circuit
@@ -888,7 +892,10 @@ LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_explain_json(llmcost_client 
  * *out is yours: llmcost_string_free(). Returns LLMCOST_OK, E_MISUSE, E_MEMORY, E_CLOSED. Any thread.
  */
 LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_route_describe(llmcost_client *client, const char *name, char **out);
-/** Forget every cached answer; what a host's store has kept is not asked for any more by this client, in this process. Any thread. */
+/**
+ * Forget every cached answer; what a host's store has kept is not asked for any more by this client, in this process. A call
+ * that is under way still keeps its answer. Any thread.
+ */
 LLMCOST_API llmcost_status llmcost_cache_clear(llmcost_client *client);
 
 #ifdef __cplusplus

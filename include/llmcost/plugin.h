@@ -2,7 +2,8 @@
  * For those who extend libllmcost: policies, cache stores and transports of the host's own.
  *
  * A weaker promise than llmcost.h: these structs and meanings may change with a minor version; every descriptor begins
- * with its size, so that an old one keeps working as long as its fields mean the same.
+ * with its size, so that an old one keeps working as long as its fields mean the same. One of a newer header is taken
+ * while what we do not know of it is zero, else it is E_MISUSE.
  */
 #ifndef LLMCOST_PLUGIN_H
 #define LLMCOST_PLUGIN_H

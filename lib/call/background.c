@@ -1,6 +1,7 @@
 /*
- * The housekeeping thread, only where the config says "background": true. It runs idle drivers that carry detached
- * legs and sleeps while there are none.
+ * Who runs idle drivers that carry detached legs: the housekeeping thread, only where the config says
+ * "background": true, which sleeps while there are none; else other calls, when they end and while they wait for
+ * something that such a leg may hold.
  */
 #include "call/call.h"
 
@@ -38,6 +39,19 @@ static void *run_background(void *user)
     }
     llmc_visit_end(&visit);
     return NULL;
+}
+
+bool llmc_client_give_turn(llmcost_client *client)
+{
+    if (atomic_load_explicit(&client->services.detached, memory_order_relaxed) == 0 || atomic_load_explicit(&client->background_runs, memory_order_relaxed))
+        return false;
+    llmc_pool_run_detached(client, llmc_clock_now(&client->services.clock), false);
+    return atomic_load_explicit(&client->services.detached, memory_order_relaxed) > 0;
+}
+
+bool llmc_leg_give_turn(const llmcost_leg *leg)
+{
+    return llmc_client_give_turn(leg->call->client);
 }
 
 void llmc_background_wake(llmcost_client *client)

@@ -67,7 +67,7 @@ struct llmcost_client {
     atomic_bool closing;
     unsigned char *fork_mark;    /* a page that reads as zero in a forked child */
     pthread_t background;
-    bool background_runs;
+    atomic_bool background_runs;
     atomic_bool background_stop;
     pthread_mutex_t background_lock;
     pthread_cond_t background_wake;
@@ -180,6 +180,7 @@ llmcost_status llmc_client_add_policy(llmcost_client *client, const llmcost_poli
 llmcost_status llmc_background_start(llmcost_client *client); /* LLMCOST_OK where the config wants no thread */
 void llmc_background_wake(llmcost_client *client);            /* a driver with detached work has become idle */
 void llmc_background_stop(llmcost_client *client);
+bool llmc_client_give_turn(llmcost_client *client);           /* what is ready of detached work; whether some is left that waits for turns. Nothing with a thread for it */
 
 /* ---- gate.c ---- */
 /* A thread's stay inside a client, on its stack. */

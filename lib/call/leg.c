@@ -129,9 +129,24 @@ llmcost_verdict llmc_leg_out_of_memory(llmcost_leg *leg)
     return LLMCOST_FAIL;
 }
 
+/* The line of a cached answer borrows its texts (policy/cache.c), and a host's policy may put another answer in its place. */
+static __attribute__((cold, noinline)) void drop_answer(llmcost_leg *leg)
+{
+    llmc_line *line = leg->line;
+    if (line && line->flags & LLMC_LINE_CACHED) {
+        const char **const borrowed[] = { &line->provider, &line->model, &line->served_model, &line->original };
+        for (size_t i = 0; i < sizeof borrowed / sizeof borrowed[0]; i++) {
+            const char *copy = llmc_arena_strdup(leg->arena, *borrowed[i]);
+            *borrowed[i] = copy ? copy : "";
+        }
+    }
+    llmc_answer_unref(leg->answer);
+}
+
 void llmc_leg_set_answer(llmcost_leg *leg, llmc_answer *answer)
 {
-    llmc_answer_unref(leg->answer);
+    if (leg->answer)
+        drop_answer(leg);
     leg->answer = answer;
     leg->source = leg;
     leg->unseen = false;
@@ -141,7 +156,8 @@ llmcost_verdict llmcost_leg_adopt(llmcost_leg *leg, llmcost_leg *child)
 {
     if (!child) /* where it could not be made, the leg says why */
         return leg->status ? LLMCOST_FAIL : llmc_leg_fail(leg, LLMCOST_E_MISUSE, "there is no child to adopt");
-    llmc_answer_unref(leg->answer);
+    if (leg->answer)
+        drop_answer(leg);
     leg->answer = llmc_answer_ref(child->answer);
     leg->source = child->source ? child->source : child;
     leg->usage = child->usage;

@@ -1,4 +1,5 @@
 /* What plugin.h offers to policies of the host. */
+#include "base/layout.h"
 #include "call/call.h"
 #include "policy/request_copy.h"
 
@@ -43,9 +44,10 @@ llmcost_status llmc_client_add_policy(llmcost_client *client, const llmcost_poli
 llmcost_status llmcost_client_add_policy(llmcost_client *client, const llmcost_policy *policy)
 {
     llmcost_policy ours = { .phase = -1 };
-    if (!client || !policy || !llmc_client_is_ours(client) || policy->struct_size < offsetof(llmcost_policy, enter) || policy->struct_size > 4 * sizeof ours || atomic_load(&client->sealed))
+    if (!client || !policy || !llmc_client_is_ours(client) || atomic_load(&client->sealed))
         return LLMCOST_E_MISUSE;
-    memcpy(&ours, policy, policy->struct_size < sizeof ours ? policy->struct_size : sizeof ours);
+    if (!llmc_layout_is_possible(policy->struct_size, offsetof(llmcost_policy, enter)) || !llmc_lay_over(&ours, sizeof ours, policy, policy->struct_size))
+        return LLMCOST_E_MISUSE;
     ours.struct_size = sizeof ours;
     if (!ours.name || ours.phase < LLMCOST_PHASE_METER || ours.phase > LLMCOST_PHASE_BUDGET || client->host_policy_count == LLMC_HOST_POLICIES)
         return LLMCOST_E_MISUSE;
@@ -167,11 +169,14 @@ static const llmc_operation *find_operation(const char *name)
 llmcost_leg *llmcost_leg_spawn(llmcost_leg *parent, const llmcost_spawn *spawn)
 {
     llmcost_spawn ours = { 0 };
-    if (!spawn || spawn->struct_size < offsetof(llmcost_spawn, model)) {
+    if (!spawn || !llmc_layout_is_possible(spawn->struct_size, offsetof(llmcost_spawn, model))) {
         llmc_leg_fail(parent, LLMCOST_E_MISUSE, "a spawn without its struct_size");
         return NULL;
     }
-    memcpy(&ours, spawn, spawn->struct_size < sizeof ours ? spawn->struct_size : sizeof ours);
+    if (!llmc_lay_over(&ours, sizeof ours, spawn, spawn->struct_size)) {
+        llmc_leg_fail(parent, LLMCOST_E_MISUSE, "a spawn sets a field that this version of the library does not know");
+        return NULL;
+    }
     llmc_spawn inner = { .inside = true, .first_phase = (llmcost_phase)ours.first_phase, .purpose = ours.purpose ? ours.purpose : "spawn", .forwards = ours.forward_events != 0 };
     if (ours.operation && !(inner.operation = find_operation(ours.operation))) {
         llmc_leg_fail(parent, LLMCOST_E_MISUSE, "there is no operation \"%.100s\"", ours.operation);

@@ -6,13 +6,13 @@
  * accepted when what we do not know of it is zero, because then it asks for nothing that we cannot do. The usual
  * request has our sizes and is only checked: nothing is copied unless the caller's memory may go away.
  */
+#include "base/layout.h"
 #include "call/call.h"
 #include "call/request.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
-enum { MAX_STRUCT_BYTES = 1 << 14 };
 
 /* The layout of one kind of struct: ours, and the caller's. */
 typedef struct layout {
@@ -43,7 +43,7 @@ static llmcost_status no_memory(const import *in)
 
 static bool is_possible(const layout *sizes)
 {
-    return sizes->theirs >= sizes->least && sizes->theirs <= MAX_STRUCT_BYTES && sizes->theirs % _Alignof(void *) == 0;
+    return llmc_layout_is_possible(sizes->theirs, sizes->least) && sizes->theirs % _Alignof(void *) == 0;
 }
 
 static llmcost_status read_layouts(import *in, const llmcost_request *request)
@@ -89,21 +89,9 @@ static bool has_our_layout(const llmcost_request *request)
 
 /* ---- one layout from another ---- */
 
-static bool is_zero(const char *bytes, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (bytes[i])
-            return false;
-    }
-    return true;
-}
-
-/* One struct of the caller's over our zeroed one. false: it holds something that we do not know. */
 static bool lay_over(void *ours, const void *theirs, const layout *sizes)
 {
-    uint32_t known = sizes->theirs < sizes->ours ? sizes->theirs : sizes->ours;
-    memcpy(ours, theirs, known);
-    return is_zero((const char *)theirs + known, sizes->theirs - known);
+    return llmc_lay_over(ours, sizes->ours, theirs, sizes->theirs);
 }
 
 /* Which array is laid over, for messages. */

@@ -4,6 +4,7 @@
  * Nothing here is on a call's path but the two checks of llmc_client_check(): whether the client closes, and whether
  * this is still the process that opened it, which a page that the kernel wipes in a child tells without a system call.
  */
+#include "base/layout.h"
 #include "base/thread.h"
 #include "client/client.h"
 #include "client/options.h"
@@ -344,13 +345,6 @@ llmcost_status llmcost_client_run(llmcost_client *client, int32_t max_ms)
     return LLMCOST_OK;
 }
 
-void llmc_client_give_turn(llmcost_client *client)
-{
-    if (atomic_load_explicit(&client->services.detached, memory_order_relaxed) == 0 || client->background_runs)
-        return;
-    llmc_pool_run_detached(client, llmc_clock_now(&client->services.clock), false);
-}
-
 /* ---- hooks ---- */
 
 static llmcost_status may_change(llmcost_client *client)
@@ -434,9 +428,10 @@ llmcost_status llmcost_client_add_key_source(llmcost_client *client, const char 
 llmcost_status llmcost_client_set_cache_store(llmcost_client *client, const llmcost_cache_store *store)
 {
     llmcost_cache_store ours = { 0 };
-    if (may_change(client) || !store || store->struct_size < offsetof(llmcost_cache_store, remove) || store->struct_size > 4 * sizeof ours)
+    if (may_change(client) || !store)
         return LLMCOST_E_MISUSE;
-    memcpy(&ours, store, store->struct_size < sizeof ours ? store->struct_size : sizeof ours);
+    if (!llmc_layout_is_possible(store->struct_size, offsetof(llmcost_cache_store, remove)) || !llmc_lay_over(&ours, sizeof ours, store, store->struct_size))
+        return LLMCOST_E_MISUSE;
     ours.struct_size = sizeof ours;
     if (!ours.get || !ours.put)
         return LLMCOST_E_MISUSE;

@@ -28,7 +28,4 @@ llmcost_status llmc_client_hand_out(llmcost_client *client, llmc_write_fn write,
 
 bool llmc_policy_is_ours(const llmcost_policy *policy); /* not a host's */
 
-/* Detached work gets a short turn at the end of other calls. */
-void llmc_client_give_turn(llmcost_client *client);
-
 #endif

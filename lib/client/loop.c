@@ -243,17 +243,19 @@ llmcost_status llmcost_loop_open(llmcost_client *client, llmcost_loop **out)
         llmc_free(&client->services.allocator, loop);
         loop = NULL;
     }
-    llmc_client_leave(&visit);
+    if (!loop)
+        status = atomic_load(&client->closing) ? LLMCOST_E_CLOSED : LLMCOST_E_MEMORY;
+    llmc_client_leave(&visit); /* afterwards the client may be gone */
     *out = loop;
-    if (loop)
-        return LLMCOST_OK;
-    return atomic_load(&client->closing) ? LLMCOST_E_CLOSED : LLMCOST_E_MEMORY;
+    return status;
 }
 
 static void round_of(llmcost_loop *loop, int64_t until_ns)
 {
     loop->polling = true;
     llmc_driver_step(&loop->slot->driver, until_ns);
+    if (loop->done)
+        llmc_client_give_turn(loop->client);
     loop->polling = false;
     free_done(loop);
 }

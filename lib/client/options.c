@@ -1,16 +1,14 @@
 /* Options of another version's size are laid over the defaults, as requests are (call/request.c). */
 #include "client/options.h"
 
+#include "base/layout.h"
+
 #include <llmcost/plugin.h>
 
-#include <stdbool.h>
-#include <string.h>
-
-enum { MAX_STRUCT_BYTES = 1 << 14 };
 
 void llmcost_options_init(llmcost_options *options, uint32_t struct_size)
 {
-    if (!options || struct_size < sizeof options->struct_size || struct_size > MAX_STRUCT_BYTES)
+    if (!options || !llmc_layout_is_possible(struct_size, sizeof options->struct_size))
         return;
     memset(options, 0, struct_size);
     options->struct_size = struct_size;
@@ -26,23 +24,11 @@ static int is_empty_allocator(const llmcost_allocator *allocator)
     return !allocator->allocate && !allocator->reallocate && !allocator->release;
 }
 
-static bool is_zero(const char *bytes, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (bytes[i])
-            return false;
-    }
-    return true;
-}
-
 llmcost_status llmc_transport_import(const llmcost_transport *from, llmcost_transport *to)
 {
-    enum { LEAST = offsetof(llmcost_transport, open) };
-    uint32_t size = from->struct_size, known = size < sizeof *to ? size : (uint32_t)sizeof *to;
-    if (size < LEAST || size > MAX_STRUCT_BYTES || !is_zero((const char *)from + known, size - known))
-        return LLMCOST_E_MISUSE;
     memset(to, 0, sizeof *to);
-    memcpy(to, from, known);
+    if (!llmc_layout_is_possible(from->struct_size, offsetof(llmcost_transport, open)) || !llmc_lay_over(to, sizeof *to, from, from->struct_size))
+        return LLMCOST_E_MISUSE;
     to->struct_size = sizeof *to;
     return to->start && to->abort && to->step && !to->open == !to->close ? LLMCOST_OK : LLMCOST_E_MISUSE;
 }
@@ -63,14 +49,13 @@ llmcost_status llmc_options_import(const llmcost_options *from, llmcost_options 
     *to = (llmcost_options)LLMCOST_OPTIONS_INIT;
     if (!from)
         return LLMCOST_OK;
-    uint32_t size = from->struct_size, known = size < sizeof *to ? size : (uint32_t)sizeof *to;
-    if (size < offsetof(llmcost_options, allocator) || size > MAX_STRUCT_BYTES || size % _Alignof(llmcost_options) != 0)
+    if (!llmc_layout_is_possible(from->struct_size, offsetof(llmcost_options, allocator)) || from->struct_size % _Alignof(llmcost_options) != 0)
         return LLMCOST_E_MISUSE;
     llmcost_options options = *to;
-    memcpy(&options, from, known);
+    bool known = llmc_lay_over(&options, sizeof options, from, from->struct_size);
     options.struct_size = sizeof options;
     to->error = options.error;
-    if (!is_zero((const char *)from + known, size - known))
+    if (!known)
         return LLMCOST_E_MISUSE;
     llmcost_status status = check(&options);
     if (!status)

@@ -25,7 +25,7 @@ struct llmcost_stream {
     llmcost_event current;
     llmc_chunks chunks;
     llmc_buffer names;          /* the id and the model that chunks carry */
-    bool failed_queue, discards, taken;
+    bool discards, taken;
 };
 
 /* ---- the queue between the engine and the caller ---- */
@@ -44,15 +44,10 @@ static size_t put_string(llmcost_stream *stream, const char *text)
     return put_text(stream, text, text ? strlen(text) : 0);
 }
 
-static bool queue_event(llmc_call *call, const llmcost_event *event)
+static bool put_event(llmcost_stream *stream, const llmcost_event *event)
 {
-    llmcost_stream *stream = call->user;
-    if (stream->discards)
-        return true;
-    if (!llmc_grow(&stream->client->services.allocator, (void **)&stream->events, &stream->capacity, stream->count + 1, sizeof *stream->events)) {
-        stream->failed_queue = true;
+    if (!llmc_grow(&stream->client->services.allocator, (void **)&stream->events, &stream->capacity, stream->count + 1, sizeof *stream->events))
         return false;
-    }
     queued_event *queued = &stream->events[stream->count];
     queued->event = *event;
     queued->text_at = put_text(stream, event->text, event->bytes);
@@ -61,9 +56,18 @@ static bool queue_event(llmc_call *call, const llmcost_event *event)
     queued->raw_at = put_string(stream, event->finish_raw);
     if (event->usage)
         queued->usage = *event->usage;
-    stream->failed_queue = stream->texts.failure != LLMC_BUFFER_FINE;
-    stream->count += !stream->failed_queue;
-    return !stream->failed_queue;
+    bool complete = stream->texts.failure == LLMC_BUFFER_FINE;
+    stream->count += complete;
+    return complete;
+}
+
+/* What cannot be queued ends the call, and it is not the caller who has left. */
+static bool queue_event(llmc_call *call, const llmcost_event *event)
+{
+    llmcost_stream *stream = call->user;
+    bool goes_on = stream->discards || put_event(stream, event);
+    call->no_memory |= !goes_on;
+    return goes_on;
 }
 
 static const llmcost_event *pop_event(llmcost_stream *stream)
@@ -100,8 +104,7 @@ static void step(llmcost_stream *stream, int64_t until_ns)
 static void call_done(llmc_call *call)
 {
     llmcost_stream *stream = call->user;
-    stream->status = stream->failed_queue ? LLMCOST_E_MEMORY : call->response->status;
-    call->response->status = stream->status;
+    stream->status = call->response->status;
 }
 
 static void drop_stream(llmcost_stream *stream)
@@ -258,6 +261,7 @@ void llmcost_stream_close(llmcost_stream *stream)
     llmc_call_cancel(stream->call, LLMCOST_E_CANCELLED);
     while (!stream->call->complete)
         step(stream, LLMC_NEVER);
+    llmc_client_give_turn(stream->client); /* before the driver goes back: then the client may be closed */
     drop_stream(stream);
 }
 

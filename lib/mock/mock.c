@@ -2,6 +2,7 @@
  * The public face: starts the server in a thread or in a child, hands scripts over, shows what was counted. A pipe ends
  * either: its writing end is held here only, so it closes on stop and also when this process dies.
  */
+#include "base/layout.h"
 #include "mock/server.h"
 
 #include <errno.h>
@@ -26,7 +27,7 @@ enum { DEFAULT_RECORDS = 64, MOST_RECORDS = 65536 };
 
 void llmcost_mock_options_init(llmcost_mock_options *options, uint32_t struct_size)
 {
-    if (!options || struct_size < sizeof options->struct_size)
+    if (!options || !llmc_layout_is_possible(struct_size, sizeof options->struct_size))
         return;
     memset(options, 0, struct_size);
     options->struct_size = struct_size;
@@ -37,13 +38,8 @@ static bool import_options(llmcost_mock_options *own, const llmcost_mock_options
     *own = (llmcost_mock_options)LLMCOST_MOCK_OPTIONS_INIT;
     if (!given)
         return true;
-    if (given->struct_size < sizeof given->struct_size)
+    if (!llmc_layout_is_possible(given->struct_size, sizeof given->struct_size) || !llmc_lay_over(own, sizeof *own, given, given->struct_size))
         return false;
-    memcpy(own, given, given->struct_size < sizeof *own ? given->struct_size : sizeof *own);
-    for (size_t i = sizeof *own; i < given->struct_size; i++) {
-        if (((const unsigned char *)given)[i])
-            return false;
-    }
     const llmcost_allocator *allocator = own->allocator;
     return !allocator || (allocator->allocate && allocator->reallocate && allocator->release);
 }

@@ -261,6 +261,7 @@ static void room_made(void *user)
 static llmcost_verdict wait_for_room(llmcost_leg *leg, budget_state *state)
 {
     llmc_account_engine *accounts = state->accounts;
+    bool turns = llmc_leg_give_turn(leg); /* abandoned streams that are read on hold money too */
     int64_t now = llmc_leg_now(leg);
     if (!state->give_up_ns)
         state->give_up_ns = llmc_clock_after(now, leg->services->settings->budget_wait_ms);
@@ -277,6 +278,8 @@ static llmcost_verdict wait_for_room(llmcost_leg *leg, budget_state *state)
         return try_hold(leg, state);
     }
     int64_t left_ms = (state->give_up_ns - now + LLMC_MS - 1) / LLMC_MS;
+    if (turns && left_ms > LLMC_TURN_MS)
+        left_ms = LLMC_TURN_MS;
     return llmcost_leg_timer(leg, left_ms) == LLMCOST_OK ? LLMCOST_WAIT : llmc_leg_out_of_memory(leg);
 }
 

@@ -72,7 +72,8 @@ static const llmc_route *decide_split(llmcost_leg *leg, const llmc_route *route,
     all->made[place] = (uint16_t)(side + 1);
     llmc_decision *decision = llmc_leg_decided(leg, route, route->steps[side], why);
     if (decision) {
-        decision->side = route->split->sides[side];
+        const char *name = llmc_arena_strdup(llmc_leg_arena(leg), route->split->sides[side]);
+        decision->side = name ? name : "";
         decision->side_number = route->split->first_side + (uint32_t)side;
         decision->taken = !all->nested;
     }

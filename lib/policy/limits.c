@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-enum { OUTPUT_WHERE_UNKNOWN = 1000, LOOK_AGAIN_MS = 20, AGAIN_WHERE_UNKNOWN_MS = 1000 };
+enum { OUTPUT_WHERE_UNKNOWN = 1000, AGAIN_WHERE_UNKNOWN_MS = 1000 };
 
 typedef struct limits_state {
     llmc_lane_waiter waiter;
@@ -70,12 +70,13 @@ static llmcost_verdict refuse(llmcost_leg *leg, const limits_state *state)
     return LLMCOST_FAIL;
 }
 
-/* Until its turn, its alarm, or, where it could get no waker, a short while. */
+/* Until its turn, its alarm, or, where it could get no waker or a leg without a caller may have a place, a short while. */
 static llmcost_verdict sleep(llmcost_leg *leg, const limits_state *state, bool wakes)
 {
+    bool again = llmc_leg_give_turn(leg) || !wakes;
     int64_t now = llmc_leg_now(leg), at = state->waiter.alarm_ns;
-    if (!wakes && at > llmc_clock_after(now, LOOK_AGAIN_MS))
-        at = llmc_clock_after(now, LOOK_AGAIN_MS);
+    if (again && at > llmc_clock_after(now, LLMC_TURN_MS))
+        at = llmc_clock_after(now, LLMC_TURN_MS);
     if (at == LLMC_NEVER)
         return LLMCOST_WAIT;
     int64_t delay_ms = at > now ? (at - now + LLMC_MS - 1) / LLMC_MS : 0;

@@ -177,6 +177,12 @@ void llmc_leg_wake(llmcost_leg *leg, const llmcost_wake *wake);
 void llmc_leg_pump(llmcost_leg *leg);
 /* The same, when the transport has returned: within a callback of its own it may neither start nor let go of anything. */
 void llmc_leg_pump_later(llmcost_leg *leg);
+/*
+ * Before waiting for what a detached leg may hold: what is ready of those that rest on drivers of nobody. true: some are
+ * left, which nobody runs but in turns: come again in a while.
+ */
+bool llmc_leg_give_turn(const llmcost_leg *leg);
+enum { LLMC_TURN_MS = 20 };
 bool llmc_leg_caller_left(const llmcost_leg *leg); /* he said so on being shown a piece */
 bool llmc_leg_was_delivered(const llmcost_leg *leg); /* content of it has reached him, perhaps from a policy further out */
 

@@ -285,7 +285,7 @@ static llmcost_status finish_decoding(llmc_wire *state)
         status = state->decoder.codec->decode_end(&state->decoder);
     if (!status && state->builder.inputs && !llmc_answer_builder_has_vectors(&state->builder))
         return missing_vectors(state);
-    return status || tell_usage(state) ? status : LLMCOST_E_CANCELLED;
+    return status || tell_usage(state) ? status : llmc_leg_stop_status(state->leg);
 }
 
 static void finish_exchange(llmc_wire *state, llmcost_status status, const char *detail)

@@ -3,6 +3,7 @@
 
 #include "provider/asks.h"
 #include "provider/claude.h"
+#include "provider/conversation.h"
 
 static bool asks_no_effort(const llmcost_request *request, const llmc_codec_target *target)
 {
@@ -73,26 +74,7 @@ static llmcost_status check_part(const llmcost_message *message, uint32_t index,
     return LLMCOST_OK;
 }
 
-static llmcost_status check_messages(const llmcost_request *request, const llmc_codec_target *target, llmcost_error *error)
-{
-    bool begun = false;
-    for (uint32_t i = 0; i < request->message_count; i++) {
-        const llmcost_message *message = &request->messages[i];
-        if (message->name)
-            return llmc_unsupported_in(error, target, i, ".name", "say who speaks in the text");
-        if (message->role == LLMCOST_SYSTEM && begun)
-            return llmc_unsupported_in(error, target, i, " system text", "put all system text before the first turn");
-        if (message->role == LLMCOST_ASSISTANT && !begun)
-            return llmc_unsupported_in(error, target, i, " assistant turn", "the first turn must be the user's");
-        begun = begun || message->role != LLMCOST_SYSTEM;
-        for (uint32_t j = 0; j < message->part_count; j++) {
-            llmcost_status status = check_part(message, i, &message->parts[j], target, error);
-            if (status)
-                return status;
-        }
-    }
-    return begun ? LLMCOST_OK : llmc_unsupported(error, target, "messages", "add a user message");
-}
+static const llmc_conversation_rules rules = { .system_first = true, .user_first = true, .check_part = check_part };
 
 llmcost_status llmc_anthropic_check(llmc_operation_id operation, const llmcost_request *request, const llmc_codec_target *target, llmcost_error *error)
 {
@@ -104,5 +86,5 @@ llmcost_status llmc_anthropic_check(llmc_operation_id operation, const llmcost_r
     llmcost_status status = llmc_check_capabilities(incapabilities, sizeof incapabilities / sizeof incapabilities[0], request, target, error);
     if (!status)
         status = llmc_claude_check(request, target, error);
-    return status ? status : check_messages(request, target, error);
+    return status ? status : llmc_check_conversation(&rules, request, target, error);
 }

@@ -13,6 +13,8 @@
  */
 #include "provider/gemini_codec.h"
 
+#include "provider/conversation.h"
+
 #include <stdio.h>
 
 static const char unsigned_call[] = "skip_thought_signature_validator";
@@ -51,21 +53,8 @@ static llmcost_status check_part(const llmcost_message *message, uint32_t index,
 
 llmcost_status llmc_gemini_check_messages(const llmcost_request *request, const llmc_codec_target *target, llmcost_error *error)
 {
-    bool begun = false;
-    for (uint32_t i = 0; i < request->message_count; i++) {
-        const llmcost_message *message = &request->messages[i];
-        if (message->name)
-            return llmc_unsupported_in(error, target, i, ".name", "say who speaks in the text");
-        if (message->role == LLMCOST_SYSTEM && begun)
-            return llmc_unsupported_in(error, target, i, " system text", "put all system text before the first turn");
-        begun = begun || message->role != LLMCOST_SYSTEM;
-        for (uint32_t j = 0; j < message->part_count; j++) {
-            llmcost_status status = check_part(message, i, &message->parts[j], target, error);
-            if (status)
-                return status;
-        }
-    }
-    return begun ? LLMCOST_OK : llmc_unsupported(error, target, "messages", "add a user message");
+    static const llmc_conversation_rules rules = { .system_first = true, .check_part = check_part };
+    return llmc_check_conversation(&rules, request, target, error);
 }
 
 /* ---- signatures ---- */

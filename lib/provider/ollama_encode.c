@@ -12,6 +12,7 @@
 #include "provider/ollama_codec.h"
 
 #include "provider/asks.h"
+#include "provider/conversation.h"
 #include "provider/encoding.h"
 
 /* ---- check ---- */
@@ -56,19 +57,14 @@ static llmcost_status check_part(const llmcost_message *message, uint32_t index,
     return LLMCOST_OK;
 }
 
+static const llmc_conversation_rules rules = { .names_tools = true, .check_part = check_part };
+
 llmcost_status llmc_ollama_check(llmc_operation_id operation, const llmcost_request *request, const llmc_codec_target *target, llmcost_error *error)
 {
     if (operation != LLMC_OP_CHAT)
         return LLMCOST_OK;
     llmcost_status status = llmc_check_capabilities(incapabilities, sizeof incapabilities / sizeof incapabilities[0], request, target, error);
-    for (uint32_t i = 0; !status && i < request->message_count; i++) {
-        const llmcost_message *message = &request->messages[i];
-        if (message->name && message->role != LLMCOST_TOOL)
-            return llmc_unsupported_in(error, target, i, ".name", "say who speaks in the text");
-        for (uint32_t j = 0; !status && j < message->part_count; j++)
-            status = check_part(message, i, &message->parts[j], target, error);
-    }
-    return status;
+    return status ? status : llmc_check_conversation(&rules, request, target, error);
 }
 
 /* ---- messages ---- */

@@ -8,6 +8,7 @@
  */
 #include "base/text.h"
 #include "provider/asks.h"
+#include "provider/conversation.h"
 #include "provider/decoding.h"
 #include "provider/encoding.h"
 #include "provider/signing.h"
@@ -46,27 +47,32 @@ static const llmc_incapability incapabilities[] = {
     { 0, asks_thinking, "thinking_budget_tokens", "leave it at 0, or use the preset qianfan" },
 };
 
-static bool is_text(int32_t type) /* what belongs to other formats is left out */
+/* What belongs to other formats is left out. */
+static llmcost_status check_part(const llmcost_message *message, uint32_t index, const llmcost_part *part, const llmc_codec_target *target, llmcost_error *error)
 {
-    return type == LLMCOST_PART_TEXT || type == LLMCOST_PART_REASONING || type == LLMCOST_PART_REASONING_HIDDEN;
+    (void)message;
+    bool text = part->type == LLMCOST_PART_TEXT || part->type == LLMCOST_PART_REASONING || part->type == LLMCOST_PART_REASONING_HIDDEN;
+    return text ? LLMCOST_OK : llmc_unsupported_in(error, target, index, " parts", "it reads text only");
 }
+
+static llmcost_status check_calls(const llmcost_request *request, const llmc_codec_target *target, llmcost_error *error)
+{
+    for (uint32_t i = 0; i < request->message_count; i++)
+        if (request->messages[i].tool_call_count > 1)
+            return llmc_unsupported_in(error, target, i, ".tool_calls", "one call at a time is all it knows");
+    return LLMCOST_OK;
+}
+
+static const llmc_conversation_rules rules = { .names_tools = true, .check_part = check_part };
 
 static llmcost_status check(llmc_operation_id operation, const llmcost_request *request, const llmc_codec_target *target, llmcost_error *error)
 {
     if (operation != LLMC_OP_CHAT)
         return LLMCOST_OK;
     llmcost_status status = llmc_check_capabilities(incapabilities, sizeof incapabilities / sizeof incapabilities[0], request, target, error);
-    for (uint32_t i = 0; !status && i < request->message_count; i++) {
-        const llmcost_message *message = &request->messages[i];
-        if (message->name && message->role != LLMCOST_TOOL)
-            return llmc_unsupported_in(error, target, i, ".name", "say who speaks in the text");
-        if (message->tool_call_count > 1)
-            return llmc_unsupported_in(error, target, i, ".tool_calls", "one call at a time is all it knows");
-        for (uint32_t j = 0; !status && j < message->part_count; j++)
-            if (!is_text(message->parts[j].type))
-                status = llmc_unsupported_in(error, target, i, " parts", "it reads text only");
-    }
-    return status;
+    if (!status)
+        status = check_calls(request, target, error);
+    return status ? status : llmc_check_conversation(&rules, request, target, error);
 }
 
 /* ---- encode ---- */

@@ -9,6 +9,7 @@
 #include "provider/responses_codec.h"
 
 #include "provider/asks.h"
+#include "provider/conversation.h"
 #include "provider/encoding.h"
 #include "provider/openai_codec.h"
 
@@ -52,25 +53,14 @@ static llmcost_status check_part(const llmcost_message *message, uint32_t index,
     return LLMCOST_OK;
 }
 
-static llmcost_status check_messages(const llmcost_request *request, const llmc_codec_target *target, llmcost_error *error)
-{
-    llmcost_status status = LLMCOST_OK;
-    for (uint32_t i = 0; !status && i < request->message_count; i++) {
-        const llmcost_message *message = &request->messages[i];
-        if (message->name)
-            return llmc_unsupported_in(error, target, i, ".name", "say who speaks in the text");
-        for (uint32_t j = 0; !status && j < message->part_count; j++)
-            status = check_part(message, i, &message->parts[j], target, error);
-    }
-    return status;
-}
+static const llmc_conversation_rules rules = { .check_part = check_part };
 
 llmcost_status llmc_responses_check(llmc_operation_id operation, const llmcost_request *request, const llmc_codec_target *target, llmcost_error *error)
 {
     if (operation != LLMC_OP_CHAT && operation != LLMC_OP_COUNT_TOKENS)
         return LLMCOST_OK;
     llmcost_status status = llmc_check_capabilities(incapabilities, sizeof incapabilities / sizeof incapabilities[0], request, target, error);
-    return status ? status : check_messages(request, target, error);
+    return status ? status : llmc_check_conversation(&rules, request, target, error);
 }
 
 /* ---- content ---- */

@@ -37,7 +37,7 @@ typedef struct account {
     bool shared, past;
     int64_t from_ms, until_ms;
     wide spent, held;
-    int64_t granted, refused, settled, released, exceeded;
+    int64_t granted, short_of_room, settled, released, exceeded;
     uint64_t hash;
     char value[];
 } account;
@@ -296,7 +296,7 @@ static llmc_hold_reply judge_all(const memory_engine *engine, account *const *ac
     for (size_t i = 0; i < count; i++)
         judge(&whole, engine->budgets[accounts[i]->budget].rule, accounts[i]->budget, accounts[i]->spent, accounts[i]->held, bound_nano);
     for (size_t i = 0; i < count && whole.reply.outcome != LLMC_HOLD_GRANTED; i++)
-        accounts[i]->refused += accounts[i]->budget == whole.reply.budget;
+        accounts[i]->short_of_room += accounts[i]->budget == whole.reply.budget;
     return whole.reply;
 }
 
@@ -508,7 +508,7 @@ __attribute__((cold)) static void write_account(llmc_json_writer *json, const ll
     write_window(json, of, rule->period);
     llmc_json_write_member_integer(json, "open", of->granted - of->settled - of->released);
     llmc_json_write_member_integer(json, "granted", of->granted);
-    llmc_json_write_member_integer(json, "refused", of->refused);
+    llmc_json_write_member_integer(json, "short", of->short_of_room);
     llmc_json_write_member_integer(json, "settled", of->settled);
     llmc_json_write_member_integer(json, "released", of->released);
     llmc_json_write_member_integer(json, "bound_exceeded", of->exceeded);
@@ -517,7 +517,7 @@ __attribute__((cold)) static void write_account(llmc_json_writer *json, const ll
 
 static bool was_used(const account *of)
 {
-    return of->granted || of->refused || of->spent;
+    return of->granted || of->short_of_room || of->spent;
 }
 
 static void write_budget(llmc_json_writer *json, const budget_state *budget)

@@ -339,6 +339,142 @@ static void test_a_background_thread_drains(void **unused)
     rig_close(&rig);
 }
 
+#define SHORT(wait, more) "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":0,\"on_abort\":\"drain\"" more "}},\"budget_wait_ms\":\"" wait "\",\"budgets\":[{\"limit\":\"0.0015 USD\"}]}"
+
+/* Of two streams one is left, and is read on with a driver that the next call does not get. Left at 1000, its usage comes at 6000. */
+static void leave_on_another_driver(engine_rig *rig, int64_t max_tokens)
+{
+    rig_request space;
+    llmcost_stream *left, *whole;
+    const llmcost_event *event;
+    slow_stream(&rig->network);
+    rig->network.exchanges[0].times = 1;
+    fake_network_says(&rig->network, NULL, "hi", 10, 5);
+    rig_ask(&space, "openai/gpt-4o", "hello")->max_tokens = max_tokens;
+    assert_int_equal(llmcost_stream_open(rig->client, &space.request, &left), LLMCOST_OK);
+    assert_int_equal(llmcost_stream_next(left, &event), LLMCOST_OK);
+    rig_ask(&space, "openai/gpt-4o-mini", "hello")->max_tokens = 1;
+    assert_int_equal(llmcost_stream_open(rig->client, &space.request, &whole), LLMCOST_OK);
+    while (llmcost_stream_next(whole, &event) == LLMCOST_OK && event)
+        continue;
+    llmcost_stream_close(left);
+    llmcost_stream_close(whole);
+    assert_int_equal(rig_stat(rig, "detached"), 1);
+}
+
+/* Streams are calls, too, and those of a loop. */
+static void test_drain_by_other_streams(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_request space;
+    llmcost_stream *stream;
+    rig_open(&rig, CONFIG("drain"));
+    leave_on_another_driver(&rig, 100);
+    fake_clock_advance(&rig.clock, 10000);
+    assert_int_equal(llmcost_stream_open(rig.client, rig_ask(&space, "openai/gpt-4o", "hello"), &stream), LLMCOST_OK);
+    llmcost_stream_close(stream);
+    assert_int_equal(rig_stat(&rig, "detached"), 0);
+    rig_close(&rig);
+}
+
+static void keep_response(uint64_t call, llmcost_response *response, void *user)
+{
+    (void)call;
+    *(llmcost_response **)user = response;
+}
+
+static void test_drain_by_calls_of_a_loop(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_request space;
+    llmcost_loop *loop;
+    llmcost_response *response = NULL;
+    rig_open(&rig, CONFIG("drain"));
+    leave_on_another_driver(&rig, 100);
+    fake_clock_advance(&rig.clock, 10000);
+    assert_int_equal(llmcost_loop_open(rig.client, &loop), LLMCOST_OK);
+    assert_int_equal(llmcost_loop_submit(loop, rig_ask(&space, "openai/gpt-4o", "hello"), NULL, keep_response, &response, NULL), LLMCOST_OK);
+    while (!response)
+        assert_int_equal(llmcost_loop_poll(loop, -1), LLMCOST_OK);
+    llmcost_response_free(response);
+    assert_int_equal(rig_stat(&rig, "detached"), 0);
+    assert_int_equal(llmcost_loop_close(loop), LLMCOST_OK);
+    rig_close(&rig);
+}
+
+/* A call that waits for the money, or the place, of a leg that is read on sees to it meanwhile: nobody else does. */
+static void test_who_waits_for_a_drain_runs_it(void **unused)
+{
+    (void)unused;
+    static const struct { const char *config; int64_t left, asked, status; } cases[] = {
+        { SHORT("2s", ""), 100, 100, LLMCOST_E_BUDGET }, /* it comes to an end at 6000 */
+        { SHORT("10s", ""), 100, 60, LLMCOST_OK },
+        { SHORT("10s", ",\"limits\":{\"in_flight\":1,\"wait_ms\":\"10s\"}"), 10, 10, LLMCOST_OK },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        engine_rig rig;
+        rig_request space;
+        llmcost_response *response;
+        rig_open(&rig, cases[i].config);
+        leave_on_another_driver(&rig, cases[i].left);
+        int64_t from_ms = fake_clock_ms(&rig.clock);
+        rig_ask(&space, "openai/gpt-4o", "hello")->max_tokens = cases[i].asked;
+        assert_int_equal(llmcost_chat(rig.client, &space.request, &response), cases[i].status);
+        if (cases[i].status)
+            assert_int_equal(fake_clock_ms(&rig.clock), from_ms + 2000);
+        else
+            assert_in_range(fake_clock_ms(&rig.clock), 6000, 6020);
+        llmcost_response_free(response);
+        assert_int_equal(llmcost_client_run(rig.client, 60000), LLMCOST_OK);
+        assert_int_equal(rig_held(&rig), 0);
+        rig_close(&rig);
+    }
+}
+
+/* A stream that runs out of memory says so in every place: its status, its error, and the receipt that was told. */
+static void note_status(const llmcost_response *response, void *user)
+{
+    *(llmcost_status *)user = llmcost_response_status(response);
+}
+
+static void test_a_stream_without_memory_says_one_thing(void **unused)
+{
+    (void)unused;
+    static const char *const texts[] = { "one ", "two ", "three", NULL };
+    int failed = 0;
+    llmcost_status status = LLMCOST_E_MEMORY;
+    for (long nth = 1; status; nth++) {
+        engine_rig rig;
+        rig_request space;
+        llmcost_stream *stream;
+        const llmcost_event *event;
+        llmcost_response *response;
+        llmcost_status told = LLMCOST_OK;
+        rig_open(&rig, "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":0}}}");
+        fake_network_streams(&rig.network, NULL, texts, 10, 5);
+        assert_int_equal(llmcost_client_on_receipt(rig.client, note_status, &told), LLMCOST_OK);
+        assert_int_equal(llmcost_stream_open(rig.client, rig_ask(&space, "openai/gpt-4o", "hello"), &stream), LLMCOST_OK);
+        rig.memory.fail_at = rig.memory.calls + nth;
+        while ((status = llmcost_stream_next(stream, &event)) == LLMCOST_OK && event)
+            continue;
+        rig.memory.fail_at = 0;
+        assert_int_equal(llmcost_stream_finish(stream, &response), status);
+        assert_true(status == LLMCOST_OK || status == LLMCOST_E_MEMORY);
+        assert_int_equal(llmcost_response_status(response), status);
+        assert_int_equal(told, status);
+        if (status) {
+            assert_int_equal(llmcost_error_status(llmcost_response_error(response)), status);
+            failed++;
+        }
+        llmcost_response_free(response);
+        llmcost_stream_close(stream);
+        rig_close(&rig);
+    }
+    assert_true(failed >= 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -350,7 +486,11 @@ int main(void)
         cmocka_unit_test(test_leaving_at_the_last_moment),
         cmocka_unit_test(test_drain_of_a_blocking_call),
         cmocka_unit_test(test_drain_by_other_calls),
+        cmocka_unit_test(test_drain_by_other_streams),
+        cmocka_unit_test(test_drain_by_calls_of_a_loop),
+        cmocka_unit_test(test_who_waits_for_a_drain_runs_it),
         cmocka_unit_test(test_closing_drains),
+        cmocka_unit_test(test_a_stream_without_memory_says_one_thing),
         cmocka_unit_test(test_several_drains_take_turns),
         cmocka_unit_test(test_leaving_before_it_is_sent),
         cmocka_unit_test(test_a_background_thread_drains),

@@ -245,7 +245,7 @@ static void a_hold_reserves_and_a_settle_records(void **state)
     assert_int_equal(figure(&of, "held_nano"), 0);
     assert_int_equal(hold(&of, &third, 50), LLMC_HOLD_GRANTED);
     assert_int_equal(figure(&of, "granted"), 3);
-    assert_int_equal(figure(&of, "refused"), 2);
+    assert_int_equal(figure(&of, "short"), 2);
     assert_int_equal(figure(&of, "settled"), 1);
     assert_int_equal(figure(&of, "released"), 1);
     assert_int_equal(figure(&of, "open"), 1);
@@ -710,7 +710,7 @@ static void values_beyond_the_maximum_share_one_account(void **state)
         others++;
         assert_true(json_is_null(json_object_get(object, "value")));
         assert_int_equal(json_integer_value(json_object_get(object, "granted")), 2);
-        assert_int_equal(json_integer_value(json_object_get(object, "refused")), 1);
+        assert_int_equal(json_integer_value(json_object_get(object, "short")), 1);
         assert_int_equal(json_integer_value(json_object_get(object, "spent_nano")), 60);
     }
     assert_int_equal(others, 1);

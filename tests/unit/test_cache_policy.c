@@ -579,6 +579,36 @@ static void test_a_store_that_is_waited_for(void **unused)
     rig_close(&rig);
 }
 
+static llmcost_verdict answer_instead(llmcost_leg *leg, void *state, void *user)
+{
+    (void)state;
+    (void)user;
+    return llmcost_leg_status(leg) == LLMCOST_OK ? llmcost_leg_answer(leg, "something else", 0) : LLMCOST_CONTINUE;
+}
+
+/* What a hit's line says of the cached answer is still there when a host's policy answered over it and the cache forgot it. */
+static void test_a_hit_that_is_answered_over(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_request space;
+    rig_open(&rig, CONFIG);
+    const llmcost_policy over = { .struct_size = sizeof over, .phase = LLMCOST_PHASE_RESOLVE, .name = "over", .leave = answer_instead };
+    assert_int_equal(llmcost_client_add_policy(rig.client, &over), LLMCOST_OK);
+    fake_network_says(&rig.network, NULL, "hi", 10, 5);
+    llmcost_response *paid = chat(&rig, rig_ask(&space, "openai/gpt-4o", "hello"), LLMCOST_OK), *hit = chat(&rig, &space.request, LLMCOST_OK);
+    assert_int_equal(llmcost_cache_clear(rig.client), LLMCOST_OK);
+    assert_int_equal(rig.network.request_count, 1);
+    assert_string_equal(llmcost_response_text(hit), "something else");
+    assert_string_equal(rig_line_text(hit, 0, "purpose"), "cache");
+    assert_string_equal(rig_line_text(hit, 0, "provider"), "openai");
+    assert_string_equal(rig_line_text(hit, 0, "original"), llmcost_response_id(paid));
+    assert_non_null(strstr(llmcost_response_receipt(hit), llmcost_response_id(paid)));
+    llmcost_response_free(paid);
+    llmcost_response_free(hit);
+    rig_close(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -597,6 +627,7 @@ int main(void)
         cmocka_unit_test(test_clearing_reaches_a_store),
         cmocka_unit_test(test_a_store_that_never_answers),
         cmocka_unit_test(test_a_store_that_is_waited_for),
+        cmocka_unit_test(test_a_hit_that_is_answered_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -130,12 +130,28 @@ static void test_a_store_of_another_size(void **unused)
     rig_open(&rig, CONFIG);
     store.struct_size = offsetof(llmcost_cache_store, put);
     assert_int_equal(llmcost_client_set_cache_store(rig.client, &store), LLMCOST_E_MISUSE);
-    store.struct_size = 5 * sizeof store;
+    store.struct_size = UINT32_MAX;
     assert_int_equal(llmcost_client_set_cache_store(rig.client, &store), LLMCOST_E_MISUSE);
     memset(&store.remove, 0x5a, sizeof store.remove); /* beyond what he says he has */
     store.struct_size = offsetof(llmcost_cache_store, remove);
     assert_int_equal(llmcost_client_set_cache_store(rig.client, &store), LLMCOST_OK);
     assert_null(rig.client->services.cache_store.remove);
+    rig_close(&rig);
+}
+
+/* One that was compiled when they were longer: what it asks for and we do not know is not ignored. */
+static void test_descriptors_of_a_newer_version(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    struct { llmcost_cache_store store; void *more; } store = { .store = { .struct_size = sizeof store, .get = no_get, .put = no_put }, .more = &rig };
+    struct { llmcost_policy policy; void *more; } policy = { .policy = { .struct_size = sizeof policy, .phase = LLMCOST_PHASE_SHAPE, .name = "newer" }, .more = &rig };
+    rig_open(&rig, CONFIG);
+    assert_int_equal(llmcost_client_set_cache_store(rig.client, &store.store), LLMCOST_E_MISUSE);
+    assert_int_equal(llmcost_client_add_policy(rig.client, &policy.policy), LLMCOST_E_MISUSE);
+    store.more = policy.more = NULL;
+    assert_int_equal(llmcost_client_set_cache_store(rig.client, &store.store), LLMCOST_OK);
+    assert_int_equal(llmcost_client_add_policy(rig.client, &policy.policy), LLMCOST_OK);
     rig_close(&rig);
 }
 
@@ -482,6 +498,7 @@ int main(void)
         cmocka_unit_test(test_an_open_loop_or_stream_keeps_it_open),
         cmocka_unit_test(test_closing_inside_a_callback),
         cmocka_unit_test(test_a_store_of_another_size),
+        cmocka_unit_test(test_descriptors_of_a_newer_version),
         cmocka_unit_test(test_hooks_come_before_the_first_call),
         cmocka_unit_test(test_closing_cancels_blocking_calls),
         cmocka_unit_test(test_calls_that_meet_a_closing_client),

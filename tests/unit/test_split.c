@@ -514,6 +514,21 @@ static void test_late_amounts(void **state)
     rig_close(&rig);
 }
 
+static void test_receipt_outlives_the_client(void **state)
+{
+    engine_rig rig;
+    rig_request space;
+    llmcost_response *response;
+    (void)state;
+    rig_open(&rig, "{" RIG_OPENAI ",\"routes\":{\"r\":{\"split\":[{\"name\":\"the new one\",\"use\":\"openai/gpt-4o\",\"weight\":1}]}}}");
+    fake_network_says(&rig.network, NULL, "hi", 10, 5);
+    assert_int_equal(llmcost_chat(rig.client, rig_ask(&space, "r", "hello"), &response), LLMCOST_OK);
+    rig.responses_out = true;
+    rig_close(&rig);
+    assert_non_null(strstr(llmcost_response_receipt(response), "\"side\":\"the new one\",\"to\":\"openai/gpt-4o\""));
+    llmcost_response_free(response);
+}
+
 /* ---- feedback ---- */
 
 static void test_feedback(void **state)
@@ -641,7 +656,7 @@ int main(void)
         cmocka_unit_test(test_experiments_are_independent), cmocka_unit_test(test_passing_over),
         cmocka_unit_test(test_a_user_keeps_his_side), cmocka_unit_test(test_by_chance), cmocka_unit_test(test_sides_are_named_as_the_config_does),
         cmocka_unit_test(test_an_unfit_side_is_passed_over), cmocka_unit_test(test_no_side_is_fit), cmocka_unit_test(test_embeddings_are_not_split),
-        cmocka_unit_test(test_counters), cmocka_unit_test(test_errors_by_category), cmocka_unit_test(test_only_what_was_asked_counts), cmocka_unit_test(test_late_amounts),
+        cmocka_unit_test(test_counters), cmocka_unit_test(test_errors_by_category), cmocka_unit_test(test_only_what_was_asked_counts), cmocka_unit_test(test_late_amounts), cmocka_unit_test(test_receipt_outlives_the_client),
         cmocka_unit_test(test_feedback), cmocka_unit_test(test_the_report_in_words), cmocka_unit_test(test_config_errors), cmocka_unit_test(test_config),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

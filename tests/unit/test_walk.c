@@ -701,18 +701,18 @@ static void test_a_cascade_under_a_later_policy_of_its_phase(void **unused)
 
 /* ---- children that cannot be ---- */
 
-static llmcost_spawn asked_for; /* what the next child is to be */
+static struct { llmcost_spawn spawn; uint64_t more; } asked_for; /* what the next child is to be */
 static llmcost_request asked_request;
 
 static llmcost_verdict spawn_asked(llmcost_leg *leg, actor *self)
 {
     (void)self;
-    if (asked_for.request == &asked_request && asked_request.struct_size) {
+    if (asked_for.spawn.request == &asked_request && asked_request.struct_size) {
         uint32_t tools = asked_request.tool_count;
         asked_request = *llmcost_leg_request(leg);
         asked_request.tool_count = tools; /* without any: NULL */
     }
-    return llmcost_leg_spawn(leg, &asked_for) ? LLMCOST_WAIT : LLMCOST_FAIL;
+    return llmcost_leg_spawn(leg, &asked_for.spawn) ? LLMCOST_WAIT : LLMCOST_FAIL;
 }
 
 static llmcost_status status_of_child(llmcost_phase phase, llmcost_spawn spawn)
@@ -720,7 +720,7 @@ static llmcost_status status_of_child(llmcost_phase phase, llmcost_spawn spawn)
     engine_rig rig;
     actor one = { .enter = spawn_asked, .resume = adopt_child };
     rig_open(&rig, "{" RIG_OPENAI ",\"routes\":{\"r\":{\"cascade\":[\"openai/gpt-4o-mini\",\"openai/gpt-4o\"]}}}");
-    asked_for = spawn;
+    asked_for.spawn = spawn;
     add(&rig, &one, phase, "a");
     fake_network_says(&rig.network, NULL, "hi", 10, 5);
     rig_request space;
@@ -747,6 +747,10 @@ static void test_children_that_cannot_be(void **unused)
     /* Sizes; the operation came later. */
     assert_int_equal(status_of_child(LLMCOST_PHASE_SHAPE, (llmcost_spawn){ .model = "openai/gpt-4o" }), LLMCOST_E_MISUSE);
     assert_int_equal(status_of_child(LLMCOST_PHASE_SHAPE, (llmcost_spawn){ .struct_size = offsetof(llmcost_spawn, operation), .operation = "fly" }), LLMCOST_OK);
+    assert_int_equal(status_of_child(LLMCOST_PHASE_SHAPE, (llmcost_spawn){ .struct_size = sizeof asked_for, .model = "openai/gpt-4o" }), LLMCOST_OK);
+    asked_for.more = 1;
+    assert_int_equal(status_of_child(LLMCOST_PHASE_SHAPE, (llmcost_spawn){ .struct_size = sizeof asked_for, .model = "openai/gpt-4o" }), LLMCOST_E_MISUSE);
+    asked_for.more = 0;
     assert_int_equal(status_of_child(LLMCOST_PHASE_SHAPE, (llmcost_spawn){ .struct_size = size, .operation = "fly" }), LLMCOST_E_MISUSE);
     assert_int_equal(status_of_child(LLMCOST_PHASE_SHAPE, (llmcost_spawn){ .struct_size = size, .operation = "chat" }), LLMCOST_OK);
     /* Requests. */
