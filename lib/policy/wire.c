@@ -292,10 +292,12 @@ static void finish_exchange(llmc_wire *state, llmcost_status status, const char 
 {
     llmcost_leg *leg = state->leg;
     bool refused = state->http_status >= 300 && !state->failure && llmcost_status_category(status) != LLMCOST_CATEGORY_TIME;
+    if (state->failure)
+        detail = ""; /* we ended it; libcurl's word for that is of no use */
     if (status == LLMCOST_OK || refused) /* an HTTP error is one, however badly its body ended */
         status = finish_decoding(state);
     else if (state->failure)
-        status = state->failure, detail = ""; /* we ended it; libcurl's word for that is of no use */
+        status = state->failure;
     else if (state->stopped)
         status = llmc_leg_stop_status(leg);
     else if (status == LLMCOST_E_NETWORK && state->received > 0)

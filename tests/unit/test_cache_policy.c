@@ -435,7 +435,7 @@ static void open_by(engine_rig *rig, store *self, const char *config)
 
 static void open_with(engine_rig *rig, store *self)
 {
-    open_by(rig, self, "{" PROVIDERS ",\"cache\":{\"sampled\":true}}");
+    open_by(rig, self, "{" PROVIDERS ",\"cache\":{\"memory\":false,\"sampled\":true}}");
 }
 
 static bool hits_by(store *self, const char *config, int64_t length)
@@ -453,7 +453,7 @@ static bool hits_by(store *self, const char *config, int64_t length)
 static void test_the_length_of_the_config_is_in_the_key(void **unused)
 {
     (void)unused;
-    static const char plain[] = "{" PROVIDERS ",\"cache\":{\"sampled\":true}}", cut[] = "{" PROVIDERS ",\"default_max_tokens\":16,\"cache\":{\"sampled\":true}}";
+    static const char plain[] = "{" PROVIDERS ",\"cache\":{\"memory\":false,\"sampled\":true}}", cut[] = "{" PROVIDERS ",\"default_max_tokens\":16,\"cache\":{\"memory\":false,\"sampled\":true}}";
     store self = { .manner = AT_ONCE };
     assert_false(hits_by(&self, cut, 0));
     assert_true(hits_by(&self, cut, 0));
@@ -570,7 +570,7 @@ static void test_a_store_that_is_waited_for(void **unused)
     engine_rig rig;
     rig_request space;
     store self = { .manner = NEVER };
-    open_by(&rig, &self, "{" PROVIDERS ",\"cache\":{\"sampled\":true,\"store_wait_ms\":0}}");
+    open_by(&rig, &self, "{" PROVIDERS ",\"cache\":{\"memory\":false,\"sampled\":true,\"store_wait_ms\":0}}");
     rig_ask(&space, "openai/gpt-4o", "hello")->deadline_ms = 3000;
     llmcost_response_free(chat(&rig, &space.request, LLMCOST_E_DEADLINE));
     assert_int_equal(fake_clock_ms(&rig.clock), 3000);
