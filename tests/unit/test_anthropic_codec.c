@@ -312,6 +312,16 @@ static void numbers_and_names(void **state)
     }
     request.extra = "7";
     expect_invalid(&target, &request, "extra is no JSON object");
+    /* A choice among tools of the provider's own. */
+    request = request_of(hello, 1);
+    request.max_tokens = 100;
+    request.extra = "{\"tools\":[{\"type\":\"t\",\"name\":\"search\"}]}";
+    request.tool_choice = LLMCOST_TOOLS_ONE;
+    request.tool_choice_name = "search";
+    request.parallel_tool_calls = LLMCOST_OFF;
+    expect_body(&target, &request, BODY(OLD, ",\"tool_choice\":{\"type\":\"tool\",\"name\":\"search\",\"disable_parallel_tool_use\":true},\"tools\":[{\"type\":\"t\",\"name\":\"search\"}]"));
+    request.extra = "{\"tools_of_mine\":[]}";
+    expect_invalid(&target, &request, "there are none");
 }
 
 static void efforts_and_budgets(void **state)
