@@ -46,9 +46,9 @@ def run(command, **environment):
     return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=600, check=False, env=dict(os.environ, **environment))
 
 
-def check(name, done, expected, code=0):
+def check(name, done, expected, code=0, says=""):
     global passed, failed
-    lines, at, missing = done.stdout.splitlines(), 0, None
+    lines, at, missing = done.stdout.splitlines(), 0, None if says in done.stderr else says
     for pattern in expected:
         while at < len(lines) and not re.fullmatch(pattern, lines[at]):
             at += 1
@@ -82,7 +82,9 @@ for example, expected_lines in EXAMPLES.items():
 demo = os.path.join(BUILD, "llmcost-demo")
 check("demo", run([demo, "--questions", "600", "--seed", "7"]), DEMO)
 check("demo without repeats", run([demo, "--questions", "300", "--repeat", "0", "--easy", "0.1"]), [r"hit rate +0\.0% .*", r"allowed .*within 2 points"])
-check("demo with a wrong option", run([demo, "--repeat", "2"]), [], 2)
+for wrong, said in ((["--repeat", "1"], "demo: --repeat takes a number from 0 to 0.95"), (["--questions", "0"], "demo: --questions takes a number from 100 to 1000000"),
+                    (["--easy", "nan"], "from 0 to 1"), (["--easy"], "a value is missing after --easy"), (["--many", "2"], "not an option: --many"), (["--help"], "(6000; 100 to 1000000)")):
+    check("demo " + " ".join(wrong), run([demo, *wrong]), [], 2, said)
 check("demo without a key", run([demo, "--model", "openai/gpt-4o-mini"], OPENAI_API_KEY=""), [], 2)
 check_real_provider()
 print(f"{passed} passed, {failed} failed")

@@ -34,12 +34,21 @@ static double *field(desk_options *options, const option *of)
     return (double *)((char *)options + of->offset);
 }
 
+/* What is wrong, where something is, and all options. */
 static bool usage(const char *why, const char *word)
 {
-    fprintf(stderr, "demo: %s%s\nOptions, each with a value:\n", why, word);
-    for (size_t i = 0; i < OPTION_COUNT; i++)
-        fprintf(stderr, "  --%-16s %s (%g)\n", options_table[i].name, options_table[i].text, options_table[i].fallback);
+    fprintf(stderr, "%s%s%sOptions, each with a value:\n", why, word, *why ? "\n" : "");
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const option *of = &options_table[i];
+        fprintf(stderr, "  --%-16s %s (%g; %.10g to %.10g)\n", of->name, of->text, of->fallback, of->minimum, of->maximum);
+    }
     fprintf(stderr, "  --%-16s %s\n  --%-16s %s\n", "model", "a real one, such as openai/gpt-4o-mini: ten questions under 0.05 USD", "base-url", "where that provider is");
+    return false;
+}
+
+static bool out_of_range(const option *of)
+{
+    fprintf(stderr, "demo: --%s takes a number from %.10g to %.10g\n", of->name, of->minimum, of->maximum);
     return false;
 }
 
@@ -54,10 +63,12 @@ static const option *find(const char *name)
 
 static bool read_one(desk_options *options, const char *word, const char *value)
 {
+    if (strcmp(word, "--help") == 0)
+        return usage("", "");
     if (strncmp(word, "--", 2) != 0)
-        return usage("not an option: ", word);
+        return usage("demo: not an option: ", word);
     if (!value)
-        return usage("a value is missing after ", word);
+        return usage("demo: a value is missing after ", word);
     if (strcmp(word, "--model") == 0)
         return (options->model = value) != NULL;
     if (strcmp(word, "--base-url") == 0)
@@ -66,9 +77,9 @@ static bool read_one(desk_options *options, const char *word, const char *value)
     char *end = NULL;
     double number = strtod(value, &end);
     if (!of)
-        return usage("not an option: ", word);
+        return usage("demo: not an option: ", word);
     if (end == value || *end || !(number >= of->minimum && number <= of->maximum))
-        return usage("out of range: ", word);
+        return out_of_range(of);
     *field(options, of) = number;
     return true;
 }

@@ -159,9 +159,9 @@ typedef struct llmcost_allocator {
 } llmcost_allocator;
 
 /*
- * Time. `monotonic_ns` never goes back; `wall_ms` is UTC since 1970 and decides price periods and budget windows.
- * `wait` may be NULL; where it is given, the library never sleeps in the kernel while nothing is ready but calls it
- * with the instant of its next timer (INT64_MAX: none), so that a test's clock can jump there.
+ * Time. `monotonic_ns` never goes back; `wall_ms` is UTC since 1970 and decides price periods and budget windows. Both
+ * stay below 2^62. `wait` may be NULL; where it is given, the library never sleeps in the kernel while nothing is ready
+ * but calls it with the instant of its next timer (INT64_MAX: none), so that a test's clock can jump there.
  */
 typedef struct llmcost_clock {
     int64_t (*monotonic_ns)(void *user);

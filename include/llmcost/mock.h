@@ -123,7 +123,7 @@ LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_mock_start(llmcost_mock **ou
  * Returns LLMCOST_OK; E_MISUSE, and nothing happens, inside its own callback. One thread, once.
  */
 LLMCOST_API llmcost_status llmcost_mock_stop(llmcost_mock *mock);
-/** "http://127.0.0.1:PORT", without a path. Any thread. */
+/** "http://127.0.0.1:PORT", without a path; NULL of NULL, as what follows has nothing and 0 of it. Any thread. */
 LLMCOST_API const char *llmcost_mock_url(const llmcost_mock *mock);
 /** The port. Any thread. */
 LLMCOST_API uint16_t llmcost_mock_port(const llmcost_mock *mock);

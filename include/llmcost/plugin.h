@@ -142,7 +142,7 @@ typedef struct llmcost_spawn {
  * struct_size, a cascade further in than the phase of routes), or the leg was cancelled.
  */
 LLMCOST_API llmcost_leg *llmcost_leg_spawn(llmcost_leg *parent, const llmcost_spawn *spawn);
-/** Take the outcome of a complete child (answer or failure) as the leg's own: returns LLMCOST_ANSWER or LLMCOST_FAIL. */
+/** Take the outcome of a complete child (answer or failure) as the leg's own: returns LLMCOST_ANSWER or LLMCOST_FAIL. NULL, a child that could not be made: LLMCOST_FAIL. */
 LLMCOST_API llmcost_verdict llmcost_leg_adopt(llmcost_leg *leg, llmcost_leg *child);
 /** Cancel a child that is not wanted any more. It completes with E_CANCELLED; what it cost stays on the receipt. */
 LLMCOST_API void llmcost_leg_cancel_child(llmcost_leg *leg, llmcost_leg *child);

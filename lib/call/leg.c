@@ -134,7 +134,7 @@ static __attribute__((cold, noinline)) void drop_answer(llmcost_leg *leg)
 {
     llmc_line *line = leg->line;
     if (line && line->flags & LLMC_LINE_CACHED) {
-        const char **const borrowed[] = { &line->provider, &line->served_model, &line->original };
+        const char **const borrowed[] = { &line->provider, &line->model, &line->served_model, &line->original };
         for (size_t i = 0; i < sizeof borrowed / sizeof borrowed[0]; i++) {
             const char *copy = llmc_arena_strdup(leg->arena, *borrowed[i]);
             *borrowed[i] = copy ? copy : "";
@@ -154,6 +154,8 @@ void llmc_leg_set_answer(llmcost_leg *leg, llmc_answer *answer)
 
 llmcost_verdict llmcost_leg_adopt(llmcost_leg *leg, llmcost_leg *child)
 {
+    if (!child) /* where it could not be made, the leg says why */
+        return leg->status ? LLMCOST_FAIL : llmc_leg_fail(leg, LLMCOST_E_MISUSE, "there is no child to adopt");
     if (leg->answer)
         drop_answer(leg);
     leg->answer = llmc_answer_ref(child->answer);

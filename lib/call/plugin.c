@@ -72,12 +72,12 @@ const char *llmcost_leg_target(const llmcost_leg *leg)
 
 llmcost_status llmcost_leg_status(const llmcost_leg *leg)
 {
-    return leg->status;
+    return leg ? leg->status : LLMCOST_E_MISUSE;
 }
 
 const char *llmcost_leg_text(const llmcost_leg *leg, size_t *bytes)
 {
-    bool has = leg->answer && leg->answer->choice_count > 0;
+    bool has = leg && leg->answer && leg->answer->choice_count > 0;
     if (bytes)
         *bytes = has ? leg->answer->choices[0].text.bytes : 0;
     return has ? leg->answer->choices[0].text.text : "";
@@ -85,7 +85,7 @@ const char *llmcost_leg_text(const llmcost_leg *leg, size_t *bytes)
 
 llmcost_finish llmcost_leg_finish_reason(const llmcost_leg *leg)
 {
-    return leg->answer && leg->answer->choice_count > 0 ? leg->answer->choices[0].finish : LLMCOST_FINISH_NONE;
+    return leg && leg->answer && leg->answer->choice_count > 0 ? leg->answer->choices[0].finish : LLMCOST_FINISH_NONE;
 }
 
 llmcost_verdict llmcost_leg_fail(llmcost_leg *leg, llmcost_status status, const char *message)
@@ -97,6 +97,8 @@ llmcost_verdict llmcost_leg_answer(llmcost_leg *leg, const char *text, size_t by
 {
     if (!leg->operation->generates)
         return llmc_leg_fail(leg, LLMCOST_E_MISUSE, "a text is no answer to \"%s\"", leg->operation->name);
+    if (!text)
+        return llmc_leg_fail(leg, LLMCOST_E_MISUSE, "NULL is no answer");
     llmc_answer *answer = llmc_answer_of_text(&leg->services->allocator, text, bytes ? bytes : strlen(text));
     if (!answer)
         return llmc_leg_out_of_memory(leg);

@@ -9,13 +9,15 @@
 
 #include <string.h>
 
+/* Who speaks of a cache has one: only a host with a store of its own may want none in memory. */
 static llmcost_status read_cache(llmc_config *config, const llmc_config_node *cache)
 {
     llmc_settings *settings = config->settings;
     llmcost_status status = llmc_config_keys(config, LLMC_SECTION_CACHE, cache, settings);
     const llmc_config_node *memory = cache && !status ? llmc_config_member(cache, "memory") : NULL;
-    settings->cache_memory = memory != NULL;
-    return status ? status : llmc_config_keys(config, LLMC_SECTION_CACHE_MEMORY, memory, settings);
+    bool without = memory && memory->type == LLMC_JSON_FALSE;
+    settings->cache_memory = cache && !without;
+    return status ? status : llmc_config_keys(config, LLMC_SECTION_CACHE_MEMORY, without ? NULL : memory, settings);
 }
 
 static llmcost_status read_report(llmc_config *config, const llmc_config_node *report)

@@ -69,6 +69,8 @@ static llmcost_status set_from_node(const secret_reading *in, llmc_secret *secre
         return set_from_file(in, secret, node->text + 5);
     if (strncmp(node->text, "env:", 4) != 0)
         return set(in, secret, "", node->text, node->bytes);
+    if (!node->text[4])
+        return llmc_config_fail(in->config, node, "provider \"%s\": \"env:\" needs the name of a variable", in->provider);
     const char *value = llmc_config_variable(in->config, node->text + 4);
     if (!value)
         return llmc_config_fail(in->config, node, "provider \"%s\": the environment variable %.200s is not set", in->provider, node->text + 4);

@@ -243,6 +243,20 @@ llmcost_status llmc_config_check_plain_http(llmc_config *config, const llmc_conf
     return llmc_config_fail(config, node, "provider \"%s\" would send its key over plain http: use https, or say \"send_key_over_plain_http\": true", provider->name);
 }
 
+/* Of two headers of one name a host takes either, or neither. */
+static llmcost_status check_shown_once(llmc_config *config, const llmc_config_node *headers, const llmc_provider *provider)
+{
+    const char *shown = provider->auth == LLMC_AUTH_X_API_KEY ? "x-api-key" : provider->auth == LLMC_AUTH_API_KEY ? "api-key" :
+                        provider->auth == LLMC_AUTH_X_GOOG_API_KEY ? "x-goog-api-key" : "authorization";
+    if (!headers || !provider->credential_count)
+        return LLMCOST_OK;
+    for (const llmc_config_node *node = headers->first; node; node = node->next) {
+        if (llmc_text_equal_ignoring_case(node->key, shown))
+            return llmc_config_fail(config, node, "provider \"%s\": the header %s is where its key goes: leave one of them out", provider->name, node->key);
+    }
+    return LLMCOST_OK;
+}
+
 static llmcost_status read_provider(llmc_config *config, const llmc_config_node *object, llmc_provider *provider)
 {
     if (!is_token(provider->name) || provider->name[strspn(provider->name, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_.-")])
@@ -272,6 +286,8 @@ static llmcost_status read_provider(llmc_config *config, const llmc_config_node 
         status = llmc_config_limits(config, llmc_config_member(object, "limits"), provider);
     if (!status)
         status = llmc_config_credentials(config, object, provider);
+    if (!status)
+        status = check_shown_once(config, llmc_config_member(object, "headers"), provider);
     if (!status)
         llmc_config_keep_loopback_local(provider);
     return status ? status : llmc_config_check_plain_http(config, object, provider);

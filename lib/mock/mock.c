@@ -196,12 +196,12 @@ llmcost_status llmcost_mock_stop(llmcost_mock *mock)
 
 const char *llmcost_mock_url(const llmcost_mock *mock)
 {
-    return mock->url;
+    return mock ? mock->url : NULL;
 }
 
 uint16_t llmcost_mock_port(const llmcost_mock *mock)
 {
-    return mock->server.port;
+    return mock ? mock->server.port : 0;
 }
 
 llmcost_status llmcost_mock_script(llmcost_mock *mock, const char *script, llmcost_error **error)
@@ -223,30 +223,34 @@ llmcost_status llmcost_mock_script(llmcost_mock *mock, const char *script, llmco
 
 uint64_t llmcost_mock_request_count(const llmcost_mock *mock)
 {
-    return atomic_load(&mock->server.requests);
+    return mock ? atomic_load(&mock->server.requests) : 0;
 }
 
 uint64_t llmcost_mock_connection_count(const llmcost_mock *mock)
 {
-    return atomic_load(&mock->server.accepted);
+    return mock ? atomic_load(&mock->server.accepted) : 0;
 }
 
 uint64_t llmcost_mock_open_count(const llmcost_mock *mock)
 {
-    return atomic_load(&mock->server.open);
+    return mock ? atomic_load(&mock->server.open) : 0;
 }
 
 uint64_t llmcost_mock_abandoned_count(const llmcost_mock *mock)
 {
-    return atomic_load(&mock->server.abandoned);
+    return mock ? atomic_load(&mock->server.abandoned) : 0;
 }
 
 const char *llmcost_mock_request_body(llmcost_mock *mock, uint64_t index, size_t *bytes)
 {
-    return llmc_mock_records_body(&mock->server.records, index + 1, bytes);
+    if (mock)
+        return llmc_mock_records_body(&mock->server.records, index + 1, bytes);
+    if (bytes)
+        *bytes = 0;
+    return NULL;
 }
 
 const char *llmcost_mock_request_header(llmcost_mock *mock, uint64_t index, const char *name)
 {
-    return name ? llmc_mock_records_header(&mock->server.records, index + 1, name) : NULL;
+    return mock && name ? llmc_mock_records_header(&mock->server.records, index + 1, name) : NULL;
 }

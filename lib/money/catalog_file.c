@@ -62,6 +62,8 @@ static llmcost_status read_object(file_reader *reader, int place, json_t *object
 
 static llmcost_status complain(file_reader *reader, const char *member, const char *problem)
 {
+    if (!*reader->within && !*member)
+        return llmc_error_set(reader->error, LLMCOST_E_CONFIG, "%s: \"%s\" %s", reader->file, reader->entry, problem);
     return llmc_error_set(reader->error, LLMCOST_E_CONFIG, "%s: %s: \"%s%s\" %s", reader->file, reader->entry, reader->within, member, problem);
 }
 

@@ -277,8 +277,8 @@ llmcost_status llmc_catalog_load_litellm(llmc_catalog *catalog, const char *file
     }
     if (!taken)
         return llmc_error_set(error, LLMCOST_E_CONFIG,
-                              "%s holds no prices: a file of ours begins with \"llmcost_prices\": 1, a LiteLLM price map names a "
-                              "litellm_provider for each model",
+                              "%s holds no prices that can be used: a file of ours begins with \"llmcost_prices\": 1, a LiteLLM price map names a "
+                              "litellm_provider for each model, and models with a figure that is no price are left out",
                               file);
     return LLMCOST_OK;
 }

@@ -97,7 +97,7 @@ static int64_t affordable_output(const budget_state *state, const llmcost_reques
 {
     int64_t low = -1, high = state->output_bound, nano;
     while (low < high) {
-        int64_t middle = low + (high - low + 1) / 2;
+        int64_t middle = low + (int64_t)(((uint64_t)high - (uint64_t)low + 1) / 2); /* max_tokens may be any number */
         if (bound_of(state, request, middle < 0 ? 0 : middle, &nano) && nano <= spendable && middle >= 0)
             low = middle;
         else
@@ -215,8 +215,9 @@ static llmcost_verdict refuse(llmcost_leg *leg, budget_state *state)
 {
     const llmc_budget *budget = &leg->services->settings->budgets[state->reply.budget];
     char bound[40], left[40];
-    int64_t nano = 0;
-    bound_of(state, leg->request, state->shortened ? state->floor : state->output_bound, &nano);
+    int64_t nano;
+    if (!bound_of(state, leg->request, state->shortened ? state->floor : state->output_bound, &nano))
+        nano = INT64_MAX;
     atomic_fetch_add(&leg->services->refused, 1);
     llmc_services_log(leg->services, LLMCOST_LOG_INFO, "budget", "%s: refused by budget \"%s\"", leg->route->name, budget->name);
     return llmc_leg_fail(leg, LLMCOST_E_BUDGET, "%s: budget \"%s\" has %s left and the call may cost %s; raise the limit, lower max_tokens, or wait for the next window",

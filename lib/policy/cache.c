@@ -83,6 +83,7 @@ static inline void trace(llmcost_leg *leg, const char *what)
 static inline void name_origin(llmc_line *line, const llmc_answer *answer)
 {
     line->provider = answer->provider;
+    line->model = answer->target;
     line->served_model = answer->model;
     line->original = answer->receipt_id;
 }
@@ -90,9 +91,10 @@ static inline void name_origin(llmc_line *line, const llmc_answer *answer)
 __attribute__((noinline)) static bool name_origin_of_child(llmcost_leg *leg, llmc_line *line, const llmc_answer *answer)
 {
     line->provider = llmc_arena_strdup(llmc_leg_arena(leg), answer->provider);
+    line->model = llmc_arena_strdup(llmc_leg_arena(leg), answer->target);
     line->served_model = llmc_arena_strdup(llmc_leg_arena(leg), answer->model);
     line->original = llmc_arena_strdup(llmc_leg_arena(leg), answer->receipt_id);
-    return line->provider && line->served_model && line->original;
+    return line->provider && line->model && line->served_model && line->original;
 }
 
 static llmcost_verdict answer_from(llmcost_leg *leg, cache_state *state, llmc_answer *answer, int64_t stored_wall_ms)

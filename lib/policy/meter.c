@@ -115,7 +115,7 @@ static void count(llmcost_leg *leg)
     llmc_call_facts facts = {
         .tags = leg->request ? leg->request->tags : NULL, .tag_count = leg->request ? leg->request->tag_count : 0,
         .provider = answered ? answered->provider : leg->route && leg->route->provider ? leg->route->provider->name : NULL,
-        .model = answered ? (answered->flags & LLMC_LINE_CACHED ? answered->served_model : answered->model) : leg->route ? leg->route->model : NULL,
+        .model = answered ? (*answered->model ? answered->model : answered->served_model) : leg->route ? leg->route->model : NULL,
         .wall_ms = receipt->started_wall_ms,
         .row.figure = { [LLMC_CALLS] = 1, [LLMC_FAILED] = failed, [LLMC_REFUSED] = failed && llmcost_status_is_budget(leg->status),
                         [LLMC_CACHED] = receipt->cached, [LLMC_COST_NANO] = receipt->cost_nano, [LLMC_BASELINE_NANO] = receipt->baseline_nano },

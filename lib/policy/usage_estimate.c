@@ -86,7 +86,8 @@ bool llmc_prompt_bound(const llmc_services *services, const llmcost_request *req
 {
     if (request->input_bound_tokens > 0) {
         int64_t added = added_tokens > 0 ? added_tokens * BYTES_PER_TOKEN + PER_MESSAGE : 0;
-        *tokens = request->input_bound_tokens + added;
+        if (__builtin_add_overflow(request->input_bound_tokens, added, tokens))
+            *tokens = INT64_MAX;
         return true;
     }
     prompt_size size = measure(request);

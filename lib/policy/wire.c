@@ -306,10 +306,12 @@ static void finish_exchange(llmc_wire *state, llmcost_status status, const char 
 {
     llmcost_leg *leg = state->leg;
     bool refused = state->http_status >= 300 && !state->failure && llmcost_status_category(status) != LLMCOST_CATEGORY_TIME;
+    if (state->failure)
+        detail = ""; /* we ended it; libcurl's word for that is of no use */
     if (status == LLMCOST_OK || refused) /* an HTTP error is one, however badly its body ended */
         status = finish_decoding(state);
     else if (state->failure)
-        status = state->failure; /* we ended it; libcurl's word for that is of no use */
+        status = state->failure;
     else if (state->stopped)
         status = llmc_leg_stop_status(leg);
     else if (status == LLMCOST_E_NETWORK && state->received > 0)
@@ -357,6 +359,7 @@ static void make_buffers(llmc_wire *state)
     llmc_error_init(&state->answer_error, lasting);
     llmc_answer_builder_init(&state->builder, state->allocator, (size_t)state->provider->max_response_bytes);
     state->builder.answers = lasting;
+    state->builder.target = state->leg->route->model;
 }
 
 /* What check.c and resolve.c did not see: a host's policy has changed it, or made it. */
@@ -373,6 +376,17 @@ static bool has_credential(const llmc_wire *state)
 {
     const llmc_credential *credential = llmc_wire_credential(state);
     return !credential || !credential->token || state->leg->token || state->leg->received;
+}
+
+/* libcurl and servers resolve "." and ".." in a path: with such a part in a model's name it is not the one that was meant. */
+static bool leads_elsewhere(const char *path)
+{
+    for (const char *at = path ? strstr(path, "/.") : NULL; at; at = strstr(at + 1, "/.")) {
+        const char *after = at + 2 + (at[2] == '.');
+        if (*after == '\0' || *after == '/' || *after == '?')
+            return true;
+    }
+    return false;
 }
 
 static llmcost_verdict wire_enter(llmcost_leg *leg, void *memory, void *user)
@@ -396,6 +410,8 @@ static llmcost_verdict wire_enter(llmcost_leg *leg, void *memory, void *user)
     llmcost_status status = leg->unchecked ? check_now(leg, &target) : LLMCOST_OK;
     if (!status)
         status = provider->codec->encode(leg->operation->id, leg->request, &target, &state->encoded, &leg->error);
+    if (!status && leads_elsewhere(llmc_buffer_text(&state->encoded.path)))
+        status = llmc_error_set(&leg->error, LLMCOST_E_INVALID, "%s: the name of the model has a part \".\" or \"..\", which would lead to another URL", leg->route->name);
     if (status) {
         leg->status = status;
         return LLMCOST_FAIL;

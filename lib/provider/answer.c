@@ -9,7 +9,7 @@
 
 /* ---- packing ---- */
 
-enum { ALIGNMENT = 16, TEXTS_OF_ANSWER = 6, TEXTS_OF_CHOICE = 7, TEXTS_OF_TOOL = 3, ARRAYS_OF_ANSWER = 3, ARRAYS_OF_CHOICE = 3, PARTS_OF_CHOICE = 3 };
+enum { ALIGNMENT = 16, TEXTS_OF_ANSWER = 7, TEXTS_OF_CHOICE = 7, TEXTS_OF_TOOL = 3, ARRAYS_OF_ANSWER = 3, ARRAYS_OF_CHOICE = 3, PARTS_OF_CHOICE = 3 };
 
 /* Where the next piece goes. */
 typedef struct packer {
@@ -60,7 +60,7 @@ typedef struct answer_source {
     size_t vector_pieces;
     uint32_t embedding_count, dimensions, balance_count;
     size_t bytes; /* room for it all */
-    const char *provider, *receipt_id;
+    const char *provider, *target, *receipt_id;
     const llmc_usage *usage;
     int64_t duration_ns;
 } answer_source;
@@ -162,6 +162,7 @@ static void pack_answer(packer *p, const answer_source *source, llmc_answer *ans
     answer->id = pack_text(p, source->id.text, source->id.bytes).text;
     answer->model = pack_text(p, source->model.text, source->model.bytes).text;
     answer->provider = pack_string(p, source->provider);
+    answer->target = pack_string(p, source->target);
     answer->receipt_id = pack_string(p, source->receipt_id);
     llmc_text extra = pack_text(p, source->extra.text, source->extra.bytes);
     answer->extra = extra.bytes ? extra.text : "{}";
@@ -234,11 +235,16 @@ static void builder_tool(const void *from, uint32_t choice, uint32_t index, llmc
     *arguments = buffer_text(&tool->arguments);
 }
 
+static const char *target_of(const llmc_answer_builder *builder)
+{
+    return builder->target ? builder->target : "";
+}
+
 /* All but the extras. A zero byte behind every text, a bracket behind log-probabilities, "{}" for arguments that never came. */
 static size_t room_for(const llmc_answer_builder *builder, const char *provider, const char *receipt_id)
 {
     size_t bytes = sizeof(llmc_answer) + TEXTS_OF_ANSWER + ARRAYS_OF_ANSWER * ALIGNMENT + builder->model_count * sizeof(char *);
-    bytes += builder->used + strlen(provider) + strlen(receipt_id);
+    bytes += builder->used + strlen(provider) + strlen(target_of(builder)) + strlen(receipt_id);
     for (size_t i = 0; i < builder->choice_count; i++) {
         const llmc_choice_builder *choice = &builder->choices[i];
         bool reasoned = choice->reasoning.length || choice->signature.length || choice->hidden_reasoning.length;
@@ -323,7 +329,7 @@ llmc_answer *llmc_answer_build(llmc_answer_builder *builder, const char *provide
         .id = buffer_text(&builder->id), .model = buffer_text(&builder->model), .models = buffer_text(&builder->models),
         .vectors = &vectors, .vector_pieces = 1, .embedding_count = complete ? builder->inputs : 0, .dimensions = complete ? (uint32_t)(builder->vectors->each / sizeof(float)) : 0,
         .balance_count = builder->balance_count,
-        .provider = provider, .receipt_id = receipt_id, .usage = usage, .duration_ns = duration_ns,
+        .provider = provider, .target = target_of(builder), .receipt_id = receipt_id, .usage = usage, .duration_ns = duration_ns,
     };
     llmc_answer *answer = pack_builder(builder, &source);
     reopen_logprobs(builder);
@@ -385,7 +391,7 @@ llmc_answer *llmc_answer_with_text(const llmc_answer *answer, const char *text, 
         .choice = changed_choice, .tool = changed_tool, .bytes = answer->bytes - replaced + bytes,
         .id = string_text(answer->id), .model = string_text(answer->model), .extra = string_text(answer->extra), .models = models_text(answer),
         .vectors = &vectors, .vector_pieces = 1, .embedding_count = answer->embedding_count, .dimensions = answer->dimensions,
-        .provider = answer->provider, .receipt_id = answer->receipt_id, .usage = &answer->usage, .duration_ns = answer->duration_ns,
+        .provider = answer->provider, .target = answer->target, .receipt_id = answer->receipt_id, .usage = &answer->usage, .duration_ns = answer->duration_ns,
     };
     return make_answer(&answer->allocator, &source);
 }
@@ -413,7 +419,7 @@ static llmc_answer *join(const llmc_allocator *allocator, const llmc_answer *con
     answer_source source = {
         .vectors = vectors, .vector_pieces = count, .dimensions = first->dimensions, .models = { "", 0 },
         .id = string_text(first->id), .model = string_text(first->model), .extra = string_text(first->extra),
-        .provider = first->provider, .receipt_id = first->receipt_id, .usage = usage, .duration_ns = duration_ns,
+        .provider = first->provider, .target = first->target, .receipt_id = first->receipt_id, .usage = usage, .duration_ns = duration_ns,
         .bytes = first->bytes - vectors_text(first).bytes,
     };
     for (size_t i = 0; i < count; i++) {

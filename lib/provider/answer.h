@@ -36,6 +36,7 @@ typedef struct llmc_answer {
     const char *id, *model;       /* as the provider spells them; "" where it did not */
     const char *receipt_id;       /* of the call that paid for it */
     const char *provider;         /* configured name that served it */
+    const char *target;           /* the model of it that was asked, as the config and the catalog spell it; "" where none was */
     uint32_t choice_count;
     const llmc_choice *choices;
     uint32_t model_count;         /* list models */
@@ -94,6 +95,7 @@ typedef struct llmc_answer_builder {
     llmc_vectors_builder *vectors; /* NULL: none has come */
     bool failed, too_large;       /* no memory, or more than `maximum` or the limits above allow */
     const char *malformed;        /* or what cannot be an answer; static */
+    const char *target;           /* borrowed; NULL: none */
 } llmc_answer_builder;
 
 void llmc_answer_builder_init(llmc_answer_builder *builder, const llmc_allocator *allocator, size_t maximum);

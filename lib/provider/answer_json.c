@@ -178,6 +178,7 @@ bool llmc_answer_write(const llmc_answer *answer, llmc_buffer *out)
     write_string(json, "id", answer->id);
     write_string(json, "model", answer->model);
     write_string(json, "provider", answer->provider);
+    write_string(json, "target", answer->target);
     write_string(json, "receipt_id", answer->receipt_id);
     write_number(json, "duration_ns", answer->duration_ns, 0);
     write_usage(json, &answer->usage);
@@ -200,7 +201,7 @@ typedef struct answer_reader {
     llmc_answer_builder builder;
     llmc_usage usage;
     int64_t format, duration_ns;
-    llmc_buffer provider, receipt_id, id, model;
+    llmc_buffer provider, target, receipt_id, id, model;
     llmc_buffer finish_raw, scratch, second, third; /* texts of what is being read */
 } answer_reader;
 
@@ -471,7 +472,7 @@ static void read_extra(answer_reader *reader)
 static void read_member(answer_reader *reader, const llmc_json_key *key)
 {
     const struct { const char *name; llmc_buffer *into; } names[] = {
-        { "id", &reader->id }, { "model", &reader->model }, { "provider", &reader->provider }, { "receipt_id", &reader->receipt_id },
+        { "id", &reader->id }, { "model", &reader->model }, { "provider", &reader->provider }, { "target", &reader->target }, { "receipt_id", &reader->receipt_id },
     };
     const struct { const char *name; void (*read)(answer_reader *reader); } parts[] = {
         { "usage", read_usage }, { "choices", read_choices }, { "models", read_models }, { "embeddings", read_embeddings }, { "extra", read_extra },
@@ -508,13 +509,14 @@ static llmc_answer *read_answer(answer_reader *reader)
     llmcost_event meta = { .kind = LLMC_EVENT_META, .text = text_of(&reader->id), .bytes = reader->id.length, .tool_name = text_of(&reader->model) };
     if (!llmc_answer_builder_add(&reader->builder, &meta))
         return NULL;
+    reader->builder.target = text_of(&reader->target);
     return llmc_answer_build(&reader->builder, text_of(&reader->provider), text_of(&reader->receipt_id), &reader->usage, reader->duration_ns);
 }
 
 llmc_answer *llmc_answer_read(const llmc_allocator *allocator, const char *text, size_t bytes)
 {
     answer_reader reader = { .format = 0 };
-    llmc_buffer *buffers[] = { &reader.provider, &reader.receipt_id, &reader.id, &reader.model, &reader.finish_raw, &reader.scratch, &reader.second, &reader.third };
+    llmc_buffer *buffers[] = { &reader.provider, &reader.target, &reader.receipt_id, &reader.id, &reader.model, &reader.finish_raw, &reader.scratch, &reader.second, &reader.third };
     for (size_t i = 0; i < COUNT(buffers); i++)
         llmc_buffer_init(buffers[i], allocator, bytes);
     llmc_json_begin(&reader.json, text, bytes);

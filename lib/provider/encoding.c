@@ -131,7 +131,7 @@ void llmc_encoding_extra(llmc_encoding *encoding, const char *const *reserved)
     if (!extra || !*extra || encoding->status)
         return;
     if (llmc_json_text_type(extra) != LLMC_JSON_OBJECT) {
-        llmc_encoding_invalid(encoding, "extra is no JSON object");
+        llmc_encoding_invalid(encoding, "extra is no JSON object, or nested too deep");
         return;
     }
     llmc_json json;

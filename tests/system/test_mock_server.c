@@ -474,6 +474,12 @@ static void misuse_is_told(void **state)
     assert_int_equal(llmcost_mock_start(&mock, NULL, &future.known), LLMCOST_E_MISUSE);
     assert_int_equal(llmcost_mock_stop(NULL), LLMCOST_OK);
     assert_int_equal(llmcost_mock_script(NULL, NULL, NULL), LLMCOST_E_MISUSE);
+    size_t bytes = 1;
+    assert_null(llmcost_mock_url(NULL));
+    assert_null(llmcost_mock_request_body(NULL, 0, &bytes));
+    assert_null(llmcost_mock_request_header(NULL, 0, ":path"));
+    assert_int_equal(bytes + llmcost_mock_port(NULL) + llmcost_mock_request_count(NULL) + llmcost_mock_connection_count(NULL), 0);
+    assert_int_equal(llmcost_mock_open_count(NULL) + llmcost_mock_abandoned_count(NULL), 0);
     llmcost_mock_options_init(&options, sizeof options);
     options.on_request = stop_inside;
     options.on_request_user = &mock;

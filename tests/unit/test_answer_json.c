@@ -66,6 +66,7 @@ static llmc_answer *full_answer(void)
     add(&b, piece(LLMC_EVENT_MODEL, 0, "m1", 2));
     add(&b, piece(LLMC_EVENT_MODEL, 0, "", 0));
     add(&b, piece(LLMC_EVENT_MODEL, 0, "m3", 2));
+    b.target = "gpt\"4";
     llmc_answer *answer = llmc_answer_build(&b, "open\tai", "r-00ff", &usage, INT64_MAX);
     llmc_answer_builder_free(&b);
     assert_non_null(answer);
@@ -128,6 +129,7 @@ static void assert_same(const llmc_answer *a, const llmc_answer *b)
     assert_string_equal(a->id, b->id);
     assert_string_equal(a->model, b->model);
     assert_string_equal(a->provider, b->provider);
+    assert_string_equal(a->target, b->target);
     assert_string_equal(a->receipt_id, b->receipt_id);
     assert_string_equal(a->extra, b->extra);
     assert_int_equal(a->duration_ns, b->duration_ns);

@@ -695,6 +695,28 @@ static void test_the_hosts_bound_covers_his_prompt_only(void **unused)
     rig_close(&rig);
 }
 
+/* Any number may be asked for: the largest are bounded, and no more than the limit is held. */
+static void test_the_largest_numbers(void **unused)
+{
+    (void)unused;
+    static const char *const routes[] = { "openai/gpt-4o", "r" };
+    engine_rig rig;
+    rig_request space;
+    llmcost_response *response;
+    rig_open(&rig, BUDGET("1 USD", "") ",\"routes\":{\"r\":{\"cascade\":[\"openai/gpt-4o-mini\",\"openai/gpt-4o\"]}}}");
+    fake_network_says(&rig.network, NULL, "hi", 10, 5);
+    llmcost_response_free(chat(&rig, "openai/gpt-4o", INT64_MAX, LLMCOST_OK));
+    for (size_t i = 0; i < 2; i++) {
+        llmcost_request *request = rig_ask(&space, routes[i], "hello");
+        request->input_bound_tokens = INT64_MAX;
+        request->max_tokens = 100;
+        assert_int_equal(llmcost_chat(rig.client, request, &response), LLMCOST_E_BUDGET);
+        assert_non_null(strstr(llmcost_error_message(llmcost_response_error(response)), "may cost $9223372036.85"));
+        llmcost_response_free(response);
+    }
+    rig_close(&rig);
+}
+
 static void copy_receipt(const llmcost_response *response, void *user)
 {
     snprintf(user, 2000, "%s", llmcost_response_receipt(response));
@@ -898,6 +920,7 @@ int main(void)
         cmocka_unit_test(test_a_free_provider_over_a_spent_budget),
         cmocka_unit_test(test_the_last_money),
         cmocka_unit_test(test_the_hosts_bound_covers_his_prompt_only),
+        cmocka_unit_test(test_the_largest_numbers),
         cmocka_unit_test(test_tags_on_the_receipt),
         cmocka_unit_test(test_an_engine_that_answers_later),
         cmocka_unit_test(test_an_engine_that_cannot_tell),

@@ -313,6 +313,35 @@ static void test_what_is_never_kept(void **unused)
     never_kept(an_answer, "{" PROVIDERS ",\"cache\":{\"memory\":{},\"sampled\":true},\"budgets\":[{\"limit\":\"0.00094 USD\"}]}", "openai/gpt-4o", 100);
 }
 
+/* Providers answer with a dated name. What was paid for and what came from the cache is one model on the receipt and in the report. */
+static void test_a_hit_is_of_the_model_that_was_paid_for(void **unused)
+{
+    (void)unused;
+    static const char *const names[] = { "openai/gpt-4o", "r" };
+    for (size_t i = 0; i < 2; i++) {
+        engine_rig rig;
+        rig_request space;
+        llmcost_response *response;
+        char *report;
+        rig_open(&rig, CONFIG);
+        fake_network_says(&rig.network, "gpt-4o-mini", "UNCERTAIN", 10, 5);
+        fake_network_says(&rig.network, NULL, "hi", 10, 5);
+        for (int hit = 0; hit < 2; hit++) {
+            assert_int_equal(llmcost_chat(rig.client, rig_ask(&space, names[i], "hello"), &response), LLMCOST_OK);
+            assert_int_equal(llmcost_response_from_cache(response), hit);
+            assert_string_equal(llmcost_response_model_name(response), "served");
+            if (hit)
+                assert_string_equal(llmcost_response_line_text(response, 0, "model"), "gpt-4o");
+            llmcost_response_free(response);
+        }
+        assert_int_equal(llmcost_report(rig.client, "json", &report), LLMCOST_OK);
+        assert_non_null(strstr(report, "{\"value\":\"gpt-4o\",\"other\":false,\"calls\":2,\"failed\":0,\"refused\":0,\"cached\":1,"));
+        assert_null(strstr(report, "\"served\""));
+        llmcost_string_free(report);
+        rig_close(&rig);
+    }
+}
+
 static void test_replays(void **unused)
 {
     (void)unused;
@@ -406,7 +435,7 @@ static void open_by(engine_rig *rig, store *self, const char *config)
 
 static void open_with(engine_rig *rig, store *self)
 {
-    open_by(rig, self, "{" PROVIDERS ",\"cache\":{\"sampled\":true}}");
+    open_by(rig, self, "{" PROVIDERS ",\"cache\":{\"memory\":false,\"sampled\":true}}");
 }
 
 static bool hits_by(store *self, const char *config, int64_t length)
@@ -424,7 +453,7 @@ static bool hits_by(store *self, const char *config, int64_t length)
 static void test_the_length_of_the_config_is_in_the_key(void **unused)
 {
     (void)unused;
-    static const char plain[] = "{" PROVIDERS ",\"cache\":{\"sampled\":true}}", cut[] = "{" PROVIDERS ",\"default_max_tokens\":16,\"cache\":{\"sampled\":true}}";
+    static const char plain[] = "{" PROVIDERS ",\"cache\":{\"memory\":false,\"sampled\":true}}", cut[] = "{" PROVIDERS ",\"default_max_tokens\":16,\"cache\":{\"memory\":false,\"sampled\":true}}";
     store self = { .manner = AT_ONCE };
     assert_false(hits_by(&self, cut, 0));
     assert_true(hits_by(&self, cut, 0));
@@ -541,7 +570,7 @@ static void test_a_store_that_is_waited_for(void **unused)
     engine_rig rig;
     rig_request space;
     store self = { .manner = NEVER };
-    open_by(&rig, &self, "{" PROVIDERS ",\"cache\":{\"sampled\":true,\"store_wait_ms\":0}}");
+    open_by(&rig, &self, "{" PROVIDERS ",\"cache\":{\"memory\":false,\"sampled\":true,\"store_wait_ms\":0}}");
     rig_ask(&space, "openai/gpt-4o", "hello")->deadline_ms = 3000;
     llmcost_response_free(chat(&rig, &space.request, LLMCOST_E_DEADLINE));
     assert_int_equal(fake_clock_ms(&rig.clock), 3000);
@@ -590,6 +619,7 @@ int main(void)
         cmocka_unit_test(test_ttl),
         cmocka_unit_test(test_ttl_after_another_try),
         cmocka_unit_test(test_what_is_never_kept),
+        cmocka_unit_test(test_a_hit_is_of_the_model_that_was_paid_for),
         cmocka_unit_test(test_replays),
         cmocka_unit_test(test_the_length_of_the_config_is_in_the_key),
         cmocka_unit_test(test_a_store_of_the_hosts),

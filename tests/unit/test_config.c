@@ -100,8 +100,15 @@ static void test_plain_keys(void **state)
     reading = good("{\"unknown_price\": \"allow\"}");
     assert_int_equal(reading.settings->unknown_price, LLMC_PRICE_ALLOW);
     config_reading_end(&reading);
-    reading = good("{\"unknown_price\": \"refuse\", \"cache\": {}}");
+    reading = good("{\"unknown_price\": \"refuse\", \"cache\": {\"sampled\": true}}");
     assert_int_equal(reading.settings->unknown_price, LLMC_PRICE_REFUSE);
+    assert_true(reading.settings->cache_memory);
+    assert_int_equal(reading.settings->cache_max_bytes, 64 << 20);
+    config_reading_end(&reading);
+    reading = good("{\"cache\": {\"memory\": false}}");
+    assert_false(reading.settings->cache_memory);
+    config_reading_end(&reading);
+    reading = good("{}");
     assert_false(reading.settings->cache_memory);
     config_reading_end(&reading);
 }

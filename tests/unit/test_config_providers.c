@@ -194,6 +194,20 @@ static void test_base_urls(void **state)
     }
 }
 
+static void test_a_key_is_shown_once(void **state)
+{
+    (void)state;
+    bad("{\"providers\": {\"openai\": {\"key\": \"k\", \"headers\": {\n\"authorization\": \"Basic x\"}}}}",
+        "config:2: provider \"openai\": the header authorization is where its key goes: leave one of them out");
+    bad_has("{\"providers\": {\"anthropic\": {\"key\": \"k\", \"headers\": {\"X-Api-Key\": \"x\"}}}}", "where its key goes");
+    bad_has("{\"providers\": {\"x\": {\"base_url\": \"https://h/v1\", \"auth\": \"api-key\", \"key\": \"k\", \"headers\": {\"Api-Key\": \"x\"}}}}", "where its key goes");
+    bad_has("{\"providers\": {\"x\": {\"base_url\": \"https://h/v1\", \"auth\": \"x-goog-api-key\", \"key\": \"k\", \"headers\": {\"x-goog-api-key\": \"x\"}}}}", "where its key goes");
+    config_reading reading = good("{\"providers\": {\"anthropic\": {\"key\": \"k\", \"headers\": {\"Authorization\": \"Basic gateway\"}}}}");
+    config_reading_end(&reading);
+    reading = good("{\"providers\": {\"x\": {\"base_url\": \"https://h/v1\", \"headers\": {\"Authorization\": \"Basic x\"}}}}");
+    config_reading_end(&reading);
+}
+
 static void test_keys_over_plain_http(void **state)
 {
     (void)state;
@@ -224,6 +238,7 @@ static void test_secrets_of_providers(void **state)
     (void)state;
     bad("{\"providers\": {\"openai\": {\n\"key\": \"env:NOT_THERE\"}}}", "config:2: provider \"openai\": the environment variable NOT_THERE is not set");
     bad_has("{\"providers\": {\"openai\": {\"key\": \"env:EMPTY\"}}}", "EMPTY is not set");
+    bad_has("{\"providers\": {\"openai\": {\"key\": \"env:\"}}}", "\"env:\" needs the name of a variable");
     bad("{\"providers\": {\"mistral\": {}}}", "config:1: provider \"mistral\" has no key: set the environment variable MISTRAL_API_KEY, or give it a \"key\"");
     bad_has("{\"providers\": {\"openai\": {\"key\": \"env:BAD_KEY\"}}}", "the key in its environment variable holds a control character");
     bad_has("{\"providers\": {\"openai\": {\"key\": \" sk\"}}}", "the key begins or ends with a space");
@@ -377,6 +392,7 @@ int main(void)
         cmocka_unit_test(test_provider_keys),
         cmocka_unit_test(test_provider_errors),
         cmocka_unit_test(test_base_urls),
+        cmocka_unit_test(test_a_key_is_shown_once),
         cmocka_unit_test(test_keys_over_plain_http),
         cmocka_unit_test(test_secrets_of_providers),
         cmocka_unit_test(test_files),

@@ -189,7 +189,7 @@ static void test_what_is_the_hosts(void **state)
     (void)state;
     engine_rig rig;
     rig_request space;
-    rig_open(&rig, ROUTES("\"r\":{\"fallback\":[\"a\",\"b\"]}") ",\"cache\":{\"sampled\":true}}");
+    rig_open(&rig, ROUTES("\"r\":{\"fallback\":[\"a\",\"b\"]}") ",\"cache\":{\"memory\":false,\"sampled\":true}}");
     const llmcost_cache_store store = { .struct_size = sizeof store, .get = never_get, .put = never_put };
     const llmcost_policy policy = { .struct_size = sizeof policy, .name = "mine", .enter = never_enter };
     json_decref(explain_ask(&rig, "r"));

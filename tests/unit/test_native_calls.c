@@ -48,6 +48,30 @@ static void ollama_whole(void **state)
     rig_close(&rig);
 }
 
+/* Where the model is in the path, a name that would lead out of it is not sent; elsewhere it is a name as any other. */
+static void names_that_lead_elsewhere(void **state)
+{
+    (void)state;
+#define HOST(members) "{\"base_url\":\"http://127.0.0.1:1\",\"key\":\"k\"" members "}"
+    static const struct { const char *model; bool sent; } cases[] = {
+        { "google/models/../../x", false }, { "google/models/./x", false }, { "google/models/..", true }, { "google/models/a..b", true },
+        { "google/../x", true }, { "azure/..", false }, { "azure/.", false }, { "azure/...", true }, { "azure/../x", true }, { "bedrock/..", false }, { "bedrock/.a", true },
+        { "vllm/./local", true }, { "vllm/..", true },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        engine_rig rig;
+        rig_open(&rig, "{\"providers\":{\"google\":" HOST(",\"retries\":0") ",\"azure\":" HOST(",\"retries\":0,\"api_version\":\"2024-10-21\"") ","
+                       "\"bedrock\":" HOST(",\"retries\":0,\"region\":\"eu-north-1\"") ",\"vllm\":" HOST(",\"retries\":0") "}}");
+        fake_network_fails(&rig.network, NULL, 400, "no");
+        llmcost_response *response = chat(&rig, cases[i].model, cases[i].sent ? LLMCOST_E_INVALID_REQUEST : LLMCOST_E_INVALID);
+        assert_int_equal(rig.network.request_count, cases[i].sent);
+        if (!cases[i].sent)
+            assert_non_null(strstr(llmcost_error_message(llmcost_response_error(response)), "would lead to another URL"));
+        llmcost_response_free(response);
+        rig_close(&rig);
+    }
+}
+
 static void ollama_streams(void **state)
 {
     (void)state;
@@ -123,7 +147,7 @@ static void cohere_bills_units(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ollama_whole), cmocka_unit_test(ollama_streams), cmocka_unit_test(ollama_refuses_a_stream),
+        cmocka_unit_test(ollama_whole), cmocka_unit_test(names_that_lead_elsewhere), cmocka_unit_test(ollama_streams), cmocka_unit_test(ollama_refuses_a_stream),
         cmocka_unit_test(the_door_of_openai_stays), cmocka_unit_test(cohere_bills_units),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

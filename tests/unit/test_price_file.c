@@ -329,7 +329,7 @@ static void test_wrong_values(void **state)
     static const struct {
         const char *body, *piece, *other;
     } cases[] = {
-        { "5", "openai/gpt-4o", "must be an object of prices" },
+        { "5", "prices.json: \"openai/gpt-4o\" must", "must be an object of prices" },
         { "{\"input\": null}", "\"input\"", "must be a number" },
         { "{\"input\": \"free\"}", "\"input\"", "exactly" },
         { "{\"input\": \"2,5\"}", "\"input\"", "exactly" },

@@ -624,8 +624,39 @@ static llmcost_verdict spawn_unknown(llmcost_leg *leg, actor *self)
 {
     (void)self;
     llmcost_spawn spawn = { .struct_size = sizeof spawn, .model = "nobody/nothing" };
-    assert_null(llmcost_leg_spawn(leg, &spawn));
-    return LLMCOST_FAIL;
+    llmcost_leg *child = llmcost_leg_spawn(leg, &spawn);
+    assert_null(child);
+    assert_int_equal(llmcost_leg_status(child), LLMCOST_E_MISUSE);
+    assert_string_equal(llmcost_leg_text(child, NULL), "");
+    assert_int_equal(llmcost_leg_finish_reason(child), LLMCOST_FINISH_NONE);
+    return llmcost_leg_adopt(leg, child);
+}
+
+static llmcost_verdict adopt_nothing(llmcost_leg *leg, actor *self)
+{
+    (void)self;
+    return llmcost_leg_adopt(leg, NULL);
+}
+
+static llmcost_verdict answer_nothing(llmcost_leg *leg, actor *self)
+{
+    (void)self;
+    return llmcost_leg_answer(leg, NULL, 0);
+}
+
+/* What a policy got as NULL may be handed on: the leg ends with what is known of the cause. */
+static void test_a_policy_that_hands_on_null(void **unused)
+{
+    (void)unused;
+    llmcost_verdict (*const enters[])(llmcost_leg *, actor *) = { adopt_nothing, answer_nothing };
+    for (size_t i = 0; i < sizeof enters / sizeof enters[0]; i++) {
+        engine_rig rig;
+        actor one = { .enter = enters[i] };
+        set_up(&rig);
+        add(&rig, &one, LLMCOST_PHASE_SHAPE, "a");
+        llmcost_response_free(ask(&rig, LLMCOST_E_MISUSE));
+        rig_close(&rig);
+    }
 }
 
 static void test_a_child_of_an_unknown_name(void **unused)
@@ -1045,6 +1076,7 @@ int main(void)
         cmocka_unit_test(test_cancelling_a_parent_cancels_its_children),
         cmocka_unit_test(test_a_childs_own_deadline_ends_any_wait),
         cmocka_unit_test(test_a_child_of_an_unknown_name),
+        cmocka_unit_test(test_a_policy_that_hands_on_null),
         cmocka_unit_test(test_a_cascade_under_a_later_policy_of_its_phase),
         cmocka_unit_test(test_children_that_cannot_be),
         cmocka_unit_test(test_a_request_of_the_hosts_is_checked),

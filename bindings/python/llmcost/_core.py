@@ -13,7 +13,7 @@ import os
 import sys
 import threading
 import weakref
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, TypeVar, Union
 
 from . import _native, errors
 from .receipt import Receipt
@@ -25,6 +25,7 @@ AlertCallback = Callable[[Dict[str, Any]], object]
 Judge = Callable[[str, str], Optional[bool]]
 Labeller = Callable[[str], Optional[str]]
 KeySource = Callable[[str, bool], Union[str, Tuple[str, float]]]
+Fn = TypeVar("Fn", bound=Callable[..., Any])
 
 _POLL_SECONDS = 0.002
 
@@ -101,29 +102,31 @@ class Core:
         key_sources: Mapping[str, KeySource],
     ) -> None:
         if on_receipt is not None:
-            heard = on_receipt
+            heard = _function("on_receipt", on_receipt)
 
             def receipt(response: int, _user: object) -> None:
                 heard(Receipt.of(response))
 
             self._hook(lib.client_on_receipt, _native.ReceiptFn(self._guarded(receipt, None)))
         if on_alert is not None:
-            told = on_alert
+            told = _function("on_alert", on_alert)
 
             def alert(text: bytes, _user: object) -> None:
                 told(_native.from_json(text))
 
             self._hook(lib.client_on_alert, _native.AlertFn(self._guarded(alert, None)))
         for name, judge in judges.items():
-            thunk = _native.JudgeFn(self._guarded(_as_judge(judge), -1))
+            thunk = _native.JudgeFn(self._guarded(_as_judge(_function("a judge", judge)), -1))
             self._hook(lib.client_add_judge, thunk, _native.argument("a judge's name", name))
         for name, source in key_sources.items():
+            source = _function("a key source", source)
             thunk = _native.KeyFn(self._guarded(_as_key_source(source), _NO_KEY))
             self._hook(
                 lib.client_add_key_source, thunk, _native.argument("a key source's name", name)
             )
 
     def add_labeller(self, name: str, labeller: Labeller) -> None:
+        labeller = _function("a labeller", labeller)
         thunk = _native.LabellerFn(self._guarded(_as_labeller(labeller), _NO_LABEL))
         self._hook(lib.client_add_labeller, thunk, _native.argument("a labeller's name", name))
 
@@ -262,6 +265,13 @@ def _open(config: Optional[bytes]) -> int:
         raise error
     assert handle.value is not None
     return handle.value
+
+
+def _function(what: str, given: Fn) -> Fn:
+    """Else every call of it would fail where nobody is told but sys.unraisablehook."""
+    if not callable(given):
+        raise TypeError(f"{what} must be a function, not {type(given).__name__}")
+    return given
 
 
 def _as_judge(judge: Judge) -> Callable[..., int]:

@@ -78,15 +78,22 @@ class TagScope:
             async def pieces(*args: Any, **kwargs: Any) -> Any:
                 inside = _Inside(self)
                 generator = function(*args, **kwargs)
+                step, argument = generator.asend, None
                 try:
                     while True:
                         try:
-                            piece = await _awaited_inside(inside, generator.__anext__())
+                            piece = await _awaited_inside(inside, step(argument))
                         except StopAsyncIteration:
                             return
-                        yield piece
+                        try:
+                            argument = yield piece
+                            step = generator.asend
+                        except GeneratorExit:
+                            raise
+                        except BaseException as error:
+                            step, argument = generator.athrow, error
                 finally:
-                    await generator.aclose()
+                    await _awaited_inside(inside, generator.aclose())
 
             return pieces
         if inspect.isgeneratorfunction(function):

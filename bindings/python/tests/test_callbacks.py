@@ -51,6 +51,18 @@ class Receipts(MockCase):
         self.assertEqual([str(error) for error in seen], ["in the callback"] * 2)
         self.assertEqual(client.report("json")["total"]["calls"], 2)
 
+    def test_what_is_no_function_is_refused(self) -> None:
+        config = self.mock.config()
+        for hooks in (
+            {"on_receipt": 5},
+            {"on_alert": "f"},
+            {"judges": {"strict": 5}},
+            {"key_sources": {"vault": "key"}},
+            {"labellers": {"topic": None}},
+        ):
+            with self.subTest(hooks), self.assertRaisesRegex(TypeError, "must be a function, not"):
+                Client(config, **hooks)
+
     def test_calls_inside_a_callback(self) -> None:
         asked = []
 

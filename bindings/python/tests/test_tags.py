@@ -148,6 +148,33 @@ class Tags(MockCase):
         asyncio.run(main())
         self.assertEqual(self.calls(), {"a": 1, "b": 2, None: 2})
 
+    def test_an_asynchronous_generator_that_is_sent_to_thrown_into_and_left(self) -> None:
+        steps: list = []
+
+        @self.client.tags(feature="a")
+        async def talk():
+            try:
+                steps.append((yield 1))
+                try:
+                    yield 2
+                except ValueError as error:
+                    steps.append(str(error))
+                    yield 3
+            finally:
+                self.ask()
+
+        async def main() -> None:
+            generator = talk()
+            await generator.__anext__()
+            self.assertEqual(await generator.asend("sent"), 2)
+            self.assertEqual(await generator.athrow(ValueError("thrown")), 3)
+            await generator.aclose()
+            self.ask()
+
+        asyncio.run(main())
+        self.assertEqual(steps, ["sent", "thrown"])
+        self.assertEqual(self.calls(), {"a": 1, None: 1})
+
     def test_one_scope_in_many_threads(self) -> None:
         scope = self.client.tags(feature="a")
 
