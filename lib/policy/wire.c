@@ -155,11 +155,25 @@ static bool take_frame(const llmc_frame *frame, void *user)
     return status == LLMCOST_OK;
 }
 
-/* The first byte of a body tells how to read it: an error, a stream, or one document. */
-static bool begin_decoding(llmc_wire *state)
+/* Some servers call their events plain text, or nothing at all: no document begins like one. */
+static bool begins_events(const llmc_codec *codec, const char *bytes, size_t length)
+{
+    static const char *const openings[] = { "data:", "event:", ":" };
+    if (codec->stream_framing != &llmc_framing_sse || !length)
+        return false;
+    for (size_t i = 0; i < sizeof openings / sizeof openings[0]; i++) {
+        size_t opening = strlen(openings[i]);
+        if (!memcmp(bytes, openings[i], length < opening ? length : opening))
+            return true;
+    }
+    return false;
+}
+
+/* The first bytes of a body tell how to read it: an error, a stream, or one document. */
+static bool begin_decoding(llmc_wire *state, const char *bytes, size_t length)
 {
     const llmc_codec *codec = state->provider->codec;
-    bool stream = state->decoder.stream && state->http_status < 300 && state->event_stream;
+    bool stream = state->decoder.stream && state->http_status < 300 && (state->event_stream || begins_events(codec, bytes, length));
     state->framing = stream ? codec->stream_framing : &llmc_framing_whole;
     state->framing_state = llmc_arena_calloc(llmc_leg_arena(state->leg), 1, state->framing->state_bytes);
     state->decoder_state = llmc_arena_alloc(llmc_leg_arena(state->leg), codec->decoder_bytes);
@@ -228,7 +242,7 @@ static int take_body(llmc_wire *state, const char *bytes, size_t length)
     if (state->received == 0 && state->leg->line)
         state->leg->line->first_byte_ms = (state->stage_ns - llmc_leg_call_started(state->leg)) / LLMC_MS;
     state->received += (int64_t)length;
-    if (!state->decoding && !begin_decoding(state))
+    if (!state->decoding && !begin_decoding(state, bytes, length))
         state->failure = LLMCOST_E_MEMORY;
     if (state->received > state->provider->max_response_bytes)
         state->failure = LLMCOST_E_TOO_LARGE;
@@ -272,7 +286,7 @@ __attribute__((cold)) static llmcost_status missing_vectors(llmc_wire *state)
 
 static llmcost_status finish_decoding(llmc_wire *state)
 {
-    if (!state->decoding && !begin_decoding(state)) /* an empty body */
+    if (!state->decoding && !begin_decoding(state, NULL, 0)) /* an empty body */
         return LLMCOST_E_MEMORY;
     llmcost_status status = state->framing->finish(state->framing_state, take_frame, state);
     if (state->failure == LLMCOST_E_MALFORMED && state->framing != &llmc_framing_whole)

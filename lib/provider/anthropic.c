@@ -37,6 +37,7 @@ typedef struct anthropic_state {
     int64_t stated_cost_pico;
     bool byok;
     char tier[12];
+    bool fast;               /* beside the tier, and dearer: it counts wherever it stands */
     bool finish_came;
 } anthropic_state;
 
@@ -161,13 +162,14 @@ static void read_tier(llmc_json *json, anthropic_state *state)
 static void read_speed(llmc_json *json, anthropic_state *state)
 {
     llmc_json_span speed;
-    if (llmc_json_span_string(json, &speed) && is(&speed, "fast"))
-        memcpy(state->tier, "fast", sizeof "fast");
+    if (llmc_json_span_string(json, &speed))
+        state->fast = is(&speed, "fast");
 }
 
 /* Figures are cumulative: one that comes again replaces, one that is missing stays. */
 static llmcost_status decode_usage(llmc_decoder *decoder, const llmc_json_span *usage)
 {
+    static const char fast[sizeof(((llmc_usage_counts *)0)->tier)] = "fast";
     anthropic_state *state = state_of(decoder);
     llmc_json json;
     llmc_json_key key;
@@ -205,7 +207,7 @@ static llmcost_status decode_usage(llmc_decoder *decoder, const llmc_json_span *
     counts.reasoning = sum.thinking;
     counts.stated_cost_pico = state->byok ? -1 : state->stated_cost_pico;
     counts.prompt_excludes_cache = true;
-    memcpy(counts.tier, state->tier, sizeof counts.tier);
+    memcpy(counts.tier, state->fast ? fast : state->tier, sizeof counts.tier);
     return llmc_decoder_emit_usage(decoder, &counts);
 }
 
@@ -399,11 +401,9 @@ static llmcost_status decode_content(llmc_decoder *decoder, const llmc_json_span
     llmc_json json;
     llmc_json_span raw;
     llmcost_status status = LLMCOST_OK;
-    if (!content->bytes)
-        return LLMCOST_OK;
     llmc_json_begin(&json, content->text, content->bytes);
     if (!llmc_json_array(&json))
-        return LLMCOST_OK;
+        return llmc_decoder_malformed(decoder, NULL, "a content that is no list");
     while (!status && llmc_json_next_item(&json)) {
         anthropic_block block;
         if (!llmc_json_raw(&json, &raw))
@@ -487,6 +487,9 @@ static llmcost_status on_message_delta(llmc_decoder *decoder, const anthropic_me
 
 static llmcost_status on_message_stop(llmc_decoder *decoder, const anthropic_members *members)
 {
+    const anthropic_state *state = state_of(decoder);
+    if (!state->identity.introduced && !state->block_count && !state->finish_came)
+        return llmc_decoder_malformed(decoder, NULL, "an answer that ends before it began");
     llmcost_status status = finish_message(decoder, members);
     decoder->finished = !status;
     return status;

@@ -336,18 +336,21 @@ static void write_tool_choice(llmc_encoding *encoding)
     llmc_json_write_end_object(json);
 }
 
-static void write_tools(llmc_encoding *encoding)
+/* A choice among tools that only extra names is a choice, too. with_extra: extra goes along. */
+static void write_tools(llmc_encoding *encoding, bool with_extra)
 {
     const llmcost_request *request = encoding->request;
-    if (request->tool_count == 0) {
+    if (!llmc_encoding_has_tools(encoding, with_extra)) {
         if (request->tool_choice == LLMCOST_TOOLS_REQUIRED || request->tool_choice == LLMCOST_TOOLS_ONE)
             llmc_encoding_invalid(encoding, "tool_choice asks for a tool, but there are none");
         return;
     }
-    llmc_encoding_member_array(encoding, "tools");
-    for (uint32_t i = 0; i < request->tool_count; i++)
-        write_tool(encoding, &request->tools[i], i);
-    llmc_json_write_end_array(&encoding->json);
+    if (request->tool_count) {
+        llmc_encoding_member_array(encoding, "tools");
+        for (uint32_t i = 0; i < request->tool_count; i++)
+            write_tool(encoding, &request->tools[i], i);
+        llmc_json_write_end_array(&encoding->json);
+    }
     write_tool_choice(encoding);
 }
 
@@ -428,7 +431,7 @@ static void write_chat(llmc_encoding *encoding)
     write_model(encoding);
     llmc_encoding_member_integer(encoding, "max_tokens", limit_of(request));
     write_messages(encoding);
-    write_tools(encoding);
+    write_tools(encoding, true);
     write_thinking(encoding, limit_of(request));
     write_output_config(encoding);
     write_sampling(encoding);
@@ -447,7 +450,7 @@ static void write_count(llmc_encoding *encoding)
 {
     write_model(encoding);
     write_messages(encoding);
-    write_tools(encoding);
+    write_tools(encoding, false);
     write_thinking(encoding, limit_of(encoding->request));
     write_output_config(encoding);
 }

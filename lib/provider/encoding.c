@@ -167,6 +167,12 @@ bool llmc_encoding_extra_member(const llmc_encoding *encoding, const char *name,
     return found && !json.failure;
 }
 
+bool llmc_encoding_has_tools(const llmc_encoding *encoding, bool with_extra)
+{
+    llmc_json_span value;
+    return encoding->request->tool_count || (with_extra && llmc_encoding_extra_member(encoding, "tools", &value) && *value.text == '[');
+}
+
 static bool is_repeated(const char *const *taken, const llmc_json_span *object, const llmc_json_key *key)
 {
     llmc_json json;

@@ -481,6 +481,26 @@ static llmc_json_span words_of_page(const char *body, size_t bytes)
     return page;
 }
 
+static bool holds_words(llmc_json *json)
+{
+    llmc_json_type type = llmc_json_peek(json);
+    return type == LLMC_JSON_OBJECT || type == LLMC_JSON_ARRAY || type == LLMC_JSON_STRING;
+}
+
+/* Some hosts refuse a stream with an event, whatever the HTTP status: its first line of data. false: there is none. */
+static bool begin_event(llmc_json *json, const char *body, size_t bytes)
+{
+    static const char name[] = "data:";
+    const size_t length = sizeof name - 1;
+    for (size_t at = 0; at + length <= bytes; at++) {
+        if ((at && body[at - 1] != '\n') || memcmp(body + at, name, length) != 0)
+            continue;
+        llmc_json_begin(json, body + at + length, bytes - at - length);
+        return holds_words(json);
+    }
+    return false;
+}
+
 /* kind: what names the failure apart from the body; NULL or "": nothing does. */
 static llmcost_status decode_error(llmcost_error *error, uint64_t quirks, int32_t http_status, const char *kind, const char *body, size_t bytes)
 {
@@ -493,8 +513,7 @@ static llmcost_status decode_error(llmcost_error *error, uint64_t quirks, int32_
         facts.codes[facts.code_count++] = (llmc_json_span){ code, length, false };
     }
     llmc_json_begin(&json, body, bytes);
-    llmc_json_type type = llmc_json_peek(&json);
-    bool is_json = type == LLMC_JSON_OBJECT || type == LLMC_JSON_ARRAY || type == LLMC_JSON_STRING;
+    bool is_json = holds_words(&json) || begin_event(&json, body, bytes);
     if (is_json)
         read_message(&json, &facts, 0);
     if (!is_json && bytes)

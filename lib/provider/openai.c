@@ -218,6 +218,15 @@ static llmcost_status tell_prompt_filters(llmc_decoder *decoder, const llmc_json
     return status;
 }
 
+/* What waits for the end of a chunk. */
+typedef struct openai_chunk {
+    llmc_json_span choices; /* only while the model is not known */
+    llmc_json_span citations, search_results, filters;
+    bool in_place; /* the document is all there: its choices need not wait for its end */
+    bool has_choices, failed;
+    bool says, has_code; /* members of an error that is not wrapped into one */
+} openai_chunk;
+
 static bool is_failure(llmc_json *json)
 {
     llmc_json ahead = *json;
@@ -250,6 +259,22 @@ static bool read_own_code(llmc_json *json)
     return llmc_json_integer(json, &code) && code != 0;
 }
 
+/* {"code": 50505, "message": ...}, {"detail": ...}: what some hosts send in a stream where others send {"error": ...}. */
+static void note_bare_error(llmc_json *json, const llmc_json_key *key, openai_chunk *chunk)
+{
+    llmc_json_type type = llmc_json_peek(json);
+    int64_t code = 0;
+    bool detail = llmc_json_key_is(key, "detail") && (type == LLMC_JSON_STRING || type == LLMC_JSON_ARRAY);
+    chunk->says = chunk->says || detail || (llmc_json_key_is(key, "message") && type == LLMC_JSON_STRING);
+    chunk->has_code = chunk->has_code || detail;
+    if (llmc_json_key_is(key, "code") && type == LLMC_JSON_STRING)
+        chunk->has_code = chunk->has_code || is_failure(json);
+    if (!llmc_json_key_is(key, "code") || type != LLMC_JSON_NUMBER)
+        llmc_json_skip(json);
+    else if (llmc_json_integer(json, &code))
+        chunk->has_code = chunk->has_code || (code && code / 100 != 2);
+}
+
 /* {"usage": ..., "error": ...} under x_groq. */
 static bool read_x_groq(llmc_json *json, openai_state *state)
 {
@@ -268,14 +293,6 @@ static bool read_x_groq(llmc_json *json, openai_state *state)
     }
     return failed;
 }
-
-/* What waits for the end of a chunk. */
-typedef struct openai_chunk {
-    llmc_json_span choices; /* only while the model is not known */
-    llmc_json_span citations, search_results, filters;
-    bool in_place; /* the document is all there: its choices need not wait for its end */
-    bool has_choices, failed;
-} openai_chunk;
 
 static void read_array(llmc_json *json, llmc_json_span *out)
 {
@@ -303,6 +320,8 @@ __attribute__((cold)) static void decode_rare_member(llmc_json *json, const llmc
         read_array(json, &chunk->filters);
     } else if (llmc_json_key_is(key, "error_code")) {
         chunk->failed = read_own_code(json) || chunk->failed;
+    } else if (llmc_json_key_is(key, "code") || llmc_json_key_is(key, "message") || llmc_json_key_is(key, "detail")) {
+        note_bare_error(json, key, chunk);
     } else if (llmc_json_key_is(key, "cost") && llmc_json_peek(json) == LLMC_JSON_OBJECT) {
         llmc_openai_read_cost(json, &state->counts);
     } else {
@@ -392,7 +411,8 @@ static llmcost_status decode_chunk(llmc_decoder *decoder, const llmc_frame *fram
     status = decode_rest(decoder, &chunk);
     if (status)
         return status;
-    if (chunk.failed)
+    bool bare = decoder->stream && chunk.says && chunk.has_code && !chunk.has_choices;
+    if (chunk.failed || bare)
         return llmc_decode_error_of_host(decoder->error, decoder->quirks, decoder->http_status, frame->data, frame->bytes);
     if (!chunk.has_choices && !decoder->stream)
         return llmc_decode_error_in_success(decoder, frame, "an answer without choices");
@@ -476,8 +496,10 @@ static void decode_free(llmc_decoder *decoder)
 {
     openai_state *state = llmc_openai_state(decoder);
     for (size_t i = 0; i < state->choice_count; i++) {
-        for (size_t j = 0; j < state->choices[i].call_count; j++)
+        for (size_t j = 0; j < state->choices[i].call_count; j++) {
             llmc_buffer_free(&state->choices[i].calls[j].id);
+            llmc_buffer_free(&state->choices[i].calls[j].held);
+        }
         llmc_free(decoder->allocator, state->choices[i].calls);
     }
     llmc_free(decoder->allocator, state->choices);

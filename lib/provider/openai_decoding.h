@@ -11,7 +11,8 @@
 typedef struct openai_call {
     int64_t wire_index;
     uint64_t id_hash;        /* 0: no id came yet */
-    llmc_buffer id;          /* only while the name has not come */
+    llmc_buffer id, held;    /* only while the name has not come; held: arguments, still escaped */
+    bool held_escaped;
     llmc_utf8_joiner joiner;
     bool announced;
 } openai_call;

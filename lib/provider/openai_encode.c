@@ -245,16 +245,18 @@ static void write_tool_choice(llmc_encoding *encoding)
     llmc_json_write_end_object(json);
 }
 
-static void write_tools(llmc_encoding *encoding)
+/* A choice among tools that only extra names is a choice, too. with_extra: extra goes along. */
+static void write_tools(llmc_encoding *encoding, bool with_extra)
 {
     const llmcost_request *request = encoding->request;
-    if (request->tool_count == 0) {
+    if (!llmc_encoding_has_tools(encoding, with_extra)) {
         if (request->tool_choice == LLMCOST_TOOLS_REQUIRED || request->tool_choice == LLMCOST_TOOLS_ONE)
             llmc_encoding_invalid(encoding, "tool_choice asks for a tool, but there are none");
         return;
     }
     bool spelt = encoding->target->quirks & LLMC_QUIRK(SPELT_TOOLS);
-    llmc_encoding_functions(encoding, spelt ? "{\"type\":\"object\",\"properties\":{}}" : NULL, true);
+    if (request->tool_count)
+        llmc_encoding_functions(encoding, spelt ? "{\"type\":\"object\",\"properties\":{}}" : NULL, true);
     write_tool_choice(encoding);
     if (request->parallel_tool_calls != LLMCOST_DEFAULT) {
         llmc_encoding_member(encoding, "parallel_tool_calls");
@@ -466,7 +468,7 @@ static llmcost_status encode_count(const llmcost_request *request, const llmc_co
     llmc_encoding_member(&encoding, "model");
     llmc_json_write_text(&encoding.json, target->model);
     write_messages(&encoding);
-    write_tools(&encoding);
+    write_tools(&encoding, false);
     return end_encoding(&encoding, out, error);
 }
 
@@ -506,7 +508,7 @@ static llmcost_status encode_chat(const llmcost_request *request, const llmc_cod
     llmc_encoding_member(&encoding, "model");
     llmc_json_write_text(&encoding.json, target->model);
     write_messages(&encoding);
-    write_tools(&encoding);
+    write_tools(&encoding, true);
     write_format(&encoding);
     write_limits(&encoding);
     write_effort(&encoding);

@@ -45,6 +45,7 @@ static llmcost_status call_of(llmc_decoder *decoder, openai_choice *choice, cons
     choice->calls = items;
     choice->calls[choice->call_count] = (openai_call){ .wire_index = wire->index, .id_hash = id_hash };
     llmc_buffer_init(&choice->calls[choice->call_count].id, decoder->allocator, 1 << 16);
+    llmc_buffer_init(&choice->calls[choice->call_count].held, decoder->allocator, 1 << 30);
     *ordinal = (uint32_t)choice->call_count++;
     return LLMCOST_OK;
 }
@@ -71,7 +72,20 @@ static llmcost_status announce(llmc_decoder *decoder, openai_call *call, uint32_
     llmcost_status status = llmc_decoder_emit(decoder, &(llmcost_event){ .kind = LLMCOST_EVENT_TOOL_CALL, .choice = choice, .tool_index = ordinal,
                                                                          .tool_id = id, .tool_name = text });
     llmc_buffer_free(&call->id);
+    if (!status && call->held.length) {
+        const llmc_json_span held = { call->held.data, call->held.length, call->held_escaped };
+        status = llmc_decoder_emit_text(decoder, LLMCOST_EVENT_TOOL_ARGUMENTS, choice, ordinal, &held, &call->joiner);
+    }
+    llmc_buffer_free(&call->held);
     return status;
+}
+
+/* Arguments that come before the name wait for it: a call that was told without one cannot be named later. */
+static llmcost_status hold(llmc_decoder *decoder, openai_call *call, const llmc_json_span *arguments)
+{
+    call->held_escaped = call->held_escaped || arguments->escaped;
+    llmc_buffer_add(&call->held, arguments->text, arguments->bytes);
+    return call->held.failure ? llmc_decoder_no_memory(decoder) : LLMCOST_OK;
 }
 
 static llmcost_status take_call(llmc_decoder *decoder, openai_choice *choice, uint32_t index, const wire_call *wire)
@@ -83,8 +97,9 @@ static llmcost_status take_call(llmc_decoder *decoder, openai_choice *choice, ui
     openai_call *call = &choice->calls[ordinal];
     if (!call->announced && wire->id.bytes && !call->id.length && (!llmc_decode_member(&wire->id, &call->id)))
         return llmc_decoder_no_memory(decoder);
-    bool has_arguments = wire->arguments.bytes || wire->raw_arguments.bytes;
-    if (!call->announced && (wire->name.bytes || has_arguments))
+    if (!call->announced && !wire->name.bytes && wire->arguments.bytes)
+        return hold(decoder, call, &wire->arguments);
+    if (!call->announced && (wire->name.bytes || wire->raw_arguments.bytes))
         status = announce(decoder, call, index, ordinal, &wire->name);
     if (!status && wire->arguments.bytes)
         status = llmc_decoder_emit_text(decoder, LLMCOST_EVENT_TOOL_ARGUMENTS, index, ordinal, &wire->arguments, &call->joiner);

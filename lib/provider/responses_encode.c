@@ -347,18 +347,21 @@ static void write_tool_choice(llmc_encoding *encoding)
     llmc_json_write_end_object(json);
 }
 
-static void write_tools(llmc_encoding *encoding)
+/* A choice among tools that only extra names is a choice, too. with_extra: extra goes along. */
+static void write_tools(llmc_encoding *encoding, bool with_extra)
 {
     const llmcost_request *request = encoding->request;
-    if (request->tool_count == 0) {
+    if (!llmc_encoding_has_tools(encoding, with_extra)) {
         if (request->tool_choice == LLMCOST_TOOLS_REQUIRED || request->tool_choice == LLMCOST_TOOLS_ONE)
             llmc_encoding_invalid(encoding, "tool_choice asks for a tool, but there are none");
         return;
     }
-    llmc_encoding_member_array(encoding, "tools");
-    for (uint32_t i = 0; i < request->tool_count; i++)
-        write_tool(encoding, &request->tools[i], i);
-    llmc_json_write_end_array(&encoding->json);
+    if (request->tool_count) {
+        llmc_encoding_member_array(encoding, "tools");
+        for (uint32_t i = 0; i < request->tool_count; i++)
+            write_tool(encoding, &request->tools[i], i);
+        llmc_json_write_end_array(&encoding->json);
+    }
     write_tool_choice(encoding);
     if (request->parallel_tool_calls != LLMCOST_DEFAULT)
         llmc_encoding_member_bool(encoding, "parallel_tool_calls", request->parallel_tool_calls == LLMCOST_ON);
@@ -475,7 +478,7 @@ llmcost_status llmc_responses_encode(llmc_operation_id operation, const llmcost_
     llmc_encoding_begin(&encoding, request, target, out, error);
     llmc_encoding_member_text(&encoding, "model", target->model);
     write_input(&encoding);
-    write_tools(&encoding);
+    write_tools(&encoding, !counts);
     write_format(&encoding);
     write_effort(&encoding);
     if (!counts) {

@@ -34,7 +34,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
     x->head_bytes += bytes;
     if (x->doomed || x->head_bytes > LLMC_MAX_HEAD_BYTES)
         return 0;
-    while (end > 0 && (line[end - 1] == '\r' || line[end - 1] == '\n' || line[end - 1] == ' '))
+    while (end > 0 && (line[end - 1] == '\r' || line[end - 1] == '\n' || line[end - 1] == ' ' || line[end - 1] == '\t'))
         end--;
     if (end > 9 && memcmp(line, "HTTP/", 5) == 0) {
         long status = 0;

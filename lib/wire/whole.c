@@ -1,4 +1,4 @@
-/* The framing of answers that do not stream: the whole body is one frame, also when it is empty. */
+/* The framing of answers that do not stream: the whole body, less a byte order mark, is one frame, also when it is empty. */
 #include "wire/framing.h"
 
 static void whole_init(void *state, const llmc_allocator *allocator, size_t max_frame_bytes)
@@ -23,9 +23,11 @@ static llmcost_status whole_feed(void *state, const char *bytes, size_t length, 
 
 static llmcost_status whole_finish(void *state, llmc_frame_fn fn, void *user)
 {
+    static const char mark[] = "\xEF\xBB\xBF";
     const llmc_buffer *body = state;
+    size_t skipped = body->length >= sizeof mark - 1 && !memcmp(body->data, mark, sizeof mark - 1) ? sizeof mark - 1 : 0;
     if (!body->failure)
-        fn(&(llmc_frame){ .event = "", .data = body->length ? body->data : "", .bytes = body->length }, user);
+        fn(&(llmc_frame){ .event = "", .data = body->length ? body->data + skipped : "", .bytes = body->length - skipped }, user);
     return status_of(body);
 }
 

@@ -348,14 +348,13 @@ static size_t pack(const char *body, size_t bytes, char *out)
     return sizeof head - 1 + packed;
 }
 
-static void serve(tiny_server *server, const char *body, size_t bytes)
+static void serve(tiny_server *server, char *answer, size_t bytes)
 {
     struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     socklen_t size = sizeof address;
     memset(server->request, 0, sizeof server->request);
-    server->answer = malloc(bytes + 1000);
-    assert_non_null(server->answer);
-    server->answer_bytes = pack(body, bytes, server->answer);
+    server->answer = answer;
+    server->answer_bytes = bytes;
     server->listener = socket(AF_INET, SOCK_STREAM, 0);
     assert_int_equal(bind(server->listener, (struct sockaddr *)&address, sizeof address), 0);
     assert_int_equal(listen(server->listener, 4), 0);
@@ -371,7 +370,9 @@ static llmcost_status ask_compressed(tiny_server *server, const char *text, cons
     llmcost_response *response = NULL;
     int bytes = asprintf(&body, "{\"id\":\"x\",\"object\":\"chat.completion\",\"model\":\"m\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"%s\"},"
                                 "\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1,\"total_tokens\":2}}", text);
-    serve(server, body, (size_t)bytes);
+    char *packed = malloc((size_t)bytes + 1000);
+    assert_non_null(packed);
+    serve(server, packed, pack(body, (size_t)bytes, packed));
     free(body);
     snprintf(config, sizeof config, "{\"providers\":{\"openai\":{\"base_url\":\"http://127.0.0.1:%d/v1\",\"key\":\"" OPENAI_KEY "\",\"proxy\":\"\",\"retries\":0%s}}}", server->port, members);
     assert_int_equal(llmcost_client_open(&client, config, NULL), LLMCOST_OK);
@@ -383,6 +384,30 @@ static llmcost_status ask_compressed(tiny_server *server, const char *text, cons
     close(server->listener);
     free(server->answer);
     return status;
+}
+
+/* Blanks and tabs around a header's value are no part of it. */
+static void white_space_around_headers(void **state)
+{
+    (void)state;
+    static const char *const waits[] = { "Retry-After: 7", "Retry-After:7", "Retry-After: \t 7 \t ", "retry-after:7\t" };
+    for (size_t i = 0; i < sizeof waits / sizeof waits[0]; i++) {
+        char config[500], *answer = NULL;
+        tiny_server server;
+        llmcost_client *client = NULL;
+        llmcost_response *response = NULL;
+        int bytes = asprintf(&answer, "HTTP/1.1 429 Slow\r\n%s\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}", waits[i]);
+        serve(&server, answer, (size_t)bytes);
+        snprintf(config, sizeof config, "{\"providers\":{\"openai\":{\"base_url\":\"http://127.0.0.1:%d/v1\",\"key\":\"" OPENAI_KEY "\",\"proxy\":\"\",\"retries\":0}}}", server.port);
+        assert_int_equal(llmcost_client_open(&client, config, NULL), LLMCOST_OK);
+        assert_int_equal(llmcost_ask(client, OPENAI_MODEL, "hello", &response), LLMCOST_E_RATE_LIMITED);
+        assert_int_equal(llmcost_error_retry_after_ms(llmcost_response_error(response)), 7000);
+        llmcost_response_free(response);
+        llmcost_client_close(client);
+        pthread_join(server.thread, NULL);
+        close(server.listener);
+        free(answer);
+    }
 }
 
 static void compressed_answers(void **state)
@@ -540,7 +565,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_thousand_calls_make_one_connection), cmocka_unit_test(kept_alive_after_errors), cmocka_unit_test(connections_are_bounded),
         cmocka_unit_test(a_queue_for_places), cmocka_unit_test(the_first_calls_go_out_together), cmocka_unit_test(bursts_share_connections),
-        cmocka_unit_test(a_closed_connection_is_replaced), cmocka_unit_test(compressed_answers), cmocka_unit_test(all_headers_of_the_config), cmocka_unit_test(bodies_are_sent_unasked), cmocka_unit_test(hosts_in_turn), cmocka_unit_test(a_bomb_is_too_large),
+        cmocka_unit_test(a_closed_connection_is_replaced), cmocka_unit_test(compressed_answers), cmocka_unit_test(white_space_around_headers), cmocka_unit_test(all_headers_of_the_config), cmocka_unit_test(bodies_are_sent_unasked), cmocka_unit_test(hosts_in_turn), cmocka_unit_test(a_bomb_is_too_large),
         cmocka_unit_test(connections_are_counted), cmocka_unit_test(a_stale_connection_is_tried_once_more), cmocka_unit_test(in_a_host_s_own_loop), cmocka_unit_test(a_clock_that_stands_still), cmocka_unit_test(without_descriptors),
     };
     alarm(600);

@@ -221,6 +221,40 @@ static void missing_usage_is_estimated(void **state)
     live_close(&all);
 }
 
+/* Events under another name, or none, are read as they come; what only looks like text is not. */
+static void streams_under_another_name(void **state)
+{
+    (void)state;
+#define PIECE(members) "data: {\\\"id\\\":\\\"c\\\",\\\"model\\\":\\\"m\\\",\\\"choices\\\":[{\\\"index\\\":0," members "}]}\\n\\n"
+#define EVENTS PIECE("\\\"delta\\\":{\\\"content\\\":\\\"hello\\\"}") PIECE("\\\"delta\\\":{},\\\"finish_reason\\\":\\\"stop\\\"") "data: [DONE]\\n\\n"
+    static const struct {
+        const char *type, *body;
+        llmcost_status status;
+    } answers[] = { { "text/plain", EVENTS, LLMCOST_OK }, { "application/octet-stream", ": hello\\n\\n" EVENTS, LLMCOST_OK }, { "application/json", "event: x\\n" EVENTS, LLMCOST_OK },
+                    { "text/plain", "date: today", LLMCOST_E_MALFORMED }, { "text/html", "<html>data: x</html>", LLMCOST_E_MALFORMED },
+                    { "text/plain", "data: {\\\"error\\\":{\\\"message\\\":\\\"m\\\",\\\"code\\\":\\\"insufficient_quota\\\"}}\\n\\n", LLMCOST_E_QUOTA } };
+    live all;
+    live_result result;
+    live_open(&all, NULL, NULL, NULL);
+    for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
+        char script[1500];
+        snprintf(script, sizeof script, "{\"default\":{\"reply\":{\"raw\":{\"status\":200,\"content_type\":\"%s\",\"body\":\"%s\"}}}}", answers[i].type, answers[i].body);
+        live_script(&all, script);
+        for (live_way way = PULLED; way < LIVE_WAYS; way++) {
+            if (!live_way_streams(way))
+                continue;
+            live_ask(&all, way, OPENAI_MODEL, "hello", &result);
+            if (result.status != answers[i].status)
+                fail_msg("%s %s: %s", answers[i].type, answers[i].body, llmcost_status_name(result.status));
+            assert_string_equal(result.text, answers[i].status ? "" : "hello");
+            live_result_free(&result);
+            if (answers[i].status == LLMCOST_E_QUOTA)
+                live_renew(&all);
+        }
+    }
+    live_close(&all);
+}
+
 /* A redirect is an error, and the key stays at home. */
 static void the_key_never_travels_on(void **state)
 {
@@ -398,7 +432,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_fault_has_its_status),
-        cmocka_unit_test(cut_at_every_byte),
+        cmocka_unit_test(cut_at_every_byte), cmocka_unit_test(streams_under_another_name),
         cmocka_unit_test(the_wait_that_is_asked_for_comes_through),
         cmocka_unit_test(a_broken_stream_keeps_its_beginning),
         cmocka_unit_test(missing_usage_is_estimated),

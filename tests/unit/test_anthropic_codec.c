@@ -312,6 +312,16 @@ static void numbers_and_names(void **state)
     }
     request.extra = "7";
     expect_invalid(&target, &request, "extra is no JSON object");
+    /* A choice among tools of the provider's own. */
+    request = request_of(hello, 1);
+    request.max_tokens = 100;
+    request.extra = "{\"tools\":[{\"type\":\"t\",\"name\":\"search\"}]}";
+    request.tool_choice = LLMCOST_TOOLS_ONE;
+    request.tool_choice_name = "search";
+    request.parallel_tool_calls = LLMCOST_OFF;
+    expect_body(&target, &request, BODY(OLD, ",\"tool_choice\":{\"type\":\"tool\",\"name\":\"search\",\"disable_parallel_tool_use\":true},\"tools\":[{\"type\":\"t\",\"name\":\"search\"}]"));
+    request.extra = "{\"tools_of_mine\":[]}";
+    expect_invalid(&target, &request, "there are none");
 }
 
 static void efforts_and_budgets(void **state)
@@ -546,6 +556,40 @@ static void figures_replace_and_stay(void **state)
                   META "TEXT 0 0 |x|\nFINISH 0 0 finish=1 end_turn ||\nUSAGE 0 0 0=60 1=7 5=9 p=60 c=9 t=-1 cost=-1 flags=1 tier=fast ||\n");
 }
 
+#define FAST_LOG(text) META text "USAGE 0 0 0=50 1=7 5=9 p=50 c=9 t=-1 cost=-1 flags=1 tier=fast ||\n"
+
+/* Fast speed is dearer, wherever it stands beside the tier, and whether or not the tier comes again. */
+static void speed_and_tier_in_any_order(void **state)
+{
+    (void)state;
+    static const char *const both[] = { "\"speed\":\"fast\",\"service_tier\":\"standard\"", "\"service_tier\":\"standard\",\"speed\":\"fast\"" };
+    for (size_t i = 0; i < 2; i++) {
+        char body[1000];
+        snprintf(body, sizeof body, START TEXT_BLOCK("x") DELTA("end_turn", "{\"output_tokens\":9,%s}") STOP, both[i]);
+        expect_events(&stream, body, LLMCOST_OK, FAST_LOG("TEXT 0 0 |x|\nFINISH 0 0 finish=1 end_turn ||\n"));
+    }
+    expect_events(&stream, START EVENT("message_delta", "\"delta\":{},\"usage\":{\"speed\":\"fast\",\"output_tokens\":9}") TEXT_BLOCK("x")
+                           DELTA("end_turn", "{\"output_tokens\":9,\"service_tier\":\"standard\"}") STOP, LLMCOST_OK,
+                  FAST_LOG("") "TEXT 0 0 |x|\nFINISH 0 0 finish=1 end_turn ||\n");
+}
+
+/* No answer, though it says that it is one: never an empty success. */
+static void answers_without_content(void **state)
+{
+    (void)state;
+    static const char *const contents[] = { "\"hello\"", "{\"type\":\"text\",\"text\":\"hello\"}", "7", "true" };
+    for (size_t i = 0; i < sizeof contents / sizeof contents[0]; i++) {
+        char body[200];
+        snprintf(body, sizeof body, "{\"type\":\"message\",\"id\":\"i\",\"model\":\"m\",\"content\":%s,\"stop_reason\":\"end_turn\"}", contents[i]);
+        expect_status(&whole, body, LLMCOST_E_MALFORMED);
+    }
+    expect_status(&stream, STOP, LLMCOST_E_MALFORMED);
+    expect_status(&stream, EVENT("ping", "\"x\":1") STOP, LLMCOST_E_MALFORMED);
+    expect_status(&stream, START STOP, LLMCOST_OK);
+    expect_status(&stream, DELTA("end_turn", "{\"output_tokens\":0}") STOP, LLMCOST_OK);
+    expect_status(&stream, TEXT_BLOCK("x") STOP, LLMCOST_OK);
+}
+
 static void compaction_is_added_and_advice_is_not(void **state)
 {
     (void)state;
@@ -672,7 +716,8 @@ int main(void)
         cmocka_unit_test(marks_stand_on_what_can_bear_them), cmocka_unit_test(tools_and_choices), cmocka_unit_test(numbers_and_names),
         cmocka_unit_test(efforts_and_budgets), cmocka_unit_test(models_are_placed), cmocka_unit_test(what_it_cannot_do_is_said),
         cmocka_unit_test(what_is_malformed_is_named), cmocka_unit_test(a_whole_answer), cmocka_unit_test(a_streamed_answer),
-        cmocka_unit_test(figures_replace_and_stay), cmocka_unit_test(compaction_is_added_and_advice_is_not), cmocka_unit_test(stop_reasons),
+        cmocka_unit_test(figures_replace_and_stay), cmocka_unit_test(speed_and_tier_in_any_order), cmocka_unit_test(answers_without_content),
+        cmocka_unit_test(compaction_is_added_and_advice_is_not), cmocka_unit_test(stop_reasons),
         cmocka_unit_test(failures_and_ends), cmocka_unit_test(cut_answers), cmocka_unit_test(too_many_tools), cmocka_unit_test(lists_of_models),
         cmocka_unit_test(documents_go_as_blocks), cmocka_unit_test(documents_and_sounds_it_cannot_read), cmocka_unit_test(what_is_counted),
         cmocka_unit_test(claude_at_vertex),

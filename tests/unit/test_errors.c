@@ -109,6 +109,12 @@ static const struct body_case {
     { 400, "{\"error\":{\"message\":\"the request exceeds the available context size\"}}", LLMCOST_E_CONTEXT_LENGTH, "", NULL },
     /* no JSON */
     { 502, "<html>\n<head><title>502 Bad Gateway</title></head></html>", LLMCOST_E_SERVER, "", "502 Bad Gateway" },
+    /* as an event, though the status says all */
+    { 429, "data: {\"error\":{\"message\":\"no money\",\"code\":\"insufficient_quota\"}}\n\n", LLMCOST_E_QUOTA, "insufficient_quota", "no money" },
+    { 400, "id:1\nevent:error\n:HTTP_STATUS/400\ndata:{\"code\":\"Arrearage\",\"message\":\"m\",\"request_id\":\"r\"}\n\n", LLMCOST_E_QUOTA, "Arrearage", "m" },
+    { 500, "no data: {\"code\":\"Arrearage\"}", LLMCOST_E_SERVER, "", "no data: {\"code\":\"Arrearage\"}" },
+    { 500, "data: gone", LLMCOST_E_SERVER, "", "data: gone" },
+    { 500, "data:", LLMCOST_E_SERVER, "", "data:" },
     { 503, "<!DOCTYPE html><body>sorry</body>", LLMCOST_E_OVERLOADED, "", "an HTML page" },
     { 504, "  upstream request timeout \n", LLMCOST_E_SERVER_TIMEOUT, "", "upstream request timeout" },
     { 429, "", LLMCOST_E_RATE_LIMITED, "", "" },

@@ -231,6 +231,16 @@ static void extra_passes_through(void **state)
     request.extra = "";
     request.has_temperature = 0;
     expect_body(&target, &request, "{\"model\":\"gpt-4o\"," HELLO "}");
+    /* A choice among tools that only the host knows. */
+    request.extra = "{\"tools\":[{\"type\":\"custom\"}]}";
+    request.parallel_tool_calls = LLMCOST_OFF;
+    request.tool_choice = LLMCOST_TOOLS_REQUIRED;
+    expect_body(&target, &request, "{\"model\":\"gpt-4o\"," HELLO ",\"tool_choice\":\"required\",\"parallel_tool_calls\":false,\"tools\":[{\"type\":\"custom\"}]}");
+    request.tool_choice = LLMCOST_TOOLS_NONE;
+    expect_body(&target, &request, "{\"model\":\"gpt-4o\"," HELLO ",\"tool_choice\":\"none\",\"parallel_tool_calls\":false,\"tools\":[{\"type\":\"custom\"}]}");
+    request.tool_choice = LLMCOST_TOOLS_REQUIRED;
+    request.extra = "{\"tools\":null}";
+    expect_invalid(&target, &request, "there are none");
 }
 
 static void what_is_malformed_is_named(void **state)
@@ -408,6 +418,25 @@ static void the_older_function_call(void **state)
 }
 
 /* Some servers tell a call in both shapes, in any order: it is one call. */
+#define CALL(index, members) DELTA("\"tool_calls\":[{\"index\":" index "," members "}]")
+
+/* Its arguments wait for its name; halves of a character that came apart meet in the end. */
+static void a_name_that_comes_late(void **state)
+{
+    (void)state;
+    static const char late[] = CALL("0", "\"id\":\"a\",\"function\":{\"arguments\":\"{\\\"x\\\":\\\"\\ud83d\"}") CALL("1", "\"id\":\"b\",\"function\":{\"arguments\":\"[\"}")
+        CALL("0", "\"function\":{\"arguments\":\"\\ude00\"}") CALL("0", "\"function\":{\"name\":\"f\",\"arguments\":\"\\\"}\"}") CALL("1", "\"function\":{\"name\":\"g\"}")
+        CALL("1", "\"function\":{\"arguments\":\"]\"}") FINISHED("tool_calls") DONE;
+    expect_events(&stream, late, LLMCOST_OK, META "TOOL_CALL 0 0 id=a name=f ||\nTOOL_ARGUMENTS 0 0 |{\"x\":\"\xF0\x9F\x98\x80|\nTOOL_ARGUMENTS 0 0 |\"}|\n"
+                                                  "TOOL_CALL 0 1 id=b name=g ||\nTOOL_ARGUMENTS 0 1 |[|\nTOOL_ARGUMENTS 0 1 |]|\nFINISH 0 0 finish=3 tool_calls ||\n");
+    expect_decoder_clean_without_memory(&stream, late);
+    expect_stoppable(&stream, late);
+    /* never: what came is told at the end */
+    expect_events(&stream, CALL("0", "\"id\":\"a\",\"function\":{\"arguments\":\"{}\"}") FINISHED("stop") DONE, LLMCOST_OK,
+                  META "TOOL_CALL 0 0 id=a name= ||\nTOOL_ARGUMENTS 0 0 |{}|\nFINISH 0 0 finish=3 stop ||\n");
+    expect_status(&stream, CALL("0", "\"id\":\"a\",\"function\":{\"arguments\":\"{}\"}"), LLMCOST_E_TRUNCATED);
+}
+
 static void a_call_told_twice(void **state)
 {
     (void)state;
@@ -540,10 +569,26 @@ static void failures_inside_an_answer(void **state)
     expect_status(&stream, "data: {\"x_groq\":{\"error\":\"over capacity\"}}\n\n", LLMCOST_E_SERVER);
     expect_status(&whole, "{\"error\":{\"message\":\"up\",\"code\":402}}", LLMCOST_E_QUOTA);
     expect_status(&whole, "{\"error\":\"text\"}", LLMCOST_E_SERVER);
+    expect_status(&whole, "\xEF\xBB\xBF{\"error\":{\"message\":\"up\",\"code\":402}}", LLMCOST_E_QUOTA); /* a byte order mark is passed over */
+    expect_status(&whole, "\xEF\xBB\xBF{\"choices\":[{\"message\":{\"content\":\"x\"}}]}", LLMCOST_OK);
     expect_status(&whole, "{\"id\":\"i\",\"choices\":null,\"base_resp\":{\"status_code\":1008,\"status_msg\":\"m\"}}", LLMCOST_E_QUOTA);
     expect_status(&stream, "data: {\"base_resp\":{\"status_code\":1002,\"status_msg\":\"m\"}}\n\n", LLMCOST_E_RATE_LIMITED);
     expect_status(&whole, "{\"code\":30001,\"message\":\"m\"}", LLMCOST_E_QUOTA);
     expect_status(&whole, "{\"model\":\"m\",\"error\":\"\",\"base_resp\":{\"status_code\":0},\"choices\":[{\"message\":{\"content\":\"x\"}}]}", LLMCOST_OK);
+    /* not wrapped into "error", in a stream as in a whole answer */
+    expect_events(&stream, DELTA("\"content\":\"x\"") "data: {\"code\":50505,\"message\":\"busy\",\"data\":null}\n\n", LLMCOST_E_OVERLOADED, META "TEXT 0 0 |x|\n");
+    expect_status(&stream, "data: {\"object\":\"error\",\"message\":\"over the maximum context length\",\"type\":\"BadRequestError\",\"code\":400}\n\n" DONE, LLMCOST_E_CONTEXT_LENGTH);
+    expect_status(&stream, "data: {\"message\":\"m\",\"code\":\"insufficient_quota\"}\n\n", LLMCOST_E_QUOTA);
+    expect_status(&stream, "data: {\"detail\":[{\"msg\":\"m\",\"type\":\"invalid_request_error\"}]}\n\n" DONE, LLMCOST_E_INVALID_REQUEST);
+    expect_status(&stream, "data: {\"detail\":\"m\"}\n\n" DONE, LLMCOST_E_SERVER);
+    static const char *const notices[] = { "{\"message\":\"queued\"}", "{\"code\":200,\"message\":\"ok\"}", "{\"code\":0,\"message\":\"ok\"}", "{\"code\":null,\"message\":\"ok\"}",
+                                           "{\"code\":\"\",\"message\":\"ok\"}", "{\"code\":7}", "{\"code\":7,\"message\":{\"content\":\"x\"}}", "{\"code\":7,\"message\":\"m\",\"choices\":[]}",
+                                           "{\"detail\":null}" };
+    for (size_t i = 0; i < sizeof notices / sizeof notices[0]; i++) {
+        char body[400];
+        snprintf(body, sizeof body, "data: %s\n\n" DELTA("\"content\":\"x\"") DONE, notices[i]);
+        expect_events(&stream, body, LLMCOST_OK, META "TEXT 0 0 |x|\nFINISH 0 0 finish=1  ||\n");
+    }
     const replay_how refused = { .codec = &llmc_codec_openai, .http_status = 401 }, refused_stream = { .codec = &llmc_codec_openai, .http_status = 503, .stream = true };
     expect_status(&refused, "{\"error\":{\"message\":\"who\"}}", LLMCOST_E_AUTH);
     expect_status(&refused, "", LLMCOST_E_AUTH);
@@ -580,6 +625,8 @@ static void cut_answers(void **state)
     }
     expect_status(&whole, "", LLMCOST_E_TRUNCATED);
     expect_status(&whole, "<html><body>Welcome</body></html>", LLMCOST_E_MALFORMED);
+    expect_status(&whole, "\xEF\xBB\xBF", LLMCOST_E_TRUNCATED);
+    expect_status(&whole, "\xEF\xBB{}", LLMCOST_E_MALFORMED);
     expect_status(&whole, "Internal error", LLMCOST_E_MALFORMED);
     expect_status(&whole, "{\"choices\":[]} trailing", LLMCOST_E_MALFORMED);
     expect_status(&whole, "{\"id\":\"x\"}", LLMCOST_E_MALFORMED);
@@ -668,7 +715,7 @@ int main(void)
         cmocka_unit_test(a_question_is_small), cmocka_unit_test(models_are_listed), cmocka_unit_test(messages_of_all_kinds), cmocka_unit_test(tools_and_choices),
         cmocka_unit_test(formats), cmocka_unit_test(numbers_and_names), cmocka_unit_test(efforts), cmocka_unit_test(extra_passes_through),
         cmocka_unit_test(what_is_malformed_is_named), cmocka_unit_test(what_a_host_cannot_do_is_said), cmocka_unit_test(a_whole_answer),
-        cmocka_unit_test(a_streamed_answer), cmocka_unit_test(pieces_of_thinking), cmocka_unit_test(the_older_function_call), cmocka_unit_test(a_call_told_twice),
+        cmocka_unit_test(a_streamed_answer), cmocka_unit_test(pieces_of_thinking), cmocka_unit_test(the_older_function_call), cmocka_unit_test(a_call_told_twice), cmocka_unit_test(a_name_that_comes_late),
         cmocka_unit_test(odd_tool_indexes), cmocka_unit_test(a_message_beside_the_delta_is_a_repetition), cmocka_unit_test(finish_words),
         cmocka_unit_test(usage_of_every_host), cmocka_unit_test(usage_in_streams), cmocka_unit_test(sources_are_told_when_they_change),
         cmocka_unit_test(failures_inside_an_answer), cmocka_unit_test(ends), cmocka_unit_test(cut_answers), cmocka_unit_test(hostile_numbers),

@@ -271,6 +271,12 @@ static void extra_is_merged(void **state)
     }
     request.extra = "[]";
     expect_invalid(&target, &request, "extra");
+    request.effort = LLMCOST_EFFORT_DEFAULT;
+    request.extra = "{\"tools\":[{\"type\":\"web_search\"}]}";
+    request.tool_choice = LLMCOST_TOOLS_REQUIRED;
+    expect_body(&target, &request, BODY("\"tool_choice\":\"required\",\"store\":false,\"include\":[\"reasoning.encrypted_content\"],\"tools\":[{\"type\":\"web_search\"}]"));
+    request.extra = NULL;
+    expect_invalid(&target, &request, "there are none");
 }
 
 static void what_cannot_be_said_is_refused(void **state)
