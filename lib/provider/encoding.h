@@ -51,8 +51,9 @@ void llmc_encoding_invalid(llmc_encoding *encoding, const char *format, ...) __a
 void llmc_encoding_extra(llmc_encoding *encoding, const char *const *reserved);
 /* A member as it stood in other JSON. */
 void llmc_encoding_copy_member(llmc_json_writer *json, const llmc_json_key *key, const llmc_json_span *value);
+/* The request's own, or others that extra passes on. */
+bool llmc_encoding_has_tools(const llmc_encoding *encoding, bool with_extra);
 /* A member of extra. false: it has none of this name. */
-bool llmc_encoding_has_tools(const llmc_encoding *encoding, bool with_extra); /* the request's own, or others that extra passes on */
 bool llmc_encoding_extra_member(const llmc_encoding *encoding, const char *name, llmc_json_span *value);
 /* The members of extra's member of this name, into our object of this name, which is at hand. taken: what may not come again; NULL-ended. */
 void llmc_encoding_merge_extra(llmc_encoding *encoding, const char *name, const char *const *taken);
