@@ -210,6 +210,8 @@ static int poll_descriptors(llmc_driver *driver, int timeout_ms)
             continue; /* unwatched by an earlier one of this round: its owner keeps the memory until the round is over */
         watch->ready(watch->user, ready[i].events);
     }
+    if (count > 0 && driver->after_ready)
+        driver->after_ready(driver->after_ready_user);
     return count;
 }
 

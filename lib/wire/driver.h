@@ -52,6 +52,8 @@ typedef struct llmc_driver {
     atomic_bool signalled;          /* the event descriptor is readable already */
     const struct llmcost_transport *transport; /* stepped each round; NULL: none */
     int64_t transport_due_ns;
+    void (*after_ready)(void *user); /* once, after all descriptors of a round that were ready; NULL: nothing */
+    void *after_ready_user;
     llmc_workspaces workspaces;     /* for the exchanges at hand */
 } llmc_driver;
 

@@ -27,7 +27,7 @@ typedef struct host_entry {
 
 typedef struct exchange {
     struct exchange *next; /* in a host's queue, the free list, or the doomed list */
-    struct exchange *next_starved;
+    struct exchange *next_starved, *next_landed;
     llmc_http *http;
     CURL *easy;
     host_entry *host;
@@ -39,7 +39,8 @@ typedef struct exchange {
     CURLU *parts;                   /* of the URL; NULL: libcurl parses it, and fails */
     const char *system_ca_file;     /* asked once per handle: libcurl writes its whole version text each time */
     bool get, accept_any, alone, fresh, prepared, large, no_proxy, ages_names;
-    bool running, doomed;
+    bool running, doomed, landed; /* landed: complete, and nobody was told yet */
+    CURLcode code;                /* of one that has landed */
     bool answering; /* a status line came */
     size_t head_bytes;
     uint32_t sendings; /* libcurl sends again where a kept connection turns out dead */
@@ -57,6 +58,7 @@ struct llmc_http {
     size_t socket_capacity;
     host_entry *hosts;
     exchange *idle, *doomed, *starved;
+    exchange *landed, **last_landed; /* in the order in which they were complete */
     uint32_t acting; /* inside libcurl */
     int64_t names_due_ns; /* when libcurl is to drop the names that it has known for long */
     long active, kept; /* transfers under way; connections that libcurl may keep */
