@@ -9,6 +9,7 @@
 #include "../support/live.h"
 
 #include <arpa/inet.h>
+#include <llmcost/plugin.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -103,6 +104,59 @@ static void connections_are_bounded(void **state)
     assert_true(seconds >= 0.19); /* ten rounds of four */
     run_many(loop, OPENAI_MODEL, 40, &counted);
     assert_int_equal(llmcost_mock_connection_count(all.mock), 4);
+    assert_int_equal(llmcost_loop_close(loop), LLMCOST_OK);
+    live_close(&all);
+}
+
+/* ---- two answers in one round ---- */
+
+typedef struct pair {
+    llmcost_leg *children[2];
+} pair;
+
+static llmcost_verdict ask_twice(llmcost_leg *leg, void *memory, void *user)
+{
+    (void)user;
+    pair *both = memory;
+    for (int i = 0; i < 2; i++) {
+        llmcost_spawn spawn = { .struct_size = sizeof spawn, .purpose = "hedge" };
+        both->children[i] = llmcost_leg_spawn(leg, &spawn);
+    }
+    return LLMCOST_WAIT;
+}
+
+static llmcost_verdict take_the_first(llmcost_leg *leg, void *memory, void *user, const llmcost_wake *wake)
+{
+    (void)user;
+    const pair *both = memory;
+    llmcost_leg_cancel_child(leg, both->children[wake->child == both->children[0]]);
+    return llmcost_leg_adopt(leg, wake->child);
+}
+
+/* The first of the two to be told ends the other, which has landed and was not told yet. */
+static void the_loser_has_landed(void **state)
+{
+    (void)state;
+    enum { CALLS = 10 };
+    const llmcost_policy hedge = { .struct_size = sizeof hedge, .phase = LLMCOST_PHASE_ROUTE, .name = "hedge", .state_bytes = sizeof(pair), .enter = ask_twice, .resume = take_the_first };
+    live all;
+    tally counted = { 0, 0 };
+    llmcost_loop *loop = NULL;
+    llmcost_message message = live_user("hello");
+    llmcost_request request = live_request(OPENAI_MODEL, &message);
+    live_open(&all, "{\"default\":{\"delay_ms\":20}}", NULL, NULL);
+    assert_int_equal(llmcost_client_add_policy(all.client, &hedge), LLMCOST_OK);
+    assert_int_equal(llmcost_loop_open(all.client, &loop), LLMCOST_OK);
+    for (int i = 0; i < CALLS; i++) {
+        assert_int_equal(llmcost_loop_submit(loop, &request, NULL, count_done, &counted, NULL), LLMCOST_OK);
+        while (llmcost_mock_request_count(all.mock) < 2 * (uint64_t)(i + 1) && llmcost_loop_pending(loop) > 0)
+            assert_int_equal(llmcost_loop_poll(loop, 0), LLMCOST_OK);
+        usleep(50000); /* both answers wait, most times: what happens then must be right either way */
+        while (llmcost_loop_pending(loop) > 0)
+            assert_int_equal(llmcost_loop_poll(loop, 1000), LLMCOST_OK);
+        assert_int_equal(counted.done, i + 1);
+    }
+    assert_int_equal(counted.failed, 0);
     assert_int_equal(llmcost_loop_close(loop), LLMCOST_OK);
     live_close(&all);
 }
@@ -563,7 +617,7 @@ static void a_clock_that_stands_still(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_thousand_calls_make_one_connection), cmocka_unit_test(kept_alive_after_errors), cmocka_unit_test(connections_are_bounded),
+        cmocka_unit_test(a_thousand_calls_make_one_connection), cmocka_unit_test(kept_alive_after_errors), cmocka_unit_test(connections_are_bounded), cmocka_unit_test(the_loser_has_landed),
         cmocka_unit_test(a_queue_for_places), cmocka_unit_test(the_first_calls_go_out_together), cmocka_unit_test(bursts_share_connections),
         cmocka_unit_test(a_closed_connection_is_replaced), cmocka_unit_test(compressed_answers), cmocka_unit_test(white_space_around_headers), cmocka_unit_test(all_headers_of_the_config), cmocka_unit_test(bodies_are_sent_unasked), cmocka_unit_test(hosts_in_turn), cmocka_unit_test(a_bomb_is_too_large),
         cmocka_unit_test(connections_are_counted), cmocka_unit_test(a_stale_connection_is_tried_once_more), cmocka_unit_test(in_a_host_s_own_loop), cmocka_unit_test(a_clock_that_stands_still), cmocka_unit_test(without_descriptors),
