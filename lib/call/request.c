@@ -13,7 +13,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-
 /* The layout of one kind of struct: ours, and the caller's. */
 typedef struct layout {
     const char *name;

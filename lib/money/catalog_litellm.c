@@ -8,8 +8,7 @@
  * Three kinds of figures are not believed, and leave the model without a price rather than with a wrong one: a rate
  * above 10,000 USD per million tokens; an input and output price of zero where the host is not a local server; an
  * output price of zero or none beside an input price, where the model answers in text and no earlier row has one that
- * it can keep. Rounding noise of binary floating point
- * ("2.9999900000000002e-06") is rounded to a pico-dollar.
+ * it can keep. Rounding noise of binary floating point ("2.9999900000000002e-06") is rounded to a pico-dollar.
  *
  * Its provider names become those of our presets. Its "dashscope" prices are those of the host abroad.
  * Left out: fees per search, which depend on tools, and prices by the image, second or page.

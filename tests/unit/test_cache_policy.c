@@ -586,6 +586,32 @@ static llmcost_verdict answer_instead(llmcost_leg *leg, void *state, void *user)
     return llmcost_leg_status(leg) == LLMCOST_OK ? llmcost_leg_answer(leg, "something else", 0) : LLMCOST_CONTINUE;
 }
 
+static llmcost_verdict forget_all(llmcost_leg *leg, void *state, void *user)
+{
+    (void)leg;
+    (void)state;
+    assert_int_equal(llmcost_cache_clear(*(llmcost_client **)user), LLMCOST_OK);
+    return LLMCOST_CONTINUE;
+}
+
+/* What was under way when all was forgotten is kept when it is there. */
+static void test_forgetting_in_the_middle_of_a_call(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_request space;
+    rig_open(&rig, CONFIG);
+    const llmcost_policy forgets = { .struct_size = sizeof forgets, .phase = LLMCOST_PHASE_SHAPE, .name = "forgets", .user = &rig.client, .enter = forget_all };
+    assert_int_equal(llmcost_client_add_policy(rig.client, &forgets), LLMCOST_OK);
+    fake_network_says(&rig.network, NULL, "hi", 10, 5);
+    llmcost_request *request = rig_ask(&space, "openai/gpt-4o", "hello");
+    llmcost_response_free(chat(&rig, request, LLMCOST_OK));
+    assert_true(hits(&rig, request));
+    assert_int_equal(llmcost_cache_clear(rig.client), LLMCOST_OK);
+    assert_false(hits(&rig, request));
+    rig_close(&rig);
+}
+
 /* What a hit's line says of the cached answer is still there when a host's policy answered over it and the cache forgot it. */
 static void test_a_hit_that_is_answered_over(void **unused)
 {
@@ -628,6 +654,7 @@ int main(void)
         cmocka_unit_test(test_a_store_that_never_answers),
         cmocka_unit_test(test_a_store_that_is_waited_for),
         cmocka_unit_test(test_a_hit_that_is_answered_over),
+        cmocka_unit_test(test_forgetting_in_the_middle_of_a_call),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
