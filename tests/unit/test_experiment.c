@@ -367,6 +367,19 @@ static void add_latency(llmc_experiments *experiments, uint32_t side, int64_t ns
     llmc_experiments_add(experiments, &call);
 }
 
+/* The middle of two hundred is the hundredth, not its neighbours. */
+static void test_percentile_ranks(void **state)
+{
+    (void)state;
+    for (int low = 99; low <= 100; low++) {
+        llmc_experiments *experiments = experiments_new(0);
+        for (int i = 0; i < 200; i++)
+            add_latency(experiments, 0, i < low ? 1000000 : 1000000000);
+        expect_near((double)llmc_experiments_latency(experiments, 0).p50_ns, low == 100 ? 1e6 : 1e9, low == 100 ? 32e3 : 32e6, "p50");
+        llmc_experiments_free(experiments);
+    }
+}
+
 static void test_percentiles(void **state)
 {
     (void)state;
@@ -449,7 +462,8 @@ static void test_json(void **state)
     char *json = json_of(experiments);
     expect_in(json, "[{\"name\":\"first\",\"sticky\":\"user\",\"sides\":[{\"name\":\"a\",\"weight\":1,\"calls\":10,\"cached\":0,\"failed\":0,\"failed_by\":{\"host\":0,");
     expect_in(json, "\"calls\":10,\"cached\":0,\"failed\":3,\"failed_by\":{\"host\":0,\"config\":0,\"request\":0,\"budget\":0,\"time\":0,\"network\":0,\"credentials\":0,\"capacity\":0,\"server\":3}");
-    expect_in(json, "\"cost_nano\":10233000,");
+    expect_in(json, "\"cost_nano\":10233000,\"tokens_in\":100,\"tokens_out\":50,");
+    expect_in(json, "\"latency_ms\":{\"mean\":123.3,\"p50\":115.34336,\"p95\":155.189248,\"p99\":155.189248},\"first_byte_ms\":{\"p50\":2.94912,\"p95\":2.94912,\"p99\":2.94912}}");
     expect_in(json, "\"mean_cost_nano\":1023300.0,\"error_rate\":0.0,\"escalation_rate\":0.0,\"mean_score\":2.33,");
     expect_in(json, "\"against\":{\"side\":\"a\",\"mean_cost_nano\":{\"difference\":-15800.0,\"low\":-33654.8");
     expect_in(json, "\"error_rate\":{\"difference\":0.3,\"low\":-0.0375");
@@ -481,6 +495,9 @@ static void test_text(void **state)
     expect_in(text, "\ny \" ");
     expect_in(text, "\n  b against a, 95 % intervals\n    cost of a call          -$0.0000158   -$0.000033655 .. $0.000002055\n");
     expect_in(text, "    error rate                 +30.00 %   -3.76 % .. +60.32 %");
+    expect_in(text, "    latency (ms)                  -11.0   -31.4 .. +9.3\n");
+    expect_in(text, "     $0.0010233     115.3     155.2     155.2       10     2.3300\n");
+    expect_in(text, "              -         -         -         -        0          -\n"); /* of no calls */
     expect_in(text, "    score                       -1.5800   -3.3655 .. +0.2055\n");
     expect_in(text, "    score              too few\n");
     assert_null(strstr(text, "differs"));
@@ -573,7 +590,7 @@ int main(void)
         cmocka_unit_test(test_few_and_equal), cmocka_unit_test(test_moments_are_exact),
         cmocka_unit_test(test_coverage_of_means), cmocka_unit_test(test_coverage_of_shares),
         cmocka_unit_test(test_recent_calls), cmocka_unit_test(test_recent_calls_at_random),
-        cmocka_unit_test(test_counters), cmocka_unit_test(test_corrections), cmocka_unit_test(test_feedback), cmocka_unit_test(test_percentiles),
+        cmocka_unit_test(test_counters), cmocka_unit_test(test_corrections), cmocka_unit_test(test_feedback), cmocka_unit_test(test_percentiles), cmocka_unit_test(test_percentile_ranks),
         cmocka_unit_test(test_json), cmocka_unit_test(test_text), cmocka_unit_test(test_coverage_of_the_report), cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

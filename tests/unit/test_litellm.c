@@ -295,6 +295,33 @@ static void test_figures_that_are_not_believed(void **state)
     assert_true(is_priced("house", "good"));
 }
 
+/* What is no number is not known; it is not nothing. */
+static void test_null_is_no_price(void **state)
+{
+    (void)state;
+    prices_load(catalog, "{\"null\": {\"litellm_provider\": \"house\", \"mode\": \"chat\", \"input_cost_per_token\": 1e-06, \"output_cost_per_token\": 2e-06,"
+                         "\"cache_read_input_token_cost\": null, \"output_cost_per_reasoning_token\": false, \"input_cost_per_audio_token\": []}}");
+    assert_int_equal(rate("house", "null", LLMCOST_INPUT_CACHED), 1000000);
+    assert_int_equal(rate("house", "null", LLMCOST_REASONING), 2000000);
+    assert_int_equal(rate("house", "null", LLMCOST_AUDIO_IN), 1000000);
+}
+
+/* A row with more prices than are kept is one without a price: a part of them would be a wrong bill. */
+static void test_more_prices_than_are_kept(void **state)
+{
+    char text[8192];
+    (void)state;
+    for (int tiers = 47; tiers <= 48; tiers++) {
+        int length = snprintf(text, sizeof text, "{\"long-%d\": {\"litellm_provider\": \"house\", \"mode\": \"chat\", \"output_cost_per_token\": 2e-06, \"input_cost_per_token\": 1e-06", tiers);
+        for (int i = 1; i <= tiers; i++)
+            length += snprintf(text + length, sizeof text - (size_t)length, ", \"input_cost_per_token_above_%dk_tokens\": 3e-06", i);
+        snprintf(text + length, sizeof text - (size_t)length, "}}");
+        prices_load(catalog, text);
+    }
+    assert_int_equal(rate_at("house", "long-47", 47001, NULL, LLMCOST_INPUT), 3000000);
+    assert_false(is_priced("house", "long-48"));
+}
+
 static void test_nothing_to_load(void **state)
 {
     (void)state;
@@ -455,6 +482,8 @@ int main(void)
         TEST(test_another_currency_is_not_inherited),
         TEST(test_figures_that_are_not_believed),
         TEST(test_nothing_to_load),
+        TEST(test_null_is_no_price),
+        TEST(test_more_prices_than_are_kept),
         TEST(test_published_map),
         TEST(test_published_map_row_by_row),
         TEST(test_every_allocation_may_fail),

@@ -440,6 +440,20 @@ static void test_every_allocation_may_fail(void **state)
     assert_true(failures > 0);
 }
 
+/* Each is at the edge of what is taken, and says nothing beyond itself. */
+static void test_edges(void **state)
+{
+    (void)state;
+    prices_load(catalog, "{\"llmcost_prices\": 1, \"unit\": \"per_million_tokens\", \"as_of\": \"2029-09-19\", \"models\": {"
+                         "\"house/most\": {\"confirmed\": true, \"input\": 1000000000, \"output\": 1}, \"house/half\": {\"batch_multiplier\": 0.5}}}");
+    assert_int_equal(rate("house", "most", LLMCOST_INPUT), INT64_C(1000000000000000));
+    llmc_rates rates;
+    assert_true(llmc_model_rates(llmc_catalog_find(catalog, "house", "most"), &(llmc_price_query){ 0 }, &rates));
+    assert_false(rates.uncertain); /* by being confirmed */
+    prices_load(catalog, file_with("\"house/half\": {\"input\": 2, \"output\": 4}"));
+    assert_int_equal(rate_at("house", "half", 10, "batch", LLMCOST_OUTPUT), 2000000); /* what was said before there was a price */
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_catalog, close_catalog)
@@ -464,6 +478,7 @@ int main(void)
         TEST(test_too_many_tiers),
         TEST(test_wrong_files),
         TEST(test_every_allocation_may_fail),
+        TEST(test_edges),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
