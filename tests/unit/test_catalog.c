@@ -2,6 +2,7 @@
 #include "../support/prices.h"
 #include "../support/rounds.h"
 #include "../support/shared.h"
+#include "money/catalog_rows.h"
 
 #include <jansson.h>
 #include <setjmp.h>
@@ -337,6 +338,7 @@ static void test_free_and_unsure(void **state)
     assert_true(llmc_model_rates(llmc_catalog_find(catalog, "ollama", "llama3"), &(llmc_price_query){ 0 }, &rates));
     for (int i = 0; i < LLMCOST_CLASS_COUNT; i++)
         assert_int_equal(rates.rate[i].pico, 0);
+    memset(&rates, 0xff, sizeof rates);
     llmc_rates_free_of_charge(&rates, "CNY");
     assert_string_equal(rates.currency, "CNY");
     assert_false(rates.uncertain);
@@ -702,6 +704,29 @@ static void test_names_with_a_price_of_their_own(void **state)
     }
 }
 
+/* The bound looks at every hour, also at a row that is dearer off-peak; and with hours there need be no thinking. */
+static void test_worst_case_of_any_hour(void **state)
+{
+    llmc_price prices[2];
+    llmc_rates worst;
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        llmc_price_init(&prices[i]);
+        prices[i].pico[LLMCOST_INPUT] = i ? 1000 : 2000;
+        prices[i].pico[LLMCOST_OUTPUT] = i ? 9000 : 8000;
+    }
+    prices[1].peak_days = 0x1f;
+    prices[1].peak_hours = 0xff00;
+    llmc_model model = { .provider = "house", .name = "night", .prices = prices, .price_count = 2, .currency = "USD" };
+    assert_true(llmc_model_rates_worst(&model, &(llmc_price_query){ .wall_ms = price_day }, &worst));
+    assert_int_equal(worst.rate[LLMCOST_INPUT].pico, 2000);
+    assert_int_equal(worst.rate[LLMCOST_OUTPUT].pico, 9000);
+    assert_false(llmc_model_rates_fixed(&model, &worst));
+    model.price_count = 0;
+    model.prices = NULL;
+    assert_false(llmc_model_rates_fixed(&model, &worst));
+}
+
 /* Only the rows of the providers that are asked for. */
 static void test_rows_by_provider(void **state)
 {
@@ -733,6 +758,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names_with_a_price_of_their_own),
         cmocka_unit_test(test_rows_by_provider),
+        cmocka_unit_test(test_worst_case_of_any_hour),
         cmocka_unit_test(test_published_bills),
         cmocka_unit_test(test_bills_that_went_wrong_elsewhere),
         cmocka_unit_test(test_unknown_is_not_free),

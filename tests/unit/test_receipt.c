@@ -371,6 +371,27 @@ static void test_absent_is_not_zero(void **state)
     end(&f);
 }
 
+static void test_zero_is_not_absent(void **state)
+{
+    static const char *const figures[] = { "parent", "stated_nano", "bound_nano", "tokens_input", "tokens_request", "started_ms", "first_byte_ms", "duration_ms", "age_ms" };
+    (void)state;
+    fixture f;
+    begin(&f);
+    llmc_line *line = llmc_receipt_add(&f.receipt, &f.arena, "answer", 0);
+    line->stated_nano = line->bound_nano = line->started_ms = line->first_byte_ms = line->duration_ms = line->age_ms = 0;
+    line->usage.quantity[LLMCOST_INPUT] = line->usage.quantity[LLMCOST_REQUEST] = 0;
+    line->http_status = 1;
+    assert_int_equal(line_number(line, "http_status"), 1);
+    json_t *json = json_of(&f.receipt, LLMCOST_OK), *written = json_array_get(json_object_get(json, "lines"), 0);
+    for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++) {
+        assert_int_equal(line_number(line, figures[i]), 0);
+        if (strncmp(figures[i], "tokens", 6) != 0)
+            assert_int_equal(member(written, figures[i]), 0);
+    }
+    json_decref(json);
+    end(&f);
+}
+
 static void test_where_counts_come_from(void **state)
 {
     (void)state;
@@ -1030,6 +1051,7 @@ int main(void)
         cmocka_unit_test(test_notes_are_joined),
         cmocka_unit_test(test_every_key_is_listed_once),
         cmocka_unit_test(test_absent_is_not_zero),
+        cmocka_unit_test(test_zero_is_not_absent),
         cmocka_unit_test(test_where_counts_come_from),
         cmocka_unit_test(test_class_names),
         cmocka_unit_test(test_route_and_provider_cache),
