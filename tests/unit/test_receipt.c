@@ -9,6 +9,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -958,6 +959,44 @@ static void test_json_members(void **state)
     end(&f);
 }
 
+/* Every member, each with a value of its own: none is left out, and none has another's. */
+static void test_json_as_a_whole(void **state)
+{
+    (void)state;
+    fixture f;
+    begin(&f);
+    llmc_rates rates = rates_of(1000000, 500000, 1000000, 2000000);
+    llmc_usage usage = usage_of(100, 20, 10, -1);
+    memcpy(usage.tier, "flex", 5);
+    llmc_line *line = add_sent(&f, "answer", "m", &usage, &rates);
+    *line = (llmc_line){ .next = line->next, .index = 0, .parent = 3, .flags = line->flags | LLMC_LINE_CUT, .status = LLMCOST_E_NETWORK, .http_status = 502,
+        .purpose = "answer", .provider = "openai", .model = "m", .served_model = "m-1", .request_id = "req", .key = "second", .original = "r-1", .note = "noted",
+        .usage = line->usage, .rates = &rates, .exchange_nano = 2 * INT64_C(1000000000), .cost_nano = 260000, .stated_nano = 5, .bound_nano = 6, .age_ms = 7,
+        .started_ms = 8, .first_byte_ms = 9, .duration_ms = 10 };
+    line->usage.flags |= LLMC_USAGE_PROMPT_EXCLUSIVE;
+    llmc_decision inner = { .node = "route.1", .kind = "test", .to = "openai/m", .why = "by its tag" };
+    llmc_decision split = { .next = &inner, .node = "route", .kind = "split", .to = "route.1", .why = "at random", .side = "b" };
+    const llmcost_tag tags[] = { { "user", "u" }, { "job", "j" } };
+    f.receipt = (llmc_receipt){ .number = 1, .line_count = 1, .lines = line, .last = f.receipt.last, .decisions = &split, .started_wall_ms = 11, .duration_ns = 12,
+        .cost_nano = 260000, .baseline_nano = 300000, .saved_nano = { 1, 2, 3, 4, 5, 6, 7 }, .baseline = "openai/b", .delivered_in = 1, .delivered_out = 1, .escalations = 13,
+        .restarts = 14, .currency = "USD", .tags = tags, .tag_count = 2, .cache_state = "off", .pruned = "gone", .degraded = "worse" };
+    json_t *json = json_of(&f.receipt, LLMCOST_E_NETWORK);
+    char *text = json_dumps(json, JSON_COMPACT);
+    assert_string_equal(text,
+        "{\"id\":\"r-0000000000000001\",\"status\":\"E_NETWORK\",\"cost_nano\":260000,\"currency\":\"USD\",\"cost\":\"0.00026\",\"unpriced_lines\":0,\"baseline\":{\"model\":\"openai/b\",\"cost_nano\":300000},"
+        "\"saved_nano\":40000,\"saved\":{\"cache\":1,\"shape\":2,\"output\":3,\"route\":4,\"provider_cache\":5,\"tier\":6,\"overhead\":7},\"tags\":[{\"name\":\"user\",\"value\":\"u\"},{\"name\":\"job\",\"value\":\"j\"}],"
+        "\"cache\":\"off\",\"altered\":false,\"escalations\":13,\"restarts\":14,\"route\":[{\"node\":\"route\",\"kind\":\"split\",\"side\":\"b\",\"to\":\"route.1\",\"why\":\"at random\"},"
+        "{\"node\":\"route.1\",\"kind\":\"test\",\"to\":\"openai/m\",\"why\":\"by its tag\"}],\"pruned\":\"gone\",\"degraded\":\"worse\",\"started_wall_ms\":11,\"duration_ns\":12,"
+        "\"lines\":[{\"index\":0,\"purpose\":\"answer\",\"parent\":3,\"provider\":\"openai\",\"model\":\"m\",\"served_model\":\"m-1\",\"status\":\"E_NETWORK\",\"http_status\":502,\"request_id\":\"req\",\"key\":\"second\","
+        "\"tokens\":{\"input\":100,\"input_cached\":20,\"output\":10},\"tier\":\"flex\",\"counts\":\"reported\",\"items\":[{\"class\":\"input\",\"quantity\":100,\"rate_pico\":1000000,\"currency\":\"USD\"},"
+        "{\"class\":\"input_cached\",\"quantity\":20,\"rate_pico\":500000,\"currency\":\"USD\"},{\"class\":\"output\",\"quantity\":10,\"rate_pico\":2000000,\"currency\":\"USD\"}],"
+        "\"source\":\"price list of a test, 2026-01-01\",\"exchange_nano\":2000000000,\"cost_nano\":260000,\"stated_nano\":5,\"bound_nano\":6,\"flags\":[\"sent\",\"priced\",\"cut\",\"prompt_exclusive\"],"
+        "\"note\":\"noted\",\"started_ms\":8,\"first_byte_ms\":9,\"duration_ms\":10,\"age_ms\":7,\"original\":\"r-1\"}]}");
+    free(text);
+    json_decref(json);
+    end(&f);
+}
+
 static void test_summary_is_one_line(void **state)
 {
     (void)state;
@@ -984,6 +1023,10 @@ static void test_summary_goes_behind_what_is_there(void **state)
     llmc_buffer_add_text(&out, "a\nb ");
     llmc_receipt_summary(&f.receipt, LLMCOST_E_BUDGET, &out);
     assert_memory_equal(out.data, "a\nb $0: failed", 14);
+    llmc_receipt_add(&f.receipt, &f.arena, "answer", -1)->model = "m\n\xff";
+    out.length = 4;
+    llmc_receipt_summary(&f.receipt, LLMCOST_E_BUDGET, &out);
+    assert_memory_equal(out.data, "a\nb $0: m ? failed", 18);
     llmc_buffer_free(&out);
     end(&f);
 }
@@ -1070,6 +1113,7 @@ int main(void)
         cmocka_unit_test(test_other_currency),
         cmocka_unit_test(test_every_receipt_adds_up),
         cmocka_unit_test(test_json_members),
+        cmocka_unit_test(test_json_as_a_whole),
         cmocka_unit_test(test_summary_is_one_line),
         cmocka_unit_test(test_summary_goes_behind_what_is_there),
         cmocka_unit_test(test_writing_without_memory),
