@@ -1,0 +1,84 @@
+/* The bill of one leg: our figure, the provider's, a fee, a level, a worst case, and what the line says of each. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../support/engine_rig.h"
+
+#define PRICES ",\"prices\":{\"llmcost_prices\":1,\"unit\":\"per_million_tokens\",\"models\":{" \
+               "\"openai/plain\":{\"input\":1,\"output\":2,\"flex_multiplier\":0.5},\"openai/fee\":{\"input\":1,\"output\":2,\"per_request\":0.005}," \
+               "\"openai/unsure\":{\"input\":1,\"output\":2,\"uncertain\":true}}}"
+#define CONFIG(more) "{\"providers\":{\"openai\":{\"key\":\"k\"},\"dashscope-intl\":{\"key\":\"k\"},\"ollama-openai\":{}}" PRICES more "}"
+#define TEN_AND_FIVE "\"prompt_tokens\":10,\"completion_tokens\":5"
+
+static llmcost_response *ask(engine_rig *rig, const char *config, const char *model, const char *usage)
+{
+    char body[400];
+    rig_request space;
+    llmcost_response *response = NULL;
+    rig_open(rig, config);
+    int length = snprintf(body, sizeof body, "{\"id\":\"x\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"h\"},\"finish_reason\":\"stop\"}],\"usage\":{%s}}", usage);
+    fake_exchange_piece(fake_network_add(&rig->network, NULL), 0, body, (size_t)length);
+    assert_int_equal(llmcost_chat(rig->client, rig_ask(&space, model, "hello"), &response), LLMCOST_OK);
+    rig_check_receipt(response);
+    return response;
+}
+
+static void test_bills(void **state)
+{
+    static const char ours[] = CONFIG(""), theirs[] = CONFIG(",\"stated_cost\":\"provider\""), worst[] = CONFIG(",\"unknown_price\":{\"input\":30,\"output\":60}");
+    static const struct {
+        const char *config, *model, *usage;
+        int64_t cost, stated, requests;
+        const char *flags; /* beside "sent" and "answered" */
+    } cases[] = {
+        { ours, "openai/plain", TEN_AND_FIVE, 20000, -1, -1, "priced" },
+        { ours, "openai/plain", TEN_AND_FIVE ",\"cost\":0.001", 20000, 1000000, -1, "priced stated_differs" },
+        { ours, "openai/plain", TEN_AND_FIVE ",\"cost\":0.00002", 20000, 20000, -1, "priced" },
+        { ours, "openai/plain", TEN_AND_FIVE ",\"cost\":0", 20000, 0, -1, "priced stated_differs" },
+        { theirs, "openai/plain", TEN_AND_FIVE ",\"cost\":0.001", 1000000, 1000000, -1, "priced stated stated_differs" },
+        { theirs, "openai/plain", TEN_AND_FIVE ",\"cost\":0.00002", 20000, 20000, -1, "priced stated" },
+        { theirs, "openai/plain", TEN_AND_FIVE ",\"cost\":0", 0, 0, -1, "priced stated stated_differs" },
+        { theirs, "openai/plain", TEN_AND_FIVE, 20000, -1, -1, "priced" },
+        { ours, "openai/unheard-of", TEN_AND_FIVE ",\"cost\":0.001", 1000000, 1000000, -1, "priced stated" },
+        { ours, "openai/unheard-of", TEN_AND_FIVE, 0, -1, -1, "price_unknown" },
+        { worst, "openai/unheard-of", TEN_AND_FIVE, 10 * 30000 + 5 * 60000, -1, -1, "priced price_unknown worst_case" },
+        { worst, "openai/unheard-of", "\"prompt_tokens\":10,\"completion_tokens\":9,\"prompt_tokens_details\":{\"cached_tokens\":4,\"audio_tokens\":1},\"completion_tokens_details\":{\"reasoning_tokens\":3,\"audio_tokens\":2}",
+          10 * 30000 + 9 * 60000, -1, -1, "priced price_unknown worst_case" },
+        { ours, "openai/fee", TEN_AND_FIVE, 5020000, -1, 1, "priced" },
+        { ours, "openai/unsure", TEN_AND_FIVE, 20000, -1, -1, "priced price_uncertain" },
+        { ours, "openai/plain", TEN_AND_FIVE ",\"service_tier\":\"default\"", 20000, -1, -1, "priced" },
+        { ours, "openai/plain", TEN_AND_FIVE ",\"service_tier\":\"flex\"", 10000, -1, -1, "priced" },
+        { ours, "ollama-openai/m", TEN_AND_FIVE, 0, -1, -1, "priced free" },
+        { ours, "dashscope-intl/qwen-plus", "\"prompt_tokens\":1000,\"completion_tokens\":300", 400000 + 300 * 1200, -1, -1, "priced" },
+        { ours, "dashscope-intl/qwen-plus", "\"prompt_tokens\":1000,\"completion_tokens\":300,\"completion_tokens_details\":{\"reasoning_tokens\":200}", 400000 + 300 * 4000, -1, -1, "priced" },
+    };
+    static const char *const flags[] = { "priced", "price_unknown", "worst_case", "price_uncertain", "stated", "stated_differs", "free" };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        engine_rig rig;
+        char said[200] = "", key[40];
+        llmcost_response *response = ask(&rig, cases[i].config, cases[i].model, cases[i].usage);
+        assert_int_equal(llmcost_response_cost_nano(response), cases[i].cost);
+        assert_int_equal(rig_line(response, 0, "stated_nano"), cases[i].stated);
+        assert_int_equal(rig_line(response, 0, "tokens_request"), cases[i].requests);
+        for (size_t k = 0; k < sizeof flags / sizeof flags[0]; k++) {
+            snprintf(key, sizeof key, "is_%s", flags[k]);
+            if (rig_line(response, 0, key) == 1)
+                snprintf(said + strlen(said), sizeof said - strlen(said), "%s%s", *said ? " " : "", flags[k]);
+        }
+        assert_string_equal(said, cases[i].flags);
+        llmcost_response_free(response);
+        rig_close(&rig);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_bills) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
