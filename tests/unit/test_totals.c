@@ -206,6 +206,29 @@ static void rows_are_sorted_by_cost_with_shares(void **state)
     close_totals(totals, &memory);
 }
 
+/* A loss has its sign in every form; one call of one is all of them; a name as wide as its column is whole. */
+static void a_loss_is_told(void **state)
+{
+    static const char wide[] = "0123456789012345678901234567890123456789";
+    (void)state;
+    counting_memory memory;
+    llmc_totals *totals = open_totals(&memory, 10, 10);
+    llmc_totals_add(totals, &(llmc_call_facts){ .model = wide, .wall_ms = FIRST, .row.figure = { [LLMC_CALLS] = 1, [LLMC_CACHED] = 1, [LLMC_COST_NANO] = 30000000, [LLMC_BASELINE_NANO] = 20000000 } });
+    json_t *report = read_json(totals), *total = json_object_get(report, "total");
+    assert_int_equal(number(total, "saved_nano"), -10000000);
+    assert_int_equal(number(total, "saved_permille"), -500);
+    assert_int_equal(number(total, "hit_rate_permille"), 1000);
+    json_decref(report);
+    char *text = read_text(totals);
+    static const char *const parts[] = { "hit rate 100.0 %", "cost      $0.03\n", "baseline  $0.02\n", "saved     -$0.01 (-50.0 %)\n", "\n0123456789012345678901234567890123456789 ", " 100.0 %             -$0.01\n" };
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        if (!strstr(text, parts[i]))
+            fail_msg("%s is missing in:\n%s", parts[i], text);
+    }
+    free(text);
+    close_totals(totals, &memory);
+}
+
 static void many_rows_are_sorted(void **state)
 {
     (void)state;
@@ -440,7 +463,7 @@ int main(void)
         cmocka_unit_test(every_figure_is_counted),
         cmocka_unit_test(nothing_yet_is_a_report_too),
         cmocka_unit_test(rows_are_sorted_by_cost_with_shares),
-        cmocka_unit_test(many_rows_are_sorted),
+        cmocka_unit_test(a_loss_is_told), cmocka_unit_test(many_rows_are_sorted),
         cmocka_unit_test(values_beyond_the_maximum_are_other),
         cmocka_unit_test(old_days_are_earlier),
         cmocka_unit_test(values_cannot_break_the_report),
