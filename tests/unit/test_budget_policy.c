@@ -1033,6 +1033,39 @@ static void test_a_grant_that_comes_too_late(void **unused)
     rig_close(&rig);
 }
 
+/* As many as a ticket has places for are all settled; one more is a mistake of the config, and nothing is sent. */
+static void test_as_many_budgets_as_match(void **unused)
+{
+    (void)unused;
+    for (int count = 16; count <= 17; count++) {
+        engine_rig rig;
+        char config[2000];
+        int length = snprintf(config, sizeof config, "{" RIG_OPENAI ",\"budgets\":[");
+        for (int i = 0; i < count; i++)
+            length += snprintf(config + length, sizeof config - (size_t)length, "%s{\"name\":\"b%d\",\"limit\":\"1 USD\"}", i ? "," : "", i);
+        snprintf(config + length, sizeof config - (size_t)length, "]}");
+        rig_open(&rig, config);
+        usage_known(&rig.network);
+        llmcost_response *response = chat(&rig, "openai/gpt-4o", 100, count > 16 ? LLMCOST_E_CONFIG : LLMCOST_OK);
+        assert_int_equal(rig_spent(&rig), count > 16 ? 0 : 16 * 75000);
+        assert_int_equal(rig.network.request_count, count == 16);
+        llmcost_response_free(response);
+        rig_close(&rig);
+    }
+}
+
+/* A tier that is dearer, at a model of which the catalog knows no price for it: what it costs has no bound. */
+static void test_a_tier_of_a_price_unknown(void **unused)
+{
+    (void)unused;
+    int64_t held;
+    size_t sent;
+    static const char worst[] = BUDGET("1 USD", "") ",\"unknown_price\":{\"input\":30,\"output\":60},\"prices\":{\"llmcost_prices\":1,\"unit\":\"per_million_tokens\","
+                                "\"models\":{\"openai/gpt-4o\":{\"input\":1,\"output\":2,\"priority_multiplier\":1}}}}";
+    assert_int_equal(with_extra(worst, "{\"service_tier\":\"priority\"}", 0, &held, &sent), LLMCOST_E_BUDGET);
+    assert_int_equal(sent, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1063,6 +1096,7 @@ int main(void)
         cmocka_unit_test(test_an_engine_that_answers_later),
         cmocka_unit_test(test_an_engine_that_cannot_tell),
         cmocka_unit_test(test_a_grant_that_comes_too_late),
+        cmocka_unit_test(test_as_many_budgets_as_match), cmocka_unit_test(test_a_tier_of_a_price_unknown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
