@@ -720,10 +720,57 @@ static void test_the_marker_in_another_choice(void **unused)
     }
 }
 
+/* Its one word may come with blanks and ornaments; what it could tell is no failure of the policy. */
+static void test_a_judges_word(void **unused)
+{
+    (void)unused;
+    static const struct { const char *said; int steps, failures; } cases[] = {
+        { " YES", 2, 0 }, { "\n**No**, it is wrong", 3, 0 }, { "*yes.", 2, 0 }, { "Yes", 2, 0 }, { "Yesterday", 2, 1 }, { "NOZ", 2, 1 }, { "noa", 2, 1 }, { "", 2, 1 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        engine_rig rig;
+        rig_open(&rig, ROUTE(",\"escalate_on\":{\"judge\":\"huge\"}") "}");
+        fake_network_says(&rig.network, "gpt-4.1", cases[i].said, 100, 1);
+        fake_network_says(&rig.network, SMALL, "small", 10, 5);
+        fake_network_says(&rig.network, LARGE, "large", 10, 5);
+        llmcost_response *response = ask(&rig, LLMCOST_OK);
+        assert_int_equal(llmcost_response_line_count(response), cases[i].steps);
+        assert_int_equal(rig_stat(&rig, "policy_failures"), cases[i].failures);
+        llmcost_response_free(response);
+        rig_close(&rig);
+    }
+}
+
+/* A step that says the marker and then goes on is read for its exact bill, up to 256 bytes; then it is ended, and estimated. */
+static void test_a_marker_that_goes_on(void **unused)
+{
+    (void)unused;
+    for (size_t bytes = 256; bytes <= 257; bytes++) {
+        engine_rig rig;
+        rig_request space;
+        char said[300] = "UNCERTAIN, for ", text[300];
+        llmcost_response *response;
+        memset(said + 15, 'x', bytes - 15);
+        said[bytes] = '\0';
+        rig_open(&rig, ROUTE("") "}");
+        fake_network_streams(&rig.network, SMALL, (const char *const[]){ said, NULL }, 10, 5);
+        fake_network_streams(&rig.network, LARGE, (const char *const[]){ "large", NULL }, 10, 5);
+        assert_int_equal(rig_stream(&rig, rig_ask(&space, "r", "hello"), text, sizeof text, &response), LLMCOST_OK);
+        assert_string_equal(text, "large");
+        assert_string_equal(rig_line_text(response, 0, "counts"), bytes > 256 ? "estimated" : "reported");
+        assert_non_null(strstr(rig_line_text(response, 0, "note"), "it said that it is not sure"));
+        assert_int_equal(llmcost_response_line_count(response), 2);
+        rig_check_receipt(response);
+        llmcost_response_free(response);
+        rig_close(&rig);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_marker),
+        cmocka_unit_test(test_a_judges_word), cmocka_unit_test(test_a_marker_that_goes_on),
         cmocka_unit_test(test_the_instruction),
         cmocka_unit_test(test_a_nested_step_that_breaks_off), cmocka_unit_test(test_streams_cut_everywhere),
         cmocka_unit_test(test_a_late_marker),

@@ -34,30 +34,30 @@ static void test_bills(void **state)
     static const struct {
         const char *config, *model, *usage;
         int64_t cost, stated, requests;
-        const char *flags; /* beside "sent" and "answered" */
+        const char *flags;
     } cases[] = {
-        { ours, "openai/plain", TEN_AND_FIVE, 20000, -1, -1, "priced" },
-        { ours, "openai/plain", TEN_AND_FIVE ",\"cost\":0.001", 20000, 1000000, -1, "priced stated_differs" },
-        { ours, "openai/plain", TEN_AND_FIVE ",\"cost\":0.00002", 20000, 20000, -1, "priced" },
-        { ours, "openai/plain", TEN_AND_FIVE ",\"cost\":0", 20000, 0, -1, "priced stated_differs" },
-        { theirs, "openai/plain", TEN_AND_FIVE ",\"cost\":0.001", 1000000, 1000000, -1, "priced stated stated_differs" },
-        { theirs, "openai/plain", TEN_AND_FIVE ",\"cost\":0.00002", 20000, 20000, -1, "priced stated" },
-        { theirs, "openai/plain", TEN_AND_FIVE ",\"cost\":0", 0, 0, -1, "priced stated stated_differs" },
-        { theirs, "openai/plain", TEN_AND_FIVE, 20000, -1, -1, "priced" },
-        { ours, "openai/unheard-of", TEN_AND_FIVE ",\"cost\":0.001", 1000000, 1000000, -1, "priced stated" },
-        { ours, "openai/unheard-of", TEN_AND_FIVE, 0, -1, -1, "price_unknown" },
-        { worst, "openai/unheard-of", TEN_AND_FIVE, 10 * 30000 + 5 * 60000, -1, -1, "priced price_unknown worst_case" },
+        { ours, "openai/plain", TEN_AND_FIVE, 20000, -1, -1, "sent priced" },
+        { ours, "openai/plain", TEN_AND_FIVE ",\"cost\":0.001", 20000, 1000000, -1, "sent priced stated_differs" },
+        { ours, "openai/plain", TEN_AND_FIVE ",\"cost\":0.00002", 20000, 20000, -1, "sent priced" },
+        { ours, "openai/plain", TEN_AND_FIVE ",\"cost\":0", 20000, 0, -1, "sent priced stated_differs" },
+        { theirs, "openai/plain", TEN_AND_FIVE ",\"cost\":0.001", 1000000, 1000000, -1, "sent priced stated stated_differs" },
+        { theirs, "openai/plain", TEN_AND_FIVE ",\"cost\":0.00002", 20000, 20000, -1, "sent priced stated" },
+        { theirs, "openai/plain", TEN_AND_FIVE ",\"cost\":0", 0, 0, -1, "sent priced stated stated_differs" },
+        { theirs, "openai/plain", TEN_AND_FIVE, 20000, -1, -1, "sent priced" },
+        { ours, "openai/unheard-of", TEN_AND_FIVE ",\"cost\":0.001", 1000000, 1000000, -1, "sent priced stated" },
+        { ours, "openai/unheard-of", TEN_AND_FIVE, 0, -1, -1, "sent price_unknown" },
+        { worst, "openai/unheard-of", TEN_AND_FIVE, 10 * 30000 + 5 * 60000, -1, -1, "sent priced price_unknown worst_case" },
         { worst, "openai/unheard-of", "\"prompt_tokens\":10,\"completion_tokens\":9,\"prompt_tokens_details\":{\"cached_tokens\":4,\"audio_tokens\":1},\"completion_tokens_details\":{\"reasoning_tokens\":3,\"audio_tokens\":2}",
-          10 * 30000 + 9 * 60000, -1, -1, "priced price_unknown worst_case" },
-        { ours, "openai/fee", TEN_AND_FIVE, 5020000, -1, 1, "priced" },
-        { ours, "openai/unsure", TEN_AND_FIVE, 20000, -1, -1, "priced price_uncertain" },
-        { ours, "openai/plain", TEN_AND_FIVE ",\"service_tier\":\"default\"", 20000, -1, -1, "priced" },
-        { ours, "openai/plain", TEN_AND_FIVE ",\"service_tier\":\"flex\"", 10000, -1, -1, "priced" },
-        { ours, "ollama-openai/m", TEN_AND_FIVE, 0, -1, -1, "priced free" },
-        { ours, "dashscope-intl/qwen-plus", "\"prompt_tokens\":1000,\"completion_tokens\":300", 400000 + 300 * 1200, -1, -1, "priced" },
-        { ours, "dashscope-intl/qwen-plus", "\"prompt_tokens\":1000,\"completion_tokens\":300,\"completion_tokens_details\":{\"reasoning_tokens\":200}", 400000 + 300 * 4000, -1, -1, "priced" },
+          10 * 30000 + 9 * 60000, -1, -1, "sent priced price_unknown worst_case" },
+        { ours, "openai/fee", TEN_AND_FIVE, 5020000, -1, 1, "sent priced" },
+        { ours, "openai/unsure", TEN_AND_FIVE, 20000, -1, -1, "sent priced price_uncertain" },
+        { ours, "openai/plain", TEN_AND_FIVE ",\"service_tier\":\"default\"", 20000, -1, -1, "sent priced" },
+        { ours, "openai/plain", TEN_AND_FIVE ",\"service_tier\":\"flex\"", 10000, -1, -1, "sent priced" },
+        { ours, "ollama-openai/m", TEN_AND_FIVE, 0, -1, -1, "sent priced free" },
+        { ours, "dashscope-intl/qwen-plus", "\"prompt_tokens\":1000,\"completion_tokens\":300", 400000 + 300 * 1200, -1, -1, "sent priced" },
+        { ours, "dashscope-intl/qwen-plus", "\"prompt_tokens\":1000,\"completion_tokens\":300,\"completion_tokens_details\":{\"reasoning_tokens\":200}", 400000 + 300 * 4000, -1, -1, "sent priced" },
     };
-    static const char *const flags[] = { "priced", "price_unknown", "worst_case", "price_uncertain", "stated", "stated_differs", "free" };
+    static const char *const flags[] = { "sent", "priced", "price_unknown", "worst_case", "price_uncertain", "stated", "stated_differs", "free" };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         engine_rig rig;
@@ -72,6 +72,8 @@ static void test_bills(void **state)
                 snprintf(said + strlen(said), sizeof said - strlen(said), "%s%s", *said ? " " : "", flags[k]);
         }
         assert_string_equal(said, cases[i].flags);
+        if (strstr(said, "worst_case"))
+            assert_string_equal(rig_line_text(response, 0, "source"), "worst case of the config");
         llmcost_response_free(response);
         rig_close(&rig);
     }
