@@ -720,6 +720,21 @@ static void test_the_marker_in_another_choice(void **unused)
     }
 }
 
+/* What a hit saves is the caller's own prompt, without the instruction that the first answer's step was sent. */
+static void test_a_hit_saves_the_callers_prompt(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_open(&rig, ROUTE("") ",\"cache\":{\"memory\":{},\"sampled\":true}}");
+    fake_network_says(&rig.network, SMALL, "It is 4.", 100, 5);
+    llmcost_response_free(ask(&rig, LLMCOST_OK));
+    llmcost_response *response = ask(&rig, LLMCOST_OK);
+    assert_true(llmcost_response_from_cache(response));
+    assert_int_equal(llmcost_response_saved_nano(response), (100 - 29) * 2500 + 5 * 10000); /* the instruction's 114 bytes, four to a token */
+    llmcost_response_free(response);
+    rig_close(&rig);
+}
+
 /* Its one word may come with blanks and ornaments; what it could tell is no failure of the policy. */
 static void test_a_judges_word(void **unused)
 {
@@ -770,7 +785,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_marker),
-        cmocka_unit_test(test_a_judges_word), cmocka_unit_test(test_a_marker_that_goes_on),
+        cmocka_unit_test(test_a_hit_saves_the_callers_prompt), cmocka_unit_test(test_a_judges_word), cmocka_unit_test(test_a_marker_that_goes_on),
         cmocka_unit_test(test_the_instruction),
         cmocka_unit_test(test_a_nested_step_that_breaks_off), cmocka_unit_test(test_streams_cut_everywhere),
         cmocka_unit_test(test_a_late_marker),

@@ -72,6 +72,8 @@ static void test_bills(void **state)
                 snprintf(said + strlen(said), sizeof said - strlen(said), "%s%s", *said ? " " : "", flags[k]);
         }
         assert_string_equal(said, cases[i].flags);
+        bool at_rates = rig_line(response, 0, "is_priced") == 1 && (rig_line(response, 0, "is_stated") == 0 || cases[i].cost == 20000);
+        assert_int_equal(strstr(llmcost_response_receipt(response), "{\"class\":\"input\",\"quantity\":") != NULL, at_rates);
         if (strstr(said, "worst_case"))
             assert_string_equal(rig_line_text(response, 0, "source"), "worst case of the config");
         llmcost_response_free(response);
@@ -79,8 +81,37 @@ static void test_bills(void **state)
     }
 }
 
+/* An error that comes as a document of its own under HTTP 200 costs nothing, not even the fee; what is said of it is said once. */
+static void test_refused_in_success(void **state)
+{
+    static const struct { const char *config, *model; } cases[] = { { CONFIG(""), "openai/fee" }, { CONFIG(""), "openai/unheard-of" }, { CONFIG(",\"unknown_price\":{\"input\":30,\"output\":60}"), "openai/unheard-of" } };
+    static const char body[] = "{\"error\":{\"message\":\"no such thing\",\"type\":\"invalid_request_error\"}}";
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        engine_rig rig;
+        rig_request space;
+        char message[100];
+        llmcost_response *response = NULL;
+        rig_open(&rig, cases[i].config);
+        fake_exchange_piece(fake_network_add(&rig.network, NULL), 0, body, sizeof body - 1);
+        llmcost_status status = llmcost_chat(rig.client, rig_ask(&space, cases[i].model, "hello"), &response);
+        assert_int_not_equal(status, LLMCOST_OK);
+        snprintf(message, sizeof message, "%s: %s: no such thing", cases[i].model, llmcost_status_text(status));
+        assert_string_equal(llmcost_error_message(llmcost_response_error(response)), message);
+        assert_int_equal(llmcost_response_cost_nano(response), 0);
+        assert_int_equal(rig_line(response, 0, "cost_nano"), 0);
+        assert_int_equal(rig_line(response, 0, "is_sent"), 1);
+        assert_int_equal(rig_line(response, 0, "is_priced"), 1);
+        assert_int_equal(rig_line(response, 0, "is_price_unknown"), 0);
+        assert_int_equal(rig_line(response, 0, "tokens_request"), -1);
+        rig_check_receipt(response);
+        llmcost_response_free(response);
+        rig_close(&rig);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_bills) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_bills), cmocka_unit_test(test_refused_in_success) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
