@@ -751,6 +751,9 @@ static void test_a_judges_word(void **unused)
         llmcost_response *response = ask(&rig, LLMCOST_OK);
         assert_int_equal(llmcost_response_line_count(response), cases[i].steps);
         assert_int_equal(rig_stat(&rig, "policy_failures"), cases[i].failures);
+        static const char *const shown[] = { "You check another assistant's answer.", "\"Question:\\nhello\\n\\nAnswer:\\nsmall\"", "_tokens\":16", "\"temperature\":0" };
+        for (size_t k = 0; k < sizeof shown / sizeof shown[0]; k++)
+            assert_non_null(strstr(rig.network.requests[1].body, shown[k]));
         llmcost_response_free(response);
         rig_close(&rig);
     }

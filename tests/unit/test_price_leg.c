@@ -12,7 +12,7 @@
 #define PRICES ",\"prices\":{\"llmcost_prices\":1,\"unit\":\"per_million_tokens\",\"models\":{" \
                "\"openai/plain\":{\"input\":1,\"output\":2,\"flex_multiplier\":0.5},\"openai/fee\":{\"input\":1,\"output\":2,\"per_request\":0.005}," \
                "\"openai/unsure\":{\"input\":1,\"output\":2,\"uncertain\":true}}}"
-#define CONFIG(more) "{\"providers\":{\"openai\":{\"key\":\"k\"},\"dashscope-intl\":{\"key\":\"k\"},\"ollama-openai\":{}}" PRICES more "}"
+#define CONFIG(more) "{\"providers\":{\"openai\":{\"key\":\"k\"},\"dashscope-intl\":{\"key\":\"k\"},\"ollama-openai\":{},\"vllm\":{}}" PRICES more "}"
 #define TEN_AND_FIVE "\"prompt_tokens\":10,\"completion_tokens\":5"
 
 static llmcost_response *ask(engine_rig *rig, const char *config, const char *model, const char *usage)
@@ -54,6 +54,7 @@ static void test_bills(void **state)
         { ours, "openai/plain", TEN_AND_FIVE ",\"service_tier\":\"default\"", 20000, -1, -1, "sent priced" },
         { ours, "openai/plain", TEN_AND_FIVE ",\"service_tier\":\"flex\"", 10000, -1, -1, "sent priced" },
         { ours, "ollama-openai/m", TEN_AND_FIVE, 0, -1, -1, "sent priced free" },
+        { ours, "vllm/m", TEN_AND_FIVE, 0, -1, -1, "sent priced free" }, /* of which the catalog has no row */
         { ours, "dashscope-intl/qwen-plus", "\"prompt_tokens\":1000,\"completion_tokens\":300", 400000 + 300 * 1200, -1, -1, "sent priced" },
         { ours, "dashscope-intl/qwen-plus", "\"prompt_tokens\":1000,\"completion_tokens\":300,\"completion_tokens_details\":{\"reasoning_tokens\":200}", 400000 + 300 * 4000, -1, -1, "sent priced" },
     };
