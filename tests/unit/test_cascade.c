@@ -781,6 +781,14 @@ static void test_a_marker_that_goes_on(void **unused)
         rig_check_receipt(response);
         llmcost_response_free(response);
         rig_close(&rig);
+
+        rig_open(&rig, ROUTE("") "}"); /* and none of it is an answer to fall back on */
+        fake_network_streams(&rig.network, SMALL, (const char *const[]){ said, NULL }, 10, 5);
+        fake_network_fails(&rig.network, LARGE, 500, "server_error");
+        assert_int_equal(rig_stream(&rig, rig_ask(&space, "r", "hello"), text, sizeof text, &response), LLMCOST_E_SERVER);
+        assert_string_equal(text, "");
+        llmcost_response_free(response);
+        rig_close(&rig);
     }
 }
 

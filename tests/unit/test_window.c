@@ -33,7 +33,7 @@ static void test_bytes(void **state)
     const size_t most = WINDOW * 256 + 255;
     for (size_t over = 0; over <= 1; over++) {
         const llmcost_part parts[] = { { .text = text, .text_bytes = 100 }, { .type = LLMCOST_PART_IMAGE_URL, .url = text }, { .text = text, .text_bytes = 50 + over } };
-        const llmcost_message whole = { .text = text, .text_bytes = most + over }, divided[] = { { .text = text, .text_bytes = most - 150 }, { .parts = parts, .part_count = 3 } };
+        const llmcost_message whole = { .text = text, .text_bytes = most + over }, divided[] = { { .text = text, .text_bytes = most - 190 }, { .text = text, .text_bytes = 40, .parts = parts, .part_count = 3 } };
         const llmcost_request one = { .messages = &whole, .message_count = 1 }, two = { .messages = divided, .message_count = 2 };
         assert_int_equal(holds(&leaf, &one, 0), !over);
         assert_int_equal(holds(&leaf, &two, 0), !over);
