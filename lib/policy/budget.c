@@ -31,6 +31,7 @@ typedef struct budget_state {
     bool has_sound;            /* in the prompt */
     llmc_account_waiter waiter;
     bool queued, shortened, own_length, hard;
+    bool asked_last;           /* when the time was up, after a turn for legs that are read on */
     bool bounded;              /* input_bound, output_bound and rates are figures; not so: a soft budget holds nothing and counts */
     bool guessed;              /* the price is unknown, and the config lets that pass */
     bool invented;             /* output_bound is nobody's figure, so an answer that it cuts might have gone on */
@@ -272,12 +273,17 @@ static void room_made(void *user)
 static llmcost_verdict wait_for_room(llmcost_leg *leg, budget_state *state)
 {
     llmc_account_engine *accounts = state->accounts;
-    bool turns = llmc_leg_give_turn(leg); /* abandoned streams that are read on hold money too */
+    bool read_on = atomic_load(&leg->services->detached) > 0; /* abandoned streams that are read on hold money too */
+    bool turns = llmc_leg_give_turn(leg);
     int64_t now = llmc_leg_now(leg);
     if (!state->give_up_ns)
         state->give_up_ns = llmc_clock_after(now, leg->services->settings->budget_wait_ms);
-    if (now >= state->give_up_ns || now >= leg->deadline_ns)
-        return refuse(leg, state);
+    if (now >= state->give_up_ns || now >= leg->deadline_ns) {
+        if (!read_on || state->asked_last)
+            return refuse(leg, state);
+        state->asked_last = true; /* the turn may have settled what was in the way */
+        return try_hold(leg, state);
+    }
     if (!state->queued) {
         state->room_waker = llmcost_leg_waker(leg);
         if (!state->room_waker)
