@@ -216,6 +216,8 @@ static void test_forms_of_a_wait(void **unused)
         { 500, "server_error", { "Retry-After: 1.5" }, 1500 },
         { 429, "rate_limit_exceeded", { "Retry-After: Mon, 21 Sep 2026 14:13:30 GMT" }, 10000 }, /* the clock says 14:13:20 */
         { 429, "rate_limit_exceeded", { "Retry-After: Mon, 21 Sep 2026 14:00:00 GMT" }, 0 },     /* long ago: at once */
+        { 429, "rate_limit_exceeded", { "Retry-After: Monday, 21-Sep-26 14:13:30 GMT" }, 10000 },
+        { 429, "rate_limit_exceeded", { "Retry-After: Mon Sep 21 14:13:30 2026" }, 10000 },
         { 429, "rate_limit_exceeded", { "retry-after-ms: 1234", "Retry-After: 2" }, 1234 },
         { 429, "rate_limit_exceeded", { "x-ratelimit-reset-requests: 4s" }, 4000 },
         { 429, "rate_limit_exceeded", { "anthropic-ratelimit-requests-reset: 2026-09-21T14:13:25Z" }, 5000 },
