@@ -129,7 +129,10 @@ LLMCOST_API const char *llmcost_status_name(llmcost_status status);
 LLMCOST_API const char *llmcost_status_text(llmcost_status status);
 /** The category of a status. Any thread. */
 LLMCOST_API llmcost_category llmcost_status_category(llmcost_status status);
-/** 1 when the same request may well succeed later: capacity, server, network and time-out statuses. Any thread. */
+/**
+ * 1 when the same request may well succeed later: capacity, server, network and time-out statuses. Any thread.
+ * Retries go by it, but for an HTTP error whose header x-should-retry says otherwise.
+ */
 LLMCOST_API int llmcost_status_is_retriable(llmcost_status status);
 /** 1 for E_BUDGET and E_PRICE_UNKNOWN: nothing was sent for want of money. Any thread. */
 LLMCOST_API int llmcost_status_is_budget(llmcost_status status);

@@ -1,5 +1,5 @@
 /*
- * How long a provider asks to wait, by what name it knows a request, what is left of its limits, and (Amazon's) what kind of failure it was: the headers that tell. All times are in
+ * How long a provider asks to wait, whether it wants the request again, by what name it knows a request, what is left of its limits, and (Amazon's) what kind of failure it was: the headers that tell. All times are in
  * milliseconds from now, never below zero, never above a month.
  */
 #include "provider/decoding.h"
@@ -279,6 +279,15 @@ static void take_kind(llmcost_error *error, const char *value)
         llmc_error_set_text(error, &error->code, value, bytes);
 }
 
+/* OpenAI's and Anthropic's, whose own clients obey it. */
+static void take_advice(llmcost_error *error, const char *value)
+{
+    if (llmc_text_equal_ignoring_case(value, "true"))
+        error->should_retry = 1;
+    else if (llmc_text_equal_ignoring_case(value, "false"))
+        error->should_retry = -1;
+}
+
 void llmc_decode_error_header(llmcost_error *error, uint32_t *rank, const char *name, const char *value, int64_t wall_ms)
 {
     enum { RESET = LLMC_WAIT_OF_LIMITS, RETRY_AFTER, RETRY_AFTER_MS };
@@ -291,6 +300,8 @@ void llmc_decode_error_header(llmcost_error *error, uint32_t *rank, const char *
     } else if (llmc_text_equal_ignoring_case(name, "retry-after")) {
         if (seconds_or_date(value, wall_ms, &ms))
             take_wait(error, rank, RETRY_AFTER, ms);
+    } else if (llmc_text_equal_ignoring_case(name, "x-should-retry")) {
+        take_advice(error, value);
     } else if (is_reset(name)) {
         if (reset_time(value, wall_ms, &ms))
             take_wait(error, rank, RESET, ms);

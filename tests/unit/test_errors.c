@@ -281,6 +281,32 @@ static void waits_are_read(void **state)
     assert_int_equal(wait_for("content-type", "5"), -1);
 }
 
+static int advice_of(const char *name, const char *value)
+{
+    llmcost_error error, copy;
+    uint32_t rank = 0;
+    llmc_error_init(&error, &llmc_allocator_system);
+    llmc_error_init(&copy, &llmc_allocator_system);
+    llmc_decode_error_header(&error, &rank, name, value, NOW_MS);
+    assert_true(llmc_error_copy(&copy, &error));
+    assert_int_equal(copy.should_retry, error.should_retry);
+    llmc_error_move(&copy, &error);
+    int advice = copy.should_retry;
+    llmc_error_clear(&copy);
+    assert_int_equal(copy.should_retry, 0);
+    return advice;
+}
+
+static void advice_is_read(void **state)
+{
+    (void)state;
+    assert_int_equal(advice_of("x-should-retry", "true"), 1);
+    assert_int_equal(advice_of("X-Should-Retry", "False"), -1);
+    assert_int_equal(advice_of("x-should-retry", "maybe"), 0);
+    assert_int_equal(advice_of("x-should-retry", ""), 0);
+    assert_int_equal(advice_of("x-should-retry-not", "true"), 0);
+}
+
 /* The two older forms that RFC 9110 asks a reader to know. */
 static void older_dates_are_read(void **state)
 {
@@ -390,7 +416,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bodies_become_statuses), cmocka_unit_test(codes_of_a_host_are_its_own), cmocka_unit_test(another_door_is_shown),
         cmocka_unit_test(request_ids_are_kept), cmocka_unit_test(kinds_in_headers), cmocka_unit_test(statuses_without_a_body),
-        cmocka_unit_test(waits_are_read), cmocka_unit_test(older_dates_are_read), cmocka_unit_test(exact_waits_win), cmocka_unit_test(a_delay_in_the_body_counts_where_no_header_did),
+        cmocka_unit_test(waits_are_read), cmocka_unit_test(advice_is_read), cmocka_unit_test(older_dates_are_read), cmocka_unit_test(exact_waits_win), cmocka_unit_test(a_delay_in_the_body_counts_where_no_header_did),
         cmocka_unit_test(without_memory_the_status_stays), cmocka_unit_test(huge_words_are_bounded), cmocka_unit_test(nesting_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
