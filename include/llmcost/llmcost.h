@@ -347,11 +347,16 @@ typedef struct llmcost_part {
     const char *signature;
 } llmcost_part;
 
-/* A call of a tool that a model asked for. `arguments` is JSON text. */
+/*
+ * A call of a tool that a model asked for. `arguments` is JSON text; of a custom tool (OpenAI's, passed on in `extra`, or
+ * in llmcost_chat_json()'s body) any text.
+ */
 typedef struct llmcost_tool_call {
     const char *id;
     const char *name;
     const char *arguments;
+    uint8_t is_custom;
+    uint8_t reserved[7]; /* 0 */
 } llmcost_tool_call;
 
 /* One turn. Content is `text`, or `parts` where there are any, never both. */

@@ -93,6 +93,17 @@ static void write_thinking_blocks(llmc_json_writer *json, const llmc_choice *cho
     llmc_json_write_end_array(json);
 }
 
+/* A call of a custom tool has other words for the same. */
+static const char *type_of(bool is_custom)
+{
+    return is_custom ? "custom" : "function";
+}
+
+static const char *arguments_of(bool is_custom)
+{
+    return is_custom ? "input" : "arguments";
+}
+
 static void write_tool_calls(llmc_json_writer *json, const llmc_choice *choice)
 {
     llmc_json_write_member_array(json, "tool_calls");
@@ -100,10 +111,10 @@ static void write_tool_calls(llmc_json_writer *json, const llmc_choice *choice)
         const llmcost_tool_call *call = &choice->tool_calls[i];
         llmc_json_write_begin_object(json);
         llmc_json_write_member_text(json, "id", call->id);
-        llmc_json_write_member_text(json, "type", "function");
-        llmc_json_write_member_object(json, "function");
+        llmc_json_write_member_text(json, "type", type_of(call->is_custom));
+        llmc_json_write_member_object(json, type_of(call->is_custom));
         llmc_json_write_member_text(json, "name", call->name);
-        llmc_json_write_member_text(json, "arguments", call->arguments);
+        llmc_json_write_member_text(json, arguments_of(call->is_custom), call->arguments);
         llmc_json_write_end_object(json);
         llmc_json_write_end_object(json);
     }
@@ -330,12 +341,12 @@ static void write_delta_tool(llmc_json_writer *json, const llmcost_event *event)
     llmc_json_write_member_integer(json, "index", event->tool_index);
     if (named) {
         llmc_json_write_member_text(json, "id", event->tool_id);
-        llmc_json_write_member_text(json, "type", "function");
+        llmc_json_write_member_text(json, "type", type_of(event->is_custom));
     }
-    llmc_json_write_member_object(json, "function");
+    llmc_json_write_member_object(json, type_of(event->is_custom));
     if (named)
         llmc_json_write_member_text(json, "name", event->tool_name);
-    llmc_json_write_member_string(json, "arguments", named ? "" : event->text, named ? 0 : event->bytes);
+    llmc_json_write_member_string(json, arguments_of(event->is_custom), named ? "" : event->text, named ? 0 : event->bytes);
     llmc_json_write_end_object(json);
     llmc_json_write_end_object(json);
     llmc_json_write_end_array(json);

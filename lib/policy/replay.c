@@ -3,21 +3,23 @@
 
 #include <string.h>
 
-static bool emit_text(llmcost_leg *leg, int kind, uint32_t choice, uint32_t tool, llmc_text text)
+static bool emit_text(llmcost_leg *leg, int kind, uint32_t choice, llmc_text text)
 {
-    llmcost_event event = { .kind = kind, .choice = choice, .tool_index = tool, .text = text.text, .bytes = text.bytes, .tool_id = "", .tool_name = "" };
+    llmcost_event event = { .kind = kind, .choice = choice, .text = text.text, .bytes = text.bytes, .tool_id = "", .tool_name = "" };
     return text.bytes == 0 || llmc_leg_emit(leg, &event);
 }
 
 static bool replay_choice(llmcost_leg *leg, const llmc_choice *choice, uint32_t index)
 {
-    if (!emit_text(leg, LLMCOST_EVENT_REASONING, index, 0, choice->reasoning) || !emit_text(leg, LLMCOST_EVENT_TEXT, index, 0, choice->text) ||
-        !emit_text(leg, LLMCOST_EVENT_REFUSAL, index, 0, choice->refusal))
+    if (!emit_text(leg, LLMCOST_EVENT_REASONING, index, choice->reasoning) || !emit_text(leg, LLMCOST_EVENT_TEXT, index, choice->text) ||
+        !emit_text(leg, LLMCOST_EVENT_REFUSAL, index, choice->refusal))
         return false;
     for (uint32_t i = 0; i < choice->tool_call_count; i++) {
         const llmcost_tool_call *call = &choice->tool_calls[i];
-        llmcost_event begins = { .kind = LLMCOST_EVENT_TOOL_CALL, .choice = index, .tool_index = i, .text = "", .tool_id = call->id, .tool_name = call->name };
-        if (!llmc_leg_emit(leg, &begins) || !emit_text(leg, LLMCOST_EVENT_TOOL_ARGUMENTS, index, i, (llmc_text){ call->arguments, strlen(call->arguments) }))
+        llmcost_event begins = { .kind = LLMCOST_EVENT_TOOL_CALL, .choice = index, .tool_index = i, .text = "", .tool_id = call->id, .tool_name = call->name, .is_custom = call->is_custom };
+        llmcost_event arguments = { .kind = LLMCOST_EVENT_TOOL_ARGUMENTS, .choice = index, .tool_index = i, .text = call->arguments, .bytes = strlen(call->arguments), .tool_id = "", .tool_name = "",
+                                    .is_custom = call->is_custom };
+        if (!llmc_leg_emit(leg, &begins) || (arguments.bytes && !llmc_leg_emit(leg, &arguments)))
             return false;
     }
     llmcost_event ends = { .kind = LLMCOST_EVENT_FINISH, .choice = index, .finish = choice->finish, .finish_raw = choice->finish_raw, .text = "", .tool_id = "", .tool_name = "" };

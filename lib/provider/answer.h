@@ -55,6 +55,7 @@ void llmc_answer_unref(llmc_answer *answer); /* NULL is fine */
 
 typedef struct llmc_tool_builder {
     llmc_buffer id, name, arguments;
+    bool is_custom;
 } llmc_tool_builder;
 
 typedef struct llmc_choice_builder {

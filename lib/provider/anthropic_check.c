@@ -18,6 +18,7 @@ static bool asks_many_marks(const llmcost_request *request, const llmc_codec_tar
 }
 
 static const llmc_incapability incapabilities[] = {
+    { 0, llmc_asks_custom_tools, "custom tools", "use functions, or a provider that has them" },
     { 0, llmc_asks_several, "n", "ask for one choice per call" },
     { 0, llmc_asks_seed, "seed", "leave has_seed 0" },
     { 0, llmc_asks_logprobs, "logprobs", "leave logprobs and top_logprobs 0" },

@@ -63,6 +63,7 @@ static bool names_end_user(const llmcost_request *request, const llmc_codec_targ
 }
 
 static const llmc_incapability incapabilities[] = {
+    { 0, llmc_asks_custom_tools, "custom tools", "use functions, or a provider that has them" },
     { 0, llmc_asks_several, "n", "ask for one choice per call" },
     { 0, asks_one_tool, "tool_choice", "use required, and give that tool alone" },
     { 0, llmc_asks_one_by_one, "parallel_tool_calls", "leave it at the default, and answer the calls one after the other" },

@@ -14,7 +14,7 @@ typedef struct openai_call {
     llmc_buffer id, held;    /* only while the name has not come; held: arguments, still escaped */
     bool held_escaped;
     llmc_utf8_joiner joiner;
-    bool announced;
+    bool announced, is_custom;
 } openai_call;
 
 typedef struct openai_choice {

@@ -38,6 +38,7 @@ static bool asks_thinking(const llmcost_request *request, const llmc_codec_targe
 }
 
 static const llmc_incapability incapabilities[] = {
+    { 0, llmc_asks_custom_tools, "custom tools", "use functions, or a provider that has them" },
     { 0, llmc_asks_several, "n", "ask for one choice per call" },
     { 0, llmc_asks_forced_tool, "tool_choice", "use auto, or leave all tools but one out and ask for it in the prompt" },
     { 0, asks_format, "format", "ask for JSON in the prompt, or use the preset qianfan" },

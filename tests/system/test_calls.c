@@ -343,6 +343,74 @@ static void bodies_streamed(void **state)
     live_close(&all);
 }
 
+/* A conversation with a custom tool: its call comes as OpenAI writes it, goes back so, and comes from the cache so. */
+#define CUSTOM_TOOLS "\"tools\":[{\"type\":\"custom\",\"custom\":{\"name\":\"sql\",\"description\":\"d\"}}]"
+static const char *const custom_call = "{\"id\":\"c1\",\"type\":\"custom\",\"custom\":{\"name\":\"sql\",\"input\":\"SELECT 1\"}}";
+static const char custom_script[] =
+    "{\"rules\":[{\"match\":{\"stream\":true},\"reply\":{\"raw\":{\"content_type\":\"text/event-stream\",\"body\":\""
+    "data: {\\\"id\\\":\\\"i\\\",\\\"model\\\":\\\"m\\\",\\\"choices\\\":[{\\\"index\\\":0,\\\"delta\\\":{\\\"tool_calls\\\":[{\\\"index\\\":0,\\\"id\\\":\\\"c1\\\",\\\"type\\\":\\\"custom\\\",\\\"custom\\\":{\\\"name\\\":\\\"sql\\\",\\\"input\\\":\\\"\\\"}}]}}]}\\n\\n"
+    "data: {\\\"choices\\\":[{\\\"index\\\":0,\\\"delta\\\":{\\\"tool_calls\\\":[{\\\"index\\\":0,\\\"custom\\\":{\\\"input\\\":\\\"SELECT 1\\\"}}]},\\\"finish_reason\\\":\\\"tool_calls\\\"}]}\\n\\n"
+    "data: [DONE]\\n\\n\"}}},"
+    "{\"match\":{},\"reply\":{\"raw\":{\"content_type\":\"application/json\",\"body\":\"{\\\"id\\\":\\\"i\\\",\\\"model\\\":\\\"m\\\",\\\"choices\\\":[{\\\"index\\\":0,\\\"message\\\":{\\\"role\\\":\\\"assistant\\\",\\\"content\\\":null,"
+    "\\\"tool_calls\\\":[{\\\"id\\\":\\\"c1\\\",\\\"type\\\":\\\"custom\\\",\\\"custom\\\":{\\\"name\\\":\\\"sql\\\",\\\"input\\\":\\\"SELECT 1\\\"}}]},\\\"finish_reason\\\":\\\"tool_calls\\\"}]}\"}}}]}";
+
+static void custom_tools(void **state)
+{
+    (void)state;
+    live all;
+    llmcost_response *response = NULL;
+    live_open(&all, custom_script, NULL, "\"cache\":{\"memory\":{},\"sampled\":true}");
+    for (int cached = 0; cached < 2; cached++) {
+        assert_int_equal(llmcost_chat_json(all.client, "{\"model\":\"" OPENAI_MODEL "\",\"messages\":[{\"role\":\"user\",\"content\":\"count\"}]," CUSTOM_TOOLS "}", 0, &response), LLMCOST_OK);
+        assert_int_equal(llmcost_response_from_cache(response), cached);
+        assert_int_equal(llmcost_response_tool_call(response, 0, 0)->is_custom, 1);
+        json_t *answer = parsed(llmcost_response_json(response));
+        json_t *calls = json_object_get(json_object_get(json_array_get(json_object_get(answer, "choices"), 0), "message"), "tool_calls"), *wanted = json_pack("[o]", parsed(custom_call));
+        assert_true(json_equal(calls, wanted));
+        json_decref(wanted);
+        json_decref(answer);
+        llmcost_response_free(response);
+        assert_sent(&all, CUSTOM_TOOLS);
+    }
+    char body[600], text[64] = "";
+    snprintf(body, sizeof body, "{\"model\":\"%s\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"count\"},{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[%s]},"
+             "{\"role\":\"tool\",\"tool_call_id\":\"c1\",\"content\":\"1\"}]," CUSTOM_TOOLS "}", OPENAI_MODEL, custom_call);
+    for (int cached = 0; cached < 2; cached++) {
+        const llmcost_event *event;
+        llmcost_stream *stream = NULL;
+        llmcost_status status;
+        int named = 0;
+        *text = '\0';
+        assert_int_equal(llmcost_stream_open_json(all.client, body, 0, &stream), LLMCOST_OK);
+        while ((status = llmcost_stream_next(stream, &event)) == LLMCOST_OK && event) {
+            if (!llmcost_event_json(event))
+                continue;
+            json_t *value = parsed(llmcost_event_json(event)), *delta = json_object_get(json_array_get(json_object_get(value, "choices"), 0), "delta");
+            json_t *call = json_array_get(json_object_get(delta, "tool_calls"), 0), *custom = json_object_get(call, "custom");
+            const char *type = json_string_value(json_object_get(call, "type")), *input = json_string_value(json_object_get(custom, "input"));
+            assert_null(json_object_get(call, "function"));
+            named += type && strcmp(type, "custom") == 0 && strcmp(json_string_value(json_object_get(custom, "name")), "sql") == 0;
+            strncat(text, input ? input : "", 20);
+            json_decref(value);
+        }
+        assert_int_equal(status, LLMCOST_OK);
+        assert_int_equal(named, 1);
+        assert_string_equal(text, "SELECT 1");
+        assert_int_equal(llmcost_stream_finish(stream, &response), LLMCOST_OK);
+        assert_int_equal(llmcost_response_from_cache(response), cached);
+        llmcost_response_free(response);
+        llmcost_stream_close(stream);
+        assert_sent(&all, custom_call);
+    }
+    uint64_t sent = llmcost_mock_request_count(all.mock);
+    assert_int_equal(sent, 2);
+    assert_int_equal(llmcost_chat_json(all.client, "{\"model\":\"" ANTHROPIC_MODEL "\",\"messages\":[{\"role\":\"user\",\"content\":\"count\"}]," CUSTOM_TOOLS "}", 0, &response), LLMCOST_E_UNSUPPORTED);
+    assert_non_null(strstr(llmcost_error_message(llmcost_response_error(response)), "custom tools"));
+    llmcost_response_free(response);
+    assert_int_equal(llmcost_mock_request_count(all.mock), sent);
+    live_close(&all);
+}
+
 /* ---- leaving early ---- */
 
 /* Takes half a minute: nobody is so slow that it is over before he leaves. */
@@ -548,7 +616,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_and_usage), cmocka_unit_test(large_texts), cmocka_unit_test(tools_across_providers), cmocka_unit_test(reasoning_is_apart),
         cmocka_unit_test(json_schema_is_asked_for), cmocka_unit_test(several_choices_and_logprobs), cmocka_unit_test(several_choices_streamed),
-        cmocka_unit_test(models_are_listed), cmocka_unit_test(bodies_in_and_out), cmocka_unit_test(bodies_streamed), cmocka_unit_test(a_caller_may_leave),
+        cmocka_unit_test(models_are_listed), cmocka_unit_test(bodies_in_and_out), cmocka_unit_test(bodies_streamed), cmocka_unit_test(custom_tools), cmocka_unit_test(a_caller_may_leave),
         cmocka_unit_test(draining_finds_the_true_cost), cmocka_unit_test(a_piece_starts_and_cancels_others), cmocka_unit_test(a_slow_reader),
     };
     alarm(600);

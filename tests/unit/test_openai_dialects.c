@@ -90,7 +90,7 @@ static void azure_tells_what_filters_found(void **state)
 static void local_servers_get_tools_spelt_out(void **state)
 {
     (void)state;
-    static const llmcost_tool_call call = { "c1", "clock", "{}" };
+    static const llmcost_tool_call call = { .id = "c1", .name = "clock", .arguments = "{}" };
     static const llmcost_tool tool = { .name = "clock" };
     static const llmcost_message turns[] = { { .role = LLMCOST_USER, .text = "Hello" }, { .role = LLMCOST_ASSISTANT, .tool_calls = &call, .tool_call_count = 1 },
                                              { .role = LLMCOST_TOOL, .tool_call_id = "c1", .text = "12" } };
@@ -272,7 +272,7 @@ static void stop_texts_have_limits(void **state)
 
 static void expect_call_id(const char *preset, const char *id, size_t bytes, bool kept)
 {
-    const llmcost_tool_call calls[] = { { id, "f", NULL } };
+    const llmcost_tool_call calls[] = { { .id = id, .name = "f", .arguments = NULL } };
     const llmcost_message messages[] = { { .role = LLMCOST_ASSISTANT, .tool_calls = calls, .tool_call_count = 1 }, { .role = LLMCOST_TOOL, .tool_call_id = id, .text = "1" } };
     llmcost_request request = request_of(messages, 2);
     llmc_codec_target target = target_of(preset, "m", false);
@@ -437,7 +437,7 @@ static void expect_marked(const char *preset, const char *model, bool tools_too,
     const llmcost_part parts[] = {
         { .type = LLMCOST_PART_TEXT, .text = "see" }, { .type = LLMCOST_PART_IMAGE_URL, .url = "https://example.org/a.png" }, { .type = LLMCOST_PART_REASONING, .text = "hm" },
     };
-    const llmcost_tool_call call = { "abcdefghi", "look", "{}" };
+    const llmcost_tool_call call = { .id = "abcdefghi", .name = "look", .arguments = "{}" };
     const llmcost_message messages[] = {
         { .role = LLMCOST_SYSTEM, .text = "be", .cache_mark = 1 }, { .role = LLMCOST_USER, .parts = parts, .part_count = 3, .cache_mark = 1 },
         { .role = LLMCOST_ASSISTANT, .tool_calls = &call, .tool_call_count = 1 },
