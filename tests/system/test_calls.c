@@ -209,6 +209,27 @@ static void json_schema_is_asked_for(void **state)
     live_close(&all);
 }
 
+/* OpenAI's description of a schema stands in no provider's way. */
+static void a_described_schema_of_a_body(void **state)
+{
+    (void)state;
+    live all;
+    live_open(&all, "{\"default\":{\"reply\":{\"text\":\"{\\\"n\\\": 7}\"}}}", NULL, NULL);
+    for (int format = 0; format < LIVE_FORMATS; format++) {
+        char body[600];
+        llmcost_response *response = NULL;
+        snprintf(body, sizeof body, "{\"model\":\"%s\",\"max_tokens\":50,\"messages\":[{\"role\":\"user\",\"content\":\"a number, please\"}],\"response_format\":{\"type\":\"json_schema\",\"json_schema\":"
+                 "{\"name\":\"number\",\"description\":\"A lucky number.\",\"schema\":{\"type\":\"object\",\"properties\":{\"n\":{\"type\":\"integer\"}},\"required\":[\"n\"],\"additionalProperties\":false}}}}", live_models[format]);
+        if (llmcost_chat_json(all.client, body, 0, &response))
+            fail_msg("%s: %s", live_models[format], llmcost_error_message(llmcost_response_error(response)));
+        assert_string_equal(llmcost_response_text(response), "{\"n\": 7}");
+        assert_sent(&all, "A lucky number.");
+        assert_null(strstr(last_request(&all), "\"number\",\"description\""));
+        llmcost_response_free(response);
+    }
+    live_close(&all);
+}
+
 static void several_choices_and_logprobs(void **state)
 {
     (void)state;
@@ -615,7 +636,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_and_usage), cmocka_unit_test(large_texts), cmocka_unit_test(tools_across_providers), cmocka_unit_test(reasoning_is_apart),
-        cmocka_unit_test(json_schema_is_asked_for), cmocka_unit_test(several_choices_and_logprobs), cmocka_unit_test(several_choices_streamed),
+        cmocka_unit_test(json_schema_is_asked_for), cmocka_unit_test(a_described_schema_of_a_body), cmocka_unit_test(several_choices_and_logprobs), cmocka_unit_test(several_choices_streamed),
         cmocka_unit_test(models_are_listed), cmocka_unit_test(bodies_in_and_out), cmocka_unit_test(bodies_streamed), cmocka_unit_test(custom_tools), cmocka_unit_test(a_caller_may_leave),
         cmocka_unit_test(draining_finds_the_true_cost), cmocka_unit_test(a_piece_starts_and_cancels_others), cmocka_unit_test(a_slow_reader),
     };

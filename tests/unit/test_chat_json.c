@@ -194,7 +194,7 @@ static void test_foreign_values(void **state)
         "\"tool_choice\":\"validated\"",
         "\"response_format\":{\"type\":\"grammar\",\"grammar\":\"root ::= x\"}",
         "\"response_format\":{\"type\":\"json_object\",\"schema\":{}}",
-        "\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"n\",\"description\":\"d\",\"schema\":{},\"strict\":true}}",
+        "\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"n\",\"description\":\"d\",\"grammar\":\"x\",\"schema\":{},\"strict\":true}}",
         "\"reasoning_effort\":\"default\"",
     };
     for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
@@ -284,6 +284,33 @@ static void test_response_format(void **state)
     assert_int_equal(r->format_strict, 1);
     assert_null(r->extra);
     end(&f);
+}
+
+/* It goes into the schema, which every provider takes, where there is room for it. */
+static void test_description_of_a_schema(void **state)
+{
+    (void)state;
+    static const struct { const char *members, *schema; } rows[] = {
+        { "\"description\":\"a \\\"d\\\"\",\"schema\":{\"type\":\"object\"}", "{\"description\":\"a \\\"d\\\"\",\"type\":\"object\"}" },
+        { "\"schema\": { \"type\":\"object\"} ,\"description\":\"d\"", "{\"description\":\"d\", \"type\":\"object\"}" },
+        { "\"schema\":{ },\"description\":\"d\"", "{\"description\":\"d\" }" },
+        { "\"schema\":{\"type\":\"object\",\"description\":\"own\"},\"description\":\"d\"", "{\"type\":\"object\",\"description\":\"own\"}" },
+        { "\"schema\":{\"$ref\":\"#/$defs/a\"},\"description\":\"d\"", "{\"$ref\":\"#/$defs/a\"}" },
+        { "\"schema\":{\"type\":\"object\"},\"description\":\"\"", "{\"type\":\"object\"}" },
+        { "\"schema\":{\"type\":\"object\"},\"description\":null", "{\"type\":\"object\"}" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        fixture f;
+        char body[600];
+        snprintf(body, sizeof body, BODY("\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"n\",%s,\"strict\":true}}"), rows[i].members);
+        const llmcost_request *r = read_good(&f, body);
+        assert_int_equal(r->format, LLMCOST_FORMAT_JSON_SCHEMA);
+        assert_string_equal(r->format_schema, rows[i].schema);
+        assert_string_equal(r->format_name, "n");
+        assert_int_equal(r->format_strict, 1);
+        assert_null(r->extra);
+        end(&f);
+    }
 }
 
 /* ---- messages ---- */
@@ -733,7 +760,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_small), cmocka_unit_test(test_every_member), cmocka_unit_test(test_other_spellings), cmocka_unit_test(test_null_is_absent),
-        cmocka_unit_test(test_extra), cmocka_unit_test(test_foreign_values), cmocka_unit_test(test_tools), cmocka_unit_test(test_calls_of_custom_tools), cmocka_unit_test(test_response_format),
+        cmocka_unit_test(test_extra), cmocka_unit_test(test_foreign_values), cmocka_unit_test(test_tools), cmocka_unit_test(test_calls_of_custom_tools), cmocka_unit_test(test_response_format), cmocka_unit_test(test_description_of_a_schema),
         cmocka_unit_test(test_messages), cmocka_unit_test(test_audio_and_files), cmocka_unit_test(test_reasoning), cmocka_unit_test(test_cache_marks), cmocka_unit_test(test_many_messages),
         cmocka_unit_test(test_repeated_members), cmocka_unit_test(test_every_failure), cmocka_unit_test(test_misuse), cmocka_unit_test(test_too_deep),
         cmocka_unit_test(test_every_prefix), cmocka_unit_test(test_failing_allocations), cmocka_unit_test(test_round_trip),
