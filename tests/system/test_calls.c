@@ -432,6 +432,33 @@ static void custom_tools(void **state)
     live_close(&all);
 }
 
+/* OpenRouter's failure inside a choice: in its words, of its kind, and what was counted beside it is billed. */
+#define UPSTREAM_OUT "\\\"error\\\":{\\\"code\\\":503,\\\"message\\\":\\\"the upstream is out\\\",\\\"metadata\\\":{\\\"provider_name\\\":\\\"P\\\"}},\\\"finish_reason\\\":\\\"error\\\""
+#define COUNTED "\\\"usage\\\":{\\\"prompt_tokens\\\":1000,\\\"completion_tokens\\\":50}"
+static void a_failure_inside_a_choice(void **state)
+{
+    (void)state;
+    static const char script[] =
+        "{\"rules\":[{\"match\":{\"stream\":true},\"reply\":{\"raw\":{\"content_type\":\"text/event-stream\",\"body\":\""
+        "data: {\\\"id\\\":\\\"i\\\",\\\"model\\\":\\\"m\\\",\\\"choices\\\":[{\\\"index\\\":0,\\\"delta\\\":{}," UPSTREAM_OUT "}]," COUNTED "}\\n\\ndata: [DONE]\\n\\n\"}}},"
+        "{\"match\":{},\"reply\":{\"raw\":{\"content_type\":\"application/json\",\"body\":\"{\\\"id\\\":\\\"i\\\",\\\"model\\\":\\\"m\\\",\\\"choices\\\":[{\\\"message\\\":{\\\"content\\\":\\\"\\\"}," UPSTREAM_OUT "}]," COUNTED "}\"}}}]}";
+    live all;
+    live_open(&all, script, NULL, NULL);
+    for (live_way way = BLOCKING; way < LIVE_WAYS; way++) {
+        live_result result;
+        live_ask(&all, way, OPENAI_MODEL, "hello", &result);
+        const llmcost_error *error = llmcost_response_error(result.response);
+        assert_int_equal(result.status, LLMCOST_E_OVERLOADED);
+        assert_string_equal(llmcost_error_provider_message(error), "the upstream is out");
+        assert_non_null(strstr(llmcost_error_message(error), "the upstream is out"));
+        assert_string_equal(llmcost_error_code(error), "503");
+        assert_int_equal(llmcost_response_cost_nano(result.response), 1000 * 150 + 50 * 600);
+        assert_int_equal(result.kinds[LLMCOST_EVENT_FINISH], 0);
+        live_result_free(&result);
+    }
+    live_close(&all);
+}
+
 /* ---- leaving early ---- */
 
 /* Takes half a minute: nobody is so slow that it is over before he leaves. */
@@ -637,7 +664,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_and_usage), cmocka_unit_test(large_texts), cmocka_unit_test(tools_across_providers), cmocka_unit_test(reasoning_is_apart),
         cmocka_unit_test(json_schema_is_asked_for), cmocka_unit_test(a_described_schema_of_a_body), cmocka_unit_test(several_choices_and_logprobs), cmocka_unit_test(several_choices_streamed),
-        cmocka_unit_test(models_are_listed), cmocka_unit_test(bodies_in_and_out), cmocka_unit_test(bodies_streamed), cmocka_unit_test(custom_tools), cmocka_unit_test(a_caller_may_leave),
+        cmocka_unit_test(models_are_listed), cmocka_unit_test(bodies_in_and_out), cmocka_unit_test(bodies_streamed), cmocka_unit_test(custom_tools), cmocka_unit_test(a_failure_inside_a_choice), cmocka_unit_test(a_caller_may_leave),
         cmocka_unit_test(draining_finds_the_true_cost), cmocka_unit_test(a_piece_starts_and_cancels_others), cmocka_unit_test(a_slow_reader),
     };
     alarm(600);

@@ -662,6 +662,31 @@ static void failures_inside_an_answer(void **state)
     expect_decoder_clean_without_memory(&stream, DELTA("\"content\":\"x\"") "data: {\"error\":{\"message\":\"up\",\"code\":429}}\n\n");
 }
 
+/* OpenRouter tells inside the choice why an upstream failed. */
+static void failures_inside_a_choice(void **state)
+{
+    (void)state;
+#define FAILED_CHOICE "\"error\":{\"code\":%d,\"message\":\"the upstream is out\",\"metadata\":{\"error_type\":\"%s\",\"provider_name\":\"P\"}}"
+    static const struct { int code; const char *type; llmcost_status status; } kinds[] = {
+        { 502, "provider_unavailable", LLMCOST_E_SERVER }, { 429, "rate_limit_exceeded", LLMCOST_E_RATE_LIMITED }, { 503, "provider_overloaded", LLMCOST_E_OVERLOADED },
+        { 402, "payment_required", LLMCOST_E_QUOTA }, { 400, "context_length_exceeded", LLMCOST_E_CONTEXT_LENGTH },
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        char failure[300], body[900];
+        snprintf(failure, sizeof failure, FAILED_CHOICE, kinds[i].code, kinds[i].type);
+        snprintf(body, sizeof body, "{\"id\":\"i\",\"model\":\"m\",\"choices\":[{%s,\"index\":0,\"message\":{\"content\":\"so f\"},\"finish_reason\":\"error\"}],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":2}}", failure);
+        expect_events(&whole, body, kinds[i].status, META "TEXT 0 0 |so f|\nUSAGE 0 0 0=9 5=2 p=9 c=2 t=-1 cost=-1 flags=1 tier= ||\n");
+        expect_decoder_clean_without_memory(&whole, body);
+        snprintf(body, sizeof body, DELTA("\"content\":\"so f\"") "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"ar\"},\"finish_reason\":\"error\",%s}],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":2}}\n\n" DONE, failure);
+        expect_events(&stream, body, kinds[i].status, META "TEXT 0 0 |so f|\nTEXT 0 0 |ar|\nUSAGE 0 0 0=9 5=2 p=9 c=2 t=-1 cost=-1 flags=1 tier= ||\n");
+        expect_decoder_clean_without_memory(&stream, body);
+    }
+    expect_status(&whole, "{\"choices\":[{\"error\":\"in words\",\"finish_reason\":\"error\"}]}", LLMCOST_E_SERVER);
+    expect_status(&whole, "{\"choices\":[{\"error\":null,\"message\":{\"content\":\"x\"}}]}", LLMCOST_OK);
+    expect_status(&whole, "{\"choices\":[{\"error\":{},\"message\":{\"content\":\"x\"}}]}", LLMCOST_OK);
+    expect_status(&stream, DELTA("\"content\":\"x\"") "data: {\"choices\":[{\"index\":0,\"error\":{\"message\":\"m\"}}]}\n\n", LLMCOST_E_SERVER);
+}
+
 static void ends(void **state)
 {
     (void)state;
@@ -783,7 +808,7 @@ int main(void)
         cmocka_unit_test(a_streamed_answer), cmocka_unit_test(pieces_of_thinking), cmocka_unit_test(calls_of_custom_tools), cmocka_unit_test(custom_tools_go_along), cmocka_unit_test(the_older_function_call), cmocka_unit_test(a_call_told_twice), cmocka_unit_test(a_name_that_comes_late),
         cmocka_unit_test(odd_tool_indexes), cmocka_unit_test(a_message_beside_the_delta_is_a_repetition), cmocka_unit_test(finish_words),
         cmocka_unit_test(usage_of_every_host), cmocka_unit_test(usage_in_streams), cmocka_unit_test(sources_are_told_when_they_change),
-        cmocka_unit_test(failures_inside_an_answer), cmocka_unit_test(ends), cmocka_unit_test(cut_answers), cmocka_unit_test(hostile_numbers),
+        cmocka_unit_test(failures_inside_an_answer), cmocka_unit_test(failures_inside_a_choice), cmocka_unit_test(ends), cmocka_unit_test(cut_answers), cmocka_unit_test(hostile_numbers),
         cmocka_unit_test(lists_of_models), cmocka_unit_test(warm_chunks_do_not_allocate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
