@@ -75,7 +75,7 @@ static llmcost_status check_part(const llmcost_message *message, uint32_t index,
     return LLMCOST_OK;
 }
 
-static const llmc_conversation_rules rules = { .system_first = true, .user_first = true, .check_part = check_part };
+static const llmc_conversation_rules rules = { .system_first = true, .user_first = true, .user_speaks = true, .check_part = check_part };
 
 llmcost_status llmc_anthropic_check(llmc_operation_id operation, const llmcost_request *request, const llmc_codec_target *target, llmcost_error *error)
 {

@@ -64,7 +64,7 @@ static llmcost_status check_calls(const llmcost_request *request, const llmc_cod
     return LLMCOST_OK;
 }
 
-static const llmc_conversation_rules rules = { .names_tools = true, .check_part = check_part };
+static const llmc_conversation_rules rules = { .names_tools = true, .user_speaks = true, .check_part = check_part };
 
 static llmcost_status check(llmc_operation_id operation, const llmcost_request *request, const llmc_codec_target *target, llmcost_error *error)
 {

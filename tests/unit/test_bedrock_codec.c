@@ -187,8 +187,8 @@ static void marks_go_to_those_who_take_them(void **state)
     const char *all = "{\"messages\":[" USER(TEXT("Hello") "," MARK) "," ASSISTANT(THOUGHT "," MARK) "," USER(TEXT("Go on")) "],\"toolConfig\":{\"tools\":[" SPEC "," MARK "]}}";
     expect_body(&claude, &request, all);
     expect_body(&hidden, &request, all);
-    expect_body(&nova, &request, "{\"messages\":[" USER(TEXT("Hello") "," MARK) "," ASSISTANT("") "," USER(TEXT("Go on")) "],\"toolConfig\":{\"tools\":[" SPEC "]}}");
-    expect_body(&llama, &request, "{\"messages\":[" USER(TEXT("Hello")) "," ASSISTANT("") "," USER(TEXT("Go on")) "],\"toolConfig\":{\"tools\":[" SPEC "]}}");
+    expect_body(&nova, &request, "{\"messages\":[" USER(TEXT("Hello") "," MARK "," TEXT("Go on")) "],\"toolConfig\":{\"tools\":[" SPEC "]}}");
+    expect_body(&llama, &request, "{\"messages\":[" USER(TEXT("Hello") "," TEXT("Go on")) "],\"toolConfig\":{\"tools\":[" SPEC "]}}");
     const llmcost_message five[] = { messages[0], messages[0], messages[0], messages[0] };
     request.messages = five;
     request.message_count = 4;
