@@ -287,6 +287,7 @@ static void read_thinking_block(llmc_body *body, draft *into)
     llmcost_part block = { 0 };
     const char *type = "", *text = NULL, *data = NULL;
     size_t text_bytes = 0, data_bytes = 0;
+    int64_t index;
     if (!llmc_body_object(body))
         return;
     while (llmc_body_next_key(body, &key)) {
@@ -298,6 +299,8 @@ static void read_thinking_block(llmc_body *body, draft *into)
             llmc_body_string(body, &block.signature);
         else if (llmc_json_key_is(&key, "data"))
             llmc_body_text(body, &data, &data_bytes);
+        else if (llmc_json_key_is(&key, "index")) /* of a streamed answer; the order says it */
+            llmc_body_integer(body, 0, INT64_MAX, &index);
         else
             llmc_body_unknown(body);
     }

@@ -53,7 +53,7 @@ struct llmcost_event {
     int32_t kind;
     uint32_t choice, tool_index;
     llmcost_finish finish;
-    const char *text;               /* borrowed; ended by a zero byte; well-formed UTF-8 */
+    const char *text;               /* borrowed; ended by a zero byte; well-formed UTF-8. FINISH, to a caller: thinking blocks as JSON */
     size_t bytes;
     const char *tool_id, *tool_name; /* "" where there is none */
     bool is_custom;                 /* TOOL_CALL, TOOL_ARGUMENTS: of a custom tool, whose arguments are any text */

@@ -364,6 +364,55 @@ static void bodies_streamed(void **state)
     live_close(&all);
 }
 
+/* What a stream's deltas come to goes back as it is, and the provider gets its signature; from the cache, too. */
+static void thinking_goes_back_from_a_stream(void **state)
+{
+    (void)state;
+    static const char *const thinkers[] = { ANTHROPIC_MODEL, "bedrock/anthropic.claude-sonnet-4-5-20250929-v1:0" };
+    live all;
+    live_open(&all, "{\"default\":{\"reply\":{\"reasoning\":\"Hm, \\\"so\\\".\",\"text\":\"42\"},\"chunk_bytes\":3}}", NULL, "\"cache\":{\"memory\":{},\"sampled\":true}");
+    for (int i = 0; i < 4; i++) {
+        char body[900], whole[400] = "";
+        const llmcost_event *event;
+        llmcost_stream *stream = NULL;
+        llmcost_response *response = NULL;
+        llmcost_status status;
+        json_t *blocks = NULL;
+        snprintf(body, sizeof body, "{\"model\":\"%s\",\"max_tokens\":4000,\"reasoning_effort\":\"low\",\"messages\":[{\"role\":\"user\",\"content\":\"ask\"}]}", thinkers[i / 2]);
+        assert_int_equal(llmcost_stream_open_json(all.client, body, 0, &stream), LLMCOST_OK);
+        while ((status = llmcost_stream_next(stream, &event)) == LLMCOST_OK && event) {
+            json_t *chunk = llmcost_event_json(event) ? parsed(llmcost_event_json(event)) : NULL;
+            json_t *choice = json_array_get(json_object_get(chunk, "choices"), 0), *said = json_object_get(json_object_get(choice, "delta"), "thinking_blocks");
+            assert_true(!said || (!blocks && json_is_string(json_object_get(choice, "finish_reason"))));
+            blocks = said ? json_deep_copy(said) : blocks;
+            json_decref(chunk);
+        }
+        assert_int_equal(status, LLMCOST_OK);
+        assert_int_equal(llmcost_stream_finish(stream, &response), LLMCOST_OK);
+        assert_int_equal(llmcost_response_from_cache(response), i % 2);
+        llmcost_stream_close(stream);
+        json_t *answer = parsed(llmcost_response_json(response)), *block = json_array_get(blocks, 0);
+        json_t *at_once = json_object_get(json_object_get(json_array_get(json_object_get(answer, "choices"), 0), "message"), "thinking_blocks");
+        assert_int_equal(json_array_size(blocks), 1);
+        assert_string_equal(json_string_value(json_object_get(block, "thinking")), "Hm, \"so\".");
+        assert_int_equal(json_integer_value(json_object_get(block, "index")), 0);
+        char *text = json_dumps(blocks, JSON_COMPACT);
+        snprintf(whole, sizeof whole, "%s", text);
+        free(text);
+        json_object_del(block, "index");
+        assert_true(json_equal(blocks, at_once));
+        json_decref(blocks);
+        json_decref(answer);
+        llmcost_response_free(response);
+        snprintf(body, sizeof body, "{\"model\":\"%s\",\"max_tokens\":4000,\"messages\":[{\"role\":\"user\",\"content\":\"ask\"},{\"role\":\"assistant\",\"content\":\"42\",\"reasoning_content\":\"Hm, \\\"so\\\".\",\"thinking_blocks\":%s},"
+                 "{\"role\":\"user\",\"content\":\"again %d\"}]}", thinkers[i / 2], whole, i);
+        assert_int_equal(llmcost_chat_json(all.client, body, 0, &response), LLMCOST_OK);
+        assert_sent(&all, "\"signature\":\"c2lnbmVk\"");
+        llmcost_response_free(response);
+    }
+    live_close(&all);
+}
+
 /* A conversation with a custom tool: its call comes as OpenAI writes it, goes back so, and comes from the cache so. */
 #define CUSTOM_TOOLS "\"tools\":[{\"type\":\"custom\",\"custom\":{\"name\":\"sql\",\"description\":\"d\"}}]"
 static const char *const custom_call = "{\"id\":\"c1\",\"type\":\"custom\",\"custom\":{\"name\":\"sql\",\"input\":\"SELECT 1\"}}";
@@ -664,7 +713,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_and_usage), cmocka_unit_test(large_texts), cmocka_unit_test(tools_across_providers), cmocka_unit_test(reasoning_is_apart),
         cmocka_unit_test(json_schema_is_asked_for), cmocka_unit_test(a_described_schema_of_a_body), cmocka_unit_test(several_choices_and_logprobs), cmocka_unit_test(several_choices_streamed),
-        cmocka_unit_test(models_are_listed), cmocka_unit_test(bodies_in_and_out), cmocka_unit_test(bodies_streamed), cmocka_unit_test(custom_tools), cmocka_unit_test(a_failure_inside_a_choice), cmocka_unit_test(a_caller_may_leave),
+        cmocka_unit_test(models_are_listed), cmocka_unit_test(bodies_in_and_out), cmocka_unit_test(bodies_streamed), cmocka_unit_test(thinking_goes_back_from_a_stream), cmocka_unit_test(custom_tools), cmocka_unit_test(a_failure_inside_a_choice), cmocka_unit_test(a_caller_may_leave),
         cmocka_unit_test(draining_finds_the_true_cost), cmocka_unit_test(a_piece_starts_and_cancels_others), cmocka_unit_test(a_slow_reader),
     };
     alarm(600);

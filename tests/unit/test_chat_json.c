@@ -406,7 +406,7 @@ static void test_reasoning(void **state)
         "{\"model\":\"m\",\"messages\":["
         "{\"role\":\"assistant\",\"content\":\"Yes.\",\"reasoning_content\":\"hm\"},"
         "{\"role\":\"assistant\",\"reasoning\":\"hm\",\"content\":null,\"tool_calls\":[{\"id\":\"c\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]},"
-        "{\"role\":\"assistant\",\"content\":\"No.\",\"reasoning_content\":\"hm\",\"thinking_blocks\":[{\"type\":\"thinking\",\"thinking\":\"hm\",\"signature\":\"c2ln\"},{\"type\":\"redacted_thinking\",\"data\":\"xyz\"}]}"
+        "{\"role\":\"assistant\",\"content\":\"No.\",\"reasoning_content\":\"hm\",\"thinking_blocks\":[{\"index\":0,\"type\":\"thinking\",\"thinking\":\"hm\",\"signature\":\"c2ln\"},{\"type\":\"redacted_thinking\",\"data\":\"xyz\"}]}"
         "]}");
     const llmcost_message *m = r->messages;
     assert_int_equal(m[0].part_count, 2);

@@ -335,6 +335,14 @@ static void test_chunks(void **state)
     assert_int_equal(json_object_size(at(json, "choices.0.delta.tool_calls.0")), 2);
     json_decref(json);
 
+    llmcost_event thoughtful = event_of(LLMCOST_EVENT_FINISH, "[{\"index\":0,\"type\":\"redacted_thinking\",\"data\":\"x\"}]");
+    thoughtful.finish = LLMCOST_FINISH_STOP;
+    json = chunk_of(&s, thoughtful);
+    assert_text(json, "choices.0.delta.thinking_blocks.0.data", "x");
+    assert_text(json, "choices.0.finish_reason", "stop");
+    json_decref(json);
+    assert_string_equal(llmcost_event_text(&thoughtful, NULL), "");
+
     llmcost_event finish = event_of(LLMCOST_EVENT_FINISH, "");
     finish.finish = LLMCOST_FINISH_TOOL_CALLS;
     json = chunk_of(&s, finish);
