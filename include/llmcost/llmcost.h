@@ -445,7 +445,7 @@ typedef struct llmcost_request {
     const char *tool_choice_name;      /* TOOLS_ONE */
     const char *format_name;           /* JSON_SCHEMA: its name; NULL: "answer" */
     const char *format_schema;         /* JSON_SCHEMA: JSON text */
-    const char *end_user;              /* an identifier of your user for the provider's abuse detection; Mistral takes none and is not told */
+    const char *end_user;              /* an identifier of your user for the provider's abuse detection */
     const char *extra;                 /* members for the provider's body as a JSON object, passed through as they are */
     const char *cache_namespace;       /* answers are never shared between namespaces; NULL: the config's */
     int64_t cache_ttl_ms;              /* 0: the config's */

@@ -117,6 +117,12 @@ bool llmc_asks_custom_tools(const llmcost_request *request, const llmc_codec_tar
     return request->extra && passes_custom_tools(request->extra);
 }
 
+bool llmc_asks_end_user(const llmcost_request *request, const llmc_codec_target *target)
+{
+    (void)target;
+    return request->end_user != NULL;
+}
+
 bool llmc_asks_stop(const llmcost_request *request, const llmc_codec_target *target)
 {
     (void)target;

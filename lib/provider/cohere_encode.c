@@ -57,12 +57,6 @@ static bool asks_minimal_effort(const llmcost_request *request, const llmc_codec
     return request->effort == LLMCOST_EFFORT_MINIMAL;
 }
 
-static bool names_end_user(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->end_user != NULL;
-}
-
 static const llmc_incapability incapabilities[] = {
     { 0, llmc_asks_custom_tools, "custom tools", "use functions, or a provider that has them" },
     { 0, llmc_asks_several, "n", "ask for one choice per call" },
@@ -73,7 +67,7 @@ static const llmc_incapability incapabilities[] = {
     { 0, asks_top_logprobs, "top_logprobs", "leave it 0; logprobs has those of the chosen tokens" },
     { 0, llmc_asks_above_5_stops, "stop", "give at most 5 stop texts" },
     { 0, asks_minimal_effort, "effort", "choose none, or low or more" },
-    { 0, names_end_user, "end_user", "leave it NULL" },
+    { 0, llmc_asks_end_user, "end_user", "leave it NULL" },
 };
 
 static llmcost_status check_part(const llmcost_message *message, uint32_t index, const llmcost_part *part, const llmc_codec_target *target, llmcost_error *error)

@@ -114,6 +114,7 @@ static const llmc_incapability incapabilities[] = {
     { 0, asks_too_many, "n", "ask for at most 128 choices" },
     { LLMC_QUIRK(NO_LOGPROBS), llmc_asks_logprobs, "logprobs", "leave logprobs and top_logprobs 0" },
     { 0, llmc_asks_above_20_logprobs, "top_logprobs", "ask for at most 20" },
+    { LLMC_QUIRK(NO_NAMES), llmc_asks_end_user, "end_user", "leave it NULL" },
     { LLMC_QUIRK(NO_STOP), llmc_asks_stop, "stop", "cut the answer yourself" },
     { 0, asks_stop_of_reasoning_model, "stop", "this model takes no stop texts; cut the answer yourself" },
     { 0, asks_stop_of_grok, "stop", "this model takes no stop texts; cut the answer yourself" },

@@ -163,8 +163,10 @@ static void numbers_and_names(void **state)
                                    "\"seed\":-7,\"n\":3,\"logprobs\":true,\"top_logprobs\":5,\"safety_identifier\":\"user-9\"}");
     request.logprobs = 0;
     request.top_logprobs = 0;
+    request.end_user = NULL;
     expect_body(&mistral, &request, "{\"model\":\"m\"," HELLO ",\"max_tokens\":300,\"stop\":[\"END\",\"\\n\\n\"],\"temperature\":0.25,\"top_p\":0.5,"
-                                    "\"random_seed\":-7,\"n\":3}"); /* refuses members that it does not know, and has none for the user */
+                                    "\"random_seed\":-7,\"n\":3}");
+    request.end_user = "user-9";
     request.has_seed = 0;
     request.n = 1;
     request.stop_count = 0;

@@ -117,8 +117,9 @@ static void names_of_speakers(void **state)
     static const llmcost_message ann[] = { { .role = LLMCOST_USER, .text = "Hello" }, { .role = LLMCOST_USER, .text = "Hello", .name = "ann" } };
     llmc_codec_target mistral = target_of("mistral", "m", false), groq = target_of("groq", "m", false);
     llmcost_request named = request_of(ann, 2), tool = request_of(turns, 3);
-    named.end_user = tool.end_user = "u";
     expect_unsupported(&mistral, &named, "messages[1].name");
+    named.end_user = "u";
+    expect_unsupported(&mistral, &named, "end_user");
     expect_body(&groq, &named, "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"},{\"role\":\"user\",\"name\":\"ann\",\"content\":\"Hello\"}],\"user\":\"u\"}");
     expect_body(&mistral, &tool, "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"},{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"abcdefghi\",\"type\":\"function\","
                                  "\"function\":{\"name\":\"clock\",\"arguments\":\"{}\"}}]},{\"role\":\"tool\",\"tool_call_id\":\"abcdefghi\",\"name\":\"clock\",\"content\":\"12\"}]}");
