@@ -673,6 +673,38 @@ static void test_images_need_a_bound(void **unused)
     rig_close(&rig);
 }
 
+/* The dearest image of a family, as its maker's page counts it, is never above what is held; a family that is not known is not guessed. */
+static void test_images_are_held_at_their_dearest(void **unused)
+{
+    (void)unused;
+    static const struct { const char *model, *detail; int tokens; } cases[] = {
+        { "gpt-4o", NULL, 1445 }, { "gpt-4o-mini", "high", 48169 }, { "gpt-4.1", NULL, 1445 }, { "gpt-4.1-mini", NULL, 6636 }, { "gpt-5", NULL, 1190 }, { "gpt-5-mini", NULL, 4916 },
+        { "gpt-5-nano", "high", 6144 }, { "gpt-5.1-2025-11-13", NULL, 1190 }, { "gpt-5.2", NULL, 4916 }, { "gpt-5.3-codex", NULL, 4916 },
+        { "gpt-5.4", NULL, 3000 }, { "gpt-5.4", "low", 4916 }, { "gpt-5.4", "high", 3000 }, { "gpt-5.4-mini", "auto", 3000 },
+        { "gpt-5.5", NULL, 12000 }, { "gpt-5.5", "auto", 12000 }, { "gpt-5.5", "high", 3000 }, { "gpt-5.5", "low", 308 },
+        { "gpt-5.6-sol", NULL, 36000 }, { "gpt-5.6-luna", "auto", 36000 }, { "gpt-5.6-terra", "high", 3000 }, { "gpt-6-astra", NULL, 36000 }, { "gpt-6.2-sol", "high", 3000 },
+        { "o4-mini", NULL, 7046 }, { "o3", NULL, 1275 }, { "gpt-5.9", NULL, -1 }, { "gpt-7-sol", NULL, -1 }, { "gpt-4.15", NULL, -1 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        engine_rig rig;
+        rig_request space;
+        llmcost_response *response;
+        char model[60];
+        llmcost_part part = { .type = LLMCOST_PART_IMAGE_URL, .url = "https://example.com/a.png", .detail = cases[i].detail };
+        rig_open(&rig, "{\"providers\":{\"openai\":{\"key\":\"k\"}},\"unknown_price\":{\"input\":1,\"output\":1},\"budgets\":[{\"limit\":\"9 USD\"}]}");
+        fake_network_says(&rig.network, NULL, "hi", cases[i].tokens, 100);
+        snprintf(model, sizeof model, "openai/%s", cases[i].model);
+        rig_ask(&space, model, NULL)->max_tokens = 100;
+        space.messages[0].parts = &part;
+        space.messages[0].part_count = 1;
+        llmcost_status status = llmcost_chat(rig.client, &space.request, &response);
+        if (status != (cases[i].tokens < 0 ? LLMCOST_E_BUDGET : LLMCOST_OK) || rig_stat(&rig, "bounds_exceeded"))
+            fail_msg("%s, detail %s: %s, %s", model, cases[i].detail ? cases[i].detail : "none", llmcost_status_name(status), llmcost_response_receipt(response));
+        llmcost_response_free(response);
+        rig_close(&rig);
+    }
+}
+
 /* Tokens of sound have a rate of their own, in whichever part it comes; without sound nobody holds that much. */
 static void test_sound_is_held_at_its_rate(void **unused)
 {
@@ -1059,7 +1091,7 @@ int main(void)
         cmocka_unit_test(test_a_soft_budget_changes_nothing),
         cmocka_unit_test(test_a_soft_budget_without_a_bound_counts),
         cmocka_unit_test(test_lengths_that_nobody_stated),
-        cmocka_unit_test(test_images_need_a_bound), cmocka_unit_test(test_sound_is_held_at_its_rate),
+        cmocka_unit_test(test_images_need_a_bound), cmocka_unit_test(test_images_are_held_at_their_dearest), cmocka_unit_test(test_sound_is_held_at_its_rate),
         cmocka_unit_test(test_what_hosts_add_to_a_prompt), cmocka_unit_test(test_figures_beyond_measure),
         cmocka_unit_test(test_extra_members),
         cmocka_unit_test(test_a_free_provider_over_a_spent_budget),
