@@ -433,7 +433,8 @@ typedef struct llmcost_request {
     int32_t format;                    /* llmcost_format */
     int32_t effort;                    /* llmcost_effort */
     int32_t cache;                     /* llmcost_cache_use */
-    int64_t thinking_budget_tokens;    /* 0: none given. For models that take a budget instead of an effort */
+    int64_t thinking_budget_tokens;    /* 0: none given. For models that take a budget instead of an effort. DashScope and
+                                          SiliconFlow think beside max_tokens: a hard budget holds this, or their longest */
     const char *tool_choice_name;      /* TOOLS_ONE */
     const char *format_name;           /* JSON_SCHEMA: its name; NULL: "answer" */
     const char *format_schema;         /* JSON_SCHEMA: JSON text */

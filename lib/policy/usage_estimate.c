@@ -9,6 +9,7 @@
 #include "policy/usage_estimate.h"
 
 #include "policy/request_copy.h"
+#include "wire/json.h"
 
 #include <string.h>
 
@@ -175,4 +176,47 @@ int64_t llmc_prompt_estimate(const llmc_services *services, const llmcost_reques
     prompt_size size = measure(services, request, target);
     return (size.text_bytes + BYTES_PER_TOKEN - 1) / BYTES_PER_TOKEN + size.messages * TOKENS_PER_MESSAGE + size.image_tokens + size.unknown_images * TOKENS_PER_IMAGE +
            size.unknown * TOKENS_PER_OTHER + size.unknown_bytes / BYTES_PER_TOKEN_OF_OTHER;
+}
+
+/* ---- thinking ---- */
+
+static bool is_switched_off(const char *extra)
+{
+    llmc_json json;
+    llmc_json_key key;
+    bool value = true;
+    if (!extra)
+        return false;
+    llmc_json_begin(&json, extra, strlen(extra));
+    for (bool more = llmc_json_object(&json); more && llmc_json_next_key(&json, &key);) {
+        if (llmc_json_key_is(&key, "enable_thinking") && (llmc_json_peek(&json) == LLMC_JSON_TRUE || llmc_json_peek(&json) == LLMC_JSON_FALSE))
+            llmc_json_bool(&json, &value);
+        else
+            llmc_json_skip(&json);
+    }
+    return llmc_json_end(&json) && !value;
+}
+
+/* Qwen's stop where thinking_budget says; of others SiliconFlow says that they may go on. */
+static bool stops_at_budget(const char *model)
+{
+    return strncmp(model, "qwen", 4) == 0 || strstr(model, "Qwen3") || strstr(model, "qwen3");
+}
+
+/*
+ * DashScope's and SiliconFlow's max_tokens is of the text alone (their references, 2026-06 and 2026-11). What none of
+ * their models thinks beyond: Alibaba's list of 2026-03 has 81,920, SiliconFlow's 40,000; a model that answers at greater
+ * length may think as long.
+ */
+int64_t llmc_thinking_bound(const llmcost_request *request, const llmc_route *target)
+{
+    enum { LONGEST_THOUGHT = 81920 };
+    if (!(target->provider->quirks & LLMC_QUIRK(ENABLE_THINKING)) || request->effort == LLMCOST_EFFORT_NONE)
+        return 0;
+    if (request->effort == LLMCOST_EFFORT_DEFAULT && !request->thinking_budget_tokens && is_switched_off(request->extra))
+        return 0;
+    if (request->thinking_budget_tokens > 0 && stops_at_budget(target->model))
+        return request->thinking_budget_tokens;
+    int64_t length = target->prices ? llmc_model_max_output(target->prices) : 0, bound = length > LONGEST_THOUGHT ? length : LONGEST_THOUGHT;
+    return bound > request->thinking_budget_tokens ? bound : request->thinking_budget_tokens;
 }

@@ -705,6 +705,60 @@ static void test_images_are_held_at_their_dearest(void **unused)
     }
 }
 
+/* Where max_tokens covers the text alone, what may be thought is held, too. */
+static void test_thinking_beside_the_length_is_held(void **unused)
+{
+    (void)unused;
+#define THINKER(name) "{\"providers\":{\"" name "\":{\"key\":\"k\",\"currency\":\"USD\"}},\"unknown_price\":{\"input\":1,\"output\":1},\"budgets\":[{\"limit\":\"1 USD\"}]}"
+    static const struct { const char *config, *model; int32_t effort; int64_t budget; const char *extra; int64_t thinks; } cases[] = {
+        { THINKER("dashscope"), "dashscope/qwen4-new", LLMCOST_EFFORT_DEFAULT, 0, NULL, 81920 },
+        { THINKER("dashscope"), "dashscope/qwen4-new", LLMCOST_EFFORT_HIGH, 0, NULL, 81920 },
+        { THINKER("dashscope"), "dashscope/qwen4-new", LLMCOST_EFFORT_NONE, 0, NULL, 0 },
+        { THINKER("dashscope"), "dashscope/qwen4-new", LLMCOST_EFFORT_NONE, 5000, NULL, 0 },
+        { THINKER("dashscope"), "dashscope/qwen4-new", LLMCOST_EFFORT_DEFAULT, 5000, NULL, 5000 },
+        { THINKER("dashscope"), "dashscope/qwen4-new", LLMCOST_EFFORT_DEFAULT, 0, "{\"enable_thinking\":false}", 0 },
+        { THINKER("dashscope"), "dashscope/qwen4-new", LLMCOST_EFFORT_DEFAULT, 0, "{\"enable_thinking\":null}", 81920 },
+        { THINKER("dashscope"), "dashscope/kimi-k9", LLMCOST_EFFORT_DEFAULT, 5000, NULL, 81920 }, /* it may go on beyond the budget */
+        { THINKER("siliconflow"), "siliconflow/Qwen/Qwen3-8B", LLMCOST_EFFORT_DEFAULT, 4096, NULL, 4096 },
+        { THINKER("siliconflow"), "siliconflow/Pro/deepseek-ai/DeepSeek-R1", LLMCOST_EFFORT_DEFAULT, 100000, NULL, 100000 },
+        { THINKER("siliconflow"), "siliconflow/Qwen/Qwen3-8B", LLMCOST_EFFORT_DEFAULT, 0, NULL, 81920 },
+        { THINKER("groq"), "groq/qwen/qwen3-32b", LLMCOST_EFFORT_DEFAULT, 0, NULL, 0 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        engine_rig rig;
+        rig_request space;
+        llmcost_response *response;
+        char body[400];
+        rig_open(&rig, cases[i].config);
+        snprintf(body, sizeof body, "{\"id\":\"x\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"hi\"},\"finish_reason\":\"length\"}],\"usage\":{\"prompt_tokens\":10,"
+                 "\"completion_tokens\":%lld,\"completion_tokens_details\":{\"reasoning_tokens\":%lld}}}", (long long)(100 + cases[i].thinks), (long long)cases[i].thinks);
+        fake_exchange_piece(fake_network_add(&rig.network, NULL), 0, body, strlen(body));
+        rig_ask(&space, cases[i].model, "hello")->max_tokens = 100;
+        space.request.effort = cases[i].effort;
+        space.request.thinking_budget_tokens = cases[i].budget;
+        space.request.extra = cases[i].extra;
+        if (llmcost_chat(rig.client, &space.request, &response))
+            fail_msg("%s: %s", cases[i].model, llmcost_error_message(llmcost_response_error(response)));
+        int64_t input = INPUT_BOUND + (cases[i].extra ? (int64_t)strlen(cases[i].extra) : 0), held = rig_line(response, 0, "bound_nano");
+        if (held != (input + 100 + cases[i].thinks) * 1000 || rig_stat(&rig, "bounds_exceeded"))
+            fail_msg("%s, case %zu: %lld are held", cases[i].model, i, (long long)held);
+        llmcost_response_free(response);
+        rig_close(&rig);
+    }
+    engine_rig rig; /* thinking that is longer than anything: no overflow, a refusal that says what to do */
+    rig_request space;
+    llmcost_response *response;
+    rig_open(&rig, THINKER("dashscope"));
+    rig_ask(&space, "dashscope/qwen4-new", "hello")->max_tokens = INT64_MAX;
+    space.request.thinking_budget_tokens = INT64_MAX;
+    assert_int_equal(llmcost_chat(rig.client, &space.request, &response), LLMCOST_E_BUDGET);
+    assert_non_null(strstr(llmcost_error_message(llmcost_response_error(response)), "thinking_budget_tokens"));
+    assert_int_equal(rig.network.request_count, 0);
+    llmcost_response_free(response);
+    rig_close(&rig);
+#undef THINKER
+}
+
 /* Tokens of sound have a rate of their own, in whichever part it comes; without sound nobody holds that much. */
 static void test_sound_is_held_at_its_rate(void **unused)
 {
@@ -1091,7 +1145,8 @@ int main(void)
         cmocka_unit_test(test_a_soft_budget_changes_nothing),
         cmocka_unit_test(test_a_soft_budget_without_a_bound_counts),
         cmocka_unit_test(test_lengths_that_nobody_stated),
-        cmocka_unit_test(test_images_need_a_bound), cmocka_unit_test(test_images_are_held_at_their_dearest), cmocka_unit_test(test_sound_is_held_at_its_rate),
+        cmocka_unit_test(test_images_need_a_bound), cmocka_unit_test(test_images_are_held_at_their_dearest),
+        cmocka_unit_test(test_thinking_beside_the_length_is_held), cmocka_unit_test(test_sound_is_held_at_its_rate),
         cmocka_unit_test(test_what_hosts_add_to_a_prompt), cmocka_unit_test(test_figures_beyond_measure),
         cmocka_unit_test(test_extra_members),
         cmocka_unit_test(test_a_free_provider_over_a_spent_budget),
