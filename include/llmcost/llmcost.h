@@ -240,7 +240,8 @@ LLMCOST_API llmcost_status llmcost_client_run(llmcost_client *client, int32_t ma
 /** Receives the response of every finished call, failed ones too; borrowed during the callback. */
 typedef void (*llmcost_receipt_fn)(const llmcost_response *response, void *user);
 /**
- * Receives alerts as one JSON object, such as {"alert":"budget","budget":"faq","fraction":0.8,...}, or when a circuit breaker
+ * Receives alerts as one JSON object, such as {"alert":"budget","budget":"faq","fraction":0.8,...} ("window_from_ms": when
+ * the budget's window began, in Unix time; null for a budget without a period), or when a circuit breaker
  * has changed its state {"alert":"breaker","target":"openai/gpt-4o","state":"open","calls":12,"failures":10,"slow":0}, or when
  * a key is not used any more {"alert":"key","provider":"openai","key":"1f3a9c04","state":"rejected"} (or "out_of_money"); a key
  * is named by eight digits of its hash, as on receipts, or by the name of the callback that hands it out.

@@ -628,6 +628,25 @@ static void test_a_soft_budget_without_a_bound_counts(void **unused)
     rig_close(&rig);
 }
 
+/* An alert tells when its window began; money for all time has no window. */
+static void test_the_window_of_an_alert(void **unused)
+{
+    (void)unused;
+    static const char *const periods[][2] = { { "", "\"window_from_ms\":null" }, { ",\"per\":\"day\"", "\"window_from_ms\":1789948800000" } };
+    for (size_t i = 0; i < 2; i++) {
+        engine_rig rig;
+        char config[300], alert[400] = "";
+        snprintf(config, sizeof config, BUDGET("0.01 USD", ",\"alert_at\":[0.001]%s") "}", periods[i][0]);
+        rig_open(&rig, config);
+        usage_known(&rig.network);
+        assert_int_equal(llmcost_client_on_alert(rig.client, keep_alert, alert), LLMCOST_OK);
+        llmcost_response_free(chat(&rig, "openai/gpt-4o", 100, LLMCOST_OK));
+        if (!strstr(alert, periods[i][1]))
+            fail_msg("%s", alert);
+        rig_close(&rig);
+    }
+}
+
 /* A length of nobody's making is sent only where money needs it; what it cuts is flagged. */
 static void test_lengths_that_nobody_stated(void **unused)
 {
@@ -1144,7 +1163,7 @@ int main(void)
         cmocka_unit_test(test_unknown_prices),
         cmocka_unit_test(test_a_soft_budget_changes_nothing),
         cmocka_unit_test(test_a_soft_budget_without_a_bound_counts),
-        cmocka_unit_test(test_lengths_that_nobody_stated),
+        cmocka_unit_test(test_the_window_of_an_alert), cmocka_unit_test(test_lengths_that_nobody_stated),
         cmocka_unit_test(test_images_need_a_bound), cmocka_unit_test(test_images_are_held_at_their_dearest),
         cmocka_unit_test(test_thinking_beside_the_length_is_held), cmocka_unit_test(test_sound_is_held_at_its_rate),
         cmocka_unit_test(test_what_hosts_add_to_a_prompt), cmocka_unit_test(test_figures_beyond_measure),
