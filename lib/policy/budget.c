@@ -485,7 +485,8 @@ static llmcost_verdict budget_leave(llmcost_leg *leg, void *memory, void *user)
     state->holding = false;
     mark_if_shortened(leg, state);
     llmc_line *line = leg->line;
-    if (line && (leg->usage.flags & LLMC_USAGE_PRESUMED)) { /* sent, and nothing is known of what became of it */
+    bool held = state->bounded && !state->guessed;
+    if (line && held && (leg->usage.flags & LLMC_USAGE_PRESUMED)) { /* sent, and nothing is known of what became of it */
         line->cost_nano = state->ticket.bound_nano;
         line->flags |= LLMC_LINE_PRICED;
         line->rates = NULL;

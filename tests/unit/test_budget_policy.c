@@ -628,6 +628,33 @@ static void test_a_soft_budget_without_a_bound_counts(void **unused)
     rig_close(&rig);
 }
 
+/* Where nothing could be held, nothing is known but the prompt, and that is no nothing. */
+static void test_silence_under_a_soft_budget_without_a_bound(void **unused)
+{
+    (void)unused;
+#define SOFT "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":0}},\"budgets\":[{\"limit\":\"1 USD\",\"when_spent\":\"alert\"}]"
+    static const struct { const char *config, *model; int64_t cost; bool unpriced; } cases[] = {
+        { SOFT "}", "openai/gpt-4o", (6 + 6) * 2500, false },
+        { SOFT ",\"unknown_price\":\"allow\"}", "openai/unheard-of", 0, true },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        engine_rig rig;
+        rig_request space;
+        llmcost_response *response;
+        rig_open(&rig, cases[i].config);
+        sent_and_silent(&rig.network);
+        rig_ask(&space, cases[i].model, "hello")->extra = "{\"web_search_options\":{}}";
+        space.request.max_tokens = 100;
+        assert_int_equal(llmcost_chat(rig.client, &space.request, &response), LLMCOST_E_FIRST_BYTE_TIMEOUT);
+        assert_int_equal(llmcost_response_cost_nano(response), cases[i].cost);
+        assert_int_equal(rig_spent(&rig), cases[i].cost);
+        assert_int_equal(strstr(llmcost_response_receipt(response), "\"unpriced_lines\":0") == NULL, cases[i].unpriced);
+        llmcost_response_free(response);
+        rig_close(&rig);
+    }
+#undef SOFT
+}
+
 /* An alert tells when its window began; money for all time has no window. */
 static void test_the_window_of_an_alert(void **unused)
 {
@@ -1163,7 +1190,7 @@ int main(void)
         cmocka_unit_test(test_unknown_prices),
         cmocka_unit_test(test_a_soft_budget_changes_nothing),
         cmocka_unit_test(test_a_soft_budget_without_a_bound_counts),
-        cmocka_unit_test(test_the_window_of_an_alert), cmocka_unit_test(test_lengths_that_nobody_stated),
+        cmocka_unit_test(test_silence_under_a_soft_budget_without_a_bound), cmocka_unit_test(test_the_window_of_an_alert), cmocka_unit_test(test_lengths_that_nobody_stated),
         cmocka_unit_test(test_images_need_a_bound), cmocka_unit_test(test_images_are_held_at_their_dearest),
         cmocka_unit_test(test_thinking_beside_the_length_is_held), cmocka_unit_test(test_sound_is_held_at_its_rate),
         cmocka_unit_test(test_what_hosts_add_to_a_prompt), cmocka_unit_test(test_figures_beyond_measure),
