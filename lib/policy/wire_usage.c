@@ -95,14 +95,20 @@ static void estimate_output(llmc_wire *state, bool counted)
     usage->flags |= LLMC_USAGE_OUTPUT_ESTIMATED;
 }
 
-/* The tier that was asked for is presumed until the answer names the one that serves it; a cheaper one is not. */
-static void presume_tier(llmc_wire *state)
+/*
+ * The tier that was asked for is presumed until the answer names the one that serves it, which it may do before it
+ * counts; a cheaper one is not, nor any of an answer that came whole without naming one.
+ */
+static void find_tier(llmc_wire *state, bool served)
 {
     llmcost_leg *leg = state->leg;
     llmc_extra_cost extra;
-    if (*leg->usage.tier)
+    bool named = state->decoding && *state->decoder.tier && strcmp(state->decoder.tier, "auto") != 0;
+    if (*leg->usage.tier || (served && !named))
         return;
-    if (leg->request) {
+    if (named) {
+        memcpy(leg->usage.tier, state->decoder.tier, sizeof leg->usage.tier);
+    } else if (leg->request) {
         llmc_extra_cost_of(leg->request->extra, &extra);
         memcpy(leg->usage.tier, extra.tier, sizeof leg->usage.tier);
     } else {
@@ -132,8 +138,7 @@ void llmc_wire_estimate_usage(llmc_wire *state)
     bool believed = !served || zeros_are_figures(state);
     bool no_input = llmc_usage_prompt(usage) <= 0 && (!served || (worked && !believed));
     bool no_output = wrote && llmc_usage_output(usage) <= 0 && !believed;
-    if (!served)
-        presume_tier(state);
+    find_tier(state, served);
     if (usage->quantity[LLMCOST_INPUT] < 0 || no_input)
         estimate_input(state);
     if (writes && !(served && output >= 0 && !no_output))

@@ -173,6 +173,11 @@ static void test_a_broken_stream_counts_text_and_thoughts(void **unused)
                      "\"input_cost_per_token_priority\":0.000005,\"output_cost_per_token_priority\":0.00002,\"input_cost_per_token_flex\":0.000001," \
                      "\"output_cost_per_token_flex\":0.000005,\"litellm_provider\":\"openai\",\"mode\":\"chat\"}}")
 
+#define RESPONSES "{\"providers\":{\"openai-responses\":{\"key\":\"k\",\"retries\":0}},\"budgets\":[{\"limit\":\"10 USD\"}],\"prices\":{\"openai/gpt-4o\":{\"input_cost_per_token\":0.0000025," \
+                  "\"output_cost_per_token\":0.00001,\"input_cost_per_token_priority\":0.000005,\"output_cost_per_token_priority\":0.00002,\"litellm_provider\":\"openai\",\"mode\":\"chat\"}}}"
+#define BEGUN(more) "event: response.created\ndata: {\"type\":\"response.created\",\"response\":{\"id\":\"r\",\"model\":\"gpt-4o\",\"status\":\"in_progress\"" more "}}\n\n"
+#define SAID "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"output_index\":0,\"content_index\":0,\"delta\":\"12345678\"}\n\n"
+
 static void test_a_broken_stream_costs_what_its_tier_costs(void **unused)
 {
     (void)unused;
@@ -182,6 +187,12 @@ static void test_a_broken_stream_costs_what_its_tier_costs(void **unused)
         { TIERS, "openai/gpt-4o", NULL, unnamed, PROMPT, 2, -1, STANDARD },
         { TIERS, "openai/gpt-4o", "{\"service_tier\":\"priority\"}", unnamed, PROMPT + 6, 2, -1, 2 * ((PROMPT + 6) * IN + 2 * OUT) },
         { TIERS, "openai/gpt-4o", "{\"service_tier\":\"priority\"}", DELTA("content", "12345678", ",\"service_tier\":\"default\"" USAGE(10, 1, 0)), 10, 2, 0, 10 * IN + 2 * OUT },
+        /* named before anything was counted */
+        { TIERS, "openai/gpt-4o", NULL, DELTA("content", "12345678", ",\"service_tier\":\"priority\""), PROMPT, 2, -1, 2 * STANDARD },
+        { TIERS, "openai/gpt-4o", "{\"service_tier\":\"priority\"}", DELTA("content", "12345678", ",\"service_tier\":\"default\""), PROMPT + 6, 2, -1, (PROMPT + 6) * IN + 2 * OUT },
+        { TIERS, "openai/gpt-4o", "{\"service_tier\":\"priority\"}", DELTA("content", "12345678", ",\"service_tier\":\"auto\""), PROMPT + 6, 2, -1, 2 * ((PROMPT + 6) * IN + 2 * OUT) },
+        { RESPONSES, "openai-responses/gpt-4o", NULL, BEGUN(",\"service_tier\":\"priority\"") SAID, PROMPT, 2, -1, 2 * STANDARD },
+        { RESPONSES, "openai-responses/gpt-4o", NULL, BEGUN("") SAID, PROMPT, 2, -1, STANDARD },
         /* it may be served at the standard price after all */
         { TIERS, "openai/gpt-4o", "{\"service_tier\":\"flex\"}", unnamed, PROMPT + 5, 2, -1, (PROMPT + 5) * IN + 2 * OUT },
         { TIERS, "openai/gpt-4o", "{\"service_tier\":\"auto\"}", unnamed, PROMPT + 5, 2, -1, (PROMPT + 5) * IN + 2 * OUT },
