@@ -16,10 +16,14 @@
 
 /* ---- deadlines ---- */
 
+enum { ENDING_MS = 1000 }; /* for the end of HTTP when nothing of a stream's answer is missing any more */
+
 static int64_t stage_limit_ns(const llmc_wire *state)
 {
     const llmc_provider *provider = state->provider;
     int32_t ms = state->stage == LLMC_WIRE_CONNECTING ? provider->connect_ms : state->stage == LLMC_WIRE_SENT ? provider->first_byte_ms : provider->idle_ms;
+    if (state->decoder.finished && (ms <= 0 || ms > ENDING_MS))
+        ms = ENDING_MS;
     return state->stage == LLMC_WIRE_QUEUED || ms <= 0 ? LLMC_NEVER : llmc_clock_after(state->stage_ns, ms);
 }
 
@@ -250,6 +254,8 @@ static int take_body(llmc_wire *state, const char *bytes, size_t length)
     llmcost_status status = state->framing->feed(state->framing_state, bytes, length, take_frame, state);
     if (status && !state->failure)
         state->failure = status;
+    if (state->decoder.finished)
+        watch_deadline(state);
     return state->failure || state->stopped;
 }
 
@@ -301,13 +307,21 @@ static llmcost_status finish_decoding(llmc_wire *state)
     return status || tell_usage(state) ? status : llmc_leg_stop_status(state->leg);
 }
 
+/* Nothing of the answer is missing: it is one, and paid for, however badly HTTP ended. A try more would be paid again. */
+static bool is_complete(const llmc_wire *state)
+{
+    if (!state->decoding || state->failure || state->stopped || state->http_status >= 300)
+        return false;
+    return state->decoder.finished || (state->framing == &llmc_framing_whole && llmc_whole_is_json(state->framing_state));
+}
+
 static void finish_exchange(llmc_wire *state, llmcost_status status, const char *detail)
 {
     llmcost_leg *leg = state->leg;
     bool refused = state->http_status >= 300 && !state->failure && llmcost_status_category(status) != LLMCOST_CATEGORY_TIME;
     if (state->failure)
         detail = ""; /* we ended it; libcurl's word for that is of no use */
-    if (status == LLMCOST_OK || refused) /* an HTTP error is one, however badly its body ended */
+    if (status == LLMCOST_OK || refused || is_complete(state)) /* an HTTP error is one, however badly its body ended */
         status = finish_decoding(state);
     else if (state->failure)
         status = state->failure;
