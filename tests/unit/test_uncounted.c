@@ -201,6 +201,44 @@ static void test_a_broken_stream_costs_what_its_tier_costs(void **unused)
         check_broken(&streams[i]);
 }
 
+static int stop_at_text(const llmcost_event *event, void *user)
+{
+    (void)user;
+    assert_string_equal(llmcost_event_text(event, NULL), "12345678");
+    return 1;
+}
+
+/* The caller and his request are gone when the connection is; what he asked for is still known. */
+static void test_a_drained_stream_that_breaks_off(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_request space;
+    llmcost_response *response;
+    char config[sizeof TIERS + 40], *key;
+    strcpy(config, TIERS);
+    assert_non_null(key = strstr(config, "\"retries\":0"));
+    memmove(key + strlen("\"on_abort\":\"drain\","), key, strlen(key) + 1);
+    memcpy(key, "\"on_abort\":\"drain\",", strlen("\"on_abort\":\"drain\","));
+    rig_open(&rig, config);
+    fake_exchange *exchange = fake_network_add(&rig.network, NULL);
+    exchange->headers[0] = "Content-Type: text/event-stream";
+    fake_exchange_delta(exchange, 1, "12345678");
+    fake_exchange_delta(exchange, 500, "12345678");
+    exchange->done_ms = 1000;
+    exchange->status = LLMCOST_E_NETWORK;
+    rig_ask(&space, "openai/gpt-4o", "hello")->max_tokens = 1000;
+    space.request.extra = "{\"service_tier\":\"priority\"}";
+    assert_int_equal(llmcost_chat_stream(rig.client, &space.request, stop_at_text, NULL, &response), LLMCOST_E_CANCELLED);
+    assert_int_equal(llmcost_response_cost_nano(response), 2 * ((PROMPT + 6) * IN + 2 * OUT));
+    assert_int_equal(rig_spent(&rig), 0);
+    memset(&space, 0, sizeof space);
+    assert_int_equal(llmcost_client_run(rig.client, 60000), LLMCOST_OK);
+    assert_int_equal(rig_spent(&rig), 2 * ((PROMPT + 6) * IN + 4 * OUT));
+    llmcost_response_free(response);
+    rig_close(&rig);
+}
+
 /* What a host stated of the beginning is not what the whole costs. */
 static void test_a_broken_stream_with_a_stated_cost(void **unused)
 {
@@ -219,6 +257,7 @@ int main(void)
         cmocka_unit_test(test_zeros_beside_an_answer_are_no_counts), cmocka_unit_test(test_zeros_that_can_be_true),
         cmocka_unit_test(test_vectors_have_read_their_input), cmocka_unit_test(test_a_broken_stream_counts_text_and_thoughts),
         cmocka_unit_test(test_a_broken_stream_costs_what_its_tier_costs), cmocka_unit_test(test_a_broken_stream_with_a_stated_cost),
+        cmocka_unit_test(test_a_drained_stream_that_breaks_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
