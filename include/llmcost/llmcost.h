@@ -129,7 +129,10 @@ LLMCOST_API const char *llmcost_status_name(llmcost_status status);
 LLMCOST_API const char *llmcost_status_text(llmcost_status status);
 /** The category of a status. Any thread. */
 LLMCOST_API llmcost_category llmcost_status_category(llmcost_status status);
-/** 1 when the same request may well succeed later: capacity, server, network and time-out statuses. Any thread. */
+/**
+ * 1 when the same request may well succeed later: capacity, server, network and time-out statuses. Any thread.
+ * Retries go by it, but for an HTTP error whose header x-should-retry says otherwise.
+ */
 LLMCOST_API int llmcost_status_is_retriable(llmcost_status status);
 /** 1 for E_BUDGET and E_PRICE_UNKNOWN: nothing was sent for want of money. Any thread. */
 LLMCOST_API int llmcost_status_is_budget(llmcost_status status);
@@ -345,11 +348,16 @@ typedef struct llmcost_part {
     const char *signature;
 } llmcost_part;
 
-/* A call of a tool that a model asked for. `arguments` is JSON text. */
+/*
+ * A call of a tool that a model asked for. `arguments` is JSON text; of a custom tool (OpenAI's, passed on in `extra`, or
+ * in llmcost_chat_json()'s body) any text.
+ */
 typedef struct llmcost_tool_call {
     const char *id;
     const char *name;
     const char *arguments;
+    uint8_t is_custom;
+    uint8_t reserved[7]; /* 0 */
 } llmcost_tool_call;
 
 /* One turn. Content is `text`, or `parts` where there are any, never both. */
@@ -439,7 +447,7 @@ typedef struct llmcost_request {
     const char *tool_choice_name;      /* TOOLS_ONE */
     const char *format_name;           /* JSON_SCHEMA: its name; NULL: "answer" */
     const char *format_schema;         /* JSON_SCHEMA: JSON text */
-    const char *end_user;              /* an identifier of your user for the provider's abuse detection */
+    const char *end_user;              /* an identifier of your user for the provider's abuse detection; Mistral takes none and is not told */
     const char *extra;                 /* members for the provider's body as a JSON object, passed through as they are */
     const char *cache_namespace;       /* answers are never shared between namespaces; NULL: the config's */
     int64_t cache_ttl_ms;              /* 0: the config's */

@@ -66,6 +66,7 @@ void llmc_decoder_free(llmc_decoder *decoder)
 llmcost_status llmc_decoder_emit(llmc_decoder *decoder, const llmcost_event *event)
 {
     llmcost_event complete = *event;
+    complete.is_custom = decoder->is_custom;
     complete.text = event->text ? event->text : "";
     complete.tool_id = event->tool_id ? event->tool_id : "";
     complete.tool_name = event->tool_name ? event->tool_name : "";

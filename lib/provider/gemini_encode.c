@@ -96,6 +96,7 @@ static bool asks_json_with_tools(const llmcost_request *request, const llmc_code
 }
 
 static const llmc_incapability incapabilities[] = {
+    { 0, llmc_asks_custom_tools, "custom tools", "use functions, or a provider that has them" },
     { 0, asks_too_many, "n", "ask for at most 8 choices" },
     { 0, llmc_asks_above_5_stops, "stop", "give at most 5 stop texts" },
     { 0, llmc_asks_temperature_above_2, "temperature", "use at most 2" },

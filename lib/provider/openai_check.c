@@ -144,6 +144,8 @@ static llmcost_status check_messages(const llmcost_request *request, const llmc_
 {
     for (uint32_t i = 0; i < request->message_count; i++) {
         const llmcost_message *message = &request->messages[i];
+        if (message->name && message->role != LLMCOST_TOOL && (target->quirks & LLMC_QUIRK(NO_NAMES)))
+            return llmc_unsupported_in(error, target, i, ".name", "say who speaks in the text");
         for (uint32_t j = 0; j < message->part_count && message->role != LLMCOST_USER; j++) {
             int32_t type = message->parts[j].type;
             if (type == LLMCOST_PART_IMAGE || type == LLMCOST_PART_IMAGE_URL)

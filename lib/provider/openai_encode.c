@@ -5,7 +5,7 @@
  * Reasoning of an earlier answer goes back on turns with tool calls, to hosts that read reasoning_content, and as
  * reasoning_details (openai_reasoning.c) to those that sent such; elsewhere it is left out, since no host of this dialect
  * takes it, and so are signatures and hidden reasoning of other formats. Cache marks go to the hosts that know them, onto
- * the last part of the message; the others cache by themselves. What inputs of embeddings are for has no member either; the models of these hosts make one kind.
+ * the last part of the message; the others cache by themselves. Who the end user is is told where a host has a member for it. What inputs of embeddings are for has no member either; the models of these hosts make one kind.
  */
 #include "provider/openai_codec.h"
 
@@ -513,7 +513,7 @@ static llmcost_status encode_chat(const llmcost_request *request, const llmc_cod
     write_limits(&encoding);
     write_effort(&encoding);
     write_sampling(&encoding);
-    if (request->end_user) {
+    if (request->end_user && !(target->quirks & LLMC_QUIRK(NO_NAMES))) {
         llmc_encoding_member(&encoding, end_user_member(target->quirks));
         llmc_json_write_text(&encoding.json, request->end_user);
     }

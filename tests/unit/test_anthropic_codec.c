@@ -77,7 +77,7 @@ static void a_conversation_with_tools(void **state)
         { .type = LLMCOST_PART_REASONING_HIDDEN, .text = "{\"type\":\"reasoning\"}" }, { .type = LLMCOST_PART_REASONING_HIDDEN, .text = "[{}]" }, /* of others */
     };
     const llmcost_part result[] = { { .type = LLMCOST_PART_TEXT, .text = "map" }, { .type = LLMCOST_PART_IMAGE_URL, .url = "https://example.org/m.png" } };
-    const llmcost_tool_call calls[] = { { "t1", "weather", "{\"city\":\"Oslo\"}" }, { "t2", "map", "" } };
+    const llmcost_tool_call calls[] = { { .id = "t1", .name = "weather", .arguments = "{\"city\":\"Oslo\"}" }, { .id = "t2", .name = "map", .arguments = "" } };
     const llmcost_message messages[] = {
         { .role = LLMCOST_SYSTEM, .text = "Be brief.", .cache_mark = 1 }, { .role = LLMCOST_SYSTEM, .text = "Be kind." },
         { .role = LLMCOST_USER, .parts = parts, .part_count = 5 },
@@ -234,7 +234,7 @@ static void marks_stand_on_what_can_bear_them(void **state)
     (void)state;
     const llmcost_part parts[] = { { .type = LLMCOST_PART_TEXT, .text = "a" }, { .type = LLMCOST_PART_IMAGE_URL, .url = "https://example.org/x" } };
     const llmcost_part thought[] = { { .type = LLMCOST_PART_TEXT, .text = "said" }, { .type = LLMCOST_PART_REASONING, .text = "hm", .signature = "s" } };
-    const llmcost_tool_call call = { "t", "f", "{}" };
+    const llmcost_tool_call call = { .id = "t", .name = "f", .arguments = "{}" };
     const llmcost_message messages[] = {
         { .role = LLMCOST_USER, .parts = parts, .part_count = 2, .cache_mark = 1 },
         { .role = LLMCOST_ASSISTANT, .parts = thought, .part_count = 2, .cache_mark = 1 },
@@ -452,13 +452,13 @@ static void what_is_malformed_is_named(void **state)
 {
     (void)state;
     llmc_codec_target target = target_of("anthropic", NEW, false);
-    llmcost_tool_call call = { "c", "f", "[1]" };
+    llmcost_tool_call call = { .id = "c", .name = "f", .arguments = "[1]" };
     llmcost_part part = { .type = LLMCOST_PART_IMAGE_URL, .url = "data:text,hello" };
     llmcost_tool tool = { .name = "f", .parameters = "{" };
     llmcost_message message = { .role = LLMCOST_ASSISTANT, .tool_calls = &call, .tool_call_count = 1 };
     llmcost_request request = bounded_request_of(&message, 1);
     expect_invalid(&target, &request, "messages[0].tool_calls[0].arguments");
-    call = (llmcost_tool_call){ "c", NULL, "{}" };
+    call = (llmcost_tool_call){ .id = "c", .name = NULL, .arguments = "{}" };
     expect_invalid(&target, &request, "messages[0].tool_calls[0]");
     message = (llmcost_message){ .role = LLMCOST_TOOL, .text = "x" };
     expect_invalid(&target, &request, "messages[0].tool_call_id");
