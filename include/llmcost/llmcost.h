@@ -243,7 +243,8 @@ LLMCOST_API llmcost_status llmcost_client_run(llmcost_client *client, int32_t ma
 /** Receives the response of every finished call, failed ones too; borrowed during the callback. */
 typedef void (*llmcost_receipt_fn)(const llmcost_response *response, void *user);
 /**
- * Receives alerts as one JSON object, such as {"alert":"budget","budget":"faq","fraction":0.8,...}, or when a circuit breaker
+ * Receives alerts as one JSON object, such as {"alert":"budget","budget":"faq","fraction":0.8,...} ("window_from_ms": when
+ * the budget's window began, in Unix time; null for a budget without a period), or when a circuit breaker
  * has changed its state {"alert":"breaker","target":"openai/gpt-4o","state":"open","calls":12,"failures":10,"slow":0}, or when
  * a key is not used any more {"alert":"key","provider":"openai","key":"1f3a9c04","state":"rejected"} (or "out_of_money"); a key
  * is named by eight digits of its hash, as on receipts, or by the name of the callback that hands it out.
@@ -441,7 +442,8 @@ typedef struct llmcost_request {
     int32_t format;                    /* llmcost_format */
     int32_t effort;                    /* llmcost_effort */
     int32_t cache;                     /* llmcost_cache_use */
-    int64_t thinking_budget_tokens;    /* 0: none given. For models that take a budget instead of an effort */
+    int64_t thinking_budget_tokens;    /* 0: none given. For models that take a budget instead of an effort. DashScope and
+                                          SiliconFlow think beside max_tokens: a hard budget holds this, or their longest */
     const char *tool_choice_name;      /* TOOLS_ONE */
     const char *format_name;           /* JSON_SCHEMA: its name; NULL: "answer" */
     const char *format_schema;         /* JSON_SCHEMA: JSON text */
@@ -778,7 +780,11 @@ LLMCOST_API const char *llmcost_response_summary(const llmcost_response *respons
 /**
  * What the call cost, in nano-units of llmcost_response_currency(). Every leg that was sent is in it. A leg that the
  * provider answered with an error (HTTP 4xx, 5xx, or an error document under HTTP 200) costs nothing; one that broke off
- * is estimated; one that was sent and never answered costs all that a budget held for it, else the estimate of its prompt.
+ * is estimated, at the service tier that was asked for where the answer had named none; one that was sent and never
+ * answered costs all that a budget held for it, else the estimate of its prompt. So is what a provider did not count: a
+ * side without a figure, or a zero beside an answer. Zeros are figures for an empty answer, one that a content filter gave,
+ * a provider that is free of charge, and one that states its charge (0, or any with "stated_cost": "provider"). The line's
+ * key "counts" says "reported", "estimated" or "presumed".
  */
 LLMCOST_API int64_t llmcost_response_cost_nano(const llmcost_response *response);
 /** The receipt's id, such as "r-0123456789abcdef": what llmcost_feedback() asks for. Also of a failed call; "" of NULL. */

@@ -9,7 +9,6 @@
  */
 #include "policy/wire.h"
 
-#include "policy/usage_estimate.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -487,7 +486,7 @@ static void wire_cancel(llmcost_leg *leg, void *memory, void *user)
         llmcost_leg *detached = llmc_leg_detach(leg, LLMCOST_PHASE_BUDGET);
         if (detached) {
             detached->usage = leg->usage; /* as reported so far */
-            state->prompt_estimate = llmc_prompt_estimate(leg->services, leg->request, leg->route);
+            llmc_wire_keep_for_estimates(state);
             llmc_wire_settle(state);
             if (leg->line)
                 leg->line->flags |= LLMC_LINE_DRAINING;

@@ -105,6 +105,7 @@ bool llmc_answer_builder_add(llmc_answer_builder *builder, const llmcost_event *
 bool llmc_answer_builder_has_vectors(const llmc_answer_builder *builder); /* one for each input; none where there are no inputs */
 bool llmc_answer_builder_is_empty(const llmc_answer_builder *builder); /* nothing of an answer has come */
 size_t llmc_answer_builder_output_bytes(const llmc_answer_builder *builder); /* what the model wrote, for estimates */
+size_t llmc_answer_builder_reasoning_bytes(const llmc_answer_builder *builder); /* and what of that is its thinking */
 /* The answer so far, with one reference; the builder can go on. NULL without memory, or after a failure. */
 llmc_answer *llmc_answer_build(llmc_answer_builder *builder, const char *provider, const char *receipt_id, const llmc_usage *usage, int64_t duration_ns);
 /* The vectors of several answers as one, in their order; all have the same dimensions. NULL without memory. */

@@ -372,3 +372,11 @@ size_t llmc_answer_builder_output_bytes(const llmc_answer_builder *builder)
     }
     return bytes;
 }
+
+size_t llmc_answer_builder_reasoning_bytes(const llmc_answer_builder *builder)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < builder->choice_count; i++)
+        bytes += builder->choices[i].reasoning.length;
+    return bytes;
+}

@@ -98,6 +98,7 @@ typedef struct llmc_decoder {
     void *emit_user;
     llmcost_error *error;   /* filled in by a failure: status, provider's code, message, request id, retry-after */
     llmc_usage usage;       /* the latest */
+    char tier[sizeof(((llmc_usage *)0)->tier)]; /* the latest that was named, perhaps before any count; "": none */
     llmc_buffer scratch;    /* decoded text of the event at hand */
     bool finished;          /* the format's terminator came */
     bool emit_stopped;

@@ -151,6 +151,12 @@ llmcost_status llmc_decoder_emit_raw(llmc_decoder *decoder, int kind, uint32_t c
     return llmc_decoder_emit(decoder, &(llmcost_event){ .kind = kind, .choice = choice, .tool_index = tool_index, .text = text, .bytes = raw->bytes, .tool_name = name });
 }
 
+void llmc_decoder_note_tier(llmc_decoder *decoder, const llmc_usage_counts *counts)
+{
+    if (counts->tier[0])
+        memcpy(decoder->tier, counts->tier, sizeof decoder->tier);
+}
+
 llmcost_status llmc_decoder_emit_usage(llmc_decoder *decoder, const llmc_usage_counts *counts)
 {
     llmc_usage usage;

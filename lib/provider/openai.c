@@ -386,6 +386,7 @@ static llmcost_status decode_rest(llmc_decoder *decoder, const openai_chunk *chu
         status = tell_sources(decoder, &chunk->search_results, "search_results", &state->extra_hash[1]);
     if (!status)
         status = tell_prompt_filters(decoder, &chunk->filters);
+    llmc_decoder_note_tier(decoder, &state->counts);
     if (status || !state->counted)
         return status;
     state->counted = false;

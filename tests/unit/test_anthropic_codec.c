@@ -556,6 +556,14 @@ static void figures_replace_and_stay(void **state)
                   META "TEXT 0 0 |x|\nFINISH 0 0 finish=1 end_turn ||\nUSAGE 0 0 0=60 1=7 5=9 p=60 c=9 t=-1 cost=-1 flags=1 tier=fast ||\n");
 }
 
+/* Imitators count the prompt at the beginning and end with zeros. */
+static void zeros_at_the_end_take_nothing_back(void **state)
+{
+    (void)state;
+    expect_events(&stream, START TEXT_BLOCK("x") DELTA("end_turn", "{\"input_tokens\":0,\"cache_read_input_tokens\":0,\"cache_creation_input_tokens\":0,\"output_tokens\":9}") STOP, LLMCOST_OK,
+                  META "TEXT 0 0 |x|\nFINISH 0 0 finish=1 end_turn ||\nUSAGE 0 0 0=50 1=7 2=0 5=9 p=50 c=9 t=-1 cost=-1 flags=1 tier= ||\n");
+}
+
 #define FAST_LOG(text) META text "USAGE 0 0 0=50 1=7 5=9 p=50 c=9 t=-1 cost=-1 flags=1 tier=fast ||\n"
 
 /* Fast speed is dearer, wherever it stands beside the tier, and whether or not the tier comes again. */
@@ -716,7 +724,7 @@ int main(void)
         cmocka_unit_test(marks_stand_on_what_can_bear_them), cmocka_unit_test(tools_and_choices), cmocka_unit_test(numbers_and_names),
         cmocka_unit_test(efforts_and_budgets), cmocka_unit_test(models_are_placed), cmocka_unit_test(what_it_cannot_do_is_said),
         cmocka_unit_test(what_is_malformed_is_named), cmocka_unit_test(a_whole_answer), cmocka_unit_test(a_streamed_answer),
-        cmocka_unit_test(figures_replace_and_stay), cmocka_unit_test(speed_and_tier_in_any_order), cmocka_unit_test(answers_without_content),
+        cmocka_unit_test(figures_replace_and_stay), cmocka_unit_test(zeros_at_the_end_take_nothing_back), cmocka_unit_test(speed_and_tier_in_any_order), cmocka_unit_test(answers_without_content),
         cmocka_unit_test(compaction_is_added_and_advice_is_not), cmocka_unit_test(stop_reasons),
         cmocka_unit_test(failures_and_ends), cmocka_unit_test(cut_answers), cmocka_unit_test(too_many_tools), cmocka_unit_test(lists_of_models),
         cmocka_unit_test(documents_go_as_blocks), cmocka_unit_test(documents_and_sounds_it_cannot_read), cmocka_unit_test(what_is_counted),
