@@ -781,10 +781,8 @@ LLMCOST_API const char *llmcost_response_summary(const llmcost_response *respons
  * What the call cost, in nano-units of llmcost_response_currency(). Every leg that was sent is in it. A leg that the
  * provider answered with an error (HTTP 4xx, 5xx, or an error document under HTTP 200) costs nothing; one that broke off
  * is estimated, at the service tier that was asked for where the answer had named none; one that was sent and never
- * answered costs all that a budget held for it, else the estimate of its prompt. So is what a provider did not count: a
- * side without a figure, or a zero beside an answer. Zeros are figures for an empty answer, one that a content filter gave,
- * a provider that is free of charge, and one that states its charge (0, or any with "stated_cost": "provider"). The line's
- * key "counts" says "reported", "estimated" or "presumed".
+ * answered costs all that a budget held for it, else the estimate of its prompt. A side that a
+ * provider does not count is estimated; a zero is a count. The line's key "counts" says "reported", "estimated" or "presumed".
  */
 LLMCOST_API int64_t llmcost_response_cost_nano(const llmcost_response *response);
 /** The receipt's id, such as "r-0123456789abcdef": what llmcost_feedback() asks for. Also of a failed call; "" of NULL. */

@@ -240,7 +240,7 @@ static llmcost_verdict refuse(llmcost_leg *leg, budget_state *state)
     return llmc_leg_fail(leg, LLMCOST_E_BUDGET, "%s: budget \"%s\" has %s left and the call may cost %s; raise the limit, lower max_tokens%s, or wait for the next window",
                          leg->route->name, budget->name, llmc_amount_text(state->reply.spendable_nano, leg->services->settings->currency, 2, left),
                          llmc_amount_text(nano, leg->services->settings->currency, 2, bound),
-                         state->thinking_bound > 0 ? " or thinking_budget_tokens (max_tokens does not cover thinking here)" : "");
+                         state->thinking_bound > 0 ? " or thinking_budget_tokens, or set effort to none (max_tokens does not cover thinking here)" : "");
 }
 
 static llmcost_verdict granted(llmcost_leg *leg, budget_state *state)

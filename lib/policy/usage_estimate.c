@@ -203,6 +203,17 @@ static bool stops_at_budget(const char *model)
     return strncmp(model, "qwen", 4) == 0 || strstr(model, "Qwen3") || strstr(model, "qwen3");
 }
 
+/* Qwen's models of before 2025-04 and those for code and for instructions only (Alibaba's page on thinking, 2026-06). */
+static bool never_thinks(const char *model)
+{
+    static const char *const marks[] = { "instruct", "Instruct", "coder", "Coder", "qwen2", "Qwen2" };
+    for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
+        if (strstr(model, marks[i]))
+            return true;
+    }
+    return false;
+}
+
 /*
  * DashScope's and SiliconFlow's max_tokens is of the text alone (their references, 2026-06 and 2026-11). What none of
  * their models thinks beyond: Alibaba's list of 2026-03 has 81,920, SiliconFlow's 40,000; a model that answers at greater
@@ -211,7 +222,7 @@ static bool stops_at_budget(const char *model)
 int64_t llmc_thinking_bound(const llmcost_request *request, const llmc_route *target)
 {
     enum { LONGEST_THOUGHT = 81920 };
-    if (!(target->provider->quirks & LLMC_QUIRK(ENABLE_THINKING)) || request->effort == LLMCOST_EFFORT_NONE)
+    if (!(target->provider->quirks & LLMC_QUIRK(ENABLE_THINKING)) || request->effort == LLMCOST_EFFORT_NONE || never_thinks(target->model))
         return 0;
     if (request->effort == LLMCOST_EFFORT_DEFAULT && !request->thinking_budget_tokens && is_switched_off(request->extra))
         return 0;

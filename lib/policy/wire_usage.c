@@ -1,5 +1,6 @@
 /*
- * What an exchange used, where its provider did not say, or said what cannot be.
+ * What an exchange used, where its provider did not say. What it did say of an answer that came whole is never replaced,
+ * zeros neither: some hosts answer from a cache of their own, or free of charge.
  *
  * An HTTP error is free, those of the server too: no provider bills a 5xx. What was sent and answered in part is
  * estimated: the whole prompt and what came. Sent and nothing known: presumed, and the budget charges its full hold.
@@ -29,37 +30,6 @@ bool llmc_wire_refused_in_success(const llmc_wire *state)
         return false;
     return state->framing == &llmc_framing_whole && llmc_answer_builder_is_empty(&state->builder) && !(state->leg->usage.flags & LLMC_USAGE_REPORTED);
 }
-
-/* ---- zeros ---- */
-
-static bool is_filtered(const llmc_answer_builder *builder)
-{
-    for (size_t i = 0; i < builder->choice_count; i++) {
-        if (builder->choices[i].finish == LLMCOST_FINISH_CONTENT_FILTER)
-            return true;
-    }
-    return false;
-}
-
-/* Nothing, or an amount that is what is charged: it needs no counts. */
-static bool states_its_charge(const llmcost_leg *leg)
-{
-    int64_t stated = leg->usage.stated_cost_pico;
-    return stated == 0 || (stated > 0 && leg->services->settings->stated_cost != LLMC_STATED_OURS);
-}
-
-/*
- * A model that wrote has read, and what it wrote are tokens: zeros beside it come from hosts and proxies that did not
- * count. Zeros are figures where a host states what it charges (a gateway's own cache charges nothing), where nothing
- * is charged anyway (Ollama does not count a prompt that it still has), and where a filter answered in the model's
- * place (Bedrock's guardrails then run no model).
- */
-static bool zeros_are_figures(const llmc_wire *state)
-{
-    return state->provider->free_of_charge || states_its_charge(state->leg) || is_filtered(&state->builder);
-}
-
-/* ---- a side at a time ---- */
 
 static void estimate_input(llmc_wire *state)
 {
@@ -133,16 +103,11 @@ void llmc_wire_estimate_usage(llmc_wire *state)
         return;
     bool reported = usage->flags & LLMC_USAGE_REPORTED, served = reported && leg->status == LLMCOST_OK, writes = leg->operation->generates;
     int64_t output = usage->quantity[LLMCOST_OUTPUT];
-    bool wrote = llmc_answer_builder_output_bytes(&state->builder) > 0;
-    bool worked = wrote || llmc_usage_output(usage) > 0 || llmc_answer_builder_has_vectors(&state->builder);
-    bool believed = !served || zeros_are_figures(state);
-    bool no_input = llmc_usage_prompt(usage) <= 0 && (!served || (worked && !believed));
-    bool no_output = wrote && llmc_usage_output(usage) <= 0 && !believed;
     find_tier(state, served);
-    if (usage->quantity[LLMCOST_INPUT] < 0 || no_input)
+    if (usage->quantity[LLMCOST_INPUT] < 0 || (!served && llmc_usage_prompt(usage) <= 0))
         estimate_input(state);
-    if (writes && !(served && output >= 0 && !no_output))
-        estimate_output(state, reported && output >= 0 && !no_output);
+    if (writes && !(served && output >= 0))
+        estimate_output(state, reported && output >= 0);
     if (state->http_status == 0)
         usage->flags |= LLMC_USAGE_PRESUMED;
 }

@@ -52,7 +52,7 @@ class Calls(MockCase):
         self.assertTrue(receipt.id)
 
     def test_money_does_not_depend_on_the_hosts_decimal_context(self) -> None:
-        self.reply(text="", usage={"prompt": 123457, "completion": 0})
+        self.reply(text="Hi!", usage={"prompt": 123457, "completion": 0})
         receipt = self.open().chat(MODEL, "Hello").receipt
         with localcontext() as context:
             context.prec = 2
@@ -380,7 +380,7 @@ class Bill(MockCase):
                 ]
             }
         )
-        self.reply(text="", usage={"prompt": 1000, "completion": 0})
+        self.reply(text="x", usage={"prompt": 1000, "completion": 0})
         client.chat(MODEL, "Hello", tags={"user": "ann"})
         self.assertEqual(client.budgets()[0]["spent_nano"], 150_000)
         client.correct_budget("all", Decimal("-0.0001"))
