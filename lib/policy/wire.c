@@ -9,7 +9,6 @@
  */
 #include "policy/wire.h"
 
-
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
