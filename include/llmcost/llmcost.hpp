@@ -66,13 +66,14 @@ public:
 
     struct tool_call {
         std::string id, name, arguments;
+        bool is_custom = false; /* arguments are any text */
     };
     std::vector<tool_call> tool_calls(std::uint32_t choice = 0) const
     {
         std::vector<tool_call> calls;
         for (std::uint32_t i = 0; i < llmcost_response_tool_call_count(raw_, choice); i++) {
             const llmcost_tool_call *call = llmcost_response_tool_call(raw_, choice, i);
-            calls.push_back({ text_of(call->id), text_of(call->name), text_of(call->arguments) });
+            calls.push_back({ text_of(call->id), text_of(call->name), text_of(call->arguments), call->is_custom != 0 });
         }
         return calls;
     }
@@ -298,7 +299,7 @@ public:
             turn.parts.push_back(copy_part(item(from->parts, i, from->part_stride)));
         for (std::uint32_t i = 0; i < from->tool_call_count; i++) {
             const llmcost_tool_call &call = item(from->tool_calls, i, from->tool_call_stride);
-            turn.calls.push_back({ text_of(call.id), text_of(call.name), text_of(call.arguments) });
+            turn.calls.push_back({ text_of(call.id), text_of(call.name), text_of(call.arguments), call.is_custom });
         }
         messages_.push_back(std::move(turn));
         return *this;
@@ -495,6 +496,7 @@ private:
     };
     struct call_data {
         std::string id, name, arguments;
+        std::uint8_t is_custom;
     };
     struct message_data {
         std::int32_t role = LLMCOST_USER;
@@ -588,7 +590,7 @@ private:
             parts.push_back(part);
         }
         for (const call_data &call : from.calls)
-            calls.push_back({ call.id.c_str(), call.name.c_str(), call.arguments.c_str() });
+            calls.push_back({ call.id.c_str(), call.name.c_str(), call.arguments.c_str(), call.is_custom, {} });
         llmcost_message message{};
         message.role = from.role;
         message.is_error = from.is_error;

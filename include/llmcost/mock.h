@@ -61,7 +61,7 @@
  *   "garbage": true      bytes that are no HTTP    "garbage_body": true   200 and a body that is no JSON
  *   "error_with_200": {"type", "code", "message"}  "error_in_stream": {"after": deltas, "type", "code", "message"}
  *   "no_terminator": true  no [DONE], no message_stop; of formats without such, the event that ends an answer is missing
- *   "no_usage": true
+ *   "no_usage": true     "no_end": true  the whole body, but HTTP's end of it never comes: the connection stays open
  *   "cut_at": N          the connection ends after N bytes of the body    "reset": true   it ends by RST
  *   "silent": true       no answer, ever           "close_before_reply": true
  *   "drip_bytes", "drip_ms"  the whole reply, head included, that slowly

@@ -86,7 +86,8 @@ static void add_head(struct assembly *assembly)
     if (assembly->chunked)
         llmc_buffer_add_text(out, "Transfer-Encoding: chunked\r\n");
     if (!assembly->chunked && !assembly->until_close) {
-        int64_t length = (int64_t)body->bytes.length + (assembly->rule ? assembly->rule->fault.wrong_length : 0);
+        const llmc_mock_fault *fault = assembly->rule ? &assembly->rule->fault : NULL;
+        int64_t length = (int64_t)body->bytes.length + (fault ? fault->wrong_length + fault->no_end : 0);
         llmc_buffer_add_text(out, "Content-Length: ");
         llmc_buffer_add_integer(out, length < 0 ? 0 : length);
         llmc_buffer_add_text(out, "\r\n");
@@ -139,7 +140,7 @@ static void add_pieces(struct assembly *assembly)
     }
     if (from < body->bytes.length || !body->cut_count)
         add_piece(assembly, from, body->bytes.length);
-    if (assembly->chunked)
+    if (assembly->chunked && !(rule && rule->fault.no_end))
         llmc_buffer_add_text(&assembly->out, "0\r\n\r\n");
 }
 
@@ -161,6 +162,8 @@ static void decide(struct assembly *assembly)
         assembly->chunked = assembly->until_close = false;
         assembly->wire->end = LLMC_MOCK_CLOSE;
     }
+    if (fault->no_end)
+        assembly->wire->end = LLMC_MOCK_SILENT;
     assembly->wire->drip_bytes = fault->drip_ms || fault->drip_bytes ? (size_t)(fault->drip_bytes ? fault->drip_bytes : 1) : 0;
     assembly->wire->drip_ms = fault->drip_ms;
 }

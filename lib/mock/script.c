@@ -210,6 +210,7 @@ static const struct key fault_keys[] = {
     { "error_in_stream", OBJECT, offsetof(llmc_mock_fault, error_in_stream_json) },
     { "error_with_200", OBJECT, offsetof(llmc_mock_fault, error_with_200_json) },
     IN(FLAG, llmc_mock_fault, no_terminator),
+    IN(FLAG, llmc_mock_fault, no_end),
     IN(FLAG, llmc_mock_fault, no_usage),
     IN(TEXT, llmc_mock_fault, redirect),
     IN(COUNT, llmc_mock_fault, long_header),

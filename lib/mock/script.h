@@ -58,7 +58,7 @@ typedef struct llmc_mock_fault {
     llmc_mock_failure failure;
     json_t *error_in_stream_json, *error_with_200_json;
     llmc_mock_failure error_in_stream, error_with_200;
-    bool reset, silent, close_before_reply, garbage, garbage_body, html, no_terminator, no_usage;
+    bool reset, silent, close_before_reply, garbage, garbage_body, html, no_terminator, no_end, no_usage;
 } llmc_mock_fault;
 
 struct llmc_mock_wire;

@@ -9,18 +9,20 @@
  */
 #include "policy/wire.h"
 
-#include "policy/usage_estimate.h"
-
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 /* ---- deadlines ---- */
 
+enum { ENDING_MS = 1000 }; /* for the end of HTTP when nothing of a stream's answer is missing any more */
+
 static int64_t stage_limit_ns(const llmc_wire *state)
 {
     const llmc_provider *provider = state->provider;
     int32_t ms = state->stage == LLMC_WIRE_CONNECTING ? provider->connect_ms : state->stage == LLMC_WIRE_SENT ? provider->first_byte_ms : provider->idle_ms;
+    if (state->decoder.finished && (ms <= 0 || ms > ENDING_MS))
+        ms = ENDING_MS;
     return state->stage == LLMC_WIRE_QUEUED || ms <= 0 ? LLMC_NEVER : llmc_clock_after(state->stage_ns, ms);
 }
 
@@ -104,6 +106,26 @@ static bool take_account(llmc_wire *state, const llmcost_event *event)
     return keep_event(state, &balance);
 }
 
+/* A streamed choice that ends is told with what goes back of its reasoning, as a whole answer has it. */
+static bool emit(llmc_wire *state, const llmcost_event *event)
+{
+    if (event->kind != LLMCOST_EVENT_FINISH || !llmc_leg_streams(state->leg))
+        return llmc_leg_emit(state->leg, event);
+    llmc_buffer blocks;
+    llmcost_event finish = *event;
+    llmc_buffer_init(&blocks, &state->leg->services->allocator, SIZE_MAX / 4);
+    bool more = llmc_answer_builder_thinking(&state->builder, event->choice, &blocks);
+    if (!more)
+        state->failure = LLMCOST_E_MEMORY;
+    if (more && blocks.length) {
+        finish.text = blocks.data;
+        finish.bytes = blocks.length;
+    }
+    more = more && llmc_leg_emit(state->leg, &finish);
+    llmc_buffer_free(&blocks);
+    return more;
+}
+
 static bool take_event(void *user, const llmcost_event *event)
 {
     llmc_wire *state = user;
@@ -118,8 +140,10 @@ static bool take_event(void *user, const llmcost_event *event)
     }
     if (!keep_event(state, event))
         return false;
-    if (llmc_leg_is_detached(state->leg) || state->left || llmc_leg_emit(state->leg, event))
+    if (llmc_leg_is_detached(state->leg) || state->left || emit(state, event))
         return true;
+    if (state->failure)
+        return false;
     /* A drain begins when the transport has returned: until then what comes is read as one reads it. */
     state->left = llmc_leg_caller_left(state->leg) && state->provider->drain_on_abort && state->leg->operation->priced;
     state->stopped = !state->left;
@@ -251,6 +275,8 @@ static int take_body(llmc_wire *state, const char *bytes, size_t length)
     llmcost_status status = state->framing->feed(state->framing_state, bytes, length, take_frame, state);
     if (status && !state->failure)
         state->failure = status;
+    if (state->decoder.finished)
+        watch_deadline(state);
     return state->failure || state->stopped;
 }
 
@@ -302,13 +328,21 @@ static llmcost_status finish_decoding(llmc_wire *state)
     return status || tell_usage(state) ? status : llmc_leg_stop_status(state->leg);
 }
 
+/* Nothing of the answer is missing: it is one, and paid for, however badly HTTP ended. A try more would be paid again. */
+static bool is_complete(const llmc_wire *state)
+{
+    if (!state->decoding || state->failure || state->stopped || state->http_status >= 300)
+        return false;
+    return state->decoder.finished || (state->framing == &llmc_framing_whole && llmc_whole_is_json(state->framing_state));
+}
+
 static void finish_exchange(llmc_wire *state, llmcost_status status, const char *detail)
 {
     llmcost_leg *leg = state->leg;
     bool refused = state->http_status >= 300 && !state->failure && llmcost_status_category(status) != LLMCOST_CATEGORY_TIME;
     if (state->failure)
         detail = ""; /* we ended it; libcurl's word for that is of no use */
-    if (status == LLMCOST_OK || refused) /* an HTTP error is one, however badly its body ended */
+    if (status == LLMCOST_OK || refused || is_complete(state)) /* an HTTP error is one, however badly its body ended */
         status = finish_decoding(state);
     else if (state->failure)
         status = state->failure;
@@ -451,7 +485,7 @@ static void wire_cancel(llmcost_leg *leg, void *memory, void *user)
         llmcost_leg *detached = llmc_leg_detach(leg, LLMCOST_PHASE_BUDGET);
         if (detached) {
             detached->usage = leg->usage; /* as reported so far */
-            state->prompt_estimate = llmc_prompt_estimate(leg->services, leg->request, leg->route);
+            llmc_wire_keep_for_estimates(state);
             llmc_wire_settle(state);
             if (leg->line)
                 leg->line->flags |= LLMC_LINE_DRAINING;

@@ -41,5 +41,6 @@ extern const llmc_framing llmc_framing_ndjson;
 extern const llmc_framing llmc_framing_event_stream;
 /* The whole body is one frame, delivered by finish. */
 extern const llmc_framing llmc_framing_whole;
+bool llmc_whole_is_json(const void *state); /* what came so far is an object or an array, with its end */
 
 #endif

@@ -67,7 +67,9 @@ static const fault_case cases[] = {
     { "\"fault\":{\"html\":true,\"status\":200}", NULL, 200, ALL(E_MALFORMED) },
     { "\"fault\":{\"huge_bytes\":3000000}", "\"retries\":0,\"max_response_bytes\":65536", 200, LLMCOST_E_TOO_LARGE, LLMCOST_E_TOO_LARGE,
       { { LIVE_BEDROCK, LLMCOST_E_TOO_LARGE, LLMCOST_E_MALFORMED } } }, /* a frame with a wrong checksum comes first */
-    { "\"fault\":{\"wrong_length\":10}", NULL, 200, ALL(E_TRUNCATED) },
+    /* Nothing of the answer is missing, only of HTTP: it is paid for, and is one. What says its end nowhere may lack something. */
+    { "\"fault\":{\"wrong_length\":10}", NULL, 200, LLMCOST_OK, LLMCOST_OK, { { LIVE_GOOGLE, LLMCOST_OK, LLMCOST_E_TRUNCATED } } },
+    { "\"fault\":{\"no_end\":true}", "\"retries\":0,\"idle_ms\":80", 200, LLMCOST_OK, LLMCOST_OK, { { LIVE_GOOGLE, LLMCOST_OK, LLMCOST_E_IDLE_TIMEOUT } } },
     { "\"fault\":{\"wrong_length\":-10}", NULL, 200, LLMCOST_E_TRUNCATED, LLMCOST_E_TRUNCATED,
       { { LIVE_BEDROCK, LLMCOST_E_TRUNCATED, LLMCOST_OK } } }, /* only its metadata is cut */
     { LONG_REPLY "\"fault\":{\"error_in_stream\":{\"after\":2}}", NULL, 200, LLMCOST_OK, LLMCOST_E_SERVER, { { LIVE_ANTHROPIC, LLMCOST_OK, LLMCOST_E_OVERLOADED } } },

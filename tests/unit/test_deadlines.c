@@ -110,6 +110,52 @@ static void test_the_config_s_deadline_and_none(void **unused)
     rig_close(&rig);
 }
 
+/* ---- an answer that is whole, and an end of HTTP that never comes, or comes badly ---- */
+
+typedef struct ending {
+    bool streams;
+    llmcost_status status;  /* of the transport */
+    int64_t done_ms, expected_ms;
+} ending;
+
+static void check_ending(const ending *bad)
+{
+    engine_rig rig;
+    rig_request space;
+    char text[200];
+    llmcost_response *response = NULL;
+    rig_open(&rig, "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":2,\"idle_ms\":3000}},\"budgets\":[{\"limit\":\"1 USD\"}]}");
+    fake_exchange *exchange = bad->streams ? fake_network_streams(&rig.network, NULL, (const char *const[]){ "one", " two", NULL }, 10, 5)
+                                              : fake_network_says(&rig.network, NULL, "one two", 10, 5);
+    exchange->done_ms = bad->done_ms;
+    exchange->status = bad->status;
+    rig_ask(&space, "openai/gpt-4o", "hello");
+    llmcost_status status = bad->streams ? rig_stream(&rig, &space.request, text, sizeof text, &response) : llmcost_chat(rig.client, &space.request, &response);
+    assert_int_equal(status, LLMCOST_OK);
+    assert_string_equal(llmcost_response_text(response), "one two");
+    assert_int_equal(llmcost_response_tokens(response, LLMCOST_OUTPUT), 5);
+    assert_int_equal(llmcost_response_cost_nano(response), 10 * 2500 + 5 * 10000);
+    assert_null(strstr(llmcost_response_receipt(response), "estimated"));
+    assert_int_equal(fake_clock_ms(&rig.clock), bad->expected_ms);
+    assert_int_equal(rig.network.request_count, 1); /* and is not asked for again */
+    assert_int_equal(rig.network.aborted, bad->done_ms == FAKE_SILENT);
+    assert_int_equal(rig_held(&rig), 0);
+    rig_check_receipt(response);
+    llmcost_response_free(response);
+    rig_close(&rig);
+}
+
+static void test_a_whole_answer_is_one_however_badly_it_ends(void **unused)
+{
+    (void)unused;
+    static const ending endings[] = {
+        { false, LLMCOST_E_NETWORK, 7, 7 }, { false, LLMCOST_E_TRUNCATED, 7, 7 }, { false, LLMCOST_OK, FAKE_SILENT, 3000 },
+        { true, LLMCOST_E_NETWORK, 7, 7 }, { true, LLMCOST_E_TRUNCATED, 7, 7 }, { true, LLMCOST_OK, FAKE_SILENT, 1003 },
+    };
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++)
+        check_ending(&endings[i]);
+}
+
 /* A reader who looks at something else now and then: he waits as long as he says, and knows when next would not wait. */
 static void test_polling_a_stream(void **unused)
 {
@@ -163,6 +209,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_deadline),
         cmocka_unit_test(test_the_config_s_deadline_and_none),
+        cmocka_unit_test(test_a_whole_answer_is_one_however_badly_it_ends),
         cmocka_unit_test(test_polling_a_stream),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -250,13 +250,33 @@ static void test_whole_bodies(void **state)
     assert_string_equal(empty.text, "=;");
 }
 
+static void test_a_document_with_its_end(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool whole;
+    } bodies[] = { { "{}", true }, { " [1,{\"a\":\"}\"}] \r\n", true }, { "\xEF\xBB\xBF{\"a\":1}", true }, { "", false }, { "12", false }, { "\"a\"", false }, { "null", false },
+                   { "{\"a\":1}{", false }, { "{\"a\":[1]", false }, { "{\"a\":\"}", false }, { "<html>{}</html>", false } };
+    for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
+        llmc_buffer body;
+        llmc_framing_whole.init(&body, &counted, 100);
+        assert_int_equal(llmc_framing_whole.feed(&body, bodies[i].text, strlen(bodies[i].text), NULL, NULL), LLMCOST_OK);
+        assert_int_equal(llmc_whole_is_json(&body), bodies[i].whole);
+        char over[200] = "";
+        assert_int_equal(llmc_framing_whole.feed(&body, over, sizeof over, NULL, NULL), LLMCOST_E_TOO_LARGE);
+        assert_false(llmc_whole_is_json(&body));
+        llmc_framing_whole.free(&body);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_cut_gives_the_same_frames), cmocka_unit_test(test_zero_bytes_are_data),
         cmocka_unit_test(test_whole_events_are_not_copied),     cmocka_unit_test(test_limits_do_not_depend_on_the_cut),
         cmocka_unit_test(test_the_callback_stops_it),           cmocka_unit_test(test_memory_that_ends_anywhere),
-        cmocka_unit_test(test_whole_bodies),
+        cmocka_unit_test(test_whole_bodies),                    cmocka_unit_test(test_a_document_with_its_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
