@@ -129,7 +129,10 @@ LLMCOST_API const char *llmcost_status_name(llmcost_status status);
 LLMCOST_API const char *llmcost_status_text(llmcost_status status);
 /** The category of a status. Any thread. */
 LLMCOST_API llmcost_category llmcost_status_category(llmcost_status status);
-/** 1 when the same request may well succeed later: capacity, server, network and time-out statuses. Any thread. */
+/**
+ * 1 when the same request may well succeed later: capacity, server, network and time-out statuses. Any thread.
+ * Retries go by it, but for an HTTP error whose header x-should-retry says otherwise.
+ */
 LLMCOST_API int llmcost_status_is_retriable(llmcost_status status);
 /** 1 for E_BUDGET and E_PRICE_UNKNOWN: nothing was sent for want of money. Any thread. */
 LLMCOST_API int llmcost_status_is_budget(llmcost_status status);
@@ -240,7 +243,8 @@ LLMCOST_API llmcost_status llmcost_client_run(llmcost_client *client, int32_t ma
 /** Receives the response of every finished call, failed ones too; borrowed during the callback. */
 typedef void (*llmcost_receipt_fn)(const llmcost_response *response, void *user);
 /**
- * Receives alerts as one JSON object, such as {"alert":"budget","budget":"faq","fraction":0.8,...}, or when a circuit breaker
+ * Receives alerts as one JSON object, such as {"alert":"budget","budget":"faq","fraction":0.8,...} ("window_from_ms": when
+ * the budget's window began, in Unix time; null for a budget without a period), or when a circuit breaker
  * has changed its state {"alert":"breaker","target":"openai/gpt-4o","state":"open","calls":12,"failures":10,"slow":0}, or when
  * a key is not used any more {"alert":"key","provider":"openai","key":"1f3a9c04","state":"rejected"} (or "out_of_money"); a key
  * is named by eight digits of its hash, as on receipts, or by the name of the callback that hands it out.
@@ -344,11 +348,16 @@ typedef struct llmcost_part {
     const char *signature;
 } llmcost_part;
 
-/* A call of a tool that a model asked for. `arguments` is JSON text. */
+/*
+ * A call of a tool that a model asked for. `arguments` is JSON text; of a custom tool (OpenAI's, passed on in `extra`, or
+ * in llmcost_chat_json()'s body) any text.
+ */
 typedef struct llmcost_tool_call {
     const char *id;
     const char *name;
     const char *arguments;
+    uint8_t is_custom;
+    uint8_t reserved[7]; /* 0 */
 } llmcost_tool_call;
 
 /* One turn. Content is `text`, or `parts` where there are any, never both. */
@@ -433,7 +442,8 @@ typedef struct llmcost_request {
     int32_t format;                    /* llmcost_format */
     int32_t effort;                    /* llmcost_effort */
     int32_t cache;                     /* llmcost_cache_use */
-    int64_t thinking_budget_tokens;    /* 0: none given. For models that take a budget instead of an effort */
+    int64_t thinking_budget_tokens;    /* 0: none given. For models that take a budget instead of an effort. DashScope and
+                                          SiliconFlow think beside max_tokens: a hard budget holds this, or their longest */
     const char *tool_choice_name;      /* TOOLS_ONE */
     const char *format_name;           /* JSON_SCHEMA: its name; NULL: "answer" */
     const char *format_schema;         /* JSON_SCHEMA: JSON text */
@@ -770,7 +780,9 @@ LLMCOST_API const char *llmcost_response_summary(const llmcost_response *respons
 /**
  * What the call cost, in nano-units of llmcost_response_currency(). Every leg that was sent is in it. A leg that the
  * provider answered with an error (HTTP 4xx, 5xx, or an error document under HTTP 200) costs nothing; one that broke off
- * is estimated; one that was sent and never answered costs all that a budget held for it, else the estimate of its prompt.
+ * is estimated, at the service tier that was asked for where the answer had named none; one that was sent and never
+ * answered costs all that a budget held for it, else the estimate of its prompt. A side that a
+ * provider does not count is estimated; a zero is a count. The line's key "counts" says "reported", "estimated" or "presumed".
  */
 LLMCOST_API int64_t llmcost_response_cost_nano(const llmcost_response *response);
 /** The receipt's id, such as "r-0123456789abcdef": what llmcost_feedback() asks for. Also of a failed call; "" of NULL. */

@@ -8,7 +8,8 @@
  * Header only. Everything of llmcost.h holds; on top of it:
  *
  *   failures    llmcost::error with the fields of llmcost_error; a failed call's receipt is in it too
- *   lifetimes   a request copies every text that it is given. Streams and loops keep their client open
+ *   lifetimes   a request copies every text that it is given. Streams and loops keep their client open. What was moved
+ *               from is empty: it fails with E_MISUSE, and a response has no text
  *   callbacks   may throw: nothing passes through the C library. A loop's callbacks rethrow from loop::poll(); a
  *               receipt, alert or judge callback that throws is counted (client::callback_failures()) and the call goes on
  *
@@ -65,13 +66,14 @@ public:
 
     struct tool_call {
         std::string id, name, arguments;
+        bool is_custom = false; /* arguments are any text */
     };
     std::vector<tool_call> tool_calls(std::uint32_t choice = 0) const
     {
         std::vector<tool_call> calls;
         for (std::uint32_t i = 0; i < llmcost_response_tool_call_count(raw_, choice); i++) {
             const llmcost_tool_call *call = llmcost_response_tool_call(raw_, choice, i);
-            calls.push_back({ text_of(call->id), text_of(call->name), text_of(call->arguments) });
+            calls.push_back({ text_of(call->id), text_of(call->name), text_of(call->arguments), call->is_custom != 0 });
         }
         return calls;
     }
@@ -155,6 +157,14 @@ protected:
 class response : public response_view {
 public:
     explicit response(llmcost_response *raw) : response_view(raw), own_(raw) {}
+    response(response &&other) noexcept : response_view(other.raw_), own_(std::move(other.own_)) { other.raw_ = nullptr; }
+    response &operator=(response &&other) noexcept
+    {
+        own_ = std::move(other.own_);
+        other.raw_ = nullptr; /* first: it may be this one */
+        raw_ = own_.get();
+        return *this;
+    }
     llmcost_response *release()
     {
         raw_ = nullptr;
@@ -191,11 +201,7 @@ public:
         retry_after_ms_ = llmcost_error_retry_after_ms(details);
     }
     /* Takes a failed call's response; NULL is fine. */
-    error(llmcost_status status, llmcost_response *failed)
-        : error(status, failed ? llmcost_response_error(failed) : static_cast<const llmcost_error *>(nullptr))
-    {
-        response_.reset(failed, llmcost_response_free);
-    }
+    error(llmcost_status status, llmcost_response *failed) : error(status, std::shared_ptr<llmcost_response>(failed, llmcost_response_free)) {}
 
     llmcost_status status() const noexcept { return status_; }
     const char *status_name() const noexcept { return llmcost_status_name(status_); }
@@ -217,6 +223,12 @@ public:
     }
 
 private:
+    error(llmcost_status status, std::shared_ptr<llmcost_response> failed)
+        : error(status, failed ? llmcost_response_error(failed.get()) : static_cast<const llmcost_error *>(nullptr))
+    {
+        response_ = std::move(failed);
+    }
+
     llmcost_status status_;
     std::string provider_, code_, provider_message_, request_id_, trail_;
     std::int32_t http_status_ = 0;
@@ -253,6 +265,7 @@ inline std::string plain(std::string_view text)
 }
 
 inline const char *or_null(const std::optional<std::string> &text) { return text ? text->c_str() : nullptr; }
+inline std::optional<std::string> plain_or_none(const std::optional<std::string> &text) { return text ? std::optional<std::string>(plain(std::string_view(*text))) : std::nullopt; }
 
 } // namespace detail
 
@@ -286,7 +299,7 @@ public:
             turn.parts.push_back(copy_part(item(from->parts, i, from->part_stride)));
         for (std::uint32_t i = 0; i < from->tool_call_count; i++) {
             const llmcost_tool_call &call = item(from->tool_calls, i, from->tool_call_stride);
-            turn.calls.push_back({ text_of(call.id), text_of(call.name), text_of(call.arguments) });
+            turn.calls.push_back({ text_of(call.id), text_of(call.name), text_of(call.arguments), call.is_custom });
         }
         messages_.push_back(std::move(turn));
         return *this;
@@ -483,6 +496,7 @@ private:
     };
     struct call_data {
         std::string id, name, arguments;
+        std::uint8_t is_custom;
     };
     struct message_data {
         std::int32_t role = LLMCOST_USER;
@@ -576,7 +590,7 @@ private:
             parts.push_back(part);
         }
         for (const call_data &call : from.calls)
-            calls.push_back({ call.id.c_str(), call.name.c_str(), call.arguments.c_str() });
+            calls.push_back({ call.id.c_str(), call.name.c_str(), call.arguments.c_str(), call.is_custom, {} });
         llmcost_message message{};
         message.role = from.role;
         message.is_error = from.is_error;
@@ -665,6 +679,14 @@ struct client_state {
 class stream {
 public:
     stream(std::shared_ptr<detail::client_state> client, llmcost_stream *raw) : client_(std::move(client)), own_(raw) {}
+    stream(stream &&) = default;
+    /* The stream that was here is closed before its client may be. */
+    stream &operator=(stream &&other) noexcept
+    {
+        own_ = std::move(other.own_);
+        client_ = std::move(other.client_);
+        return *this;
+    }
 
     /* The next piece; nothing when the answer is complete. Throws the failure that ended the call. */
     std::optional<event> next()
@@ -732,45 +754,45 @@ private:
 class client {
 public:
     /* A config file's path, or JSON text. */
-    explicit client(const std::string &config, const llmcost_options *options = nullptr) : client(config.c_str(), options) {}
+    explicit client(const std::string &config, const llmcost_options *options = nullptr) : client(detail::plain(config).c_str(), options) {}
     /* Providers and keys from the environment. */
     client() : client(static_cast<const char *>(nullptr), nullptr) {}
 
-    llmcost_client *get() const { return state_->raw; }
+    llmcost_client *get() const { return state_ ? state_->raw : nullptr; }
 
     /* Callbacks: before the first call. */
     void on_receipt(std::function<void(const response_view &)> fn)
     {
+        detail::check(llmcost_client_on_receipt(get(), fn ? call_receipt : nullptr, state_.get())); /* else the old one stays */
         state_->on_receipt = std::move(fn);
-        detail::check(llmcost_client_on_receipt(get(), state_->on_receipt ? call_receipt : nullptr, state_.get()));
     }
     void on_alert(std::function<void(std::string_view)> fn)
     {
+        detail::check(llmcost_client_on_alert(get(), fn ? call_alert : nullptr, state_.get()));
         state_->on_alert = std::move(fn);
-        detail::check(llmcost_client_on_alert(get(), state_->on_alert ? call_alert : nullptr, state_.get()));
     }
     /* fn(question, answer) returns 1 to accept, 0 to escalate, below 0 when it cannot tell. */
     void add_judge(std::string_view name, std::function<int(std::string_view, std::string_view)> fn)
     {
         using judge = std::pair<detail::client_state *, std::function<int(std::string_view, std::string_view)>>;
-        state_->judges.push_back(std::make_unique<judge>(state_.get(), std::move(fn)));
+        own().judges.push_back(std::make_unique<judge>(state_.get(), std::move(fn)));
         detail::check(llmcost_client_add_judge(get(), detail::plain(name).c_str(), call_judge, state_->judges.back().get()));
     }
     /* fn(question) says which label the request has; std::nullopt, or a throw: the middle one of the route's labels. */
     void add_labeller(std::string_view name, std::function<std::optional<std::string>(std::string_view)> fn)
     {
         using labeller = std::pair<detail::client_state *, std::function<std::optional<std::string>(std::string_view)>>;
-        state_->labellers.push_back(std::make_unique<labeller>(state_.get(), std::move(fn)));
+        own().labellers.push_back(std::make_unique<labeller>(state_.get(), std::move(fn)));
         detail::check(llmcost_client_add_labeller(get(), detail::plain(name).c_str(), call_labeller, state_->labellers.back().get()));
     }
     /* fn(provider, rejected) hands out the key of a provider whose config says "key": "host:NAME". When it throws, the call ends with E_AUTH. */
     void add_key_source(std::string_view name, std::function<handed_key(std::string_view, bool)> fn)
     {
         using source = std::pair<detail::client_state *, std::function<handed_key(std::string_view, bool)>>;
-        state_->key_sources.push_back(std::make_unique<source>(state_.get(), std::move(fn)));
+        own().key_sources.push_back(std::make_unique<source>(state_.get(), std::move(fn)));
         detail::check(llmcost_client_add_key_source(get(), detail::plain(name).c_str(), call_key_source, state_->key_sources.back().get()));
     }
-    std::uint64_t callback_failures() const { return state_->callback_failures; }
+    std::uint64_t callback_failures() const { return own().callback_failures; }
 
     response ask(std::string_view model, std::string_view question) { return chat(request(model).user(question)); }
     response chat(const request &what)
@@ -860,11 +882,12 @@ public:
     }
     std::string describe_routes(std::optional<std::string> name = std::nullopt) const
     {
-        return take([&](char **out) { return llmcost_route_describe(get(), detail::or_null(name), out); });
+        const std::optional<std::string> wanted = detail::plain_or_none(name);
+        return take([&](char **out) { return llmcost_route_describe(get(), detail::or_null(wanted), out); });
     }
     void correct_budget(std::string_view budget, std::int64_t delta_nano, std::optional<std::string> value = std::nullopt)
     {
-        detail::check(llmcost_budget_correct(get(), detail::plain(budget).c_str(), detail::or_null(value), delta_nano));
+        detail::check(llmcost_budget_correct(get(), detail::plain(budget).c_str(), detail::or_null(detail::plain_or_none(value)), delta_nano));
     }
     /* false: the call went through no split, or is not one of the latest that did */
     bool feedback(std::string_view receipt_id, double score)
@@ -881,18 +904,25 @@ private:
     friend class loop;
     client(const char *config, const llmcost_options *options) : state_(std::make_shared<detail::client_state>())
     {
-        llmcost_options own = LLMCOST_OPTIONS_INIT;
+        llmcost_options taken;
         llmcost_error *details = nullptr;
+        llmcost_options_init(&taken, sizeof taken);
         if (options)
-            own = *options;
-        own.error = &details;
-        llmcost_status status = llmcost_client_open(&state_->raw, config, &own);
+            taken = *options;
+        taken.error = &details;
+        llmcost_status status = llmcost_client_open(&state_->raw, config, &taken);
         if (status == LLMCOST_OK)
             return;
         std::unique_ptr<llmcost_error, void (*)(llmcost_error *)> owner(details, llmcost_error_free);
         if (status == LLMCOST_E_MEMORY)
             throw std::bad_alloc();
         throw error(status, details);
+    }
+    detail::client_state &own() const
+    {
+        if (!state_)
+            throw error(LLMCOST_E_MISUSE);
+        return *state_;
     }
     template <typename Write>
     static std::string take(Write &&write)
@@ -936,7 +966,7 @@ private:
         auto *labeller = static_cast<std::pair<detail::client_state *, std::function<std::optional<std::string>(std::string_view)>> *>(user);
         try {
             const std::optional<std::string> given = labeller->second(std::string_view(shown->question, shown->question_bytes));
-            if (!given || given->size() >= capacity)
+            if (!given || given->size() >= capacity || given->find('\0') != std::string::npos)
                 return -1;
             label[given->copy(label, given->size())] = '\0';
             return 0;
@@ -952,6 +982,8 @@ private:
             const handed_key handed = source->second(provider, rejected != 0);
             if (handed.key.size() >= capacity)
                 return LLMCOST_E_TOO_LARGE;
+            if (handed.key.find('\0') != std::string::npos)
+                return LLMCOST_E_INVALID; /* never cut short */
             handed.key.copy(key, handed.key.size());
             *valid_ms = handed.valid_ms;
             return LLMCOST_OK;
@@ -986,7 +1018,7 @@ public:
         auto job = std::make_unique<call>(call{ state_.get(), std::move(done), std::move(on_event) });
         std::uint64_t id = 0;
         detail::check(what.with_c_request([&](const llmcost_request *view) {
-            return llmcost_loop_submit(state_->raw, view, job->on_event ? call_event : nullptr, call_done, job.get(), &id);
+            return llmcost_loop_submit(handle(), view, job->on_event ? call_event : nullptr, call_done, job.get(), &id);
         }));
         (void)job.release(); /* call_done deletes it */
         return id;
@@ -996,23 +1028,23 @@ public:
     {
         auto job = std::make_unique<call>(call{ state_.get(), std::move(done), nullptr });
         std::uint64_t id = 0;
-        detail::check(what.with_c_request([&](const llmcost_request *view) { return llmcost_loop_submit_embed(state_->raw, view, call_done, job.get(), &id); }));
+        detail::check(what.with_c_request([&](const llmcost_request *view) { return llmcost_loop_submit_embed(handle(), view, call_done, job.get(), &id); }));
         (void)job.release();
         return id;
     }
-    void cancel(std::uint64_t id) { detail::check(llmcost_loop_cancel(state_->raw, id)); }
+    void cancel(std::uint64_t id) { detail::check(llmcost_loop_cancel(handle(), id)); }
     /* Throws what a callback threw, once the library is left. */
     void poll(std::int32_t timeout_ms)
     {
-        llmcost_status status = llmcost_loop_poll(state_->raw, timeout_ms);
-        if (state_->thrown)
+        llmcost_status status = llmcost_loop_poll(handle(), timeout_ms);
+        if (state_ && state_->thrown)
             std::rethrow_exception(std::exchange(state_->thrown, nullptr));
         detail::check(status);
     }
-    std::uint64_t pending() const { return llmcost_loop_pending(state_->raw); }
-    int descriptor() const { return llmcost_loop_descriptor(state_->raw); }
-    std::int32_t timeout_ms() const { return llmcost_loop_timeout_ms(state_->raw); }
-    void wake() { llmcost_loop_wake(state_->raw); }
+    std::uint64_t pending() const { return llmcost_loop_pending(handle()); }
+    int descriptor() const { return llmcost_loop_descriptor(handle()); }
+    std::int32_t timeout_ms() const { return llmcost_loop_timeout_ms(handle()); }
+    void wake() { llmcost_loop_wake(handle()); }
 
 private:
     struct state {
@@ -1026,6 +1058,7 @@ private:
         done_fn done;
         event_fn on_event;
     };
+    llmcost_loop *handle() const { return state_ ? state_->raw : nullptr; }
     static void keep(state *of) noexcept
     {
         if (!of->thrown)

@@ -153,6 +153,7 @@ LLMCOST_API const char *llmcost_mock_request_body(llmcost_mock *mock, uint64_t i
 /** A header of a request, name in any case; ":method" and ":path" too. NULL when there is none. Any thread. */
 LLMCOST_API const char *llmcost_mock_request_header(llmcost_mock *mock, uint64_t index, const char *name);
 
+/* NULL for the exchange is fine below: "" and 0, E_MISUSE, or nothing happens. */
 /** The model that was asked for. */
 LLMCOST_API const char *llmcost_mock_exchange_model(const llmcost_mock_exchange *exchange);
 /** The text of the last user message; "" where there is none. bytes may be NULL. */

@@ -92,6 +92,7 @@ typedef struct llmcost_policy {
 /** Add a policy to a client, 24 at most. Before its first call, else E_MISUSE. The descriptor is copied; name and user must outlive the client. */
 LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_client_add_policy(llmcost_client *client, const llmcost_policy *policy);
 
+/* NULL for the leg is fine below: nothing happens, and the answer is NULL, "", LLMCOST_FAIL or E_MISUSE. */
 /** The request of a leg; borrowed. It may differ from the caller's: policies further out may have changed it. NULL for list models and balances, and once the caller has left a leg that is read on without him. */
 LLMCOST_API const llmcost_request *llmcost_leg_request(const llmcost_leg *leg);
 /** The operation of a leg: "chat", "list_models", "embed", "count_tokens" or "balance". Static. */

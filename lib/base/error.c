@@ -20,6 +20,7 @@ void llmc_error_clear(llmcost_error *error)
     error->status = LLMCOST_OK;
     error->http_status = 0;
     error->retry_after_ms = -1;
+    error->should_retry = 0;
     if (!any) /* as in every call that succeeds */
         return;
     char **texts[] = { &error->message, &error->provider, &error->code, &error->provider_message, &error->request_id, &error->trail };
@@ -60,6 +61,7 @@ bool llmc_error_copy(llmcost_error *to, const llmcost_error *from)
     to->status = from->status;
     to->http_status = from->http_status;
     to->retry_after_ms = from->retry_after_ms;
+    to->should_retry = from->should_retry;
     char *const sources[] = { from->message, from->provider, from->code, from->provider_message, from->request_id, from->trail };
     char **targets[] = { &to->message, &to->provider, &to->code, &to->provider_message, &to->request_id, &to->trail };
     bool complete = true;

@@ -12,6 +12,7 @@ struct llmcost_error {
     llmcost_status status;
     int32_t http_status;
     int64_t retry_after_ms; /* -1: the provider did not say */
+    int8_t should_retry;    /* what the provider says itself: 1 yes, -1 no, 0 nothing */
     char *message;          /* what failed and what to do next */
     char *provider, *code, *provider_message, *request_id;
     char *trail;            /* JSON */

@@ -391,6 +391,8 @@ void llmc_leg_timer_stop(llmcost_leg *leg)
 
 llmcost_status llmcost_leg_timer(llmcost_leg *leg, int64_t delay_ms)
 {
+    if (!leg)
+        return LLMCOST_E_MISUSE;
     if (delay_ms < 0) {
         llmc_leg_timer_stop(leg);
         return LLMCOST_OK;

@@ -154,6 +154,8 @@ void llmc_leg_set_answer(llmcost_leg *leg, llmc_answer *answer)
 
 llmcost_verdict llmcost_leg_adopt(llmcost_leg *leg, llmcost_leg *child)
 {
+    if (!leg)
+        return LLMCOST_FAIL;
     if (!child) /* where it could not be made, the leg says why */
         return leg->status ? LLMCOST_FAIL : llmc_leg_fail(leg, LLMCOST_E_MISUSE, "there is no child to adopt");
     if (leg->answer)

@@ -74,23 +74,15 @@ static void write_part(llmc_json_writer *json, const char *name, const llmc_text
     llmc_json_write_member_string(json, name, text->text, text->bytes);
 }
 
-static void write_thinking_blocks(llmc_json_writer *json, const llmc_choice *choice)
+/* A call of a custom tool has other words for the same. */
+static const char *type_of(bool is_custom)
 {
-    llmc_json_write_member_array(json, "thinking_blocks");
-    if (choice->signature.bytes) {
-        llmc_json_write_begin_object(json);
-        llmc_json_write_member_text(json, "type", "thinking");
-        write_part(json, "thinking", &choice->reasoning);
-        write_part(json, "signature", &choice->signature);
-        llmc_json_write_end_object(json);
-    }
-    if (choice->hidden_reasoning.bytes) {
-        llmc_json_write_begin_object(json);
-        llmc_json_write_member_text(json, "type", "redacted_thinking");
-        write_part(json, "data", &choice->hidden_reasoning);
-        llmc_json_write_end_object(json);
-    }
-    llmc_json_write_end_array(json);
+    return is_custom ? "custom" : "function";
+}
+
+static const char *arguments_of(bool is_custom)
+{
+    return is_custom ? "input" : "arguments";
 }
 
 static void write_tool_calls(llmc_json_writer *json, const llmc_choice *choice)
@@ -100,10 +92,10 @@ static void write_tool_calls(llmc_json_writer *json, const llmc_choice *choice)
         const llmcost_tool_call *call = &choice->tool_calls[i];
         llmc_json_write_begin_object(json);
         llmc_json_write_member_text(json, "id", call->id);
-        llmc_json_write_member_text(json, "type", "function");
-        llmc_json_write_member_object(json, "function");
+        llmc_json_write_member_text(json, "type", type_of(call->is_custom));
+        llmc_json_write_member_object(json, type_of(call->is_custom));
         llmc_json_write_member_text(json, "name", call->name);
-        llmc_json_write_member_text(json, "arguments", call->arguments);
+        llmc_json_write_member_text(json, arguments_of(call->is_custom), call->arguments);
         llmc_json_write_end_object(json);
         llmc_json_write_end_object(json);
     }
@@ -125,8 +117,10 @@ static void write_message(llmc_json_writer *json, const llmc_choice *choice)
         llmc_json_write_member_text(json, "refusal", NULL);
     if (choice->reasoning.bytes)
         write_part(json, "reasoning_content", &choice->reasoning);
-    if (choice->signature.bytes || choice->hidden_reasoning.bytes)
-        write_thinking_blocks(json, choice);
+    if (choice->signature.bytes || choice->hidden_reasoning.bytes) {
+        llmc_json_write_key(json, "thinking_blocks");
+        llmc_write_thinking_blocks(json, choice->reasoning, choice->signature, choice->hidden_reasoning, false);
+    }
     if (choice->tool_call_count)
         write_tool_calls(json, choice);
     llmc_json_write_end_object(json);
@@ -330,12 +324,12 @@ static void write_delta_tool(llmc_json_writer *json, const llmcost_event *event)
     llmc_json_write_member_integer(json, "index", event->tool_index);
     if (named) {
         llmc_json_write_member_text(json, "id", event->tool_id);
-        llmc_json_write_member_text(json, "type", "function");
+        llmc_json_write_member_text(json, "type", type_of(event->is_custom));
     }
-    llmc_json_write_member_object(json, "function");
+    llmc_json_write_member_object(json, type_of(event->is_custom));
     if (named)
         llmc_json_write_member_text(json, "name", event->tool_name);
-    llmc_json_write_member_string(json, "arguments", named ? "" : event->text, named ? 0 : event->bytes);
+    llmc_json_write_member_string(json, arguments_of(event->is_custom), named ? "" : event->text, named ? 0 : event->bytes);
     llmc_json_write_end_object(json);
     llmc_json_write_end_object(json);
     llmc_json_write_end_array(json);
@@ -354,6 +348,10 @@ static void write_delta(llmc_json_writer *json, const llmcost_event *event, llmc
         write_delta_text(json, "refusal", event);
     if (event->kind == LLMCOST_EVENT_TOOL_CALL || event->kind == LLMCOST_EVENT_TOOL_ARGUMENTS)
         write_delta_tool(json, event);
+    if (event->kind == LLMCOST_EVENT_FINISH && event->bytes) {
+        llmc_json_write_key(json, "thinking_blocks");
+        llmc_json_write_raw(json, event->text, event->bytes);
+    }
     llmc_json_write_end_object(json);
 }
 

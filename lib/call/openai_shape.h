@@ -3,7 +3,8 @@
  *
  * Beside OpenAI's members: "reasoning_content" (text), "thinking_blocks" (reasoning with what a provider wants back:
  * its signature, or its opaque data) and "llmcost" (the receipt). client/chat_json.c reads the first two in a message of
- * the assistant, so that a choice's message can stand in the next request as it is.
+ * the assistant, so that a choice's message can stand in the next request as it is. In a stream the blocks come whole with
+ * the chunk that ends the choice.
  */
 #ifndef LLMC_OPENAI_SHAPE_H
 #define LLMC_OPENAI_SHAPE_H

@@ -57,17 +57,17 @@ llmcost_status llmcost_client_add_policy(llmcost_client *client, const llmcost_p
 
 const llmcost_request *llmcost_leg_request(const llmcost_leg *leg)
 {
-    return leg->request;
+    return leg ? leg->request : NULL;
 }
 
 const char *llmcost_leg_operation(const llmcost_leg *leg)
 {
-    return leg->operation->name;
+    return leg ? leg->operation->name : "";
 }
 
 const char *llmcost_leg_target(const llmcost_leg *leg)
 {
-    return leg->route ? leg->route->name : "";
+    return leg && leg->route ? leg->route->name : "";
 }
 
 llmcost_status llmcost_leg_status(const llmcost_leg *leg)
@@ -90,11 +90,15 @@ llmcost_finish llmcost_leg_finish_reason(const llmcost_leg *leg)
 
 llmcost_verdict llmcost_leg_fail(llmcost_leg *leg, llmcost_status status, const char *message)
 {
+    if (!leg)
+        return LLMCOST_FAIL;
     return llmc_leg_fail(leg, status == LLMCOST_OK ? LLMCOST_E_MISUSE : status, "%s", message ? message : llmcost_status_text(status));
 }
 
 llmcost_verdict llmcost_leg_answer(llmcost_leg *leg, const char *text, size_t bytes)
 {
+    if (!leg)
+        return LLMCOST_FAIL;
     if (!leg->operation->generates)
         return llmc_leg_fail(leg, LLMCOST_E_MISUSE, "a text is no answer to \"%s\"", leg->operation->name);
     if (!text)
@@ -126,6 +130,8 @@ static llmcost_status import_request(llmcost_leg *leg, const llmcost_request *re
 
 llmcost_status llmcost_leg_set_request(llmcost_leg *leg, const llmcost_request *request)
 {
+    if (!leg)
+        return LLMCOST_E_MISUSE;
     llmcost_error error;
     llmc_error_init(&error, &leg->services->allocator);
     llmcost_status status = import_request(leg, request, leg->operation, &leg->request, &error);
@@ -141,17 +147,18 @@ llmcost_status llmcost_leg_set_request(llmcost_leg *leg, const llmcost_request *
 
 void *llmcost_leg_alloc(llmcost_leg *leg, size_t bytes)
 {
-    return llmc_arena_calloc(llmc_leg_arena(leg), 1, bytes);
+    return leg ? llmc_arena_calloc(llmc_leg_arena(leg), 1, bytes) : NULL;
 }
 
 void llmcost_leg_mark_altered(llmcost_leg *leg)
 {
-    leg->altered = true;
+    if (leg)
+        leg->altered = true;
 }
 
 void llmcost_leg_note(llmcost_leg *leg, const char *text)
 {
-    llmc_line *line = llmc_leg_line(leg);
+    llmc_line *line = leg && text ? llmc_leg_line(leg) : NULL;
     if (line)
         llmc_line_add_note(line, llmc_leg_arena(leg), text);
 }
@@ -169,6 +176,8 @@ static const llmc_operation *find_operation(const char *name)
 llmcost_leg *llmcost_leg_spawn(llmcost_leg *parent, const llmcost_spawn *spawn)
 {
     llmcost_spawn ours = { 0 };
+    if (!parent)
+        return NULL;
     if (!spawn || !llmc_layout_is_possible(spawn->struct_size, offsetof(llmcost_spawn, model))) {
         llmc_leg_fail(parent, LLMCOST_E_MISUSE, "a spawn without its struct_size");
         return NULL;
@@ -245,7 +254,7 @@ static void waker_arrived(llmc_message *message)
 
 llmcost_waker *llmcost_leg_waker(llmcost_leg *leg)
 {
-    if (!llmc_leg_driver(leg))
+    if (!leg || !llmc_leg_driver(leg))
         return NULL;
     llmcost_waker *waker = llmc_calloc(&leg->services->allocator, 1, sizeof *waker);
     if (!waker)

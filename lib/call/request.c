@@ -51,7 +51,7 @@ static llmcost_status read_layouts(import *in, const llmcost_request *request)
         [REQUEST] = { "struct_size", offsetof(llmcost_request, max_tokens), sizeof(llmcost_request), request->struct_size },
         [MESSAGE] = { "message_stride", offsetof(llmcost_message, parts), sizeof(llmcost_message), request->message_stride },
         [PART] = { "part_stride", offsetof(llmcost_part, url), sizeof(llmcost_part), request->part_stride },
-        [TOOL_CALL] = { "tool_call_stride", sizeof(llmcost_tool_call), sizeof(llmcost_tool_call), request->tool_call_stride },
+        [TOOL_CALL] = { "tool_call_stride", offsetof(llmcost_tool_call, is_custom), sizeof(llmcost_tool_call), request->tool_call_stride },
         [TOOL] = { "tool_stride", offsetof(llmcost_tool, strict), sizeof(llmcost_tool), request->tool_stride },
         [TAG] = { "tag_stride", sizeof(llmcost_tag), sizeof(llmcost_tag), request->tag_stride },
     };

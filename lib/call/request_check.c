@@ -313,6 +313,8 @@ __attribute__((cold, noinline)) static llmcost_status check_tool_calls(checker *
         if (!call->arguments)
             return fail(check, "arguments", "is missing: set it to \"{}\" for none");
         CHECK(check_text(check, "arguments", call->arguments, 0));
+        CHECK(check_range(check, "is_custom", call->is_custom, 0, 1));
+        CHECK(check_zero(check, call->reserved, sizeof call->reserved));
     }
     check->inner = NULL;
     return LLMCOST_OK;

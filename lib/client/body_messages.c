@@ -287,6 +287,7 @@ static void read_thinking_block(llmc_body *body, draft *into)
     llmcost_part block = { 0 };
     const char *type = "", *text = NULL, *data = NULL;
     size_t text_bytes = 0, data_bytes = 0;
+    int64_t index;
     if (!llmc_body_object(body))
         return;
     while (llmc_body_next_key(body, &key)) {
@@ -298,6 +299,8 @@ static void read_thinking_block(llmc_body *body, draft *into)
             llmc_body_string(body, &block.signature);
         else if (llmc_json_key_is(&key, "data"))
             llmc_body_text(body, &data, &data_bytes);
+        else if (llmc_json_key_is(&key, "index")) /* of a streamed answer; the order says it */
+            llmc_body_integer(body, 0, INT64_MAX, &index);
         else
             llmc_body_unknown(body);
     }
@@ -325,6 +328,22 @@ static void read_thinking_blocks(llmc_body *body, draft *into)
 
 /* ---- tool calls ---- */
 
+/* {"name", "input"}: of a custom tool, which takes any text. */
+static void read_custom(llmc_body *body, llmcost_tool_call *call)
+{
+    llmc_json_key key;
+    if (!llmc_body_object(body))
+        return;
+    while (llmc_body_next_key(body, &key)) {
+        if (llmc_json_key_is(&key, "name"))
+            llmc_body_string(body, &call->name);
+        else if (llmc_json_key_is(&key, "input"))
+            llmc_body_string(body, &call->arguments);
+        else
+            llmc_body_unknown(body);
+    }
+}
+
 static void read_function(llmc_body *body, llmcost_tool_call *call)
 {
     llmc_json_key key;
@@ -342,10 +361,32 @@ static void read_function(llmc_body *body, llmcost_tool_call *call)
     }
 }
 
+static void finish_tool_call(llmc_body *body, const char *type, llmcost_tool_call *call, const llmcost_tool_call *custom)
+{
+    bool is_custom = strcmp(type, "custom") == 0;
+    const llmcost_tool_call *other = is_custom ? call : custom;
+    if (!is_custom && strcmp(type, "function") != 0) {
+        llmc_body_fail(body, "type", "\"%.64s\" is not known: function or custom", type);
+        return;
+    }
+    if (other->name || other->arguments) {
+        llmc_body_fail(body, is_custom ? "function" : "custom", "does not belong to a call of type \"%s\"", type);
+        return;
+    }
+    if (is_custom)
+        *call = (llmcost_tool_call){ .id = call->id, .name = custom->name, .arguments = custom->arguments, .is_custom = 1 };
+    if (!call->id)
+        llmc_body_fail(body, "id", "is missing");
+    else if (!call->name || !*call->name)
+        llmc_body_fail(body, is_custom ? "custom.name" : "function.name", "is missing");
+    else if (!call->arguments || !*call->arguments)
+        call->arguments = is_custom ? "" : "{}";
+}
+
 static void read_tool_call(llmc_body *body, draft *into)
 {
     llmc_json_key key;
-    llmcost_tool_call call = { 0 };
+    llmcost_tool_call call = { 0 }, custom = { 0 };
     const char *type = "function";
     int64_t index;
     if (!llmc_body_object(body)) {
@@ -359,19 +400,14 @@ static void read_tool_call(llmc_body *body, draft *into)
             llmc_body_string(body, &type);
         else if (llmc_json_key_is(&key, "function"))
             read_function(body, &call);
+        else if (llmc_json_key_is(&key, "custom"))
+            read_custom(body, &custom);
         else if (llmc_json_key_is(&key, "index")) /* of a streamed answer; the order says it */
             llmc_body_integer(body, 0, INT64_MAX, &index);
         else
             llmc_body_unknown(body);
     }
-    if (strcmp(type, "function") != 0)
-        llmc_body_fail(body, "type", "\"%.64s\" is not known: function", type);
-    else if (!call.id)
-        llmc_body_fail(body, "id", "is missing");
-    else if (!call.name || !*call.name)
-        llmc_body_fail(body, "function.name", "is missing");
-    else if (!call.arguments || !*call.arguments)
-        call.arguments = "{}";
+    finish_tool_call(body, type, &call, &custom);
     llmcost_tool_call *out = llmc_body_add(body, (void **)&into->message.tool_calls, &into->message.tool_call_count, &into->call_capacity, sizeof *out);
     if (out)
         *out = call;

@@ -273,10 +273,48 @@ static void read_parallel_tool_calls(llmc_body *body)
 
 /* ---- the format of the answer ---- */
 
+/* One of its own, or a reference, beside which OpenAI takes nothing. */
+static bool takes_description(const char *schema)
+{
+    llmc_json json;
+    llmc_json_key key;
+    llmc_json_begin(&json, schema, strlen(schema));
+    llmc_json_object(&json);
+    while (llmc_json_next_key(&json, &key)) {
+        if (llmc_json_key_is(&key, "description") || llmc_json_key_is(&key, "$ref"))
+            return false;
+        llmc_json_skip(&json);
+    }
+    return true;
+}
+
+/* Only OpenAI's shape has a description beside a schema; inside it every provider takes one. */
+static void describe_schema(llmc_body *body, const char *description)
+{
+    const char **schema = &body->request->format_schema, *rest = strchr(*schema, '{') + 1;
+    llmc_buffer out;
+    llmc_json_writer json = { .out = &out };
+    if (!takes_description(*schema))
+        return;
+    llmc_buffer_init(&out, body->arena->allocator, SIZE_MAX / 4);
+    llmc_json_write_begin_object(&json);
+    llmc_json_write_member_text(&json, "description", description);
+    if (rest[strspn(rest, " \t\r\n")] != '}')
+        llmc_buffer_add_byte(&out, ',');
+    llmc_buffer_add_text(&out, rest);
+    const char *described = out.failure ? NULL : llmc_arena_strndup(body->arena, out.data, out.length);
+    llmc_buffer_free(&out);
+    if (described)
+        *schema = described;
+    else
+        llmc_body_no_memory(body);
+}
+
 static void read_json_schema(llmc_body *body)
 {
     llmc_json_key key;
     bool strict;
+    const char *description = NULL;
     if (!llmc_body_object(body))
         return;
     while (llmc_body_next_key(body, &key)) {
@@ -284,11 +322,15 @@ static void read_json_schema(llmc_body *body)
             llmc_body_string(body, &body->request->format_name);
         else if (llmc_json_key_is(&key, "schema"))
             llmc_body_object_text(body, &body->request->format_schema);
+        else if (llmc_json_key_is(&key, "description"))
+            llmc_body_string(body, &description);
         else if (!llmc_json_key_is(&key, "strict"))
             pass_foreign(body);
         else if (llmc_body_bool(body, &strict))
             body->request->format_strict = strict;
     }
+    if (description && *description && body->request->format_schema && !body->status)
+        describe_schema(body, description);
 }
 
 static void forget_format(llmcost_request *request)

@@ -36,6 +36,16 @@ static void release_answer(void *value)
 
 /* ---- alerts ---- */
 
+/* A budget without a period has no window. */
+static void write_window(llmc_json_writer *writer, const llmc_account_alert *alert)
+{
+    llmc_json_write_key(writer, "window_from_ms");
+    if (alert->budget->period == LLMC_PERIOD_TOTAL)
+        llmc_json_write_null(writer);
+    else
+        llmc_json_write_integer(writer, alert->window_from_ms);
+}
+
 static void alert_of_account(const llmc_account_alert *alert, void *user)
 {
     llmcost_client *client = user;
@@ -52,7 +62,7 @@ static void alert_of_account(const llmc_account_alert *alert, void *user)
     llmc_json_write_double(&writer, alert->permille / 1000.0);
     llmc_json_write_member_integer(&writer, "spent_nano", alert->spent_nano);
     llmc_json_write_member_integer(&writer, "limit_nano", alert->limit_nano);
-    llmc_json_write_member_integer(&writer, "window_from_ms", alert->window_from_ms);
+    write_window(&writer, alert);
     llmc_json_write_end_object(&writer);
     const char *json = llmc_buffer_text(&text);
     if (json) {

@@ -4,6 +4,7 @@
  */
 #include "client/config.h"
 
+#include "provider/signing.h"
 #include "provider/token.h"
 
 #include <string.h>
@@ -194,6 +195,13 @@ bool llmc_config_has_usual_key(const llmc_config *config, const llmc_preset *pre
 
 /* ---- the lot ---- */
 
+/* "id.secret" */
+static bool is_dotted(const char *key)
+{
+    const char *dot = strchr(key, '.');
+    return dot && dot != key && dot[1] && !strchr(dot + 1, '.');
+}
+
 /* A pair is of use only where something is signed with it, and a JWT needs both halves in its key. */
 static llmcost_status check_credential(llmc_config *config, const llmc_config_node *node, const llmc_provider *provider, const llmc_credential *credential)
 {
@@ -204,8 +212,9 @@ static llmcost_status check_credential(llmc_config *config, const llmc_config_no
         return llmc_config_fail(config, node, "provider \"%s\": this \"auth\" needs a pair: {\"access_key\": ..., \"secret_key\": ...}", provider->name);
     if (pair && provider->auth == LLMC_AUTH_AWS && !provider->region)
         return llmc_config_fail(config, node, "provider \"%s\" signs with its pair, and for that needs a \"region\"", provider->name);
-    const char *dot = strchr(llmc_secret_reveal(&credential->key), '.');
-    if (provider->auth == LLMC_AUTH_JWT && !credential->host && (!dot || dot == credential->key.hidden || !dot[1]))
+    if (pair && (credential->id.bytes > LLMC_SIGNING_KEY_MAXIMUM || credential->key.bytes > LLMC_SIGNING_KEY_MAXIMUM))
+        return llmc_config_fail(config, node, "provider \"%s\": each half of a pair has at most %d bytes", provider->name, LLMC_SIGNING_KEY_MAXIMUM);
+    if (provider->auth == LLMC_AUTH_JWT && !credential->host && !is_dotted(llmc_secret_reveal(&credential->key)))
         return llmc_config_fail(config, node, "provider \"%s\": \"auth\": \"jwt\" needs a key of the form id.secret", provider->name);
     return LLMCOST_OK;
 }

@@ -44,7 +44,7 @@ SECTION(PROVIDER, "providers.NAME", "Names are made of letters, digits, `_`, `.`
     STRUCTURE("limits", "{...}", "what each key may send to each model; absent: no limits of ours")
     STRUCTURE("auth", "bearer, x-api-key, api-key, x-goog-api-key, aws, jwt, bce or oauth", "how the key is shown; default: the preset's, for a pair the pair's own")
     KEY("resource", TEXT, llmc_provider, resource, 1, 200, UNSET, "Azure: the resource in the base URL")
-    KEY("region", TEXT, llmc_provider, region, 1, 100, UNSET, "Bedrock: the region in the base URL and in signatures")
+    KEY("region", TEXT, llmc_provider, region, 1, 64, UNSET, "Bedrock: the region in the base URL and in signatures")
     KEY("project", TEXT, llmc_provider, project, 1, 200, UNSET, "Vertex: the project")
     KEY("location", TEXT, llmc_provider, location, 1, 100, UNSET, "Vertex: the location")
     KEY("token_url", TEXT, llmc_provider, token_url, 1, 2000, UNSET, "where a pair is exchanged for a token; default: the provider's own")

@@ -227,7 +227,7 @@ void llmc_config_keep_loopback_local(llmc_provider *provider)
 
 llmcost_status llmc_config_check_plain_http(llmc_config *config, const llmc_config_node *node, const llmc_provider *provider)
 {
-    static const char *const credentials[] = { "authorization", "x-api-key", "api-key", "cookie", "proxy-authorization", NULL };
+    static const char *const credentials[] = { "authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "proxy-authorization", NULL };
     bool secret = provider->credential_count > 0;
     for (size_t i = 0; i < provider->header_count; i++) {
         char name[32] = "";

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { FINGERPRINT_FORMAT = 1 };
+enum { FINGERPRINT_FORMAT = 2 };
 
 /* ---- fingerprints ---- */
 
@@ -51,6 +51,7 @@ static void hash_leaf(llmc_sha256 *hash, const llmc_route *route)
     hash_text(hash, provider->preset->name);
     hash_number(hash, provider->quirks);
     hash_headers(hash, provider);
+    hash_text(hash, provider->api_version); /* a part of the URL, like the base */
     hash_text(hash, route->model);
 }
 

@@ -36,6 +36,16 @@ static bool has_part(CURLU *url, CURLUPart part)
     return found;
 }
 
+/* libcurl forgives "http:/host" and "https:///path", and takes what is no host for one; nobody listens on port 0. */
+static bool names_host(CURLU *url, const char *text)
+{
+    const char *host = strstr(text, "://");
+    char *port = NULL;
+    bool has_zero = curl_url_get(url, CURLUPART_PORT, &port, 0) == CURLUE_OK && strcmp(port, "0") == 0;
+    curl_free(port);
+    return host && host[3] != '/' && !has_zero;
+}
+
 /* Scheme and host in lower case, no slash at the end: one server has one spelling, and so one fingerprint. */
 static char *normalised(llmc_arena *arena, const char *url, const char *path)
 {
@@ -84,14 +94,15 @@ static llmcost_status take_url(llmc_config *config, const llmc_config_node *node
 {
     if (!llmc_text_is_header_safe(text))
         return llmc_config_fail(config, node, "the %s of provider \"%s\" holds a control character", key_of(provider), provider->name);
-    CURLUcode code = curl_url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME);
+    /* Encoded as it will be sent: a signature covers it. */
+    CURLUcode code = curl_url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME | CURLU_URLENCODE);
     if (code == CURLUE_OUT_OF_MEMORY)
         return llmc_config_no_memory(config);
-    if (code != CURLUE_OK)
-        return llmc_config_fail(config, node, "the %s of provider \"%s\" is no URL such as https://host/v1", key_of(provider), provider->name);
-    llmcost_status status = check_parts(config, node, provider, url);
+    llmcost_status status = code == CURLUE_OK ? check_parts(config, node, provider, url) : LLMCOST_OK;
     if (status)
         return status;
+    if (code != CURLUE_OK || !names_host(url, text))
+        return llmc_config_fail(config, node, "the %s of provider \"%s\" is no URL such as https://host/v1", key_of(provider), provider->name);
     char *whole = NULL, *host = NULL, *copy = NULL;
     if (curl_url_get(url, CURLUPART_URL, &whole, CURLU_NO_DEFAULT_PORT) == CURLUE_OK && curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK) {
         copy = normalised(&config->settings->arena, whole, missing_path(provider->preset, text));

@@ -5,7 +5,6 @@
 
 #include <llmcost/plugin.h>
 
-
 void llmcost_options_init(llmcost_options *options, uint32_t struct_size)
 {
     if (!options || !llmc_layout_is_possible(struct_size, sizeof options->struct_size))

@@ -49,12 +49,12 @@ static llmc_mock_wire *ask_host(llmc_mock_server *server, llmc_mock_question *qu
 
 const char *llmcost_mock_exchange_model(const llmcost_mock_exchange *exchange)
 {
-    return exchange->question->model.text;
+    return exchange ? exchange->question->model.text : "";
 }
 
 static const char *text_of(llmc_buffer *buffer, size_t *bytes)
 {
-    const char *text = llmc_buffer_text(buffer);
+    const char *text = buffer ? llmc_buffer_text(buffer) : NULL;
     if (bytes)
         *bytes = text ? buffer->length : 0;
     return text ? text : "";
@@ -62,19 +62,19 @@ static const char *text_of(llmc_buffer *buffer, size_t *bytes)
 
 const char *llmcost_mock_exchange_user(const llmcost_mock_exchange *exchange, size_t *bytes)
 {
-    return text_of(&exchange->question->user, bytes);
+    return text_of(exchange ? &exchange->question->user : NULL, bytes);
 }
 
 const char *llmcost_mock_exchange_system(const llmcost_mock_exchange *exchange, size_t *bytes)
 {
-    return text_of(&exchange->question->system, bytes);
+    return text_of(exchange ? &exchange->question->system : NULL, bytes);
 }
 
 const char *llmcost_mock_exchange_body(const llmcost_mock_exchange *exchange, size_t *bytes)
 {
     if (bytes)
-        *bytes = exchange->question->body_bytes;
-    return exchange->question->body;
+        *bytes = exchange ? exchange->question->body_bytes : 0;
+    return exchange ? exchange->question->body : "";
 }
 
 llmcost_status llmcost_mock_exchange_text(llmcost_mock_exchange *exchange, const char *text, size_t bytes)
@@ -93,6 +93,8 @@ llmcost_status llmcost_mock_exchange_text(llmcost_mock_exchange *exchange, const
 
 void llmcost_mock_exchange_usage(llmcost_mock_exchange *exchange, int64_t prompt, int64_t completion, int64_t cached)
 {
+    if (!exchange)
+        return;
     exchange->rule.usage.prompt = prompt;
     exchange->rule.usage.completion = completion;
     exchange->rule.usage.cached = cached;
@@ -100,6 +102,8 @@ void llmcost_mock_exchange_usage(llmcost_mock_exchange *exchange, int64_t prompt
 
 void llmcost_mock_exchange_delay(llmcost_mock_exchange *exchange, int64_t delay_ms, int64_t chunk_delay_ms)
 {
+    if (!exchange)
+        return;
     exchange->rule.delay_ms = delay_ms < 0 ? 0 : delay_ms;
     exchange->rule.chunk_delay_ms = chunk_delay_ms < 0 ? 0 : chunk_delay_ms;
 }

@@ -44,7 +44,9 @@ static bool check_tool_calls(llmc_mock_question *question, const json_t *calls)
     size_t index;
     json_t *call;
     LLMC_MOCK_EACH(calls, index, call) {
-        const json_t *function = json_object_get(call, "function");
+        const json_t *function = json_object_get(call, "function"), *custom = json_object_get(call, "custom");
+        if (llmc_mock_text_is(call, "type", "custom") && llmc_mock_text_at(call, "id") && llmc_mock_text_at(custom, "name") && llmc_mock_text_at(custom, "input"))
+            continue;
         if (!llmc_mock_text_at(call, "id") || !llmc_mock_text_is(call, "type", "function") || !llmc_mock_text_at(function, "name") || !llmc_mock_text_at(function, "arguments"))
             return llmc_mock_invalid(question, "messages", "A tool call needs 'id', 'type' and 'function' with 'name' and 'arguments' (a string).");
     }
@@ -117,6 +119,8 @@ static bool check_tools(llmc_mock_question *question)
     json_t *tool;
     LLMC_MOCK_EACH(tools, index, tool) {
         const json_t *function = json_object_get(tool, "function"), *parameters = json_object_get(function, "parameters");
+        if (llmc_mock_text_is(tool, "type", "custom") && llmc_mock_text_at(json_object_get(tool, "custom"), "name"))
+            continue;
         if (!llmc_mock_text_is(tool, "type", "function") || !llmc_mock_text_at(function, "name") || (parameters && !json_is_object(parameters)))
             return llmc_mock_invalid(question, "tools", "Missing required parameter: 'tools[%zu].function.name'.", index);
     }

@@ -25,7 +25,7 @@ typedef struct llmc_usage {
 typedef enum llmc_usage_flag {
     LLMC_USAGE_REPORTED = 1 << 0,         /* the provider sent counts */
     LLMC_USAGE_TOTAL_DIFFERS = 1 << 1,    /* the classes do not add up to the provider's total */
-    LLMC_USAGE_PROMPT_EXCLUSIVE = 1 << 2, /* cached exceeded prompt: the prompt was taken as exclusive of it */
+    LLMC_USAGE_PROMPT_EXCLUSIVE = 1 << 2, /* cached, or written to the cache, exceeded prompt: the prompt was taken as exclusive of it */
     LLMC_USAGE_INPUT_ESTIMATED = 1 << 3,
     LLMC_USAGE_OUTPUT_ESTIMATED = 1 << 4,
     LLMC_USAGE_PRESUMED = 1 << 5          /* nothing is known: the full hold was charged */

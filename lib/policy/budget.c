@@ -27,10 +27,12 @@ typedef struct budget_state {
     size_t ref_count;
     llmc_rates rates;          /* worst case */
     int64_t exchange_nano, input_bound, output_bound, floor;
+    int64_t thinking_bound;    /* of each choice, beside output_bound */
     uint32_t choices;
     bool has_sound;            /* in the prompt */
     llmc_account_waiter waiter;
     bool queued, shortened, own_length, hard;
+    bool asked_last;           /* when the time was up, after a turn for legs that are read on */
     bool bounded;              /* input_bound, output_bound and rates are figures; not so: a soft budget holds nothing and counts */
     bool guessed;              /* the price is unknown, and the config lets that pass */
     bool invented;             /* output_bound is nobody's figure, so an answer that it cuts might have gone on */
@@ -89,8 +91,10 @@ static bool bound_of(const budget_state *state, int64_t output, int64_t *nano)
     llmc_sum sum = { 0 };
     llmc_sum_add(&sum, state->input_bound, (llmc_rate){ dearest_input(state) });
     llmc_sum_add(&sum, 1, state->rates.rate[LLMCOST_REQUEST]);
-    for (uint32_t i = 0; i < state->choices; i++)
+    for (uint32_t i = 0; i < state->choices; i++) {
         llmc_sum_add(&sum, output, (llmc_rate){ dearest_output(&state->rates) });
+        llmc_sum_add(&sum, state->thinking_bound, (llmc_rate){ dearest_output(&state->rates) });
+    }
     return llmc_sum_amount(&sum, state->exchange_nano, nano);
 }
 
@@ -156,7 +160,9 @@ static bool raise_to_tier(llmcost_leg *leg, budget_state *state, llmc_price_quer
 static llmcost_verdict find_rates(llmcost_leg *leg, budget_state *state, const char *tier)
 {
     const llmc_settings *settings = leg->services->settings;
-    llmc_price_query query = { .wall_ms = leg->requested_wall_ms, .prompt_tokens = state->input_bound, .output_tokens = state->output_bound, .reasoned = true };
+    llmc_price_query query = { .wall_ms = leg->requested_wall_ms, .prompt_tokens = state->input_bound, .reasoned = true };
+    if (__builtin_add_overflow(state->output_bound, state->thinking_bound, &query.output_tokens))
+        query.output_tokens = INT64_MAX;
     state->exchange_nano = leg->route->exchange_nano;
     bool known = state->exchange_nano && standard_rates(leg, &query, &state->rates);
     if (known && *tier && !raise_to_tier(leg, state, query, tier))
@@ -191,6 +197,7 @@ static llmcost_verdict size_up(llmcost_leg *leg, budget_state *state)
     state->choices = leg->request->n ? leg->request->n : 1;
     state->has_sound = llmc_prompt_has_sound(leg->request);
     state->output_bound = wanted_output(leg, state);
+    state->thinking_bound = leg->operation->generates ? llmc_thinking_bound(leg->request, leg->route) : 0;
     state->floor = leg->services->settings->min_max_tokens > 0 ? leg->services->settings->min_max_tokens : 1;
     return find_rates(leg, state, extra.tier);
 }
@@ -231,9 +238,10 @@ static llmcost_verdict refuse(llmcost_leg *leg, budget_state *state)
         nano = INT64_MAX;
     atomic_fetch_add(&leg->services->refused, 1);
     llmc_services_log(leg->services, LLMCOST_LOG_INFO, "budget", "%s: refused by budget \"%s\"", leg->route->name, budget->name);
-    return llmc_leg_fail(leg, LLMCOST_E_BUDGET, "%s: budget \"%s\" has %s left and the call may cost %s; raise the limit, lower max_tokens, or wait for the next window",
+    return llmc_leg_fail(leg, LLMCOST_E_BUDGET, "%s: budget \"%s\" has %s left and the call may cost %s; raise the limit, lower max_tokens%s, or wait for the next window",
                          leg->route->name, budget->name, llmc_amount_text(state->reply.spendable_nano, leg->services->settings->currency, 2, left),
-                         llmc_amount_text(nano, leg->services->settings->currency, 2, bound));
+                         llmc_amount_text(nano, leg->services->settings->currency, 2, bound),
+                         state->thinking_bound > 0 ? " or thinking_budget_tokens, or set effort to none (max_tokens does not cover thinking here)" : "");
 }
 
 static llmcost_verdict granted(llmcost_leg *leg, budget_state *state)
@@ -272,12 +280,17 @@ static void room_made(void *user)
 static llmcost_verdict wait_for_room(llmcost_leg *leg, budget_state *state)
 {
     llmc_account_engine *accounts = state->accounts;
-    bool turns = llmc_leg_give_turn(leg); /* abandoned streams that are read on hold money too */
+    bool read_on = atomic_load(&leg->services->detached) > 0; /* abandoned streams that are read on hold money too */
+    bool turns = llmc_leg_give_turn(leg);
     int64_t now = llmc_leg_now(leg);
     if (!state->give_up_ns)
         state->give_up_ns = llmc_clock_after(now, leg->services->settings->budget_wait_ms);
-    if (now >= state->give_up_ns || now >= leg->deadline_ns)
-        return refuse(leg, state);
+    if (now >= state->give_up_ns || now >= leg->deadline_ns) {
+        if (!read_on || state->asked_last)
+            return refuse(leg, state);
+        state->asked_last = true; /* the turn may have settled what was in the way */
+        return try_hold(leg, state);
+    }
     if (!state->queued) {
         state->room_waker = llmcost_leg_waker(leg);
         if (!state->room_waker)
@@ -369,7 +382,7 @@ static llmcost_verdict find_bound(llmcost_leg *leg, budget_state *state)
         return verdict;
     llmc_error_clear(&leg->error);
     leg->status = LLMCOST_OK;
-    state->input_bound = state->output_bound = 0;
+    state->input_bound = state->output_bound = state->thinking_bound = 0;
     llmc_rates_free_of_charge(&state->rates, leg->services->settings->currency);
     state->exchange_nano = 1000000000;
     return LLMCOST_CONTINUE;
@@ -478,7 +491,8 @@ static llmcost_verdict budget_leave(llmcost_leg *leg, void *memory, void *user)
     state->holding = false;
     mark_if_shortened(leg, state);
     llmc_line *line = leg->line;
-    if (line && (leg->usage.flags & LLMC_USAGE_PRESUMED)) { /* sent, and nothing is known of what became of it */
+    bool held = state->bounded && !state->guessed;
+    if (line && held && (leg->usage.flags & LLMC_USAGE_PRESUMED)) { /* sent, and nothing is known of what became of it */
         line->cost_nano = state->ticket.bound_nano;
         line->flags |= LLMC_LINE_PRICED;
         line->rates = NULL;

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { FORMAT_VERSION = 3, LARGEST_KEY = 1 << 28 };
+enum { FORMAT_VERSION = 4, LARGEST_KEY = 1 << 28 };
 
 /* All that has a fixed size, written where it stays. In the order of the request, so that neighbours are copied together. */
 typedef struct __attribute__((may_alias)) canonical_head {
@@ -75,6 +75,7 @@ static void put_tool_call(canon *c, const llmcost_tool_call *call)
 {
     const char *const texts[] = { call->id, call->name, call->arguments };
     put_texts(c, texts, sizeof texts / sizeof texts[0]);
+    put_number(c, call->is_custom);
 }
 
 __attribute__((noinline)) static void put_more_of_message(canon *c, const llmcost_message *message)

@@ -37,11 +37,13 @@ static void apply_stated(llmcost_leg *leg, llmc_line *line)
     int64_t exchange_nano = leg->route->provider->exchange_nano; /* the line's is that of our prices, or of the config's worst case */
     if (leg->usage.stated_cost_pico < 0 || !exchange_nano || !llmc_sum_amount(&stated, exchange_nano, &line->stated_nano))
         return;
-    bool priced = line->flags & LLMC_LINE_PRICED;
+    bool priced = line->flags & LLMC_LINE_PRICED, estimated = line->usage.flags & (LLMC_USAGE_INPUT_ESTIMATED | LLMC_USAGE_OUTPUT_ESTIMATED);
     if (priced && line->stated_nano != line->cost_nano)
         line->flags |= LLMC_LINE_STATED_DIFFERS;
     if (priced && leg->services->settings->stated_cost == LLMC_STATED_OURS)
         return;
+    if (priced && estimated && leg->status != LLMCOST_OK && line->stated_nano < line->cost_nano)
+        return; /* of a stream that broke off: it was stated of its beginning */
     line->cost_nano = line->stated_nano; /* what a provider states beats a price we do not know */
     line->flags |= LLMC_LINE_STATED | LLMC_LINE_PRICED;
     line->flags &= ~(uint32_t)LLMC_LINE_PRICE_UNKNOWN;

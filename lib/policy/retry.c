@@ -1,6 +1,7 @@
 /*
  * retry.c: another try of the same target, in a new leg, after a failure that may pass.
  *
+ * Whether a failure may pass is told by its status, unless the provider says so itself (x-should-retry).
  * The delay doubles with full jitter; a Retry-After of the provider's counts over it. There is no other try once
  * content has reached the caller, when the wait would not fit into the deadline or is longer than is worth it (with a
  * further target to ask: a moment), for a failure that will repeat, and where the breaker would only refuse it.
@@ -69,9 +70,18 @@ static bool is_worth_waiting(const llmcost_leg *leg, int64_t delay)
 
 /* ---- the policy ---- */
 
+/* What an HTTP error says of itself counts over what its status means; but a key that was refused would be refused again. */
+static bool may_pass(const llmcost_leg *leg)
+{
+    const llmcost_error *error = &leg->error;
+    if (!error->should_retry || error->http_status < 400 || llmcost_status_category(leg->status) == LLMCOST_CATEGORY_CREDENTIALS)
+        return llmcost_status_is_retriable(leg->status);
+    return error->should_retry > 0;
+}
+
 static bool may_retry(const llmcost_leg *leg, const retry_state *state)
 {
-    if (!llmcost_status_is_retriable(leg->status) || leg->status == LLMCOST_E_BREAKER_OPEN || leg->status == LLMCOST_E_LIMITED ||
+    if (!may_pass(leg) || leg->status == LLMCOST_E_BREAKER_OPEN || leg->status == LLMCOST_E_LIMITED ||
         llmc_leg_was_delivered(leg) || leg->cancelled || llmc_leg_is_detached(leg))
         return false;
     return leg->route && leg->route->provider && state->tried < (uint32_t)leg->route->provider->retries;

@@ -12,6 +12,11 @@
 bool llmc_prompt_bound(const llmc_services *services, const llmcost_request *request, const llmc_route *target, int64_t added_tokens, int64_t *tokens, const char **why);
 /* Sound, of files too: its tokens have a rate of their own. */
 bool llmc_prompt_has_sound(const llmcost_request *request);
+/*
+ * An upper bound of the tokens that one answer may think beside max_tokens: 0 where that covers thinking, as it does at
+ * most hosts.
+ */
+int64_t llmc_thinking_bound(const llmcost_request *request, const llmc_route *target);
 /* An estimate of the prompt's tokens; images at their bound, audio and documents by their size. */
 int64_t llmc_prompt_estimate(const llmc_services *services, const llmcost_request *request, const llmc_route *target);
 

@@ -9,8 +9,6 @@
  */
 #include "policy/wire.h"
 
-#include "policy/usage_estimate.h"
-
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -108,6 +106,26 @@ static bool take_account(llmc_wire *state, const llmcost_event *event)
     return keep_event(state, &balance);
 }
 
+/* A streamed choice that ends is told with what goes back of its reasoning, as a whole answer has it. */
+static bool emit(llmc_wire *state, const llmcost_event *event)
+{
+    if (event->kind != LLMCOST_EVENT_FINISH || !llmc_leg_streams(state->leg))
+        return llmc_leg_emit(state->leg, event);
+    llmc_buffer blocks;
+    llmcost_event finish = *event;
+    llmc_buffer_init(&blocks, &state->leg->services->allocator, SIZE_MAX / 4);
+    bool more = llmc_answer_builder_thinking(&state->builder, event->choice, &blocks);
+    if (!more)
+        state->failure = LLMCOST_E_MEMORY;
+    if (more && blocks.length) {
+        finish.text = blocks.data;
+        finish.bytes = blocks.length;
+    }
+    more = more && llmc_leg_emit(state->leg, &finish);
+    llmc_buffer_free(&blocks);
+    return more;
+}
+
 static bool take_event(void *user, const llmcost_event *event)
 {
     llmc_wire *state = user;
@@ -122,8 +140,10 @@ static bool take_event(void *user, const llmcost_event *event)
     }
     if (!keep_event(state, event))
         return false;
-    if (llmc_leg_is_detached(state->leg) || state->left || llmc_leg_emit(state->leg, event))
+    if (llmc_leg_is_detached(state->leg) || state->left || emit(state, event))
         return true;
+    if (state->failure)
+        return false;
     /* A drain begins when the transport has returned: until then what comes is read as one reads it. */
     state->left = llmc_leg_caller_left(state->leg) && state->provider->drain_on_abort && state->leg->operation->priced;
     state->stopped = !state->left;
@@ -465,7 +485,7 @@ static void wire_cancel(llmcost_leg *leg, void *memory, void *user)
         llmcost_leg *detached = llmc_leg_detach(leg, LLMCOST_PHASE_BUDGET);
         if (detached) {
             detached->usage = leg->usage; /* as reported so far */
-            state->prompt_estimate = llmc_prompt_estimate(leg->services, leg->request, leg->route);
+            llmc_wire_keep_for_estimates(state);
             llmc_wire_settle(state);
             if (leg->line)
                 leg->line->flags |= LLMC_LINE_DRAINING;

@@ -1,4 +1,5 @@
-/* What the files of one exchange share: wire.c runs it, wire_head.c writes its request's head, wire_outcome.c says how it ended. */
+/* What the files of one exchange share: wire.c runs it, wire_head.c writes its request's head, wire_usage.c
+ * estimates what was not counted, wire_outcome.c says how it ended. */
 #ifndef LLMC_WIRE_H
 #define LLMC_WIRE_H
 
@@ -35,7 +36,8 @@ typedef struct llmc_wire {
     int32_t http_status;
     uint32_t wait_rank;          /* how exact the wait is that the headers ask for */
     int64_t received, began_ns, stage_ns, answered_wall_ms;
-    int64_t prompt_estimate;     /* made when the caller left: his request is gone afterwards */
+    int64_t prompt_estimate;     /* this and the tier are read when the caller leaves: his request is gone afterwards */
+    char tier_asked[sizeof(((llmc_usage *)0)->tier)];
     llmcost_status failure;      /* why we ended the exchange ourselves */
     bool opened, decoding, event_stream, timer_reserved, stopped, concluded, counted;
     bool left;                   /* the caller, with a drain to come: he is shown nothing more */
@@ -47,6 +49,15 @@ typedef struct llmc_wire {
 const llmc_credential *llmc_wire_credential(const llmc_wire *state);
 /* The URL and the header lines, signed where the provider wants that. E_MEMORY, or what signing failed with. */
 llmcost_status llmc_wire_make_head(llmc_wire *state);
+
+/* ---- wire_usage.c ---- */
+
+/* An error under HTTP 200 that is as definite as one under 4xx: nothing is billed. */
+bool llmc_wire_refused_in_success(const llmc_wire *state);
+/* Fills in what the leg's usage lacks, and says so in its flags. */
+void llmc_wire_estimate_usage(llmc_wire *state);
+/* What estimates need of a request that will be gone. */
+void llmc_wire_keep_for_estimates(llmc_wire *state);
 
 /* ---- wire_outcome.c ---- */
 

@@ -1,8 +1,7 @@
-/* How an exchange ended: what it used and cost, its answer, its line of the receipt and, where it failed, its error. */
+/* How an exchange ended: what it cost, its answer, its line of the receipt and, where it failed, its error. */
 #include "policy/wire.h"
 
 #include "policy/price_leg.h"
-#include "policy/usage_estimate.h"
 
 #include <string.h>
 
@@ -24,68 +23,13 @@ static void set_error(llmc_wire *state, llmcost_status status, const char *detai
     error->message = named.message;
 }
 
-/* A side that the provider did not count, or not sensibly. */
-static void estimate_input(llmc_wire *state)
-{
-    llmcost_leg *leg = state->leg;
-    llmc_usage *usage = &leg->usage;
-    int64_t estimate = leg->request ? llmc_prompt_estimate(leg->services, leg->request, leg->route) : state->prompt_estimate;
-    int64_t counted = llmc_usage_prompt(usage); /* cached, perhaps, without the whole */
-    if (counted > 0)
-        estimate = estimate > counted ? estimate - counted : 0;
-    usage->quantity[LLMCOST_INPUT] = estimate;
-    usage->flags |= LLMC_USAGE_INPUT_ESTIMATED;
-}
-
-/*
- * A document that came whole under HTTP 200 and is an error, without anything of an answer or a count: as definite as a
- * status of 4xx. An error inside a stream is not, for by then the model may have been at work.
- */
-static bool refused_in_success(const llmc_wire *state)
-{
-    llmcost_status status = state->leg->status;
-    if (!status || status != state->answer_error.status || status == LLMCOST_E_MALFORMED || status == LLMCOST_E_TRUNCATED || status == LLMCOST_E_MEMORY)
-        return false;
-    return state->framing == &llmc_framing_whole && llmc_answer_builder_is_empty(&state->builder) && !(state->leg->usage.flags & LLMC_USAGE_REPORTED);
-}
-
-/*
- * What a leg without complete usage cost. An HTTP error is free, those of the server too: no provider bills a 5xx. What
- * was sent and answered in part is estimated: the whole prompt and what came. Sent and nothing known: presumed, and the
- * budget charges its full hold.
- */
-static void estimate_usage(llmc_wire *state)
-{
-    llmcost_leg *leg = state->leg;
-    llmc_usage *usage = &leg->usage;
-    if (!leg->operation->priced || !leg->sent || state->http_status >= 300 || refused_in_success(state))
-        return;
-    bool reported = usage->flags & LLMC_USAGE_REPORTED, served = reported && leg->status == LLMCOST_OK;
-    int64_t input = usage->quantity[LLMCOST_INPUT], output = usage->quantity[LLMCOST_OUTPUT];
-    bool writes = leg->operation->generates;
-    if (served && input >= 0 && (output >= 0 || !writes))
-        return;
-    if (input < 0 || (!served && llmc_usage_prompt(usage) <= 0))
-        estimate_input(state);
-    size_t written = llmc_answer_builder_output_bytes(&state->builder);
-    int64_t estimate = written ? (int64_t)(written + 3) / 4 : 0;
-    bool final = !writes || (reported && output >= 0 && (served || llmc_usage_output(usage) >= estimate));
-    if (!final) {
-        if (output < estimate)
-            usage->quantity[LLMCOST_OUTPUT] = estimate;
-        usage->flags |= LLMC_USAGE_OUTPUT_ESTIMATED;
-    }
-    if (state->http_status == 0)
-        usage->flags |= LLMC_USAGE_PRESUMED;
-}
-
 static void charge(llmc_wire *state)
 {
     llmcost_leg *leg = state->leg;
     llmc_line *line = llmc_leg_line(leg);
     if (!line || !leg->sent || !leg->operation->priced || state->http_status >= 300)
         return;
-    if (refused_in_success(state))
+    if (llmc_wire_refused_in_success(state))
         line->flags |= LLMC_LINE_PRICED; /* at nothing */
     else
         llmc_price_leg(leg, line);
@@ -186,7 +130,7 @@ static void mask_keys(const llmc_wire *state, llmcost_error *error)
 
 int64_t llmc_wire_settle(llmc_wire *state)
 {
-    estimate_usage(state);
+    llmc_wire_estimate_usage(state);
     charge(state); /* before the answer is kept: a fee per call belongs to its usage */
     int64_t now = llmc_leg_now(state->leg);
     keep_answer(state, now);

@@ -50,11 +50,16 @@ typedef struct choice_source {
     uint32_t tool_call_count;
 } choice_source;
 
+typedef struct tool_source {
+    llmc_text id, name, arguments;
+    bool is_custom;
+} tool_source;
+
 typedef struct answer_source {
     const void *from;
     uint32_t choice_count, model_count;
     choice_source (*choice)(const void *from, uint32_t index);
-    void (*tool)(const void *from, uint32_t choice, uint32_t index, llmc_text *id, llmc_text *name, llmc_text *arguments);
+    tool_source (*tool)(const void *from, uint32_t choice, uint32_t index);
     llmc_text id, model, extra, models; /* models: or balances */
     const llmc_text *vectors; /* pieces of them */
     size_t vector_pieces;
@@ -106,10 +111,11 @@ static void pack_choice(packer *p, const answer_source *source, uint32_t index, 
     };
     llmcost_tool_call *calls = pack_room(p, from.tool_call_count * sizeof *calls);
     for (uint32_t i = 0; i < from.tool_call_count; i++) {
-        llmc_text id, name, arguments;
-        source->tool(source->from, index, i, &id, &name, &arguments);
-        calls[i] = (llmcost_tool_call){ pack_text(p, id.text, id.bytes).text, pack_text(p, name.text, name.bytes).text,
-                                        pack_text(p, arguments.bytes ? arguments.text : "{}", arguments.bytes ? arguments.bytes : 2).text };
+        tool_source tool = source->tool(source->from, index, i);
+        if (!tool.arguments.bytes && !tool.is_custom)
+            tool.arguments = (llmc_text){ "{}", 2 };
+        calls[i] = (llmcost_tool_call){ .id = pack_text(p, tool.id.text, tool.id.bytes).text, .name = pack_text(p, tool.name.text, tool.name.bytes).text,
+                                        .arguments = pack_text(p, tool.arguments.text, tool.arguments.bytes).text, .is_custom = tool.is_custom };
     }
     choice->tool_calls = calls;
     pack_message(p, choice);
@@ -227,12 +233,10 @@ static choice_source builder_choice(const void *from, uint32_t index)
     };
 }
 
-static void builder_tool(const void *from, uint32_t choice, uint32_t index, llmc_text *id, llmc_text *name, llmc_text *arguments)
+static tool_source builder_tool(const void *from, uint32_t choice, uint32_t index)
 {
     const llmc_tool_builder *tool = &((const llmc_answer_builder *)from)->choices[choice].tools[index];
-    *id = buffer_text(&tool->id);
-    *name = buffer_text(&tool->name);
-    *arguments = buffer_text(&tool->arguments);
+    return (tool_source){ buffer_text(&tool->id), buffer_text(&tool->name), buffer_text(&tool->arguments), tool->is_custom };
 }
 
 static const char *target_of(const llmc_answer_builder *builder)
@@ -359,12 +363,10 @@ static choice_source changed_choice(const void *from, uint32_t index)
     };
 }
 
-static void changed_tool(const void *from, uint32_t choice, uint32_t index, llmc_text *id, llmc_text *name, llmc_text *arguments)
+static tool_source changed_tool(const void *from, uint32_t choice, uint32_t index)
 {
     const llmcost_tool_call *call = &((const changed_answer *)from)->answer->choices[choice].tool_calls[index];
-    *id = string_text(call->id);
-    *name = string_text(call->name);
-    *arguments = string_text(call->arguments);
+    return (tool_source){ string_text(call->id), string_text(call->name), string_text(call->arguments), call->is_custom };
 }
 
 /* The names as they are packed, one behind the other. */

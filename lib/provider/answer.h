@@ -55,6 +55,7 @@ void llmc_answer_unref(llmc_answer *answer); /* NULL is fine */
 
 typedef struct llmc_tool_builder {
     llmc_buffer id, name, arguments;
+    bool is_custom;
 } llmc_tool_builder;
 
 typedef struct llmc_choice_builder {
@@ -104,6 +105,7 @@ bool llmc_answer_builder_add(llmc_answer_builder *builder, const llmcost_event *
 bool llmc_answer_builder_has_vectors(const llmc_answer_builder *builder); /* one for each input; none where there are no inputs */
 bool llmc_answer_builder_is_empty(const llmc_answer_builder *builder); /* nothing of an answer has come */
 size_t llmc_answer_builder_output_bytes(const llmc_answer_builder *builder); /* what the model wrote, for estimates */
+size_t llmc_answer_builder_reasoning_bytes(const llmc_answer_builder *builder); /* and what of that is its thinking */
 /* The answer so far, with one reference; the builder can go on. NULL without memory, or after a failure. */
 llmc_answer *llmc_answer_build(llmc_answer_builder *builder, const char *provider, const char *receipt_id, const llmc_usage *usage, int64_t duration_ns);
 /* The vectors of several answers as one, in their order; all have the same dimensions. NULL without memory. */
@@ -112,6 +114,11 @@ llmc_answer *llmc_answer_join(const llmc_allocator *allocator, const llmc_answer
 llmc_answer *llmc_answer_with_text(const llmc_answer *answer, const char *text, size_t bytes);
 /* An answer of one text. NULL without memory. */
 llmc_answer *llmc_answer_of_text(const llmc_allocator *allocator, const char *text, size_t bytes);
+
+/* A list of what goes back of a choice's reasoning. indexed: as a piece of a stream, whose items have an index. */
+void llmc_write_thinking_blocks(llmc_json_writer *json, llmc_text reasoning, llmc_text signature, llmc_text hidden, bool indexed);
+/* The indexed one of a choice so far; nothing where nothing goes back. false: no memory. */
+bool llmc_answer_builder_thinking(const llmc_answer_builder *builder, uint32_t choice, llmc_buffer *out);
 
 /* For stores that keep bytes: JSON of a format version. read: NULL when it is not one of ours, or without memory. */
 bool llmc_answer_write(const llmc_answer *answer, llmc_buffer *out);

@@ -100,6 +100,7 @@ static llmc_tool_builder *tool_at(llmc_answer_builder *builder, llmc_choice_buil
         return NULL;
     while (choice->tool_count <= index) {
         llmc_tool_builder *tool = &choice->tools[choice->tool_count++];
+        tool->is_custom = false;
         llmc_buffer *buffers[] = BUFFERS_OF_TOOL(tool);
         init_buffers(buffers, COUNT(buffers), builder->allocator);
     }
@@ -216,6 +217,7 @@ static bool add_tool(llmc_answer_builder *builder, llmc_choice_builder *choice, 
         return false;
     if (event->kind == LLMCOST_EVENT_TOOL_ARGUMENTS)
         return append(builder, &tool->arguments, event->text, event->bytes);
+    tool->is_custom = tool->is_custom || event->is_custom;
     return replace_if_any(builder, &tool->id, event->tool_id) && replace_if_any(builder, &tool->name, event->tool_name);
 }
 
@@ -368,5 +370,13 @@ size_t llmc_answer_builder_output_bytes(const llmc_answer_builder *builder)
         for (size_t t = 0; t < choice->tool_count; t++)
             bytes += choice->tools[t].name.length + choice->tools[t].arguments.length;
     }
+    return bytes;
+}
+
+size_t llmc_answer_builder_reasoning_bytes(const llmc_answer_builder *builder)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < builder->choice_count; i++)
+        bytes += builder->choices[i].reasoning.length;
     return bytes;
 }

@@ -91,6 +91,7 @@ static void write_tool_calls(llmc_json_writer *json, const llmc_choice *choice)
         write_string(json, "id", choice->tool_calls[i].id);
         write_string(json, "name", choice->tool_calls[i].name);
         write_string(json, "arguments", choice->tool_calls[i].arguments);
+        write_number(json, "custom", choice->tool_calls[i].is_custom, 0);
         llmc_json_write_end_object(json);
     }
     llmc_json_write_end_array(json);
@@ -309,6 +310,7 @@ static void read_usage(answer_reader *reader)
 static void read_tool_call(answer_reader *reader, uint32_t choice, uint32_t index)
 {
     llmc_json_key key;
+    int64_t custom = 0;
     llmc_buffer *id = &reader->scratch, *name = &reader->second, *arguments = &reader->third;
     llmc_buffer_clear(id);
     llmc_buffer_clear(name);
@@ -322,10 +324,12 @@ static void read_tool_call(answer_reader *reader, uint32_t choice, uint32_t inde
             read_name(reader, name);
         else if (llmc_json_key_is(&key, "arguments"))
             read_name(reader, arguments);
+        else if (llmc_json_key_is(&key, "custom"))
+            read_integer(reader, 0, 1, &custom);
         else
             llmc_json_skip(&reader->json);
     }
-    add_event(reader, (llmcost_event){ .kind = LLMCOST_EVENT_TOOL_CALL, .choice = choice, .tool_index = index, .tool_id = text_of(id), .tool_name = text_of(name) });
+    add_event(reader, (llmcost_event){ .kind = LLMCOST_EVENT_TOOL_CALL, .choice = choice, .tool_index = index, .tool_id = text_of(id), .tool_name = text_of(name), .is_custom = custom });
     add_event(reader, (llmcost_event){ .kind = LLMCOST_EVENT_TOOL_ARGUMENTS, .choice = choice, .tool_index = index, .text = text_of(arguments), .bytes = arguments->length });
 }
 

@@ -88,19 +88,19 @@ static bool read_figure(llmc_json *json, const llmc_json_key *key, anthropic_fig
 {
     llmc_json_key inner;
     if (llmc_json_key_is(key, "input_tokens")) {
-        llmc_usage_read_count(json, &figures->input);
+        llmc_usage_read_input(json, &figures->input);
     } else if (llmc_json_key_is(key, "output_tokens")) {
         llmc_usage_read_count(json, &figures->output);
     } else if (llmc_json_key_is(key, "cache_read_input_tokens")) {
-        llmc_usage_read_count(json, &figures->cached);
+        llmc_usage_read_input(json, &figures->cached);
     } else if (llmc_json_key_is(key, "cache_creation_input_tokens")) {
-        llmc_usage_read_count(json, &figures->written);
+        llmc_usage_read_input(json, &figures->written);
     } else if (llmc_json_key_is(key, "cache_creation")) {
         for (bool more = llmc_json_object(json); more && llmc_json_next_key(json, &inner);) {
             if (llmc_json_key_is(&inner, "ephemeral_5m_input_tokens"))
-                llmc_usage_read_count(json, &figures->written_5m);
+                llmc_usage_read_input(json, &figures->written_5m);
             else if (llmc_json_key_is(&inner, "ephemeral_1h_input_tokens"))
-                llmc_usage_read_count(json, &figures->written_1h);
+                llmc_usage_read_input(json, &figures->written_1h);
             else
                 llmc_json_skip(json);
         }
@@ -166,7 +166,7 @@ static void read_speed(llmc_json *json, anthropic_state *state)
         state->fast = is(&speed, "fast");
 }
 
-/* Figures are cumulative: one that comes again replaces, one that is missing stays. */
+/* Figures are cumulative: one that comes again replaces, one that is missing stays, and so does what was read before a zero. */
 static llmcost_status decode_usage(llmc_decoder *decoder, const llmc_json_span *usage)
 {
     static const char fast[sizeof(((llmc_usage_counts *)0)->tier)] = "fast";

@@ -18,6 +18,7 @@ static bool asks_many_marks(const llmcost_request *request, const llmc_codec_tar
 }
 
 static const llmc_incapability incapabilities[] = {
+    { 0, llmc_asks_custom_tools, "custom tools", "use functions, or a provider that has them" },
     { 0, llmc_asks_several, "n", "ask for one choice per call" },
     { 0, llmc_asks_seed, "seed", "leave has_seed 0" },
     { 0, llmc_asks_logprobs, "logprobs", "leave logprobs and top_logprobs 0" },
@@ -74,7 +75,7 @@ static llmcost_status check_part(const llmcost_message *message, uint32_t index,
     return LLMCOST_OK;
 }
 
-static const llmc_conversation_rules rules = { .system_first = true, .user_first = true, .check_part = check_part };
+static const llmc_conversation_rules rules = { .system_first = true, .user_first = true, .user_speaks = true, .check_part = check_part };
 
 llmcost_status llmc_anthropic_check(llmc_operation_id operation, const llmcost_request *request, const llmc_codec_target *target, llmcost_error *error)
 {

@@ -8,7 +8,8 @@
  * both, each model gets the one that it takes.
  *
  * Reasoning goes back with its signature; without one it is another provider's and is left out. The name of a schema is
- * left out (it is a label only), and so are empty texts, which this format refuses.
+ * left out (it is a label only), and so are empty texts, which this format refuses, system text or a turn of the assistant
+ * that is nothing else included.
  */
 #include "provider/anthropic_codec.h"
 
@@ -218,9 +219,20 @@ static void begin_message(llmc_json_writer *json, const char *role)
     llmc_json_write_key(json, "content");
 }
 
+static bool says_something(const llmcost_message *message)
+{
+    for (uint32_t i = 0; i < message->part_count; i++)
+        if (is_written(&message->parts[i]))
+            return true;
+    return message->tool_call_count || (!message->part_count && llmc_text_bytes(message->text, message->text_bytes));
+}
+
+/* A turn of which nothing is left to say is left out: the user's turns around it become one there. */
 static void write_assistant(llmc_encoding *encoding, const llmcost_message *message, uint32_t index)
 {
     llmc_json_writer *json = &encoding->json;
+    if (!says_something(message))
+        return;
     begin_message(json, "assistant");
     if (!message->part_count && !message->tool_call_count && !message->cache_mark) {
         llmc_json_write_string(json, message->text ? message->text : "", llmc_text_bytes(message->text, message->text_bytes));
@@ -264,8 +276,11 @@ static uint32_t write_system(llmc_encoding *encoding)
     uint32_t count = 0;
     while (count < request->message_count && request->messages[count].role == LLMCOST_SYSTEM)
         count++;
-    if (count == 0)
-        return 0;
+    bool any = false;
+    for (uint32_t i = 0; i < count; i++)
+        any = any || says_something(&request->messages[i]);
+    if (!any)
+        return count;
     llmc_encoding_member_array(encoding, "system");
     for (uint32_t i = 0; i < count; i++)
         write_blocks(encoding, &request->messages[i], i, request->messages[i].cache_mark);

@@ -73,6 +73,56 @@ bool llmc_asks_effort(const llmcost_request *request, const llmc_codec_target *t
     return request->effort != LLMCOST_EFFORT_DEFAULT;
 }
 
+/* {"type": "custom", "custom": {...}}: Anthropic has a type of that name, which is something else and has no such member. */
+static bool is_custom_tool(llmc_json *json)
+{
+    llmc_json_key key;
+    bool custom = false;
+    if (!llmc_json_object(json))
+        return false;
+    while (llmc_json_next_key(json, &key)) {
+        custom = custom || (llmc_json_key_is(&key, "custom") && llmc_json_peek(json) == LLMC_JSON_OBJECT);
+        llmc_json_skip(json);
+    }
+    return custom;
+}
+
+static bool passes_custom_tools(const char *extra)
+{
+    llmc_json json;
+    llmc_json_key key;
+    bool any = false;
+    llmc_json_begin(&json, extra, strlen(extra));
+    if (!llmc_json_object(&json))
+        return false;
+    while (llmc_json_next_key(&json, &key)) {
+        if (!llmc_json_key_is(&key, "tools") || llmc_json_peek(&json) != LLMC_JSON_ARRAY) {
+            llmc_json_skip(&json);
+            continue;
+        }
+        llmc_json_array(&json);
+        while (llmc_json_next_item(&json))
+            any = is_custom_tool(&json) || any;
+    }
+    return any;
+}
+
+bool llmc_asks_custom_tools(const llmcost_request *request, const llmc_codec_target *target)
+{
+    (void)target;
+    for (uint32_t i = 0; i < request->message_count; i++)
+        for (uint32_t j = 0; j < request->messages[i].tool_call_count; j++)
+            if (request->messages[i].tool_calls[j].is_custom)
+                return true;
+    return request->extra && passes_custom_tools(request->extra);
+}
+
+bool llmc_asks_end_user(const llmcost_request *request, const llmc_codec_target *target)
+{
+    (void)target;
+    return request->end_user != NULL;
+}
+
 bool llmc_asks_stop(const llmcost_request *request, const llmc_codec_target *target)
 {
     (void)target;

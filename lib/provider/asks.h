@@ -19,6 +19,9 @@ bool llmc_asks_above_20_logprobs(const llmcost_request *request, const llmc_code
 bool llmc_asks_forced_tool(const llmcost_request *request, const llmc_codec_target *target);
 bool llmc_asks_budget_only(const llmcost_request *request, const llmc_codec_target *target);
 bool llmc_asks_effort(const llmcost_request *request, const llmc_codec_target *target);
+/* A call of a custom tool in the conversation, or such a tool of OpenAI's shape in extra. */
+bool llmc_asks_custom_tools(const llmcost_request *request, const llmc_codec_target *target);
+bool llmc_asks_end_user(const llmcost_request *request, const llmc_codec_target *target);
 bool llmc_asks_stop(const llmcost_request *request, const llmc_codec_target *target);
 
 #endif

@@ -1,5 +1,6 @@
 #include "provider/authorize.h"
 
+#include "base/text.h"
 #include "provider/bceauth.h"
 #include "provider/jwt.h"
 #include "provider/sigv4.h"
@@ -61,13 +62,24 @@ static bool part_url(const char *url, char host[300], const char **target)
     return true;
 }
 
+/* A configured Host header is what the host sees, and so what is signed. */
+static const char *configured_host(const llmc_provider *provider)
+{
+    for (size_t i = 0; i < provider->header_count; i++) {
+        char name[sizeof "host"] = "";
+        if (strcspn(provider->headers[i], ":") == 4 && llmc_text_equal_ignoring_case(strncat(name, provider->headers[i], 4), "host"))
+            return provider->headers[i] + 5;
+    }
+    return NULL;
+}
+
 static llmcost_status sign(const llmc_provider *provider, const llmc_credential *credential, const llmc_unauthorized *request, llmc_buffer *lines)
 {
     char host[300];
-    const char *target;
+    const char *target, *told = configured_host(provider);
     if (!part_url(request->url, host, &target))
         return LLMCOST_E_INVALID;
-    llmc_signed_request to_sign = { .method = request->method, .host = host, .target = target, .body = request->body, .body_bytes = request->body_bytes };
+    llmc_signed_request to_sign = { .method = request->method, .host = told ? told : host, .target = target, .body = request->body, .body_bytes = request->body_bytes };
     llmc_signing_key key = { llmc_secret_reveal(&credential->id), llmc_secret_reveal(&credential->key), llmc_secret_reveal(&credential->session) };
     if (provider->auth == LLMC_AUTH_BCE)
         return llmc_bceauth_sign(&to_sign, &key, request->wall_ms, BCE_SECONDS, lines);

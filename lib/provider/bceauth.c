@@ -8,7 +8,7 @@
 #include "base/sha256.h"
 #include "base/text.h"
 
-enum { SECRET_MAXIMUM = 256, CANONICAL_MAXIMUM = 1 << 16 };
+enum { CANONICAL_MAXIMUM = 1 << 16 };
 
 static void hmac_hex(const char *key, const char *text, size_t bytes, char hex[65])
 {
@@ -39,7 +39,7 @@ static void add_canonical(llmc_buffer *out, const llmc_signed_request *request, 
 
 static bool is_sound(const char *text)
 {
-    return text && *text && strlen(text) <= SECRET_MAXIMUM && llmc_text_is_header_safe(text);
+    return text && *text && strlen(text) <= LLMC_SIGNING_KEY_MAXIMUM && llmc_text_is_header_safe(text);
 }
 
 static bool gather_headers(const llmc_signed_request *request, const char *time, const char *token, llmc_signed_headers *headers)

@@ -92,6 +92,7 @@ static bool asks_many_marks(const llmcost_request *request, const llmc_codec_tar
 }
 
 static const llmc_incapability incapabilities[] = {
+    { 0, llmc_asks_custom_tools, "custom tools", "use functions, or a provider that has them" },
     { 0, llmc_asks_several, "n", "ask for one choice per call" },
     { 0, llmc_asks_seed, "seed", "leave has_seed 0" },
     { 0, llmc_asks_logprobs, "logprobs", "leave logprobs and top_logprobs 0" },
@@ -159,7 +160,7 @@ static llmcost_status check_part(const llmcost_message *message, uint32_t index,
     return llmc_unsupported_in(error, target, index, " document type", "send pdf, txt, md, html, csv, doc, docx, xls or xlsx");
 }
 
-static const llmc_conversation_rules rules = { .system_first = true, .user_first = true, .check_part = check_part };
+static const llmc_conversation_rules rules = { .system_first = true, .user_first = true, .user_speaks = true, .check_part = check_part };
 
 llmcost_status llmc_bedrock_check(llmc_operation_id operation, const llmcost_request *request, const llmc_codec_target *target, llmcost_error *error)
 {

@@ -5,7 +5,7 @@
  * of the user. Documents need a name of few kinds of characters and each another one: what does not fit becomes "-", and
  * from the second on their number is added. Ids of tool calls that this format does not take (another provider's) become
  * a hash, so that a conversation always gives the same body. Reasoning goes back to Claude only, with its signature;
- * marks go to Claude and Nova, which alone take them. Empty texts are left out: the format refuses them.
+ * marks go to Claude and Nova, which alone take them. Empty texts are left out, and turns that are nothing else: the format refuses them.
  *
  * Effort goes into additionalModelRequestFields, which each family reads in its own way: Claude by the rule of
  * provider/claude.h (output_config.effort, or thinking with a budget), Nova 2 as reasoningConfig, OpenAI's open models as
@@ -106,12 +106,19 @@ static bool is_base64(const char *text, size_t bytes)
 }
 
 /* What another provider signed or hid is left out as far as it can be told. */
+static bool goes_back(const llmc_encoding *encoding, const llmcost_part *part)
+{
+    bool hidden = part->type == LLMCOST_PART_REASONING_HIDDEN, is_signed = part->signature && *part->signature;
+    return llmc_bedrock_may_be_claude(llmc_bedrock_family_of(encoding->target->model)) &&
+           (hidden ? is_base64(part->text, llmc_text_bytes(part->text, part->text_bytes)) : is_signed);
+}
+
 static void write_reasoning(llmc_encoding *encoding, const llmcost_part *part)
 {
     llmc_json_writer *json = &encoding->json;
-    bool hidden = part->type == LLMCOST_PART_REASONING_HIDDEN, signed_ = part->signature && *part->signature;
+    bool hidden = part->type == LLMCOST_PART_REASONING_HIDDEN;
     size_t bytes = llmc_text_bytes(part->text, part->text_bytes);
-    if (!llmc_bedrock_may_be_claude(llmc_bedrock_family_of(encoding->target->model)) || (hidden ? !is_base64(part->text, bytes) : !signed_))
+    if (!goes_back(encoding, part))
         return;
     llmc_json_write_begin_object(json);
     llmc_json_write_member_object(json, "reasoningContent");
@@ -224,14 +231,27 @@ static void write_message(llmc_encoding *encoding, uint32_t index)
         write_mark(&encoding->json);
 }
 
+/* Whether a message leaves anything in the body. */
+static bool says_something(const llmc_encoding *encoding, const llmcost_message *message)
+{
+    for (uint32_t i = 0; i < message->part_count; i++) {
+        const llmcost_part *part = &message->parts[i];
+        bool reasoning = part->type == LLMCOST_PART_REASONING || part->type == LLMCOST_PART_REASONING_HIDDEN;
+        if (reasoning ? message->role == LLMCOST_ASSISTANT && goes_back(encoding, part) : part->type != LLMCOST_PART_TEXT || llmc_text_bytes(part->text, part->text_bytes))
+            return true;
+    }
+    return message->role == LLMCOST_TOOL || message->tool_call_count || (!message->part_count && llmc_text_bytes(message->text, message->text_bytes));
+}
+
 static uint32_t write_system(llmc_encoding *encoding)
 {
     const llmcost_request *request = encoding->request;
     uint32_t count = 0;
-    while (count < request->message_count && request->messages[count].role == LLMCOST_SYSTEM)
-        count++;
-    if (count == 0)
-        return 0;
+    bool any = false;
+    for (; count < request->message_count && request->messages[count].role == LLMCOST_SYSTEM; count++)
+        any = any || says_something(encoding, &request->messages[count]);
+    if (!any)
+        return count;
     llmc_encoding_member_array(encoding, "system");
     for (uint32_t i = 0; i < count; i++)
         write_message(encoding, i);
@@ -244,13 +264,22 @@ static bool is_users(int32_t role)
     return role == LLMCOST_USER || role == LLMCOST_TOOL;
 }
 
+/* A turn of which nothing is left to say is passed over, and those around it become one. */
+static uint32_t next_spoken(const llmc_encoding *encoding, uint32_t index)
+{
+    const llmcost_request *request = encoding->request;
+    while (index < request->message_count && !says_something(encoding, &request->messages[index]))
+        index++;
+    return index;
+}
+
 static void write_messages(llmc_encoding *encoding)
 {
     const llmcost_request *request = encoding->request;
     llmc_json_writer *json = &encoding->json;
     uint32_t i = write_system(encoding);
     llmc_encoding_member_array(encoding, "messages");
-    while (i < request->message_count) {
+    while ((i = next_spoken(encoding, i)) < request->message_count) {
         bool users = is_users(request->messages[i].role);
         if (!users && request->messages[i].role != LLMCOST_ASSISTANT) {
             llmc_encoding_invalid(encoding, "messages[%u].role %d cannot stand here", i, (int)request->messages[i].role);
@@ -259,9 +288,10 @@ static void write_messages(llmc_encoding *encoding)
         llmc_json_write_begin_object(json);
         llmc_json_write_member_text(json, "role", users ? "user" : "assistant");
         llmc_json_write_member_array(json, "content");
-        do
-            write_message(encoding, i++);
-        while (i < request->message_count && (users ? is_users(request->messages[i].role) : request->messages[i].role == LLMCOST_ASSISTANT));
+        do {
+            write_message(encoding, i);
+            i = next_spoken(encoding, i + 1);
+        } while (i < request->message_count && (users ? is_users(request->messages[i].role) : request->messages[i].role == LLMCOST_ASSISTANT));
         llmc_json_write_end_array(json);
         llmc_json_write_end_object(json);
     }

@@ -53,9 +53,10 @@ struct llmcost_event {
     int32_t kind;
     uint32_t choice, tool_index;
     llmcost_finish finish;
-    const char *text;               /* borrowed; ended by a zero byte; well-formed UTF-8 */
+    const char *text;               /* borrowed; ended by a zero byte; well-formed UTF-8. FINISH, to a caller: thinking blocks as JSON */
     size_t bytes;
     const char *tool_id, *tool_name; /* "" where there is none */
+    bool is_custom;                 /* TOOL_CALL, TOOL_ARGUMENTS: of a custom tool, whose arguments are any text */
     const llmc_usage *usage;        /* USAGE: cumulative, replaces what came before */
     const char *finish_raw;         /* FINISH: the provider's word */
     void *response_for_json;        /* what llmcost_event_json() needs; set by the call */
@@ -97,9 +98,11 @@ typedef struct llmc_decoder {
     void *emit_user;
     llmcost_error *error;   /* filled in by a failure: status, provider's code, message, request id, retry-after */
     llmc_usage usage;       /* the latest */
+    char tier[sizeof(((llmc_usage *)0)->tier)]; /* the latest that was named, perhaps before any count; "": none */
     llmc_buffer scratch;    /* decoded text of the event at hand */
     bool finished;          /* the format's terminator came */
     bool emit_stopped;
+    bool is_custom;         /* what is said now is of a call of a custom tool */
     void *state;            /* codec->decoder_bytes, zeroed */
 } llmc_decoder;
 

@@ -6,8 +6,9 @@
  * unless the request names a budget itself. The host takes p from 0.01 to 0.99 only, and what is beyond goes as the
  * nearest. An embedding must say what it is for: documents, where the request does not.
  *
- * What is left out: cache marks (the host caches by itself), the name of a schema (a label), its strictness (schemas
- * always hold), and signatures and hidden reasoning, which belong to other formats.
+ * What is left out: system text and turns of the assistant that say nothing, cache marks (the host caches by itself), the
+ * name of a schema (a label), its strictness (schemas always hold), and signatures and hidden reasoning, which belong to
+ * other formats.
  */
 #include "provider/cohere_codec.h"
 
@@ -56,13 +57,8 @@ static bool asks_minimal_effort(const llmcost_request *request, const llmc_codec
     return request->effort == LLMCOST_EFFORT_MINIMAL;
 }
 
-static bool names_end_user(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->end_user != NULL;
-}
-
 static const llmc_incapability incapabilities[] = {
+    { 0, llmc_asks_custom_tools, "custom tools", "use functions, or a provider that has them" },
     { 0, llmc_asks_several, "n", "ask for one choice per call" },
     { 0, asks_one_tool, "tool_choice", "use required, and give that tool alone" },
     { 0, llmc_asks_one_by_one, "parallel_tool_calls", "leave it at the default, and answer the calls one after the other" },
@@ -71,7 +67,7 @@ static const llmc_incapability incapabilities[] = {
     { 0, asks_top_logprobs, "top_logprobs", "leave it 0; logprobs has those of the chosen tokens" },
     { 0, llmc_asks_above_5_stops, "stop", "give at most 5 stop texts" },
     { 0, asks_minimal_effort, "effort", "choose none, or low or more" },
-    { 0, names_end_user, "end_user", "leave it NULL" },
+    { 0, llmc_asks_end_user, "end_user", "leave it NULL" },
 };
 
 static llmcost_status check_part(const llmcost_message *message, uint32_t index, const llmcost_part *part, const llmc_codec_target *target, llmcost_error *error)
@@ -86,7 +82,7 @@ static llmcost_status check_part(const llmcost_message *message, uint32_t index,
     return LLMCOST_OK;
 }
 
-static const llmc_conversation_rules rules = { .names_tools = true, .check_part = check_part };
+static const llmc_conversation_rules rules = { .names_tools = true, .user_speaks = true, .check_part = check_part };
 
 llmcost_status llmc_cohere_check(llmc_operation_id operation, const llmcost_request *request, const llmc_codec_target *target, llmcost_error *error)
 {
@@ -231,8 +227,12 @@ static void write_chat(llmc_encoding *encoding)
 {
     const llmcost_request *request = encoding->request;
     llmc_encoding_member_array(encoding, "messages");
-    for (uint32_t i = 0; i < request->message_count; i++)
-        write_message(encoding, &request->messages[i], i);
+    for (uint32_t i = 0; i < request->message_count; i++) {
+        const llmcost_message *message = &request->messages[i];
+        bool may_be_silent = message->role == LLMCOST_ASSISTANT || message->role == LLMCOST_SYSTEM;
+        if (!may_be_silent || message->tool_call_count || !llmc_says_nothing(message))
+            write_message(encoding, message, i);
+    }
     llmc_json_write_end_array(&encoding->json);
     write_tools(encoding);
     write_format(encoding);

@@ -1,8 +1,22 @@
 /* See conversation.h. */
 #include "provider/conversation.h"
 
+bool llmc_says_nothing(const llmcost_message *message)
+{
+    for (uint32_t i = 0; i < message->part_count; i++) {
+        const llmcost_part *part = &message->parts[i];
+        bool reasoning = part->type == LLMCOST_PART_REASONING || part->type == LLMCOST_PART_REASONING_HIDDEN;
+        if (!reasoning && (part->type != LLMCOST_PART_TEXT || llmc_text_bytes(part->text, part->text_bytes)))
+            return false;
+    }
+    return message->part_count || !llmc_text_bytes(message->text, message->text_bytes);
+}
+
 static llmcost_status check_turn(const llmc_conversation_rules *rules, const llmcost_message *message, uint32_t index, bool begun, const llmc_codec_target *target, llmcost_error *error)
 {
+    bool adds = index && message[-1].role == LLMCOST_TOOL;
+    if (rules->user_speaks && message->role == LLMCOST_USER && !adds && llmc_says_nothing(message))
+        return llmc_unsupported_in(error, target, index, " without content", "give it a text, or leave it out");
     if (message->name && !(rules->names_tools && message->role == LLMCOST_TOOL))
         return llmc_unsupported_in(error, target, index, ".name", "say who speaks in the text");
     if (rules->system_first && begun && message->role == LLMCOST_SYSTEM)

@@ -66,6 +66,7 @@ void llmc_decoder_free(llmc_decoder *decoder)
 llmcost_status llmc_decoder_emit(llmc_decoder *decoder, const llmcost_event *event)
 {
     llmcost_event complete = *event;
+    complete.is_custom = decoder->is_custom;
     complete.text = event->text ? event->text : "";
     complete.tool_id = event->tool_id ? event->tool_id : "";
     complete.tool_name = event->tool_name ? event->tool_name : "";
@@ -148,6 +149,12 @@ llmcost_status llmc_decoder_emit_raw(llmc_decoder *decoder, int kind, uint32_t c
     if (!text)
         return llmc_error_set(decoder->error, LLMCOST_E_MEMORY, "no memory for a piece of the answer");
     return llmc_decoder_emit(decoder, &(llmcost_event){ .kind = kind, .choice = choice, .tool_index = tool_index, .text = text, .bytes = raw->bytes, .tool_name = name });
+}
+
+void llmc_decoder_note_tier(llmc_decoder *decoder, const llmc_usage_counts *counts)
+{
+    if (counts->tier[0])
+        memcpy(decoder->tier, counts->tier, sizeof decoder->tier);
 }
 
 llmcost_status llmc_decoder_emit_usage(llmc_decoder *decoder, const llmc_usage_counts *counts)

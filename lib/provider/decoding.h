@@ -49,6 +49,8 @@ void *llmc_decoder_reach(llmc_decoder *decoder, void *items, size_t *count, size
 llmcost_status llmc_decoder_emit_tool_call(llmc_decoder *decoder, uint32_t choice, uint32_t tool_index, const llmc_json_span *id, const llmc_json_span *name);
 /* Normalises, and emits USAGE when it differs from the last one. */
 llmcost_status llmc_decoder_emit_usage(llmc_decoder *decoder, const llmc_usage_counts *counts);
+/* The tier that the counts name: an answer may break off before it has counts. */
+void llmc_decoder_note_tier(llmc_decoder *decoder, const llmc_usage_counts *counts);
 /* E_MEMORY, said. */
 llmcost_status llmc_decoder_no_memory(llmc_decoder *decoder) __attribute__((cold));
 /* Whether the HTTP status says that there is no answer. */

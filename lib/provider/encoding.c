@@ -350,18 +350,19 @@ void llmc_encoding_tool_calls(llmc_encoding *encoding, const llmcost_message *me
     llmc_json_write_member_array(json, "tool_calls");
     for (uint32_t i = 0; i < message->tool_call_count; i++) {
         const llmcost_tool_call *call = &message->tool_calls[i];
-        const char *arguments = call->arguments && *call->arguments ? call->arguments : "{}";
+        const char *type = call->is_custom ? "custom" : "function";
+        const char *arguments = call->arguments && *call->arguments ? call->arguments : call->is_custom ? "" : "{}";
         if (!call->id || !call->name || !*call->name)
             llmc_encoding_invalid(encoding, "messages[%u].tool_calls[%u] needs an id and a name", index, i);
-        if (llmc_json_text_type(arguments) == LLMC_JSON_NONE)
+        if (!call->is_custom && llmc_json_text_type(arguments) == LLMC_JSON_NONE)
             llmc_encoding_invalid(encoding, "messages[%u].tool_calls[%u].arguments is no JSON", index, i);
         llmc_json_write_begin_object(json);
         llmc_json_write_key(json, "id");
         llmc_encoding_call_id(encoding, call->id, ids);
-        llmc_json_write_member_text(json, "type", "function");
-        llmc_json_write_member_object(json, "function");
+        llmc_json_write_member_text(json, "type", type);
+        llmc_json_write_member_object(json, type);
         llmc_json_write_member_text(json, "name", call->name);
-        llmc_json_write_member_text(json, "arguments", arguments);
+        llmc_json_write_member_text(json, call->is_custom ? "input" : "arguments", arguments);
         llmc_json_write_end_object(json);
         llmc_json_write_end_object(json);
     }

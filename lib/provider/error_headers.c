@@ -1,5 +1,5 @@
 /*
- * How long a provider asks to wait, by what name it knows a request, what is left of its limits, and (Amazon's) what kind of failure it was: the headers that tell. All times are in
+ * How long a provider asks to wait, whether it wants the request again, by what name it knows a request, what is left of its limits, and (Amazon's) what kind of failure it was: the headers that tell. All times are in
  * milliseconds from now, never below zero, never above a month.
  */
 #include "provider/decoding.h"
@@ -83,21 +83,72 @@ static bool clock_seconds(const char *text, int64_t *seconds)
     return true;
 }
 
-/* "Sun, 06 Nov 1994 08:49:37 GMT". */
-static bool http_date_ms(const char *text, int64_t *ms)
+static int month_of(const char *name)
 {
     static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    int day, century, year;
-    int64_t seconds;
-    if (strlen(text) < 29 || memcmp(text + 3, ", ", 2) != 0 || !two_digits(text + 5, &day) || !two_digits(text + 12, &century) ||
-        !two_digits(text + 14, &year) || !clock_seconds(text + 17, &seconds))
-        return false;
     for (int month = 0; month < 12; month++)
-        if (!memcmp(months + 3 * month, text + 8, 3)) {
-            *ms = (llmc_days_from_civil(century * 100 + year, month + 1, day) * 86400 + seconds) * 1000;
-            return true;
-        }
-    return false;
+        if (!strncmp(months + 3 * month, name, 3))
+            return month + 1;
+    return 0;
+}
+
+static bool day_of(const char *text, int *day)
+{
+    return two_digits(text, day) && *day >= 1 && *day <= 31;
+}
+
+static int64_t instant_ms(int year, int month, int day, int64_t seconds)
+{
+    return (llmc_days_from_civil(year, month, day) * 86400 + seconds) * 1000;
+}
+
+/* "Sun, 06 Nov 1994 08:49:37 GMT". */
+static bool usual_date_ms(const char *text, int64_t *ms)
+{
+    int day, month, century, year;
+    int64_t seconds;
+    if (strlen(text) < 29 || memcmp(text + 3, ", ", 2) != 0 || !day_of(text + 5, &day) || !(month = month_of(text + 8)) ||
+        !two_digits(text + 12, &century) || !two_digits(text + 14, &year) || !clock_seconds(text + 17, &seconds))
+        return false;
+    *ms = instant_ms(century * 100 + year, month, day, seconds);
+    return true;
+}
+
+/* "Sunday, 06-Nov-94 08:49:37 GMT": the year within the century that ends fifty years from now. */
+static bool dashed_date_ms(const char *text, int64_t wall_ms, int64_t *ms)
+{
+    static const int64_t fifty_years_ms = INT64_C(18262) * 86400 * 1000;
+    int day, month, year;
+    int64_t seconds;
+    const char *at = strstr(text, ", ");
+    if (!at || strlen(at) < 24 || !day_of(at + 2, &day) || at[4] != '-' || !(month = month_of(at + 5)) || at[8] != '-' ||
+        !two_digits(at + 9, &year) || at[11] != ' ' || !clock_seconds(at + 12, &seconds))
+        return false;
+    int century = 1900;
+    while (century < 9900 && instant_ms(century + 100 + year, month, day, seconds) - fifty_years_ms <= wall_ms)
+        century += 100;
+    *ms = instant_ms(century + year, month, day, seconds);
+    return true;
+}
+
+/* "Sun Nov  6 08:49:37 1994", as C's asctime() writes it. */
+static bool asctime_ms(const char *text, int64_t *ms)
+{
+    int day, month, century, year;
+    int64_t seconds;
+    if (strlen(text) < 24 || text[3] != ' ' || !(month = month_of(text + 4)) || text[7] != ' ' || text[10] != ' ')
+        return false;
+    const char padded[] = { text[8] == ' ' ? '0' : text[8], text[9] };
+    if (!day_of(padded, &day) || !clock_seconds(text + 11, &seconds) || text[19] != ' ' || !two_digits(text + 20, &century) || !two_digits(text + 22, &year))
+        return false;
+    *ms = instant_ms(century * 100 + year, month, day, seconds);
+    return true;
+}
+
+/* The three forms of RFC 9110, section 5.6.7, all in GMT. */
+static bool http_date_ms(const char *text, int64_t wall_ms, int64_t *ms)
+{
+    return usual_date_ms(text, ms) || dashed_date_ms(text, wall_ms, ms) || asctime_ms(text, ms);
 }
 
 /* "2026-11-21T10:00:30Z", with any offset. */
@@ -145,7 +196,7 @@ static bool seconds_or_date(const char *value, int64_t wall_ms, int64_t *out)
         *out = bounded_wait(seconds * 1000);
         return true;
     }
-    if (!http_date_ms(value, &instant))
+    if (!http_date_ms(value, wall_ms, &instant))
         return false;
     *out = bounded_wait((double)(instant - wall_ms));
     return true;
@@ -228,6 +279,15 @@ static void take_kind(llmcost_error *error, const char *value)
         llmc_error_set_text(error, &error->code, value, bytes);
 }
 
+/* OpenAI's and Anthropic's, whose own clients obey it. */
+static void take_advice(llmcost_error *error, const char *value)
+{
+    if (llmc_text_equal_ignoring_case(value, "true"))
+        error->should_retry = 1;
+    else if (llmc_text_equal_ignoring_case(value, "false"))
+        error->should_retry = -1;
+}
+
 void llmc_decode_error_header(llmcost_error *error, uint32_t *rank, const char *name, const char *value, int64_t wall_ms)
 {
     enum { RESET = LLMC_WAIT_OF_LIMITS, RETRY_AFTER, RETRY_AFTER_MS };
@@ -240,6 +300,8 @@ void llmc_decode_error_header(llmcost_error *error, uint32_t *rank, const char *
     } else if (llmc_text_equal_ignoring_case(name, "retry-after")) {
         if (seconds_or_date(value, wall_ms, &ms))
             take_wait(error, rank, RETRY_AFTER, ms);
+    } else if (llmc_text_equal_ignoring_case(name, "x-should-retry")) {
+        take_advice(error, value);
     } else if (is_reset(name)) {
         if (reset_time(value, wall_ms, &ms))
             take_wait(error, rank, RESET, ms);

@@ -525,7 +525,7 @@ static llmcost_status decode_error(llmcost_error *error, uint64_t quirks, int32_
         set_decoded(error, &error->request_id, &facts.request_id);
     if (error->retry_after_ms < 0)
         llmc_duration_ms(facts.retry_delay.text, facts.retry_delay.bytes, &error->retry_after_ms);
-    if (!llmcost_status_is_retriable(status))
+    if (!llmcost_status_is_retriable(status) && error->should_retry <= 0)
         error->retry_after_ms = -1; /* the reset times of limits come with every answer */
     error->http_status = http_status;
     const char *words = error->provider_message ? error->provider_message : "it gave no reason";

@@ -53,7 +53,7 @@ static llmcost_status check_part(const llmcost_message *message, uint32_t index,
 
 llmcost_status llmc_gemini_check_messages(const llmcost_request *request, const llmc_codec_target *target, llmcost_error *error)
 {
-    static const llmc_conversation_rules rules = { .system_first = true, .check_part = check_part };
+    static const llmc_conversation_rules rules = { .system_first = true, .user_speaks = true, .check_part = check_part };
     return llmc_check_conversation(&rules, request, target, error);
 }
 
@@ -430,8 +430,11 @@ static uint32_t write_system(llmc_encoding *encoding)
     uint32_t count = 0;
     while (count < request->message_count && request->messages[count].role == LLMCOST_SYSTEM)
         count++;
-    if (count == 0)
-        return 0;
+    bool any = false;
+    for (uint32_t i = 0; i < count; i++)
+        any = any || !llmc_says_nothing(&request->messages[i]);
+    if (!any)
+        return count;
     llmc_encoding_member_object(encoding, "systemInstruction");
     llmc_json_write_member_array(json, "parts");
     for (uint32_t i = 0; i < count; i++)

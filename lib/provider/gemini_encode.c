@@ -61,12 +61,6 @@ static bool asks_large_seed(const llmcost_request *request, const llmc_codec_tar
     return request->has_seed && (request->seed > INT32_MAX || request->seed < INT32_MIN);
 }
 
-static bool names_end_user(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->end_user != NULL;
-}
-
 static bool asks_one_by_one(const llmcost_request *request, const llmc_codec_target *target)
 {
     (void)target;
@@ -96,12 +90,13 @@ static bool asks_json_with_tools(const llmcost_request *request, const llmc_code
 }
 
 static const llmc_incapability incapabilities[] = {
+    { 0, llmc_asks_custom_tools, "custom tools", "use functions, or a provider that has them" },
     { 0, asks_too_many, "n", "ask for at most 8 choices" },
     { 0, llmc_asks_above_5_stops, "stop", "give at most 5 stop texts" },
     { 0, llmc_asks_temperature_above_2, "temperature", "use at most 2" },
     { 0, asks_large_seed, "seed", "use a number of 32 bits" },
     { 0, llmc_asks_above_20_logprobs, "top_logprobs", "ask for at most 20" },
-    { 0, names_end_user, "end_user", "leave it NULL" },
+    { 0, llmc_asks_end_user, "end_user", "leave it NULL" },
     { 0, asks_one_by_one, "parallel_tool_calls", "leave it at the default; take the first call only" },
     { 0, asks_no_thinking, "effort", "this model always thinks; the lowest is minimal" },
     { 0, asks_thinking_of_old, "effort", "this model does not think; leave effort and thinking_budget_tokens out" },

@@ -64,7 +64,7 @@ static void read_figures(llmc_json *json, llmc_gemini_figures *figures)
         return;
     while (llmc_json_next_key(json, &key)) {
         if (llmc_json_key_is(&key, "promptTokenCount"))
-            llmc_usage_read_count(json, &counts->prompt);
+            llmc_usage_read_input(json, &counts->prompt);
         else if (llmc_json_key_is(&key, "candidatesTokenCount"))
             llmc_usage_read_count(json, &counts->completion);
         else if (llmc_json_key_is(&key, "totalTokenCount"))

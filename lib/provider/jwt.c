@@ -40,7 +40,7 @@ static void write_payload(llmc_buffer *out, const char *id, size_t id_bytes, int
     llmc_json_writer json = { .out = out };
     llmc_json_write_begin_object(&json);
     llmc_json_write_member_string(&json, "api_key", id, id_bytes);
-    llmc_json_write_member_integer(&json, "exp", wall_ms + VALID_MS);
+    llmc_json_write_member_integer(&json, "exp", wall_ms < INT64_MAX - VALID_MS ? wall_ms + VALID_MS : INT64_MAX); /* the host's clock may say anything */
     llmc_json_write_member_integer(&json, "timestamp", wall_ms);
     llmc_json_write_end_object(&json);
 }

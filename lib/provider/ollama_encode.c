@@ -23,19 +23,14 @@ static bool asks_unknown_effort(const llmcost_request *request, const llmc_codec
     return request->effort == LLMCOST_EFFORT_MINIMAL || request->effort == LLMCOST_EFFORT_XHIGH;
 }
 
-static bool names_end_user(const llmcost_request *request, const llmc_codec_target *target)
-{
-    (void)target;
-    return request->end_user != NULL;
-}
-
 static const llmc_incapability incapabilities[] = {
+    { 0, llmc_asks_custom_tools, "custom tools", "use functions, or a provider that has them" },
     { 0, llmc_asks_several, "n", "ask for one choice per call" },
     { 0, llmc_asks_forced_tool, "tool_choice", "use auto, or leave all tools but one out and ask for it in the prompt" },
     { 0, llmc_asks_one_by_one, "parallel_tool_calls", "leave it at the default, and answer the calls one after the other" },
     { 0, asks_unknown_effort, "effort", "choose none, low, medium, high or max" },
     { 0, llmc_asks_budget_only, "thinking_budget_tokens", "set effort instead" },
-    { 0, names_end_user, "end_user", "leave it NULL" },
+    { 0, llmc_asks_end_user, "end_user", "leave it NULL" },
     { 0, llmc_asks_above_20_logprobs, "top_logprobs", "ask for at most 20" },
 };
 

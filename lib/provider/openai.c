@@ -83,8 +83,27 @@ static llmcost_status finish_by_span(llmc_decoder *decoder, openai_choice *choic
 /* What of a choice waits for its end. */
 typedef struct openai_rest {
     llmc_json_span content, finish, logprobs, filters;
-    bool content_done;
+    bool content_done, failed;
 } openai_rest;
+
+static bool is_failure(llmc_json *json)
+{
+    llmc_json ahead = *json;
+    llmc_json_span raw = { 0 };
+    llmc_json_type type = llmc_json_peek(json);
+    llmc_json_raw(&ahead, &raw);
+    return type == LLMC_JSON_OBJECT ? raw.bytes > 2 : type == LLMC_JSON_STRING && raw.bytes > 2;
+}
+
+/* OpenRouter: {"code": 502, "message": ..., "metadata": {...}} of the one choice that there is. */
+static bool read_failure(llmc_json *json, llmc_json_span *out)
+{
+    bool failed = is_failure(json);
+    llmc_json_span raw;
+    if (llmc_json_raw(json, &raw) && failed)
+        *out = raw;
+    return failed;
+}
 
 /* A stream's choice has a delta, a whole answer's a message. Perplexity sends both: the other one is a repetition. */
 static llmcost_status decode_choice_member(llmc_decoder *decoder, llmc_json *json, const llmc_json_key *key, int64_t *index, openai_choice **choice, openai_rest *rest)
@@ -112,6 +131,8 @@ static llmcost_status decode_choice_member(llmc_decoder *decoder, llmc_json *jso
         llmc_json_raw(json, &rest->filters);
     } else if (llmc_json_key_is(key, "usage")) {
         read_usage(json, llmc_openai_state(decoder));
+    } else if (llmc_json_key_is(key, "error")) {
+        rest->failed = read_failure(json, &llmc_openai_state(decoder)->failure);
     } else {
         llmc_json_skip(json);
     }
@@ -152,7 +173,7 @@ static llmcost_status decode_choice(llmc_decoder *decoder, llmc_json *json, int6
     }
     if (!status && rest.filters.bytes > 2)
         status = tell_filters(decoder, &rest.filters, (uint32_t)index);
-    return status || !rest.finish.bytes ? status : finish_by_span(decoder, choice, (uint32_t)index, &rest.finish);
+    return status || rest.failed || !rest.finish.bytes ? status : finish_by_span(decoder, choice, (uint32_t)index, &rest.finish);
 }
 
 static llmcost_status decode_choices(llmc_decoder *decoder, llmc_json *json)
@@ -226,15 +247,6 @@ typedef struct openai_chunk {
     bool has_choices, failed;
     bool says, has_code; /* members of an error that is not wrapped into one */
 } openai_chunk;
-
-static bool is_failure(llmc_json *json)
-{
-    llmc_json ahead = *json;
-    llmc_json_span raw = { 0 };
-    llmc_json_type type = llmc_json_peek(json);
-    llmc_json_raw(&ahead, &raw);
-    return type == LLMC_JSON_OBJECT ? raw.bytes > 2 : type == LLMC_JSON_STRING && raw.bytes > 2;
-}
 
 /* MiniMax: {"base_resp": {"status_code": 1008, ...}} with HTTP 200. */
 static bool read_base_resp(llmc_json *json)
@@ -374,6 +386,7 @@ static llmcost_status decode_rest(llmc_decoder *decoder, const openai_chunk *chu
         status = tell_sources(decoder, &chunk->search_results, "search_results", &state->extra_hash[1]);
     if (!status)
         status = tell_prompt_filters(decoder, &chunk->filters);
+    llmc_decoder_note_tier(decoder, &state->counts);
     if (status || !state->counted)
         return status;
     state->counted = false;
@@ -394,6 +407,7 @@ static llmcost_status decode_chunk(llmc_decoder *decoder, const llmc_frame *fram
     llmc_json json;
     llmc_json_key key;
     openai_chunk chunk = { .in_place = is_complete(decoder, frame) };
+    const llmc_json_span *failure = &llmc_openai_state(decoder)->failure; /* none yet: the first ends it all */
     llmcost_status status = LLMCOST_OK;
     llmc_json_begin(&json, frame->data, frame->bytes);
     if (llmc_json_peek(&json) != LLMC_JSON_OBJECT) {
@@ -414,6 +428,8 @@ static llmcost_status decode_chunk(llmc_decoder *decoder, const llmc_frame *fram
     bool bare = decoder->stream && chunk.says && chunk.has_code && !chunk.has_choices;
     if (chunk.failed || bare)
         return llmc_decode_error_of_host(decoder->error, decoder->quirks, decoder->http_status, frame->data, frame->bytes);
+    if (failure->bytes)
+        return llmc_decode_error_of_host(decoder->error, decoder->quirks, decoder->http_status, failure->text, failure->bytes);
     if (!chunk.has_choices && !decoder->stream)
         return llmc_decode_error_in_success(decoder, frame, "an answer without choices");
     return LLMCOST_OK;

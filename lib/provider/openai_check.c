@@ -114,6 +114,7 @@ static const llmc_incapability incapabilities[] = {
     { 0, asks_too_many, "n", "ask for at most 128 choices" },
     { LLMC_QUIRK(NO_LOGPROBS), llmc_asks_logprobs, "logprobs", "leave logprobs and top_logprobs 0" },
     { 0, llmc_asks_above_20_logprobs, "top_logprobs", "ask for at most 20" },
+    { LLMC_QUIRK(NO_NAMES), llmc_asks_end_user, "end_user", "leave it NULL" },
     { LLMC_QUIRK(NO_STOP), llmc_asks_stop, "stop", "cut the answer yourself" },
     { 0, asks_stop_of_reasoning_model, "stop", "this model takes no stop texts; cut the answer yourself" },
     { 0, asks_stop_of_grok, "stop", "this model takes no stop texts; cut the answer yourself" },
@@ -144,6 +145,8 @@ static llmcost_status check_messages(const llmcost_request *request, const llmc_
 {
     for (uint32_t i = 0; i < request->message_count; i++) {
         const llmcost_message *message = &request->messages[i];
+        if (message->name && message->role != LLMCOST_TOOL && (target->quirks & LLMC_QUIRK(NO_NAMES)))
+            return llmc_unsupported_in(error, target, i, ".name", "say who speaks in the text");
         for (uint32_t j = 0; j < message->part_count && message->role != LLMCOST_USER; j++) {
             int32_t type = message->parts[j].type;
             if (type == LLMCOST_PART_IMAGE || type == LLMCOST_PART_IMAGE_URL)

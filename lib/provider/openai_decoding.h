@@ -14,7 +14,7 @@ typedef struct openai_call {
     llmc_buffer id, held;    /* only while the name has not come; held: arguments, still escaped */
     bool held_escaped;
     llmc_utf8_joiner joiner;
-    bool announced;
+    bool announced, is_custom;
 } openai_call;
 
 typedef struct openai_choice {
@@ -31,6 +31,7 @@ typedef struct openai_state {
     bool finish_came;
     bool byok;               /* the stated cost is a fee only */
     bool counted;            /* this chunk holds figures */
+    llmc_json_span failure;  /* what a choice of this chunk says of why it failed */
     openai_choice *choices;
     size_t choice_count, choice_capacity;
     llmc_usage_counts counts;

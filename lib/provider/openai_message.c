@@ -14,6 +14,7 @@
 typedef struct wire_call {
     int64_t index; /* -1: none told */
     llmc_json_span id, name, arguments, raw_arguments;
+    bool is_custom;
 } wire_call;
 
 static bool is_same_call(const openai_call *call, const wire_call *wire, uint64_t id_hash)
@@ -88,13 +89,9 @@ static llmcost_status hold(llmc_decoder *decoder, openai_call *call, const llmc_
     return call->held.failure ? llmc_decoder_no_memory(decoder) : LLMCOST_OK;
 }
 
-static llmcost_status take_call(llmc_decoder *decoder, openai_choice *choice, uint32_t index, const wire_call *wire)
+static llmcost_status tell_call(llmc_decoder *decoder, openai_call *call, uint32_t index, uint32_t ordinal, const wire_call *wire)
 {
-    uint32_t ordinal = 0;
-    llmcost_status status = call_of(decoder, choice, wire, &ordinal);
-    if (status)
-        return status;
-    openai_call *call = &choice->calls[ordinal];
+    llmcost_status status = LLMCOST_OK;
     if (!call->announced && wire->id.bytes && !call->id.length && (!llmc_decode_member(&wire->id, &call->id)))
         return llmc_decoder_no_memory(decoder);
     if (!call->announced && !wire->name.bytes && wire->arguments.bytes)
@@ -108,6 +105,20 @@ static llmcost_status take_call(llmc_decoder *decoder, openai_choice *choice, ui
     return status;
 }
 
+static llmcost_status take_call(llmc_decoder *decoder, openai_choice *choice, uint32_t index, const wire_call *wire)
+{
+    uint32_t ordinal = 0;
+    llmcost_status status = call_of(decoder, choice, wire, &ordinal);
+    if (status)
+        return status;
+    openai_call *call = &choice->calls[ordinal];
+    call->is_custom = call->is_custom || (wire->is_custom && !call->announced);
+    decoder->is_custom = call->is_custom;
+    status = tell_call(decoder, call, index, ordinal, wire);
+    decoder->is_custom = false;
+    return status;
+}
+
 static void read_function(llmc_json *json, wire_call *wire)
 {
     llmc_json_key key;
@@ -116,13 +127,24 @@ static void read_function(llmc_json *json, wire_call *wire)
     while (llmc_json_next_key(json, &key)) {
         if (llmc_json_key_is(&key, "name"))
             llmc_json_span_string(json, &wire->name);
-        else if (!llmc_json_key_is(&key, "arguments"))
+        else if (!llmc_json_key_is(&key, wire->is_custom ? "input" : "arguments"))
             llmc_json_skip(json);
         else if (llmc_json_peek(json) == LLMC_JSON_OBJECT)
             llmc_json_raw(json, &wire->raw_arguments); /* some imitators do not wrap it into a string */
         else
             llmc_json_span_string(json, &wire->arguments);
     }
+}
+
+/* "function": {"name", "arguments"}, or "custom": {"name", "input"}; null is neither. */
+static void read_callee(llmc_json *json, const llmc_json_key *key, wire_call *wire)
+{
+    if (llmc_json_peek(json) != LLMC_JSON_OBJECT) {
+        llmc_json_skip(json);
+        return;
+    }
+    wire->is_custom = llmc_json_key_is(key, "custom");
+    read_function(json, wire);
 }
 
 static llmcost_status decode_tool_calls(llmc_decoder *decoder, llmc_json *json, openai_choice *choice, uint32_t index, bool *any)
@@ -139,8 +161,8 @@ static llmcost_status decode_tool_calls(llmc_decoder *decoder, llmc_json *json, 
                 llmc_json_integer(json, &wire.index);
             else if (llmc_json_key_is(&key, "id"))
                 llmc_json_span_string(json, &wire.id);
-            else if (llmc_json_key_is(&key, "function"))
-                read_function(json, &wire);
+            else if (llmc_json_key_is(&key, "function") || llmc_json_key_is(&key, "custom"))
+                read_callee(json, &key, &wire);
             else
                 llmc_json_skip(json);
         }
@@ -354,10 +376,12 @@ llmcost_status llmc_openai_flush_choice(llmc_decoder *decoder, openai_choice *ch
     if (!status)
         status = llmc_decoder_flush_text(decoder, LLMCOST_EVENT_REFUSAL, index, 0, &choice->refusal);
     for (uint32_t i = 0; !status && i < choice->call_count; i++) {
+        decoder->is_custom = choice->calls[i].is_custom;
         if (!choice->calls[i].announced)
             status = announce(decoder, &choice->calls[i], index, i, &no_name);
         if (!status)
             status = llmc_decoder_flush_text(decoder, LLMCOST_EVENT_TOOL_ARGUMENTS, index, i, &choice->calls[i].joiner);
     }
+    decoder->is_custom = false;
     return status;
 }

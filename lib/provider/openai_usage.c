@@ -55,9 +55,10 @@ static void infer_audio(llmc_usage_counts *counts)
 }
 
 /* What a member of usage is. A count goes to its place in llmc_usage_counts; a part is an object of more members. */
-enum { COUNT, PROMPT, COMPLETION, LIVES, COST, TICKS, TIER, BYOK, AUDIO_SECONDS };
+enum { COUNT, INPUT, PROMPT, COMPLETION, LIVES, COST, TICKS, TIER, BYOK, AUDIO_SECONDS };
 
 #define A_COUNT(name, field) LLMC_JSON_NAME(name, COUNT, offsetof(llmc_usage_counts, field))
+#define AN_INPUT(name, field) LLMC_JSON_NAME(name, INPUT, offsetof(llmc_usage_counts, field))
 #define ANY(name, what) LLMC_JSON_NAME(name, what, 0)
 
 static const llmc_json_name of_prompt[] = {
@@ -87,6 +88,9 @@ static void read_member(usage_reader *reader, const llmc_json_name *name)
     switch (name->what) {
     case COUNT:
         llmc_usage_read_count(json, (int64_t *)(void *)((char *)reader->counts + name->place));
+        break;
+    case INPUT:
+        llmc_usage_read_input(json, (int64_t *)(void *)((char *)reader->counts + name->place));
         break;
     case COST:
         llmc_openai_read_cost(json, reader->counts);
@@ -142,7 +146,7 @@ static bool read_usage(llmc_json *json, llmc_usage_counts *counts, bool *byok, c
 bool llmc_openai_read_usage(llmc_json *json, llmc_usage_counts *counts, bool *byok)
 {
     static const llmc_json_name names[] = {
-        A_COUNT("prompt_tokens", prompt), A_COUNT("completion_tokens", completion), A_COUNT("total_tokens", total),
+        AN_INPUT("prompt_tokens", prompt), A_COUNT("completion_tokens", completion), A_COUNT("total_tokens", total),
         ANY("prompt_tokens_details", PROMPT), ANY("completion_tokens_details", COMPLETION), ANY("prompt_token_details", PROMPT),
         A_COUNT("prompt_cache_hit_tokens", cached), A_COUNT("prompt_cache_miss_tokens", missed), /* DeepSeek */
         A_COUNT("cached_tokens", cached),       /* Moonshot */
@@ -157,7 +161,7 @@ bool llmc_openai_read_usage(llmc_json *json, llmc_usage_counts *counts, bool *by
 bool llmc_responses_read_usage(llmc_json *json, llmc_usage_counts *counts, bool *byok)
 {
     static const llmc_json_name names[] = {
-        A_COUNT("input_tokens", prompt), A_COUNT("output_tokens", completion), A_COUNT("total_tokens", total),
+        AN_INPUT("input_tokens", prompt), A_COUNT("output_tokens", completion), A_COUNT("total_tokens", total),
         ANY("input_tokens_details", PROMPT), ANY("output_tokens_details", COMPLETION), OF_HOSTS,
     };
     return read_usage(json, counts, byok, names, sizeof names / sizeof names[0]);

@@ -101,8 +101,9 @@ static const llmc_preset presets[] = {
       .key_variables = { "TENCENT_TOKENHUB_API_KEY", "HUNYUAN_API_KEY" }, .auth = LLMC_AUTH_BEARER, .quirks = IMITATOR, .currency = "CNY" },
     OPENAI("minimax", "https://api.minimax.io/v1", "MINIMAX_API_KEY", IMITATOR | Q(REASONING_SPLIT) | Q(REASONING_DETAILS), "USD"),
     OPENAI("stepfun", "https://api.stepfun.com/v1", "STEPFUN_API_KEY", IMITATOR, "CNY"),
+    /* Refuses members that it does not know (422): its own client's types (November 2026) have no user, stream_options or logprobs. */
     OPENAI("mistral", "https://api.mistral.ai/v1", "MISTRAL_API_KEY",
-           IMITATOR | Q(RANDOM_SEED) | Q(TOOL_ANY) | Q(NO_STREAM_OPTIONS) | Q(NO_LOGPROBS) | Q(AUDIO_PARTS) | Q(DOCUMENT_URL) | Q(SHORT_CALL_IDS) |
+           Q(MAX_TOKENS) | Q(NO_NAMES) | Q(RANDOM_SEED) | Q(TOOL_ANY) | Q(NO_STREAM_OPTIONS) | Q(NO_LOGPROBS) | Q(AUDIO_PARTS) | Q(DOCUMENT_URL) | Q(SHORT_CALL_IDS) |
            Q(OUTPUT_DIMENSION), "USD"),
     OPENAI("xai", "https://api.x.ai/v1", "XAI_API_KEY", Q(USER_FIELD) | Q(REASONING_BESIDE_COMPLETION) | Q(NO_EMBED), "USD"),
     { .name = "xai-responses", .base_url = "https://api.x.ai/v1", .codec = &llmc_codec_responses, .key_variables = { "XAI_API_KEY" },

@@ -60,6 +60,7 @@ typedef struct llmc_preset_place {
     X(CACHE_CONTROL, "cache_control")            /* cache marks go onto parts of messages as cache_control */         \
     X(CACHE_CONTROL_TOOLS, "cache_control_tools") /* and onto tools */                                                \
     X(CACHE_BREAKPOINT, "cache_breakpoint")      /* GPT-5.6 and later take them as prompt_cache_breakpoint */        \
+    X(NO_NAMES, "no_names")                      /* takes no end user, and no name of who speaks but a tool's */          \
     X(SPELT_TOOLS, "spelt_tools")                /* wants parameters of every tool, and a text beside calls, "" or not */
 
 enum llmc_quirk_bit {

@@ -38,6 +38,7 @@ static bool asks_thinking(const llmcost_request *request, const llmc_codec_targe
 }
 
 static const llmc_incapability incapabilities[] = {
+    { 0, llmc_asks_custom_tools, "custom tools", "use functions, or a provider that has them" },
     { 0, llmc_asks_several, "n", "ask for one choice per call" },
     { 0, llmc_asks_forced_tool, "tool_choice", "use auto, or leave all tools but one out and ask for it in the prompt" },
     { 0, asks_format, "format", "ask for JSON in the prompt, or use the preset qianfan" },
@@ -63,7 +64,7 @@ static llmcost_status check_calls(const llmcost_request *request, const llmc_cod
     return LLMCOST_OK;
 }
 
-static const llmc_conversation_rules rules = { .names_tools = true, .check_part = check_part };
+static const llmc_conversation_rules rules = { .names_tools = true, .user_speaks = true, .check_part = check_part };
 
 static llmcost_status check(llmc_operation_id operation, const llmcost_request *request, const llmc_codec_target *target, llmcost_error *error)
 {

@@ -26,14 +26,22 @@ static void read_event(llmc_json *json, responses_event *event)
 
 /* ---- the response around them ---- */
 
+static void read_tier(llmc_decoder *decoder, const responses_event *response)
+{
+    llmc_usage_counts *counts = &llmc_responses_state(decoder)->counts;
+    llmc_json json;
+    if (!response->tier.bytes || response->tier.bytes >= sizeof counts->tier)
+        return;
+    llmc_json_begin(&json, response->tier.text - 1, response->tier.bytes + 2); /* with its quotes */
+    llmc_usage_read_tier(&json, counts);
+    llmc_decoder_note_tier(decoder, counts);
+}
+
 static llmcost_status decode_usage(llmc_decoder *decoder, const responses_event *response)
 {
     responses_state *state = llmc_responses_state(decoder);
     llmc_json json;
-    if (response->tier.bytes && response->tier.bytes < sizeof state->counts.tier) {
-        llmc_json_begin(&json, response->tier.text - 1, response->tier.bytes + 2); /* with its quotes */
-        llmc_usage_read_tier(&json, &state->counts);
-    }
+    read_tier(decoder, response);
     if (!response->usage.bytes)
         return LLMCOST_OK;
     llmc_json_begin(&json, response->usage.text, response->usage.bytes);
@@ -150,6 +158,7 @@ static llmcost_status on_begun(llmc_decoder *decoder, const responses_event *eve
 {
     responses_event response;
     read_response(event, &response);
+    read_tier(decoder, &response);
     return response.model.bytes ? llmc_decoder_introduce(decoder, &llmc_responses_state(decoder)->identity, &response.id, &response.model) : LLMCOST_OK;
 }
 

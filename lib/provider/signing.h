@@ -7,7 +7,7 @@
 
 #include "base/buffer.h"
 
-enum { LLMC_SIGNED_HEADERS_MAXIMUM = 32 };
+enum { LLMC_SIGNED_HEADERS_MAXIMUM = 32, LLMC_SIGNING_KEY_MAXIMUM = 256 };
 
 /* A request as it goes onto the wire. */
 typedef struct llmc_signed_request {

@@ -10,7 +10,7 @@
 
 #include <stdio.h>
 
-enum { SECRET_MAXIMUM = 256, NAME_MAXIMUM = 64, TARGET_MAXIMUM = 1 << 16 };
+enum { NAME_MAXIMUM = 64, TARGET_MAXIMUM = 1 << 16 };
 
 #define ALGORITHM "AWS4-HMAC-SHA256"
 
@@ -108,7 +108,7 @@ static llmcost_status hash_request(const llmc_signed_request *request, const llm
 /* HMAC over HMAC, from the secret down to this day, region and service; then over what is signed. */
 static void sign(const char *secret, const char *date, const llmc_sigv4_scope *scope, const char *text, char hex[65])
 {
-    char first[4 + SECRET_MAXIMUM + 1];
+    char first[4 + LLMC_SIGNING_KEY_MAXIMUM + 1];
     uint8_t key[32];
     const char *const steps[] = { scope->region, scope->service, "aws4_request", text };
     int bytes = snprintf(first, sizeof first, "AWS4%s", secret);
@@ -143,7 +143,7 @@ llmcost_status llmc_sigv4_sign(const llmc_signed_request *request, const llmc_si
     size_t before = lines->length;
     const char *token = key->session_token && *key->session_token ? key->session_token : NULL;
     llmc_sign_time(wall_ms, extended, time);
-    if (!is_sound(key->access_key, SECRET_MAXIMUM) || !is_sound(key->secret_key, SECRET_MAXIMUM) || !is_sound(scope->region, NAME_MAXIMUM) ||
+    if (!is_sound(key->access_key, LLMC_SIGNING_KEY_MAXIMUM) || !is_sound(key->secret_key, LLMC_SIGNING_KEY_MAXIMUM) || !is_sound(scope->region, NAME_MAXIMUM) ||
         !is_sound(scope->service, NAME_MAXIMUM) || !gather_headers(request, time, token, &headers))
         return LLMCOST_E_INVALID;
     llmc_buffer_init(&names, lines->allocator, TARGET_MAXIMUM);

@@ -70,6 +70,11 @@ static void normalise_input(const llmc_usage_counts *counts, llmc_usage *usage)
         usage->quantity[LLMCOST_INPUT] = prompt;
         return;
     }
+    if (writes_of(usage) > prompt) {
+        usage->flags |= LLMC_USAGE_PROMPT_EXCLUSIVE;
+        usage->quantity[LLMCOST_INPUT] = prompt;
+        return;
+    }
     /* A token is read or written, never both: where the two overlap, what is called written was read (Gemini behind OpenRouter). */
     if (cached + writes_of(usage) > prompt)
         forget_writes(usage);
@@ -150,6 +155,14 @@ void llmc_usage_read_count(llmc_json *json, int64_t *out)
     int64_t value;
     if (read_integer(json, &value) && value >= 0 && value <= LARGEST_COUNT)
         *out = value;
+}
+
+void llmc_usage_read_input(llmc_json *json, int64_t *out)
+{
+    int64_t count = -1;
+    llmc_usage_read_count(json, &count);
+    if (count > 0 || (count == 0 && *out < 0))
+        *out = count;
 }
 
 void llmc_usage_read_cost(llmc_json *json, int64_t *pico)

@@ -27,6 +27,8 @@ void llmc_usage_counts_init(llmc_usage_counts *counts); /* all -1 */
 void llmc_usage_normalise(const llmc_usage_counts *counts, llmc_usage *usage);
 /* A count as it stands next in the input, as a number or a text of digits (Hunyuan); keeps *out where it is no sensible count. */
 void llmc_usage_read_count(llmc_json *json, int64_t *out);
+/* The same of what was read: known from the beginning, so that a zero behind a figure is a host's that left it out. */
+void llmc_usage_read_input(llmc_json *json, int64_t *out);
 /* An amount in units of money, as a number or a decimal text; keeps *pico where it is none. */
 void llmc_usage_read_cost(llmc_json *json, int64_t *pico);
 /* The tier that was served, in our words. */

@@ -84,6 +84,84 @@ static void a_response_outlives_its_client_and_moves()
     static_assert(!std::is_copy_constructible_v<llmcost::stream> && std::is_move_constructible_v<llmcost::stream>);
 }
 
+static void what_was_moved_from_is_empty()
+{
+    server with(R"({"default": {"reply": {"text": "Still here."}}})");
+    llmcost::client client(with.config());
+    {
+        llmcost::response first = client.ask(mini, "Hi");
+        { llmcost::response second = std::move(first); }
+        EXPECT(!first.ok() && first.text().empty() && first.line_count() == 0 && first.tool_calls().empty());
+        first = client.ask(mini, "Hi");
+        llmcost::response &same = first;
+        first = std::move(same);
+        EXPECT(first.text() == "Still here.");
+    }
+    llmcost::stream pulled = client.stream(llmcost::request(mini).user("Hi")), taken = std::move(pulled);
+    EXPECT_THROWS((void)pulled.next(), e.status() == LLMCOST_E_MISUSE);
+    EXPECT_THROWS((void)pulled.finish(), e.status() == LLMCOST_E_MISUSE);
+    llmcost::stream &same = taken;
+    taken = std::move(same);
+    EXPECT(taken.finish().text() == "Still here.");
+    llmcost::loop one(client), two = std::move(one);
+    EXPECT(one.pending() == 0 && one.descriptor() == -1);
+    one.wake();
+    EXPECT_THROWS(one.poll(0), e.status() == LLMCOST_E_MISUSE);
+    EXPECT_THROWS(one.submit(llmcost::request(mini).user("Hi"), [](llmcost::response) {}), e.status() == LLMCOST_E_MISUSE);
+    llmcost::client kept = std::move(client);
+    EXPECT_THROWS((void)client.ask(mini, "Hi"), e.status() == LLMCOST_E_MISUSE);
+    EXPECT_THROWS((void)client.stats(), e.status() == LLMCOST_E_MISUSE);
+    EXPECT_THROWS((void)client.callback_failures(), e.status() == LLMCOST_E_MISUSE);
+    EXPECT_THROWS(client.add_judge("j", [](std::string_view, std::string_view) { return 1; }), e.status() == LLMCOST_E_MISUSE);
+    EXPECT_THROWS(client.on_receipt([](const llmcost::response_view &) {}), e.status() == LLMCOST_E_MISUSE);
+    EXPECT_THROWS(llmcost::loop of(client), e.status() == LLMCOST_E_MISUSE);
+    EXPECT(kept.ask(mini, "Hi").text() == "Still here.");
+}
+
+/* The last that keeps a client open is replaced: its stream ends before its client does. */
+static void a_stream_is_replaced_by_another_clients()
+{
+    server with(R"({"default": {"reply": {"text": "one two three four"}, "chunks": 4}})");
+    auto open = [&] { return llmcost::client(with.config()).stream(llmcost::request(mini).user("Hi")); };
+    llmcost::stream stream = open();
+    EXPECT(stream.next());
+    stream = open();
+    EXPECT(stream.finish().text() == "one two three four");
+}
+
+static void hooks_that_come_too_late_change_nothing()
+{
+    server with(R"({"default": {"reply": {"text": "x"}}})");
+    llmcost::client client(with.config());
+    int told = 0;
+    client.on_receipt([&](const llmcost::response_view &) { told++; });
+    (void)client.ask(mini, "Hi");
+    EXPECT_THROWS(client.on_receipt(nullptr), e.status() == LLMCOST_E_MISUSE);
+    EXPECT_THROWS(client.on_alert(nullptr), e.status() == LLMCOST_E_MISUSE);
+    (void)client.ask(mini, "Hi");
+    EXPECT(told == 2 && client.callback_failures() == 0);
+}
+
+/* What C would read up to its first zero byte. */
+static void nothing_is_cut_at_a_zero_byte()
+{
+    using namespace std::string_literals;
+    server with(R"({"default": {"reply": {"text": "x"}}})");
+    EXPECT_THROWS(llmcost::client(with.config() + "\0"s), e.status() == LLMCOST_E_INVALID);
+    llmcost::client client(with.config(R"("budgets": [{"name": "b", "limit": "1 USD", "each": "user"}])"));
+    EXPECT_THROWS((void)client.describe_routes("a\0b"s), e.status() == LLMCOST_E_INVALID);
+    EXPECT_THROWS(client.correct_budget("b", 1, "u\0v"s), e.status() == LLMCOST_E_INVALID);
+    client.correct_budget("b", 1, "u");
+    (void)client.chat(llmcost::request(mini).user(std::string_view("a\0b", 3)));
+    EXPECT(with.sent("a\\u0000b"));
+    std::string config = with.config();
+    config.replace(config.find("\"none\""), 6, "\"host:vault\"");
+    llmcost::client vault(config);
+    vault.add_key_source("vault", [](std::string_view, bool) -> llmcost::handed_key { return { "sk-one\0two"s }; });
+    EXPECT_THROWS((void)vault.ask(mini, "Hi"), e.status() == LLMCOST_E_AUTH);
+    EXPECT(with.body(1).empty());
+}
+
 static void a_request_owns_its_texts()
 {
     server with(R"({"default": {"reply": {"text": "ok"}}})");
@@ -532,7 +610,8 @@ int main()
         void (*run)();
     } tests[] = {
 #define TEST(name) { #name, name }
-        TEST(asks_and_reads_the_receipt), TEST(a_response_outlives_its_client_and_moves), TEST(a_request_owns_its_texts), TEST(images_and_formats_are_sent),
+        TEST(asks_and_reads_the_receipt), TEST(a_response_outlives_its_client_and_moves), TEST(what_was_moved_from_is_empty),
+        TEST(a_stream_is_replaced_by_another_clients), TEST(hooks_that_come_too_late_change_nothing), TEST(nothing_is_cut_at_a_zero_byte), TEST(a_request_owns_its_texts), TEST(images_and_formats_are_sent),
         TEST(a_tool_turn_goes_round), TEST(a_failure_is_an_exception_with_fields), TEST(a_budget_refuses), TEST(a_stream_is_a_range), TEST(an_answer_may_begin_again),
         TEST(a_stream_may_be_left_and_outlives_the_client), TEST(a_stream_that_fails_throws), TEST(json_in_json_out), TEST(labellers), TEST(callbacks_may_throw), TEST(keys_are_handed_out), TEST(a_breaker_opens_and_tells), TEST(a_key_that_is_rejected_is_out), TEST(a_cache_answers_again), TEST(a_cached_answer_saves_what_it_would_have_cost),
         TEST(texts_become_vectors), TEST(counts_and_balances_are_asked_for), TEST(limits_are_told), TEST(other_content_is_sent), TEST(a_policy_looks_at_a_leg), TEST(a_score_finds_its_side), TEST(statuses_answer_questions), TEST(a_loop_carries_many), TEST(what_a_loop_callback_throws_comes_out_of_poll),

@@ -43,6 +43,7 @@ static inline bool fuzz_receive(void *user, const llmcost_event *event)
     fuzz_mix(said, event->tool_id, strlen(event->tool_id));
     fuzz_mix(said, event->tool_name, strlen(event->tool_name));
     fuzz_mix(said, event->finish_raw, strlen(event->finish_raw));
+    fuzz_mix(said, &event->is_custom, sizeof event->is_custom);
     said->events++;
     return true;
 }

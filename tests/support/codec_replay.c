@@ -100,6 +100,8 @@ static void log_event(replay *out, const llmcost_event *event)
         log_text(out, " name=");
         log_text(out, event->tool_name);
     }
+    if (event->is_custom)
+        log_text(out, " custom");
     if (event->kind == LLMCOST_EVENT_USAGE)
         log_usage(out, event->usage);
     log_text(out, " |");

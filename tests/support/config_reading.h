@@ -18,7 +18,6 @@ void config_reading_begin(config_reading *reading, const char *config, const cha
 void config_reading_end(config_reading *reading);
 const llmc_provider *config_reading_provider(const config_reading *reading, const char *name);
 
-
 /* These fail the running test where it comes out otherwise. */
 config_reading config_reading_good(const char *config, const char *const *environment);
 void config_reading_bad(const char *config, const char *const *environment, llmcost_status status, const char *message); /* exactly this message */

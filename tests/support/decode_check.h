@@ -13,7 +13,6 @@ void expect_decoder_clean_without_memory(const replay_how *how, const char *body
 /* The receiver stops at each event in turn: E_CANCELLED, nothing leaks. */
 void expect_stoppable(const replay_how *how, const char *body);
 
-
 /* The same for bodies that are no text. */
 void expect_events_of_bytes(const replay_how *how, const char *body, size_t bytes, llmcost_status status, const char *log);
 void expect_status_of_bytes(const replay_how *how, const char *body, size_t bytes, llmcost_status status);

@@ -209,6 +209,27 @@ static void json_schema_is_asked_for(void **state)
     live_close(&all);
 }
 
+/* OpenAI's description of a schema stands in no provider's way. */
+static void a_described_schema_of_a_body(void **state)
+{
+    (void)state;
+    live all;
+    live_open(&all, "{\"default\":{\"reply\":{\"text\":\"{\\\"n\\\": 7}\"}}}", NULL, NULL);
+    for (int format = 0; format < LIVE_FORMATS; format++) {
+        char body[600];
+        llmcost_response *response = NULL;
+        snprintf(body, sizeof body, "{\"model\":\"%s\",\"max_tokens\":50,\"messages\":[{\"role\":\"user\",\"content\":\"a number, please\"}],\"response_format\":{\"type\":\"json_schema\",\"json_schema\":"
+                 "{\"name\":\"number\",\"description\":\"A lucky number.\",\"schema\":{\"type\":\"object\",\"properties\":{\"n\":{\"type\":\"integer\"}},\"required\":[\"n\"],\"additionalProperties\":false}}}}", live_models[format]);
+        if (llmcost_chat_json(all.client, body, 0, &response))
+            fail_msg("%s: %s", live_models[format], llmcost_error_message(llmcost_response_error(response)));
+        assert_string_equal(llmcost_response_text(response), "{\"n\": 7}");
+        assert_sent(&all, "A lucky number.");
+        assert_null(strstr(last_request(&all), "\"number\",\"description\""));
+        llmcost_response_free(response);
+    }
+    live_close(&all);
+}
+
 static void several_choices_and_logprobs(void **state)
 {
     (void)state;
@@ -339,6 +360,150 @@ static void bodies_streamed(void **state)
         assert_string_equal(text, "0123456789");
         assert_int_equal(usages, 1);
         llmcost_stream_close(stream);
+    }
+    live_close(&all);
+}
+
+/* What a stream's deltas come to goes back as it is, and the provider gets its signature; from the cache, too. */
+static void thinking_goes_back_from_a_stream(void **state)
+{
+    (void)state;
+    static const char *const thinkers[] = { ANTHROPIC_MODEL, "bedrock/anthropic.claude-sonnet-4-5-20250929-v1:0" };
+    live all;
+    live_open(&all, "{\"default\":{\"reply\":{\"reasoning\":\"Hm, \\\"so\\\".\",\"text\":\"42\"},\"chunk_bytes\":3}}", NULL, "\"cache\":{\"memory\":{},\"sampled\":true}");
+    for (int i = 0; i < 4; i++) {
+        char body[900], whole[400] = "";
+        const llmcost_event *event;
+        llmcost_stream *stream = NULL;
+        llmcost_response *response = NULL;
+        llmcost_status status;
+        json_t *blocks = NULL;
+        snprintf(body, sizeof body, "{\"model\":\"%s\",\"max_tokens\":4000,\"reasoning_effort\":\"low\",\"messages\":[{\"role\":\"user\",\"content\":\"ask\"}]}", thinkers[i / 2]);
+        assert_int_equal(llmcost_stream_open_json(all.client, body, 0, &stream), LLMCOST_OK);
+        while ((status = llmcost_stream_next(stream, &event)) == LLMCOST_OK && event) {
+            json_t *chunk = llmcost_event_json(event) ? parsed(llmcost_event_json(event)) : NULL;
+            json_t *choice = json_array_get(json_object_get(chunk, "choices"), 0), *said = json_object_get(json_object_get(choice, "delta"), "thinking_blocks");
+            assert_true(!said || (!blocks && json_is_string(json_object_get(choice, "finish_reason"))));
+            blocks = said ? json_deep_copy(said) : blocks;
+            json_decref(chunk);
+        }
+        assert_int_equal(status, LLMCOST_OK);
+        assert_int_equal(llmcost_stream_finish(stream, &response), LLMCOST_OK);
+        assert_int_equal(llmcost_response_from_cache(response), i % 2);
+        llmcost_stream_close(stream);
+        json_t *answer = parsed(llmcost_response_json(response)), *block = json_array_get(blocks, 0);
+        json_t *at_once = json_object_get(json_object_get(json_array_get(json_object_get(answer, "choices"), 0), "message"), "thinking_blocks");
+        assert_int_equal(json_array_size(blocks), 1);
+        assert_string_equal(json_string_value(json_object_get(block, "thinking")), "Hm, \"so\".");
+        assert_int_equal(json_integer_value(json_object_get(block, "index")), 0);
+        char *text = json_dumps(blocks, JSON_COMPACT);
+        snprintf(whole, sizeof whole, "%s", text);
+        free(text);
+        json_object_del(block, "index");
+        assert_true(json_equal(blocks, at_once));
+        json_decref(blocks);
+        json_decref(answer);
+        llmcost_response_free(response);
+        snprintf(body, sizeof body, "{\"model\":\"%s\",\"max_tokens\":4000,\"messages\":[{\"role\":\"user\",\"content\":\"ask\"},{\"role\":\"assistant\",\"content\":\"42\",\"reasoning_content\":\"Hm, \\\"so\\\".\",\"thinking_blocks\":%s},"
+                 "{\"role\":\"user\",\"content\":\"again %d\"}]}", thinkers[i / 2], whole, i);
+        assert_int_equal(llmcost_chat_json(all.client, body, 0, &response), LLMCOST_OK);
+        assert_sent(&all, "\"signature\":\"c2lnbmVk\"");
+        llmcost_response_free(response);
+    }
+    live_close(&all);
+}
+
+/* A conversation with a custom tool: its call comes as OpenAI writes it, goes back so, and comes from the cache so. */
+#define CUSTOM_TOOLS "\"tools\":[{\"type\":\"custom\",\"custom\":{\"name\":\"sql\",\"description\":\"d\"}}]"
+static const char *const custom_call = "{\"id\":\"c1\",\"type\":\"custom\",\"custom\":{\"name\":\"sql\",\"input\":\"SELECT 1\"}}";
+static const char custom_script[] =
+    "{\"rules\":[{\"match\":{\"stream\":true},\"reply\":{\"raw\":{\"content_type\":\"text/event-stream\",\"body\":\""
+    "data: {\\\"id\\\":\\\"i\\\",\\\"model\\\":\\\"m\\\",\\\"choices\\\":[{\\\"index\\\":0,\\\"delta\\\":{\\\"tool_calls\\\":[{\\\"index\\\":0,\\\"id\\\":\\\"c1\\\",\\\"type\\\":\\\"custom\\\",\\\"custom\\\":{\\\"name\\\":\\\"sql\\\",\\\"input\\\":\\\"\\\"}}]}}]}\\n\\n"
+    "data: {\\\"choices\\\":[{\\\"index\\\":0,\\\"delta\\\":{\\\"tool_calls\\\":[{\\\"index\\\":0,\\\"custom\\\":{\\\"input\\\":\\\"SELECT 1\\\"}}]},\\\"finish_reason\\\":\\\"tool_calls\\\"}]}\\n\\n"
+    "data: [DONE]\\n\\n\"}}},"
+    "{\"match\":{},\"reply\":{\"raw\":{\"content_type\":\"application/json\",\"body\":\"{\\\"id\\\":\\\"i\\\",\\\"model\\\":\\\"m\\\",\\\"choices\\\":[{\\\"index\\\":0,\\\"message\\\":{\\\"role\\\":\\\"assistant\\\",\\\"content\\\":null,"
+    "\\\"tool_calls\\\":[{\\\"id\\\":\\\"c1\\\",\\\"type\\\":\\\"custom\\\",\\\"custom\\\":{\\\"name\\\":\\\"sql\\\",\\\"input\\\":\\\"SELECT 1\\\"}}]},\\\"finish_reason\\\":\\\"tool_calls\\\"}]}\"}}}]}";
+
+static void custom_tools(void **state)
+{
+    (void)state;
+    live all;
+    llmcost_response *response = NULL;
+    live_open(&all, custom_script, NULL, "\"cache\":{\"memory\":{},\"sampled\":true}");
+    for (int cached = 0; cached < 2; cached++) {
+        assert_int_equal(llmcost_chat_json(all.client, "{\"model\":\"" OPENAI_MODEL "\",\"messages\":[{\"role\":\"user\",\"content\":\"count\"}]," CUSTOM_TOOLS "}", 0, &response), LLMCOST_OK);
+        assert_int_equal(llmcost_response_from_cache(response), cached);
+        assert_int_equal(llmcost_response_tool_call(response, 0, 0)->is_custom, 1);
+        json_t *answer = parsed(llmcost_response_json(response));
+        json_t *calls = json_object_get(json_object_get(json_array_get(json_object_get(answer, "choices"), 0), "message"), "tool_calls"), *wanted = json_pack("[o]", parsed(custom_call));
+        assert_true(json_equal(calls, wanted));
+        json_decref(wanted);
+        json_decref(answer);
+        llmcost_response_free(response);
+        assert_sent(&all, CUSTOM_TOOLS);
+    }
+    char body[600], text[64] = "";
+    snprintf(body, sizeof body, "{\"model\":\"%s\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"count\"},{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[%s]},"
+             "{\"role\":\"tool\",\"tool_call_id\":\"c1\",\"content\":\"1\"}]," CUSTOM_TOOLS "}", OPENAI_MODEL, custom_call);
+    for (int cached = 0; cached < 2; cached++) {
+        const llmcost_event *event;
+        llmcost_stream *stream = NULL;
+        llmcost_status status;
+        int named = 0;
+        *text = '\0';
+        assert_int_equal(llmcost_stream_open_json(all.client, body, 0, &stream), LLMCOST_OK);
+        while ((status = llmcost_stream_next(stream, &event)) == LLMCOST_OK && event) {
+            if (!llmcost_event_json(event))
+                continue;
+            json_t *value = parsed(llmcost_event_json(event)), *delta = json_object_get(json_array_get(json_object_get(value, "choices"), 0), "delta");
+            json_t *call = json_array_get(json_object_get(delta, "tool_calls"), 0), *custom = json_object_get(call, "custom");
+            const char *type = json_string_value(json_object_get(call, "type")), *input = json_string_value(json_object_get(custom, "input"));
+            assert_null(json_object_get(call, "function"));
+            named += type && strcmp(type, "custom") == 0 && strcmp(json_string_value(json_object_get(custom, "name")), "sql") == 0;
+            strncat(text, input ? input : "", 20);
+            json_decref(value);
+        }
+        assert_int_equal(status, LLMCOST_OK);
+        assert_int_equal(named, 1);
+        assert_string_equal(text, "SELECT 1");
+        assert_int_equal(llmcost_stream_finish(stream, &response), LLMCOST_OK);
+        assert_int_equal(llmcost_response_from_cache(response), cached);
+        llmcost_response_free(response);
+        llmcost_stream_close(stream);
+        assert_sent(&all, custom_call);
+    }
+    uint64_t sent = llmcost_mock_request_count(all.mock);
+    assert_int_equal(sent, 2);
+    assert_int_equal(llmcost_chat_json(all.client, "{\"model\":\"" ANTHROPIC_MODEL "\",\"messages\":[{\"role\":\"user\",\"content\":\"count\"}]," CUSTOM_TOOLS "}", 0, &response), LLMCOST_E_UNSUPPORTED);
+    assert_non_null(strstr(llmcost_error_message(llmcost_response_error(response)), "custom tools"));
+    llmcost_response_free(response);
+    assert_int_equal(llmcost_mock_request_count(all.mock), sent);
+    live_close(&all);
+}
+
+/* OpenRouter's failure inside a choice: in its words, of its kind, and what was counted beside it is billed. */
+#define UPSTREAM_OUT "\\\"error\\\":{\\\"code\\\":503,\\\"message\\\":\\\"the upstream is out\\\",\\\"metadata\\\":{\\\"provider_name\\\":\\\"P\\\"}},\\\"finish_reason\\\":\\\"error\\\""
+#define COUNTED "\\\"usage\\\":{\\\"prompt_tokens\\\":1000,\\\"completion_tokens\\\":50}"
+static void a_failure_inside_a_choice(void **state)
+{
+    (void)state;
+    static const char script[] =
+        "{\"rules\":[{\"match\":{\"stream\":true},\"reply\":{\"raw\":{\"content_type\":\"text/event-stream\",\"body\":\""
+        "data: {\\\"id\\\":\\\"i\\\",\\\"model\\\":\\\"m\\\",\\\"choices\\\":[{\\\"index\\\":0,\\\"delta\\\":{}," UPSTREAM_OUT "}]," COUNTED "}\\n\\ndata: [DONE]\\n\\n\"}}},"
+        "{\"match\":{},\"reply\":{\"raw\":{\"content_type\":\"application/json\",\"body\":\"{\\\"id\\\":\\\"i\\\",\\\"model\\\":\\\"m\\\",\\\"choices\\\":[{\\\"message\\\":{\\\"content\\\":\\\"\\\"}," UPSTREAM_OUT "}]," COUNTED "}\"}}}]}";
+    live all;
+    live_open(&all, script, NULL, NULL);
+    for (live_way way = BLOCKING; way < LIVE_WAYS; way++) {
+        live_result result;
+        live_ask(&all, way, OPENAI_MODEL, "hello", &result);
+        const llmcost_error *error = llmcost_response_error(result.response);
+        assert_int_equal(result.status, LLMCOST_E_OVERLOADED);
+        assert_string_equal(llmcost_error_provider_message(error), "the upstream is out");
+        assert_non_null(strstr(llmcost_error_message(error), "the upstream is out"));
+        assert_string_equal(llmcost_error_code(error), "503");
+        assert_int_equal(llmcost_response_cost_nano(result.response), 1000 * 150 + 50 * 600);
+        assert_int_equal(result.kinds[LLMCOST_EVENT_FINISH], 0);
+        live_result_free(&result);
     }
     live_close(&all);
 }
@@ -547,8 +712,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_and_usage), cmocka_unit_test(large_texts), cmocka_unit_test(tools_across_providers), cmocka_unit_test(reasoning_is_apart),
-        cmocka_unit_test(json_schema_is_asked_for), cmocka_unit_test(several_choices_and_logprobs), cmocka_unit_test(several_choices_streamed),
-        cmocka_unit_test(models_are_listed), cmocka_unit_test(bodies_in_and_out), cmocka_unit_test(bodies_streamed), cmocka_unit_test(a_caller_may_leave),
+        cmocka_unit_test(json_schema_is_asked_for), cmocka_unit_test(a_described_schema_of_a_body), cmocka_unit_test(several_choices_and_logprobs), cmocka_unit_test(several_choices_streamed),
+        cmocka_unit_test(models_are_listed), cmocka_unit_test(bodies_in_and_out), cmocka_unit_test(bodies_streamed), cmocka_unit_test(thinking_goes_back_from_a_stream), cmocka_unit_test(custom_tools), cmocka_unit_test(a_failure_inside_a_choice), cmocka_unit_test(a_caller_may_leave),
         cmocka_unit_test(draining_finds_the_true_cost), cmocka_unit_test(a_piece_starts_and_cancels_others), cmocka_unit_test(a_slow_reader),
     };
     alarm(600);

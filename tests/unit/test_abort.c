@@ -433,6 +433,27 @@ static void test_who_waits_for_a_drain_runs_it(void **unused)
     }
 }
 
+/* Also where nothing is waited for: what has come to its end by then is settled first, what has not is in the way. */
+static void test_who_does_not_wait_gives_a_drain_its_turn(void **unused)
+{
+    (void)unused;
+    static const struct { int64_t later_ms; llmcost_status status; } cases[] = { { 10000, LLMCOST_OK }, { 100, LLMCOST_E_BUDGET } };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        engine_rig rig;
+        rig_request space;
+        llmcost_response *response;
+        rig_open(&rig, SHORT("0s", ""));
+        leave_on_another_driver(&rig, 100);
+        fake_clock_advance(&rig.clock, cases[i].later_ms);
+        rig_ask(&space, "openai/gpt-4o", "hello")->max_tokens = 60;
+        assert_int_equal(llmcost_chat(rig.client, &space.request, &response), cases[i].status);
+        llmcost_response_free(response);
+        assert_int_equal(llmcost_client_run(rig.client, 60000), LLMCOST_OK);
+        assert_int_equal(rig_held(&rig), 0);
+        rig_close(&rig);
+    }
+}
+
 /* A stream that runs out of memory says so in every place: its status, its error, and the receipt that was told. */
 static void note_status(const llmcost_response *response, void *user)
 {
@@ -489,6 +510,7 @@ int main(void)
         cmocka_unit_test(test_drain_by_other_streams),
         cmocka_unit_test(test_drain_by_calls_of_a_loop),
         cmocka_unit_test(test_who_waits_for_a_drain_runs_it),
+        cmocka_unit_test(test_who_does_not_wait_gives_a_drain_its_turn),
         cmocka_unit_test(test_closing_drains),
         cmocka_unit_test(test_a_stream_without_memory_says_one_thing),
         cmocka_unit_test(test_several_drains_take_turns),

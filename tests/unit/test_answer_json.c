@@ -58,6 +58,7 @@ static llmc_answer *full_answer(void)
     add(&b, piece(LLMCOST_EVENT_TOOL_ARGUMENTS, 0, "{\"a\": [1, 2]}", 13));
     call.tool_index = 1;
     call.tool_id = "";
+    call.is_custom = true;
     add(&b, call);
     add(&b, (llmcost_event){ .kind = LLMCOST_EVENT_FINISH, .finish = LLMCOST_FINISH_TOOL_CALLS, .finish_raw = "tool_use" });
     add(&b, (llmcost_event){ .kind = LLMCOST_EVENT_FINISH, .choice = 2, .finish = LLMCOST_FINISH_ERROR, .finish_raw = "" });
@@ -106,6 +107,7 @@ static void assert_same_choice(const llmc_choice *a, const llmc_choice *b)
         assert_string_equal(a->tool_calls[i].id, b->tool_calls[i].id);
         assert_string_equal(a->tool_calls[i].name, b->tool_calls[i].name);
         assert_string_equal(a->tool_calls[i].arguments, b->tool_calls[i].arguments);
+        assert_int_equal(a->tool_calls[i].is_custom, b->tool_calls[i].is_custom);
     }
     assert_int_equal(a->message->part_count, b->message->part_count);
     assert_int_equal(a->message->text_bytes, b->message->text_bytes);

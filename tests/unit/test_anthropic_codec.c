@@ -77,7 +77,7 @@ static void a_conversation_with_tools(void **state)
         { .type = LLMCOST_PART_REASONING_HIDDEN, .text = "{\"type\":\"reasoning\"}" }, { .type = LLMCOST_PART_REASONING_HIDDEN, .text = "[{}]" }, /* of others */
     };
     const llmcost_part result[] = { { .type = LLMCOST_PART_TEXT, .text = "map" }, { .type = LLMCOST_PART_IMAGE_URL, .url = "https://example.org/m.png" } };
-    const llmcost_tool_call calls[] = { { "t1", "weather", "{\"city\":\"Oslo\"}" }, { "t2", "map", "" } };
+    const llmcost_tool_call calls[] = { { .id = "t1", .name = "weather", .arguments = "{\"city\":\"Oslo\"}" }, { .id = "t2", .name = "map", .arguments = "" } };
     const llmcost_message messages[] = {
         { .role = LLMCOST_SYSTEM, .text = "Be brief.", .cache_mark = 1 }, { .role = LLMCOST_SYSTEM, .text = "Be kind." },
         { .role = LLMCOST_USER, .parts = parts, .part_count = 5 },
@@ -234,7 +234,7 @@ static void marks_stand_on_what_can_bear_them(void **state)
     (void)state;
     const llmcost_part parts[] = { { .type = LLMCOST_PART_TEXT, .text = "a" }, { .type = LLMCOST_PART_IMAGE_URL, .url = "https://example.org/x" } };
     const llmcost_part thought[] = { { .type = LLMCOST_PART_TEXT, .text = "said" }, { .type = LLMCOST_PART_REASONING, .text = "hm", .signature = "s" } };
-    const llmcost_tool_call call = { "t", "f", "{}" };
+    const llmcost_tool_call call = { .id = "t", .name = "f", .arguments = "{}" };
     const llmcost_message messages[] = {
         { .role = LLMCOST_USER, .parts = parts, .part_count = 2, .cache_mark = 1 },
         { .role = LLMCOST_ASSISTANT, .parts = thought, .part_count = 2, .cache_mark = 1 },
@@ -452,13 +452,13 @@ static void what_is_malformed_is_named(void **state)
 {
     (void)state;
     llmc_codec_target target = target_of("anthropic", NEW, false);
-    llmcost_tool_call call = { "c", "f", "[1]" };
+    llmcost_tool_call call = { .id = "c", .name = "f", .arguments = "[1]" };
     llmcost_part part = { .type = LLMCOST_PART_IMAGE_URL, .url = "data:text,hello" };
     llmcost_tool tool = { .name = "f", .parameters = "{" };
     llmcost_message message = { .role = LLMCOST_ASSISTANT, .tool_calls = &call, .tool_call_count = 1 };
     llmcost_request request = bounded_request_of(&message, 1);
     expect_invalid(&target, &request, "messages[0].tool_calls[0].arguments");
-    call = (llmcost_tool_call){ "c", NULL, "{}" };
+    call = (llmcost_tool_call){ .id = "c", .name = NULL, .arguments = "{}" };
     expect_invalid(&target, &request, "messages[0].tool_calls[0]");
     message = (llmcost_message){ .role = LLMCOST_TOOL, .text = "x" };
     expect_invalid(&target, &request, "messages[0].tool_call_id");
@@ -554,6 +554,14 @@ static void figures_replace_and_stay(void **state)
     (void)state;
     expect_events(&stream, START TEXT_BLOCK("x") DELTA("end_turn", "{\"input_tokens\":60,\"output_tokens\":9,\"speed\":\"fast\"}") STOP, LLMCOST_OK,
                   META "TEXT 0 0 |x|\nFINISH 0 0 finish=1 end_turn ||\nUSAGE 0 0 0=60 1=7 5=9 p=60 c=9 t=-1 cost=-1 flags=1 tier=fast ||\n");
+}
+
+/* Imitators count the prompt at the beginning and end with zeros. */
+static void zeros_at_the_end_take_nothing_back(void **state)
+{
+    (void)state;
+    expect_events(&stream, START TEXT_BLOCK("x") DELTA("end_turn", "{\"input_tokens\":0,\"cache_read_input_tokens\":0,\"cache_creation_input_tokens\":0,\"output_tokens\":9}") STOP, LLMCOST_OK,
+                  META "TEXT 0 0 |x|\nFINISH 0 0 finish=1 end_turn ||\nUSAGE 0 0 0=50 1=7 2=0 5=9 p=50 c=9 t=-1 cost=-1 flags=1 tier= ||\n");
 }
 
 #define FAST_LOG(text) META text "USAGE 0 0 0=50 1=7 5=9 p=50 c=9 t=-1 cost=-1 flags=1 tier=fast ||\n"
@@ -716,7 +724,7 @@ int main(void)
         cmocka_unit_test(marks_stand_on_what_can_bear_them), cmocka_unit_test(tools_and_choices), cmocka_unit_test(numbers_and_names),
         cmocka_unit_test(efforts_and_budgets), cmocka_unit_test(models_are_placed), cmocka_unit_test(what_it_cannot_do_is_said),
         cmocka_unit_test(what_is_malformed_is_named), cmocka_unit_test(a_whole_answer), cmocka_unit_test(a_streamed_answer),
-        cmocka_unit_test(figures_replace_and_stay), cmocka_unit_test(speed_and_tier_in_any_order), cmocka_unit_test(answers_without_content),
+        cmocka_unit_test(figures_replace_and_stay), cmocka_unit_test(zeros_at_the_end_take_nothing_back), cmocka_unit_test(speed_and_tier_in_any_order), cmocka_unit_test(answers_without_content),
         cmocka_unit_test(compaction_is_added_and_advice_is_not), cmocka_unit_test(stop_reasons),
         cmocka_unit_test(failures_and_ends), cmocka_unit_test(cut_answers), cmocka_unit_test(too_many_tools), cmocka_unit_test(lists_of_models),
         cmocka_unit_test(documents_go_as_blocks), cmocka_unit_test(documents_and_sounds_it_cannot_read), cmocka_unit_test(what_is_counted),

@@ -34,10 +34,12 @@ static llmc_credential credential_of(const char *key, const char *id, const char
     return credential;
 }
 
+static const char *const *configured; /* a line, or NULL */
+
 static shown show(llmc_auth auth, const char *key, const char *id, const char *session, const char *token, const llmc_unauthorized *to)
 {
     shown out = { 0 };
-    llmc_provider provider = { .preset = llmc_preset_find(strstr(to->url, "wenxin") ? "qianfan-v1" : "qianfan"), .auth = auth, .region = "us-east-1" };
+    llmc_provider provider = { .preset = llmc_preset_find(strstr(to->url, "wenxin") ? "qianfan-v1" : "qianfan"), .auth = auth, .region = "us-east-1", .headers = configured, .header_count = configured ? 1 : 0 };
     llmc_credential credential = credential_of(key, id, session);
     llmc_secret secret = { 0 };
     llmc_buffer lines, query;
@@ -107,6 +109,25 @@ static void pairs_sign(void **unused)
     assert_null(strstr(bce.lines, "SECRET"));
     bce = show(LLMC_AUTH_BCE, "SECRET", "AK", NULL, "tok", &request);
     assert_string_equal(bce.lines, "Authorization: Bearer tok\n");
+}
+
+/* A way in of one's own that is told apart by its Host header. */
+static void the_configured_host_is_signed(void **unused)
+{
+    (void)unused;
+    static const struct { const char *line, *host; } cases[] = {
+        { "Host: elsewhere.example", "elsewhere.example" }, { "hOST:  b ", "b" }, { "Hosts: x", "bedrock-runtime.us-east-1.amazonaws.com" }, { "H: x", "bedrock-runtime.us-east-1.amazonaws.com" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        configured = &cases[i].line;
+        shown ours = show(LLMC_AUTH_AWS, "SECRET", "AKID", NULL, NULL, &request);
+        configured = NULL;
+        char other[200];
+        snprintf(other, sizeof other, "https://%s/model/a%%3Ab/converse?x=1", cases[i].host);
+        llmc_unauthorized direct = request;
+        direct.url = other;
+        assert_string_equal(ours.lines, show(LLMC_AUTH_AWS, "SECRET", "AKID", NULL, NULL, &direct).lines);
+    }
 }
 
 static void oauth_shows_the_pair_in_the_query(void **unused)
@@ -187,7 +208,7 @@ static void without_memory(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(keys_as_they_are), cmocka_unit_test(pairs_sign), cmocka_unit_test(oauth_shows_the_pair_in_the_query), cmocka_unit_test(oauth_token_in_the_query), cmocka_unit_test(jwt_for_each_request),
+        cmocka_unit_test(keys_as_they_are), cmocka_unit_test(pairs_sign), cmocka_unit_test(the_configured_host_is_signed), cmocka_unit_test(oauth_shows_the_pair_in_the_query), cmocka_unit_test(oauth_token_in_the_query), cmocka_unit_test(jwt_for_each_request),
         cmocka_unit_test(what_cannot_sign), cmocka_unit_test(without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -111,7 +111,7 @@ static void a_conversation_with_tools(void **state)
         { .type = LLMCOST_PART_REASONING_HIDDEN, .text = "b64+/=" }, { .type = LLMCOST_PART_REASONING_HIDDEN, .text = "gAA-_x" }, { .type = LLMCOST_PART_TEXT, .text = "Looking" },
     };
     const llmcost_part result[] = { { .type = LLMCOST_PART_TEXT, .text = "map" }, { .type = LLMCOST_PART_IMAGE, .data = "\1", .data_bytes = 1, .media_type = "image/jpeg" } };
-    const llmcost_tool_call calls[] = { { "t1", "weather", "{\"city\":\"Oslo\"}" }, { "call.2:x", "map", "" } };
+    const llmcost_tool_call calls[] = { { .id = "t1", .name = "weather", .arguments = "{\"city\":\"Oslo\"}" }, { .id = "call.2:x", .name = "map", .arguments = "" } };
     const llmcost_message messages[] = {
         { .role = LLMCOST_SYSTEM, .text = "Be brief.", .cache_mark = 1 }, { .role = LLMCOST_SYSTEM, .text = "Be kind." },
         { .role = LLMCOST_USER, .parts = parts, .part_count = 4 },
@@ -140,7 +140,7 @@ static void a_conversation_with_tools(void **state)
 static void ids_are_kept_where_they_can_be(void **state)
 {
     (void)state;
-    llmcost_tool_call call = { "functions.f:0", "f", "{}" };
+    llmcost_tool_call call = { .id = "functions.f:0", .name = "f", .arguments = "{}" };
     llmcost_message messages[] = { { .role = LLMCOST_USER, .text = "x" }, { .role = LLMCOST_ASSISTANT, .tool_calls = &call, .tool_call_count = 1 } };
     llmcost_request request = request_of(messages, 2);
     llmc_codec_target kimi = target_of("bedrock", "moonshot.kimi-k2-thinking", false);
@@ -187,8 +187,8 @@ static void marks_go_to_those_who_take_them(void **state)
     const char *all = "{\"messages\":[" USER(TEXT("Hello") "," MARK) "," ASSISTANT(THOUGHT "," MARK) "," USER(TEXT("Go on")) "],\"toolConfig\":{\"tools\":[" SPEC "," MARK "]}}";
     expect_body(&claude, &request, all);
     expect_body(&hidden, &request, all);
-    expect_body(&nova, &request, "{\"messages\":[" USER(TEXT("Hello") "," MARK) "," ASSISTANT("") "," USER(TEXT("Go on")) "],\"toolConfig\":{\"tools\":[" SPEC "]}}");
-    expect_body(&llama, &request, "{\"messages\":[" USER(TEXT("Hello")) "," ASSISTANT("") "," USER(TEXT("Go on")) "],\"toolConfig\":{\"tools\":[" SPEC "]}}");
+    expect_body(&nova, &request, "{\"messages\":[" USER(TEXT("Hello") "," MARK "," TEXT("Go on")) "],\"toolConfig\":{\"tools\":[" SPEC "]}}");
+    expect_body(&llama, &request, "{\"messages\":[" USER(TEXT("Hello") "," TEXT("Go on")) "],\"toolConfig\":{\"tools\":[" SPEC "]}}");
     const llmcost_message five[] = { messages[0], messages[0], messages[0], messages[0] };
     request.messages = five;
     request.message_count = 4;
@@ -226,7 +226,7 @@ static void tools_and_choices(void **state)
 static void tools_that_were_used_must_be_given(void **state)
 {
     (void)state;
-    const llmcost_tool_call call = { "t", "f", "{}" };
+    const llmcost_tool_call call = { .id = "t", .name = "f", .arguments = "{}" };
     const llmcost_message messages[] = { { .role = LLMCOST_USER, .text = "x" }, { .role = LLMCOST_ASSISTANT, .tool_calls = &call, .tool_call_count = 1 },
                                          { .role = LLMCOST_TOOL, .tool_call_id = "t", .text = "" } };
     llmcost_request request = request_of(messages, 3);
@@ -378,13 +378,13 @@ static void what_is_malformed_is_named(void **state)
 {
     (void)state;
     llmc_codec_target target = target_of("bedrock", NEW, false);
-    llmcost_tool_call call = { "c", "f", "[1]" };
+    llmcost_tool_call call = { .id = "c", .name = "f", .arguments = "[1]" };
     llmcost_part part = { .type = LLMCOST_PART_IMAGE_URL, .url = "data:text,hello" };
     llmcost_tool tool = { .name = "f", .parameters = "{" };
     llmcost_message message = { .role = LLMCOST_ASSISTANT, .tool_calls = &call, .tool_call_count = 1 };
     llmcost_request request = request_of(&message, 1);
     expect_invalid(&target, &request, "messages[0].tool_calls[0].arguments");
-    call = (llmcost_tool_call){ "c", NULL, "{}" };
+    call = (llmcost_tool_call){ .id = "c", .name = NULL, .arguments = "{}" };
     expect_invalid(&target, &request, "messages[0].tool_calls[0]");
     message = (llmcost_message){ .role = LLMCOST_TOOL, .text = "x" };
     expect_invalid(&target, &request, "messages[0].tool_call_id");

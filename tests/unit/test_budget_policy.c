@@ -622,6 +622,52 @@ static void test_a_soft_budget_without_a_bound_counts(void **unused)
     rig_close(&rig);
 }
 
+/* Where nothing could be held, nothing is known but the prompt, and that is no nothing. */
+static void test_silence_under_a_soft_budget_without_a_bound(void **unused)
+{
+    (void)unused;
+#define SOFT "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":0}},\"budgets\":[{\"limit\":\"1 USD\",\"when_spent\":\"alert\"}]"
+    static const struct { const char *config, *model; int64_t cost; bool unpriced; } cases[] = {
+        { SOFT "}", "openai/gpt-4o", (6 + 6) * 2500, false },
+        { SOFT ",\"unknown_price\":\"allow\"}", "openai/unheard-of", 0, true },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        engine_rig rig;
+        rig_request space;
+        llmcost_response *response;
+        rig_open(&rig, cases[i].config);
+        sent_and_silent(&rig.network);
+        rig_ask(&space, cases[i].model, "hello")->extra = "{\"web_search_options\":{}}";
+        space.request.max_tokens = 100;
+        assert_int_equal(llmcost_chat(rig.client, &space.request, &response), LLMCOST_E_FIRST_BYTE_TIMEOUT);
+        assert_int_equal(llmcost_response_cost_nano(response), cases[i].cost);
+        assert_int_equal(rig_spent(&rig), cases[i].cost);
+        assert_int_equal(strstr(llmcost_response_receipt(response), "\"unpriced_lines\":0") == NULL, cases[i].unpriced);
+        llmcost_response_free(response);
+        rig_close(&rig);
+    }
+#undef SOFT
+}
+
+/* An alert tells when its window began; money for all time has no window. */
+static void test_the_window_of_an_alert(void **unused)
+{
+    (void)unused;
+    static const char *const periods[][2] = { { "", "\"window_from_ms\":null" }, { ",\"per\":\"day\"", "\"window_from_ms\":1789948800000" } };
+    for (size_t i = 0; i < 2; i++) {
+        engine_rig rig;
+        char config[300], alert[400] = "";
+        snprintf(config, sizeof config, BUDGET("0.01 USD", ",\"alert_at\":[0.001]%s") "}", periods[i][0]);
+        rig_open(&rig, config);
+        usage_known(&rig.network);
+        assert_int_equal(llmcost_client_on_alert(rig.client, keep_alert, alert), LLMCOST_OK);
+        llmcost_response_free(chat(&rig, "openai/gpt-4o", 100, LLMCOST_OK));
+        if (!strstr(alert, periods[i][1]))
+            fail_msg("%s", alert);
+        rig_close(&rig);
+    }
+}
+
 /* A length of nobody's making is sent only where money needs it; what it cuts is flagged. */
 static void test_lengths_that_nobody_stated(void **unused)
 {
@@ -665,6 +711,94 @@ static void test_images_need_a_bound(void **unused)
     assert_int_equal(llmcost_chat(rig.client, &space.request, &response), LLMCOST_OK);
     llmcost_response_free(response);
     rig_close(&rig);
+}
+
+/* The dearest image of a family, as its maker's page counts it, is never above what is held; a family that is not known is not guessed. */
+static void test_images_are_held_at_their_dearest(void **unused)
+{
+    (void)unused;
+    static const struct { const char *model, *detail; int tokens; } cases[] = {
+        { "gpt-4o", NULL, 1445 }, { "gpt-4o-mini", "high", 48169 }, { "gpt-4.1", NULL, 1445 }, { "gpt-4.1-mini", NULL, 6636 }, { "gpt-5", NULL, 1190 }, { "gpt-5-mini", NULL, 4916 },
+        { "gpt-5-nano", "high", 6144 }, { "gpt-5.1-2025-11-13", NULL, 1190 }, { "gpt-5.2", NULL, 4916 }, { "gpt-5.3-codex", NULL, 4916 },
+        { "gpt-5.4", NULL, 3000 }, { "gpt-5.4", "low", 4916 }, { "gpt-5.4", "high", 3000 }, { "gpt-5.4-mini", "auto", 3000 },
+        { "gpt-5.5", NULL, 12000 }, { "gpt-5.5", "auto", 12000 }, { "gpt-5.5", "high", 3000 }, { "gpt-5.5", "low", 308 },
+        { "gpt-5.6-sol", NULL, 36000 }, { "gpt-5.6-luna", "auto", 36000 }, { "gpt-5.6-terra", "high", 3000 }, { "gpt-6-astra", NULL, 36000 }, { "gpt-6.2-sol", "high", 3000 },
+        { "o4-mini", NULL, 7046 }, { "o3", NULL, 1275 }, { "gpt-5.9", NULL, -1 }, { "gpt-7-sol", NULL, -1 }, { "gpt-4.15", NULL, -1 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        engine_rig rig;
+        rig_request space;
+        llmcost_response *response;
+        char model[60];
+        llmcost_part part = { .type = LLMCOST_PART_IMAGE_URL, .url = "https://example.com/a.png", .detail = cases[i].detail };
+        rig_open(&rig, "{\"providers\":{\"openai\":{\"key\":\"k\"}},\"unknown_price\":{\"input\":1,\"output\":1},\"budgets\":[{\"limit\":\"9 USD\"}]}");
+        fake_network_says(&rig.network, NULL, "hi", cases[i].tokens, 100);
+        snprintf(model, sizeof model, "openai/%s", cases[i].model);
+        rig_ask(&space, model, NULL)->max_tokens = 100;
+        space.messages[0].parts = &part;
+        space.messages[0].part_count = 1;
+        llmcost_status status = llmcost_chat(rig.client, &space.request, &response);
+        if (status != (cases[i].tokens < 0 ? LLMCOST_E_BUDGET : LLMCOST_OK) || rig_stat(&rig, "bounds_exceeded"))
+            fail_msg("%s, detail %s: %s, %s", model, cases[i].detail ? cases[i].detail : "none", llmcost_status_name(status), llmcost_response_receipt(response));
+        llmcost_response_free(response);
+        rig_close(&rig);
+    }
+}
+
+/* Where max_tokens covers the text alone, what may be thought is held, too. */
+static void test_thinking_beside_the_length_is_held(void **unused)
+{
+    (void)unused;
+#define THINKER(name) "{\"providers\":{\"" name "\":{\"key\":\"k\",\"currency\":\"USD\"}},\"unknown_price\":{\"input\":1,\"output\":1},\"budgets\":[{\"limit\":\"1 USD\"}]}"
+    static const struct { const char *config, *model; int32_t effort; int64_t budget; const char *extra; int64_t thinks; } cases[] = {
+        { THINKER("dashscope"), "dashscope/qwen4-new", LLMCOST_EFFORT_DEFAULT, 0, NULL, 81920 },
+        { THINKER("dashscope"), "dashscope/qwen4-new", LLMCOST_EFFORT_HIGH, 0, NULL, 81920 },
+        { THINKER("dashscope"), "dashscope/qwen4-new", LLMCOST_EFFORT_NONE, 0, NULL, 0 },
+        { THINKER("dashscope"), "dashscope/qwen4-new", LLMCOST_EFFORT_NONE, 5000, NULL, 0 },
+        { THINKER("dashscope"), "dashscope/qwen4-new", LLMCOST_EFFORT_DEFAULT, 5000, NULL, 5000 },
+        { THINKER("dashscope"), "dashscope/qwen4-new", LLMCOST_EFFORT_DEFAULT, 0, "{\"enable_thinking\":false}", 0 },
+        { THINKER("dashscope"), "dashscope/qwen4-new", LLMCOST_EFFORT_DEFAULT, 0, "{\"enable_thinking\":null}", 81920 },
+        { THINKER("dashscope"), "dashscope/kimi-k9", LLMCOST_EFFORT_DEFAULT, 5000, NULL, 81920 }, /* it may go on beyond the budget */
+        { THINKER("siliconflow"), "siliconflow/Qwen/Qwen3-8B", LLMCOST_EFFORT_DEFAULT, 4096, NULL, 4096 },
+        { THINKER("siliconflow"), "siliconflow/Pro/deepseek-ai/DeepSeek-R1", LLMCOST_EFFORT_DEFAULT, 100000, NULL, 100000 },
+        { THINKER("siliconflow"), "siliconflow/Qwen/Qwen3-8B", LLMCOST_EFFORT_DEFAULT, 0, NULL, 81920 },
+        { THINKER("siliconflow"), "siliconflow/Qwen/Qwen2.5-7B-Instruct", LLMCOST_EFFORT_DEFAULT, 0, NULL, 0 },
+        { THINKER("dashscope"), "dashscope/qwen3-coder-next", LLMCOST_EFFORT_DEFAULT, 0, NULL, 0 },
+        { THINKER("groq"), "groq/qwen/qwen3-32b", LLMCOST_EFFORT_DEFAULT, 0, NULL, 0 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        engine_rig rig;
+        rig_request space;
+        llmcost_response *response;
+        char body[400];
+        rig_open(&rig, cases[i].config);
+        snprintf(body, sizeof body, "{\"id\":\"x\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"hi\"},\"finish_reason\":\"length\"}],\"usage\":{\"prompt_tokens\":10,"
+                 "\"completion_tokens\":%lld,\"completion_tokens_details\":{\"reasoning_tokens\":%lld}}}", (long long)(100 + cases[i].thinks), (long long)cases[i].thinks);
+        fake_exchange_piece(fake_network_add(&rig.network, NULL), 0, body, strlen(body));
+        rig_ask(&space, cases[i].model, "hello")->max_tokens = 100;
+        space.request.effort = cases[i].effort;
+        space.request.thinking_budget_tokens = cases[i].budget;
+        space.request.extra = cases[i].extra;
+        if (llmcost_chat(rig.client, &space.request, &response))
+            fail_msg("%s: %s", cases[i].model, llmcost_error_message(llmcost_response_error(response)));
+        int64_t input = INPUT_BOUND + (cases[i].extra ? (int64_t)strlen(cases[i].extra) : 0), held = rig_line(response, 0, "bound_nano");
+        if (held != (input + 100 + cases[i].thinks) * 1000 || rig_stat(&rig, "bounds_exceeded"))
+            fail_msg("%s, case %zu: %lld are held", cases[i].model, i, (long long)held);
+        llmcost_response_free(response);
+        rig_close(&rig);
+    }
+    engine_rig rig; /* thinking that is longer than anything: no overflow, a refusal that says what to do */
+    rig_request space;
+    llmcost_response *response;
+    rig_open(&rig, THINKER("dashscope"));
+    rig_ask(&space, "dashscope/qwen4-new", "hello")->max_tokens = INT64_MAX;
+    space.request.thinking_budget_tokens = INT64_MAX;
+    assert_int_equal(llmcost_chat(rig.client, &space.request, &response), LLMCOST_E_BUDGET);
+    assert_non_null(strstr(llmcost_error_message(llmcost_response_error(response)), "thinking_budget_tokens"));
+    assert_int_equal(rig.network.request_count, 0);
+    llmcost_response_free(response);
+    rig_close(&rig);
+#undef THINKER
 }
 
 /* Tokens of sound have a rate of their own, in whichever part it comes; without sound nobody holds that much. */
@@ -1085,8 +1219,9 @@ int main(void)
         cmocka_unit_test(test_unknown_prices),
         cmocka_unit_test(test_a_soft_budget_changes_nothing),
         cmocka_unit_test(test_a_soft_budget_without_a_bound_counts),
-        cmocka_unit_test(test_lengths_that_nobody_stated),
-        cmocka_unit_test(test_images_need_a_bound), cmocka_unit_test(test_sound_is_held_at_its_rate),
+        cmocka_unit_test(test_silence_under_a_soft_budget_without_a_bound), cmocka_unit_test(test_the_window_of_an_alert), cmocka_unit_test(test_lengths_that_nobody_stated),
+        cmocka_unit_test(test_images_need_a_bound), cmocka_unit_test(test_images_are_held_at_their_dearest),
+        cmocka_unit_test(test_thinking_beside_the_length_is_held), cmocka_unit_test(test_sound_is_held_at_its_rate),
         cmocka_unit_test(test_what_hosts_add_to_a_prompt), cmocka_unit_test(test_figures_beyond_measure),
         cmocka_unit_test(test_extra_members),
         cmocka_unit_test(test_a_free_provider_over_a_spent_budget),

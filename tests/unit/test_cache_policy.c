@@ -44,7 +44,7 @@ static bool hits(engine_rig *rig, const llmcost_request *request)
 /* ---- the key ---- */
 
 static llmcost_part parts[] = { { .text = "hello" } };
-static llmcost_tool_call tool_calls[] = { { "id", "f", "{}" } };
+static llmcost_tool_call tool_calls[] = { { .id = "id", .name = "f", .arguments = "{}" } };
 static llmcost_tool tools[] = { { .name = "f", .description = "d", .parameters = "{\"type\":\"object\"}" } };
 static llmcost_tool other_tools[] = { { .name = "f", .description = "e", .parameters = "{\"type\":\"object\"}" } };
 static llmcost_tag tags[] = { { "feature", "faq" } };

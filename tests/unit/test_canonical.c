@@ -75,7 +75,7 @@ static void draw_message(asked *of, uint32_t at)
     for (uint32_t i = 0; i < MOST; i++) {
         of->parts[at][i] = (llmcost_part){ .type = (int32_t)rarely(3), .text = text_or_none(), .url = text_or_none(), .detail = text_or_none(),
                                            .media_type = text_or_none(), .data = "abc", .data_bytes = rarely(3), .signature = text_or_none() };
-        of->calls[at][i] = (llmcost_tool_call){ text(), text(), text() };
+        of->calls[at][i] = (llmcost_tool_call){ .id = text(), .name = text(), .arguments = text(), .is_custom = seldom() };
     }
 }
 
@@ -183,7 +183,7 @@ static void describe_message(words *out, const llmcost_message *message)
         say_text(out, "signature", part->signature);
     }
     for (uint32_t i = 0; i < message->tool_call_count; i++)
-        say(out, "calls '%s' '%s' '%s', ", message->tool_calls[i].id, message->tool_calls[i].name, message->tool_calls[i].arguments);
+        say(out, "calls '%s' '%s' '%s'%s, ", message->tool_calls[i].id, message->tool_calls[i].name, message->tool_calls[i].arguments, message->tool_calls[i].is_custom ? " custom" : "");
 }
 
 static void describe(words *out, const asked *of)

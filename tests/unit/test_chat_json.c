@@ -194,7 +194,7 @@ static void test_foreign_values(void **state)
         "\"tool_choice\":\"validated\"",
         "\"response_format\":{\"type\":\"grammar\",\"grammar\":\"root ::= x\"}",
         "\"response_format\":{\"type\":\"json_object\",\"schema\":{}}",
-        "\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"n\",\"description\":\"d\",\"schema\":{},\"strict\":true}}",
+        "\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"n\",\"description\":\"d\",\"grammar\":\"x\",\"schema\":{},\"strict\":true}}",
         "\"reasoning_effort\":\"default\"",
     };
     for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
@@ -249,6 +249,26 @@ static void test_tools(void **state)
     }
 }
 
+static void test_calls_of_custom_tools(void **state)
+{
+    (void)state;
+    fixture f;
+    const llmcost_request *r = read_good(&f, "{\"model\":\"m\",\"messages\":[{\"role\":\"assistant\",\"tool_calls\":["
+        "{\"id\":\"a\",\"custom\":{\"input\":\"SELECT 1\",\"name\":\"sql\"},\"type\":\"custom\",\"function\":null},{\"id\":\"b\",\"type\":\"custom\",\"custom\":{\"name\":\"ping\"}},"
+        "{\"id\":\"c\",\"type\":\"function\",\"function\":{\"name\":\"f\"},\"custom\":null}]}]}");
+    const llmcost_tool_call *calls = r->messages[0].tool_calls;
+    assert_int_equal(r->messages[0].tool_call_count, 3);
+    assert_string_equal(calls[0].id, "a");
+    assert_string_equal(calls[0].name, "sql");
+    assert_string_equal(calls[0].arguments, "SELECT 1");
+    assert_int_equal(calls[0].is_custom, 1);
+    assert_string_equal(calls[1].arguments, "");
+    assert_int_equal(calls[1].is_custom, 1);
+    assert_string_equal(calls[2].arguments, "{}");
+    assert_int_equal(calls[2].is_custom, 0);
+    end(&f);
+}
+
 static void test_response_format(void **state)
 {
     (void)state;
@@ -264,6 +284,33 @@ static void test_response_format(void **state)
     assert_int_equal(r->format_strict, 1);
     assert_null(r->extra);
     end(&f);
+}
+
+/* It goes into the schema, which every provider takes, where there is room for it. */
+static void test_description_of_a_schema(void **state)
+{
+    (void)state;
+    static const struct { const char *members, *schema; } rows[] = {
+        { "\"description\":\"a \\\"d\\\"\",\"schema\":{\"type\":\"object\"}", "{\"description\":\"a \\\"d\\\"\",\"type\":\"object\"}" },
+        { "\"schema\": { \"type\":\"object\"} ,\"description\":\"d\"", "{\"description\":\"d\", \"type\":\"object\"}" },
+        { "\"schema\":{ },\"description\":\"d\"", "{\"description\":\"d\" }" },
+        { "\"schema\":{\"type\":\"object\",\"description\":\"own\"},\"description\":\"d\"", "{\"type\":\"object\",\"description\":\"own\"}" },
+        { "\"schema\":{\"$ref\":\"#/$defs/a\"},\"description\":\"d\"", "{\"$ref\":\"#/$defs/a\"}" },
+        { "\"schema\":{\"type\":\"object\"},\"description\":\"\"", "{\"type\":\"object\"}" },
+        { "\"schema\":{\"type\":\"object\"},\"description\":null", "{\"type\":\"object\"}" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        fixture f;
+        char body[600];
+        snprintf(body, sizeof body, BODY("\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"n\",%s,\"strict\":true}}"), rows[i].members);
+        const llmcost_request *r = read_good(&f, body);
+        assert_int_equal(r->format, LLMCOST_FORMAT_JSON_SCHEMA);
+        assert_string_equal(r->format_schema, rows[i].schema);
+        assert_string_equal(r->format_name, "n");
+        assert_int_equal(r->format_strict, 1);
+        assert_null(r->extra);
+        end(&f);
+    }
 }
 
 /* ---- messages ---- */
@@ -359,7 +406,7 @@ static void test_reasoning(void **state)
         "{\"model\":\"m\",\"messages\":["
         "{\"role\":\"assistant\",\"content\":\"Yes.\",\"reasoning_content\":\"hm\"},"
         "{\"role\":\"assistant\",\"reasoning\":\"hm\",\"content\":null,\"tool_calls\":[{\"id\":\"c\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]},"
-        "{\"role\":\"assistant\",\"content\":\"No.\",\"reasoning_content\":\"hm\",\"thinking_blocks\":[{\"type\":\"thinking\",\"thinking\":\"hm\",\"signature\":\"c2ln\"},{\"type\":\"redacted_thinking\",\"data\":\"xyz\"}]}"
+        "{\"role\":\"assistant\",\"content\":\"No.\",\"reasoning_content\":\"hm\",\"thinking_blocks\":[{\"index\":0,\"type\":\"thinking\",\"thinking\":\"hm\",\"signature\":\"c2ln\"},{\"type\":\"redacted_thinking\",\"data\":\"xyz\"}]}"
         "]}");
     const llmcost_message *m = r->messages;
     assert_int_equal(m[0].part_count, 2);
@@ -524,7 +571,12 @@ static const struct {
     { MESSAGE("\"role\":\"assistant\",\"content\":[{\"type\":\"text\",\"text\":\"a\",\"cache_control\":{\"type\":\"ephemeral\"}},{\"type\":\"text\",\"text\":\"b\"}]"), "messages[1].content has a cache mark on a part before the last" },
     { MESSAGE("\"role\":\"user\",\"content\":[5]"), "messages[1].content[0] must be an object" },
     { CALL("\"type\":\"function\",\"function\":{\"name\":\"f\"}"), "messages[1].tool_calls[0].id is missing" }, { CALL("\"id\":\"c\""), "messages[1].tool_calls[0].function.name is missing" },
-    { CALL("\"id\":\"c\",\"type\":\"custom\""), "messages[1].tool_calls[0].type \"custom\" is not known: function" }, { CALL("\"id\":\"c\",\"function\":{\"name\":\"f\",\"arguments\":5}"), "messages[1].tool_calls[0].function.arguments must be a string" },
+    { CALL("\"id\":\"c\",\"type\":\"custom\""), "messages[1].tool_calls[0].custom.name is missing" },
+    { CALL("\"id\":\"c\",\"type\":\"web\""), "messages[1].tool_calls[0].type \"web\" is not known: function or custom" },
+    { CALL("\"id\":\"c\",\"type\":\"custom\",\"function\":{\"name\":\"f\"}"), "messages[1].tool_calls[0].function does not belong to a call of type \"custom\"" },
+    { CALL("\"id\":\"c\",\"custom\":{\"name\":\"f\"}"), "messages[1].tool_calls[0].custom does not belong to a call of type \"function\"" },
+    { CALL("\"id\":\"c\",\"type\":\"custom\",\"custom\":{\"name\":\"f\",\"input\":{}}"), "messages[1].tool_calls[0].custom.input must be a string" },
+    { CALL("\"id\":\"c\",\"type\":\"custom\",\"custom\":{\"name\":\"f\",\"format\":{\"type\":\"text\"}}"), "messages[1].tool_calls[0].custom.format is not known" }, { CALL("\"id\":\"c\",\"function\":{\"name\":\"f\",\"arguments\":5}"), "messages[1].tool_calls[0].function.arguments must be a string" },
     { CALL("\"id\":\"c\",\"function\":{\"name\":\"f\",\"arguments\":\"a\\u0000\"}"), "messages[1].tool_calls[0].function.arguments holds a zero byte" },
     { CALL("\"id\":\"c\",\"extra_content\":{\"google\":{}}"), "messages[1].tool_calls[0].extra_content is not known" }, { MESSAGE("\"role\":\"assistant\",\"tool_calls\":[null]"), "messages[1].tool_calls[0] must be an object" },
 };
@@ -708,7 +760,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_small), cmocka_unit_test(test_every_member), cmocka_unit_test(test_other_spellings), cmocka_unit_test(test_null_is_absent),
-        cmocka_unit_test(test_extra), cmocka_unit_test(test_foreign_values), cmocka_unit_test(test_tools), cmocka_unit_test(test_response_format),
+        cmocka_unit_test(test_extra), cmocka_unit_test(test_foreign_values), cmocka_unit_test(test_tools), cmocka_unit_test(test_calls_of_custom_tools), cmocka_unit_test(test_response_format), cmocka_unit_test(test_description_of_a_schema),
         cmocka_unit_test(test_messages), cmocka_unit_test(test_audio_and_files), cmocka_unit_test(test_reasoning), cmocka_unit_test(test_cache_marks), cmocka_unit_test(test_many_messages),
         cmocka_unit_test(test_repeated_members), cmocka_unit_test(test_every_failure), cmocka_unit_test(test_misuse), cmocka_unit_test(test_too_deep),
         cmocka_unit_test(test_every_prefix), cmocka_unit_test(test_failing_allocations), cmocka_unit_test(test_round_trip),

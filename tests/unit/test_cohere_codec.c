@@ -42,7 +42,7 @@ static void a_conversation_with_tools(void **state)
         { .type = LLMCOST_PART_REASONING_HIDDEN, .text = "b64" },
     };
     const llmcost_part said[] = { { .type = LLMCOST_PART_REASONING, .text = "hm" }, { .type = LLMCOST_PART_TEXT, .text = "4 degrees." } };
-    const llmcost_tool_call calls[] = { { "t1", "weather", "{\"city\":\"Oslo\"}" }, { "t2", "map", "" } }, more[] = { { "t3", "time", "{}" } };
+    const llmcost_tool_call calls[] = { { .id = "t1", .name = "weather", .arguments = "{\"city\":\"Oslo\"}" }, { .id = "t2", .name = "map", .arguments = "" } }, more[] = { { .id = "t3", .name = "time", .arguments = "{}" } };
     const llmcost_message messages[] = {
         { .role = LLMCOST_SYSTEM, .text = "Be brief.", .cache_mark = 1 },
         { .role = LLMCOST_USER, .parts = parts, .part_count = 3 },
@@ -236,13 +236,13 @@ static void what_is_malformed_is_named(void **state)
 {
     (void)state;
     llmc_codec_target target = target_of("cohere", "command-a", false);
-    llmcost_tool_call call = { "c", "f", "{" };
+    llmcost_tool_call call = { .id = "c", .name = "f", .arguments = "{" };
     llmcost_part part = { .type = LLMCOST_PART_IMAGE_URL };
     llmcost_tool tool = { .name = "f", .parameters = "{" };
     llmcost_message message = { .role = LLMCOST_ASSISTANT, .tool_calls = &call, .tool_call_count = 1 };
     llmcost_request request = request_of(&message, 1);
     expect_invalid(&target, &request, "messages[0].tool_calls[0].arguments");
-    call = (llmcost_tool_call){ "c", NULL, "{}" };
+    call = (llmcost_tool_call){ .id = "c", .name = NULL, .arguments = "{}" };
     expect_invalid(&target, &request, "messages[0].tool_calls[0]");
     message = (llmcost_message){ .role = LLMCOST_TOOL, .text = "x" };
     expect_invalid(&target, &request, "messages[0].tool_call_id");

@@ -66,6 +66,9 @@ static void pairs(void **state)
     assert_string_equal(provider->region, "eu-north-1");
     assert_string_equal(llmc_credential_fingerprint(provider->credentials), provider->credentials->id.fingerprint);
     config_reading_end(&reading);
+#define SIXTEEN "0123456789abcdef"
+#define SIXTY_FOUR SIXTEEN SIXTEEN SIXTEEN SIXTEEN
+#define LONG_KEY SIXTY_FOUR SIXTY_FOUR SIXTY_FOUR SIXTY_FOUR
     static const struct { const char *provider, *words; } wrong[] = {
         { "{\"key\": {\"access_key\": \"a\"}, \"auth\": \"aws\"}", "a pair needs \"secret_key\"" },
         { "{\"key\": {\"access_key\": \"a\", \"secret_key\": \" hunter2\"}, \"auth\": \"aws\"}", "the secret_key begins or ends with a space" },
@@ -75,10 +78,13 @@ static void pairs(void **state)
         { "{\"key\": \"a\", \"auth\": \"bce\"}", "needs a pair" },
         { "{\"key\": \"hunter2\", \"auth\": \"jwt\"}", "a key of the form id.secret" },
         { "{\"key\": \"hunter2.\", \"auth\": \"jwt\"}", "a key of the form id.secret" },
+        { "{\"key\": \"hunter2.b.c\", \"auth\": \"jwt\"}", "a key of the form id.secret" },
+        { "{\"key\": {\"access_key\": \"a\", \"secret_key\": \"" LONG_KEY "x\"}, \"auth\": \"aws\", \"region\": \"r\"}", "each half of a pair has at most 256 bytes" },
+        { "{\"key\": {\"access_key\": \"" LONG_KEY "x\", \"secret_key\": \"b\"}, \"auth\": \"bce\"}", "each half of a pair has at most 256 bytes" },
         { "{\"key\": \"a\", \"auth\": \"basic\"}", "\"auth\" must be one of" },
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        char config[400];
+        char config[600];
         snprintf(config, sizeof config, "{\"providers\": {\"openai\": %s}}", wrong[i].provider);
         config_reading_begin(&reading, config, nothing);
         assert_int_equal(reading.status, LLMCOST_E_CONFIG);
@@ -87,6 +93,8 @@ static void pairs(void **state)
         assert_null(strstr(llmcost_error_message(&reading.error), "hunter2"));
         config_reading_end(&reading);
     }
+    reading = config_reading_good("{\"providers\": {\"openai\": {\"key\": {\"access_key\": \"a\", \"secret_key\": \"" LONG_KEY "\"}, \"auth\": \"aws\", \"region\": \"r\"}}}", nothing);
+    config_reading_end(&reading);
     reading = config_reading_good("{\"providers\": {\"zhipu\": {\"key\": \"id.secret\", \"auth\": \"jwt\"}}}", nothing);
     assert_int_equal(reading.settings->providers->auth, LLMC_AUTH_JWT);
     config_reading_end(&reading);

@@ -168,6 +168,12 @@ static void test_base_urls(void **state)
     assert_string_equal(reading.settings->providers[1].base_url, "http://10.0.0.1:8000");
     config_reading_end(&reading);
 
+    /* What is sent is what is kept. */
+    reading = good("{\"providers\": {\"openai\": {\"base_url\": \"https://example.com:443/b\xc3\xbc/%c3%a4/../v1#\"}, \"vllm\": {\"base_url\": \"http://[::1]:8000/v1\"}}}");
+    assert_string_equal(reading.settings->providers[0].base_url, "https://example.com/b%c3%bc/v1");
+    assert_string_equal(reading.settings->providers[1].base_url, "http://[::1]:8000/v1");
+    config_reading_end(&reading);
+
     static const struct { const char *url, *words; } bad_urls[] = {
         { "ftp://example.com", "must begin with http:// or https://" },
         { "file:///etc/passwd", "must begin with http:// or https://" },
@@ -181,6 +187,13 @@ static void test_base_urls(void **state)
         { "https://exa\\nmple.com", "holds a control character" },
         { "https://exa mple.com", "is no URL" },
         { "https://example.com:99999/", "is no URL" },
+        { "https://example.com:0/v1", "is no URL" },
+        { "https:///v1", "is no URL" },
+        { "http:/127.0.0.1/v1", "is no URL" },
+        { "https:example.com", "is no URL" },
+        { "https://example.com\\\\evil/v1", "is no URL" },
+        { "https://@example.com/v1", "must not hold a user name or password" },
+        { "https://example.com/v1?", "must not hold a query" },
         { "http://example.com/v1", "would send its key over plain http" },
         { "http://127.0.0.1.example.com", "would send its key over plain http" },
     };
@@ -211,6 +224,7 @@ static void test_a_key_is_shown_once(void **state)
 static void test_keys_over_plain_http(void **state)
 {
     (void)state;
+    bad_has("{\"providers\": {\"x\": {\"base_url\": \"http://example.com\", \"headers\": {\"X-Goog-Api-Key\": \"k\"}}}}", "would send its key over plain http");
     bad("{\"providers\": {\"x\": {\"base_url\": \"http://example.com\", \"key\": \"sk-secret\"}}}",
         "config:1: provider \"x\" would send its key over plain http: use https, or say \"send_key_over_plain_http\": true");
     bad_has("{\"providers\": {\"x\": {\"base_url\": \"http://example.com\", \"headers\": {\"Authorization\": \"Basic x\"}}}}", "plain http");

@@ -262,8 +262,65 @@ static void every_codec_takes_part(void **state)
     }
 }
 
+/* Formats without empty turns: the assistant's and system text are left out, the user's is refused, for it asks something. */
+static void turns_that_say_nothing(void **state)
+{
+    (void)state;
+    static const llmcost_part empty[] = { { .type = LLMCOST_PART_TEXT, .text = "" }, { .type = LLMCOST_PART_REASONING, .text = "unsigned" } };
+    static const llmcost_part one[] = { { .type = LLMCOST_PART_TEXT, .text = "" }, { .type = LLMCOST_PART_TEXT, .text = "b" } };
+    static const llmcost_message messages[] = {
+        { .role = LLMCOST_SYSTEM, .text = "" }, { .role = LLMCOST_USER, .text = "a" }, { .role = LLMCOST_ASSISTANT, .text = "", .cache_mark = 1 }, { .role = LLMCOST_ASSISTANT, .parts = empty, .part_count = 2 },
+        { .role = LLMCOST_USER, .parts = one, .part_count = 2 }, { .role = LLMCOST_ASSISTANT, .text = "" },
+    };
+    static const struct { const char *preset, *model, *body; } taking[] = {
+        { "anthropic", "claude-sonnet-4-5", "{\"model\":\"claude-sonnet-4-5\",\"max_tokens\":9,\"messages\":[{\"role\":\"user\",\"content\":\"a\"},{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"b\"}]}]}" },
+        { "google", "gemini-2.5-flash", "{\"contents\":[{\"role\":\"user\",\"parts\":[{\"text\":\"a\"},{\"text\":\"b\"}]}],\"generationConfig\":{\"maxOutputTokens\":9}}" },
+        { "bedrock", "amazon.nova-lite-v1:0", "{\"messages\":[{\"role\":\"user\",\"content\":[{\"text\":\"a\"},{\"text\":\"b\"}]}],\"inferenceConfig\":{\"maxTokens\":9}}" },
+        { "bedrock", "anthropic.claude-sonnet-4-5-20250929-v1:0", "{\"messages\":[{\"role\":\"user\",\"content\":[{\"text\":\"a\"},{\"text\":\"b\"}]}],\"inferenceConfig\":{\"maxTokens\":9}}" },
+        { "cohere", "m", "{\"model\":\"m\",\"max_tokens\":9,\"messages\":[{\"role\":\"user\",\"content\":\"a\"},{\"role\":\"user\",\"content\":\"b\"}]}" },
+    };
+    for (size_t i = 0; i < sizeof taking / sizeof taking[0]; i++) {
+        llmc_codec_target target = target_of(taking[i].preset, taking[i].model, false);
+        llmcost_request request = request_of(messages, sizeof messages / sizeof messages[0]);
+        request.max_tokens = 9;
+        expect_body(&target, &request, taking[i].body);
+    }
+    static const llmcost_tool_call call = { .id = "c", .name = "f", .arguments = "{}" };
+    static const llmcost_tool tool = { .name = "f" };
+    static const llmcost_message mute[][4] = {
+        { { .role = LLMCOST_USER, .text = "" } }, { { .role = LLMCOST_USER, .parts = empty, .part_count = 1 } },
+        { { .role = LLMCOST_USER, .text = "a" }, { .role = LLMCOST_ASSISTANT, .text = "b" }, { .role = LLMCOST_USER, .text = "" } },
+        { { .role = LLMCOST_USER, .text = "a" }, { .role = LLMCOST_ASSISTANT, .tool_calls = &call, .tool_call_count = 1 }, { .role = LLMCOST_TOOL, .tool_call_id = "c", .text = "" }, { .role = LLMCOST_USER, .text = "" } },
+    };
+    static const uint32_t counts[] = { 1, 1, 3, 4 };
+    static const char *const where[] = { "messages[0] without content", "messages[0] without content", "messages[2] without content" };
+    static const char *const strict[] = { "anthropic", "google", "bedrock", "cohere", "qianfan-v1" }, *const lenient[] = { "openai", "openai-responses", "ollama" };
+    for (size_t i = 0; i < 4; i++) {
+        llmcost_request request = request_of(mute[i], counts[i]);
+        request.max_tokens = 90;
+        request.tools = &tool;
+        request.tool_count = 1;
+        for (size_t k = 0; k < sizeof strict / sizeof strict[0]; k++) {
+            llmc_codec_target target = target_of(strict[k], "m", false);
+            llmcost_error error;
+            llmc_error_init(&error, &llmc_allocator_system);
+            if (i < 3)
+                expect_unsupported(&target, &request, where[i]);
+            else
+                assert_int_equal(target.preset->codec->check(LLMC_OP_CHAT, &request, &target, &error), LLMCOST_OK);
+            llmc_error_clear(&error);
+        }
+        for (size_t k = 0; k < sizeof lenient / sizeof lenient[0]; k++) {
+            llmc_codec_target target = target_of(lenient[k], "m", false);
+            llmcost_error error;
+            llmc_error_init(&error, &llmc_allocator_system);
+            assert_int_equal(target.preset->codec->check(LLMC_OP_CHAT, &request, &target, &error), LLMCOST_OK);
+        }
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(every_order_of_two), cmocka_unit_test(every_codec_takes_part) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(turns_that_say_nothing), cmocka_unit_test(every_order_of_two), cmocka_unit_test(every_codec_takes_part) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

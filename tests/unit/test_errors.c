@@ -264,6 +264,7 @@ static void waits_are_read(void **state)
     assert_int_equal(wait_for("retry-after", "Sat, 21 Nov 2026 11:00:50 GMT"), 20000);
     assert_int_equal(wait_for("retry-after", "Sat, 21 Nov 2026 11:00:00 GMT"), 0);
     assert_int_equal(wait_for("retry-after", "Sat, 21 Nix 2026 11:00:00 GMT"), -1);
+    assert_int_equal(wait_for("retry-after", "Sat, 00 Nov 2026 11:00:50 GMT"), -1);
     assert_int_equal(wait_for("retry-after-ms", "250"), 250);
     assert_int_equal(wait_for("retry-after-ms", "0.2"), 1);
     assert_int_equal(wait_for("x-ratelimit-reset-requests", "6m0s"), 360000);
@@ -278,6 +279,54 @@ static void waits_are_read(void **state)
     assert_int_equal(wait_for("anthropic-ratelimit-tokens-reset", "2026-13-21T11:01:00Z"), -1);
     assert_int_equal(wait_for("anthropic-ratelimit-tokens-remaining", "5"), -1);
     assert_int_equal(wait_for("content-type", "5"), -1);
+}
+
+static int advice_of(const char *name, const char *value)
+{
+    llmcost_error error, copy;
+    uint32_t rank = 0;
+    llmc_error_init(&error, &llmc_allocator_system);
+    llmc_error_init(&copy, &llmc_allocator_system);
+    llmc_decode_error_header(&error, &rank, name, value, NOW_MS);
+    assert_true(llmc_error_copy(&copy, &error));
+    assert_int_equal(copy.should_retry, error.should_retry);
+    llmc_error_move(&copy, &error);
+    int advice = copy.should_retry;
+    llmc_error_clear(&copy);
+    assert_int_equal(copy.should_retry, 0);
+    return advice;
+}
+
+static void advice_is_read(void **state)
+{
+    (void)state;
+    assert_int_equal(advice_of("x-should-retry", "true"), 1);
+    assert_int_equal(advice_of("X-Should-Retry", "False"), -1);
+    assert_int_equal(advice_of("x-should-retry", "maybe"), 0);
+    assert_int_equal(advice_of("x-should-retry", ""), 0);
+    assert_int_equal(advice_of("x-should-retry-not", "true"), 0);
+}
+
+/* The two older forms that RFC 9110 asks a reader to know. */
+static void older_dates_are_read(void **state)
+{
+    (void)state;
+    const int64_t month = INT64_C(30) * 24 * 3600 * 1000;
+    static const char *const refused[] = {
+        "Saturday, 21-Nix-26 11:00:50 GMT", "Saturday, 32-Nov-26 11:00:50 GMT", "Saturday, 21-Nov-26 11:00", "Saturday, 21-Nov-2026 11:00:50 GMT", "Saturday 21-Nov-26 11:00:50 GMT",
+        "Sat Nix 21 11:00:50 2026", "Sat Nov  0 11:00:50 2026", "Sat Nov 21 11:00:50 202", "Sat Nov 21 11:00:50 26", "Sat Nov 21 11-00-50 2026", ", ", "Sat", "",
+    };
+    assert_int_equal(wait_for("retry-after", "Saturday, 21-Nov-26 11:00:50 GMT"), 20000);
+    assert_int_equal(wait_for("retry-after", "Saturday, 21-Nov-26 11:00:00 GMT"), 0);
+    assert_int_equal(wait_for("retry-after", "Sunday, 06-Nov-94 08:49:37 GMT"), 0); /* 1994: 2094 is more than fifty years away */
+    assert_int_equal(wait_for("retry-after", "Friday, 20-Nov-76 11:00:30 GMT"), month);
+    assert_int_equal(wait_for("retry-after", "Sunday, 22-Nov-76 11:00:30 GMT"), 0);
+    assert_int_equal(wait_for("retry-after", "Sat Nov 21 11:00:50 2026"), 20000);
+    assert_int_equal(wait_for("retry-after", "Sun Nov  6 08:49:37 1994"), 0);
+    assert_int_equal(wait_for("retry-after", "Tue Dec  1 00:00:00 2026"), (INT64_C(9) * 86400 + 12 * 3600 + 59 * 60 + 30) * 1000);
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
+        if (wait_for("retry-after", refused[i]) != -1)
+            fail_msg("\"%s\" is read", refused[i]);
 }
 
 /* The more exact header wins, in any order; of several reset times the nearest. */
@@ -367,7 +416,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bodies_become_statuses), cmocka_unit_test(codes_of_a_host_are_its_own), cmocka_unit_test(another_door_is_shown),
         cmocka_unit_test(request_ids_are_kept), cmocka_unit_test(kinds_in_headers), cmocka_unit_test(statuses_without_a_body),
-        cmocka_unit_test(waits_are_read), cmocka_unit_test(exact_waits_win), cmocka_unit_test(a_delay_in_the_body_counts_where_no_header_did),
+        cmocka_unit_test(waits_are_read), cmocka_unit_test(advice_is_read), cmocka_unit_test(older_dates_are_read), cmocka_unit_test(exact_waits_win), cmocka_unit_test(a_delay_in_the_body_counts_where_no_header_did),
         cmocka_unit_test(without_memory_the_status_stays), cmocka_unit_test(huge_words_are_bounded), cmocka_unit_test(nesting_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

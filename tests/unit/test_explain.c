@@ -31,7 +31,6 @@ static json_t *explain(engine_rig *rig, const llmcost_request *request)
     return tree;
 }
 
-
 static json_t *explain_ask(engine_rig *rig, const char *model)
 {
     rig_request space;

@@ -250,7 +250,7 @@ static void add_call(remade *to, llmcost_message *message, json_t *part)
     char number[20];
     snprintf(number, sizeof number, "%u", message->tool_call_count);
     const char *id = json_string_value(json_object_get(call, "id"));
-    to->calls[to->call_count++] = (llmcost_tool_call){ id ? id : "", json_string_value(json_object_get(call, "name")), dumped(to, json_object_get(call, "args")) };
+    to->calls[to->call_count++] = (llmcost_tool_call){ .id = id ? id : "", .name = json_string_value(json_object_get(call, "name")), .arguments = dumped(to, json_object_get(call, "args")) };
     message->tool_call_count++;
     if (signature)
         add_part(to, message, (llmcost_part){ .type = LLMCOST_PART_REASONING_HIDDEN, .text = printed(to, "gemini:%s:%s\n", number, json_string_value(signature)) });

@@ -75,7 +75,7 @@ static void the_envelope(void **state)
     expect_nothing_lost_without_memory(LLMC_OP_LIST_MODELS, &(llmc_codec_target){ .preset = target.preset, .provider = "google", .model = NEW }, &request);
 }
 
-static const llmcost_tool_call two_calls[] = { { "c1", "weather", "{\"city\":\"Oslo\"}" }, { "c2", "map", "" } };
+static const llmcost_tool_call two_calls[] = { { .id = "c1", .name = "weather", .arguments = "{\"city\":\"Oslo\"}" }, { .id = "c2", .name = "map", .arguments = "" } };
 
 static void a_conversation_with_tools(void **state)
 {
@@ -146,7 +146,7 @@ static void a_conversation_begun_elsewhere(void **state)
 static void results_find_their_calls(void **state)
 {
     (void)state;
-    const llmcost_tool_call nameless[] = { { "", "f", "{}" }, { "", "g", "{}" } }, made_up[] = { { "llmc_00000000000000aa", "f", "{}" } };
+    const llmcost_tool_call nameless[] = { { .id = "", .name = "f", .arguments = "{}" }, { .id = "", .name = "g", .arguments = "{}" } }, made_up[] = { { .id = "llmc_00000000000000aa", .name = "f", .arguments = "{}" } };
     const llmcost_part several[] = { { .type = LLMCOST_PART_TEXT, .text = "a" }, { .type = LLMCOST_PART_TEXT, .text = "b" } };
     const llmcost_message messages[] = {
         { .role = LLMCOST_ASSISTANT, .tool_calls = nameless, .tool_call_count = 2 },
@@ -167,7 +167,7 @@ static void results_find_their_calls(void **state)
     request = request_of(lost, 2);
     expect_invalid(&target, &request, "messages[1].tool_call_id");
     /* Two calls under one id: every result is written, and once. */
-    const llmcost_tool_call twins[] = { { "t", "f", "{}" }, { "t", "f", "{}" } };
+    const llmcost_tool_call twins[] = { { .id = "t", .name = "f", .arguments = "{}" }, { .id = "t", .name = "f", .arguments = "{}" } };
     const llmcost_message twice[] = {
         { .role = LLMCOST_ASSISTANT, .tool_calls = twins, .tool_call_count = 2 },
         { .role = LLMCOST_TOOL, .tool_call_id = "t", .text = "1" }, { .role = LLMCOST_TOOL, .tool_call_id = "t", .text = "2" },
@@ -433,13 +433,13 @@ static void what_is_malformed_is_named(void **state)
 {
     (void)state;
     llmc_codec_target target = target_of("google", NEW, false);
-    llmcost_tool_call call = { "c", "f", "[1]" };
+    llmcost_tool_call call = { .id = "c", .name = "f", .arguments = "[1]" };
     llmcost_part part = { .type = LLMCOST_PART_IMAGE_URL, .url = "data:text,hello" };
     llmcost_tool tool = { .name = "f", .parameters = "{" };
     llmcost_message message = { .role = LLMCOST_ASSISTANT, .tool_calls = &call, .tool_call_count = 1 };
     llmcost_request request = request_of(&message, 1);
     expect_invalid(&target, &request, "messages[0].tool_calls[0].arguments");
-    call = (llmcost_tool_call){ "c", NULL, "{}" };
+    call = (llmcost_tool_call){ .id = "c", .name = NULL, .arguments = "{}" };
     expect_invalid(&target, &request, "messages[0].tool_calls[0].name");
     message = (llmcost_message){ .role = LLMCOST_TOOL, .text = "x" };
     expect_invalid(&target, &request, "messages[0].tool_call_id");

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <time.h>
 
-
 #include <cmocka.h>
 
 #include "../support/engine_rig.h"

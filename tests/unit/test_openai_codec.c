@@ -62,7 +62,7 @@ static void messages_of_all_kinds(void **state)
     const llmcost_part one_text[] = { { .type = LLMCOST_PART_TEXT, .text = "alone" } };
     const llmcost_part thought[] = { { .type = LLMCOST_PART_REASONING, .text = "hm, ", .signature = "s" }, { .type = LLMCOST_PART_REASONING, .text = "so" },
                                      { .type = LLMCOST_PART_REASONING_HIDDEN, .text = "x" } };
-    const llmcost_tool_call calls[] = { { "c1", "weather", "{\"city\":\"Oslo\"}" }, { "c2", "clock", NULL } };
+    const llmcost_tool_call calls[] = { { .id = "c1", .name = "weather", .arguments = "{\"city\":\"Oslo\"}" }, { .id = "c2", .name = "clock", .arguments = NULL } };
     const llmcost_message messages[] = {
         { .role = LLMCOST_SYSTEM, .text = "Be brief.\n", .cache_mark = 1 },
         { .role = LLMCOST_USER, .parts = parts, .part_count = 3, .name = "ann" },
@@ -163,8 +163,10 @@ static void numbers_and_names(void **state)
                                    "\"seed\":-7,\"n\":3,\"logprobs\":true,\"top_logprobs\":5,\"safety_identifier\":\"user-9\"}");
     request.logprobs = 0;
     request.top_logprobs = 0;
+    request.end_user = NULL;
     expect_body(&mistral, &request, "{\"model\":\"m\"," HELLO ",\"max_tokens\":300,\"stop\":[\"END\",\"\\n\\n\"],\"temperature\":0.25,\"top_p\":0.5,"
-                                    "\"random_seed\":-7,\"n\":3,\"user\":\"user-9\"}");
+                                    "\"random_seed\":-7,\"n\":3}");
+    request.end_user = "user-9";
     request.has_seed = 0;
     request.n = 1;
     request.stop_count = 0;
@@ -247,13 +249,13 @@ static void what_is_malformed_is_named(void **state)
 {
     (void)state;
     llmc_codec_target target = target_of("openai", "gpt-4o", false);
-    llmcost_tool_call call = { "c", "f", "{broken" };
+    llmcost_tool_call call = { .id = "c", .name = "f", .arguments = "{broken" };
     llmcost_part part = { .type = LLMCOST_PART_IMAGE, .data = "x", .data_bytes = 1, .media_type = "image/\"png" };
     llmcost_tool tool = { .name = "f", .parameters = "[]" };
     llmcost_message message = { .role = LLMCOST_ASSISTANT, .tool_calls = &call, .tool_call_count = 1 };
     llmcost_request request = request_of(&message, 1);
     expect_invalid(&target, &request, "messages[0].tool_calls[0].arguments");
-    call = (llmcost_tool_call){ NULL, "f", "{}" };
+    call = (llmcost_tool_call){ .id = NULL, .name = "f", .arguments = "{}" };
     expect_invalid(&target, &request, "messages[0].tool_calls[0]");
     message = (llmcost_message){ .role = LLMCOST_TOOL, .text = "x" };
     expect_invalid(&target, &request, "messages[0].tool_call_id");
@@ -407,6 +409,71 @@ static void pieces_of_thinking(void **state)
     expect_events(&stream, DELTA("\"content\":[{\"type\":\"thinking\",\"thinking\":[{\"type\":\"text\",\"text\":\"first\"}],\"closed\":true},{\"type\":\"text\",\"text\":\"then\"},{\"type\":\"reference\",\"ids\":[1]}]")
                            DELTA("\"content\":[{\"thinking\":\"more\",\"type\":\"thinking\"}]") FINISHED("stop") DONE,
                   LLMCOST_OK, META "REASONING 0 0 |first|\nTEXT 0 0 |then|\nREASONING 0 0 |more|\nFINISH 0 0 finish=1 stop ||\n");
+}
+
+/* Free text where a function has JSON; whole, in pieces, before its name, and beside functions. */
+static void calls_of_custom_tools(void **state)
+{
+    (void)state;
+#define CUSTOM(members) "\"type\":\"custom\",\"custom\":{" members "}"
+    const char *body = "{\"id\":\"i\",\"model\":\"m\",\"choices\":[{\"index\":0,\"message\":{\"content\":null,\"tool_calls\":["
+        "{\"id\":\"a\"," CUSTOM("\"name\":\"sql\",\"input\":\"SELECT \\\"x\\\"\\n\"") "},"
+        "{\"id\":\"b\",\"type\":\"function\",\"custom\":null,\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}},"
+        "{\"id\":\"c\",\"function\":null," CUSTOM("\"input\":\"\",\"name\":\"ping\"") "}]},\"finish_reason\":\"tool_calls\"}]}";
+    expect_events(&whole, body, LLMCOST_OK, META "TOOL_CALL 0 0 id=a name=sql custom ||\nTOOL_ARGUMENTS 0 0 custom |SELECT \"x\"\n|\nTOOL_CALL 0 1 id=b name=f ||\nTOOL_ARGUMENTS 0 1 |{}|\n"
+                                                 "TOOL_CALL 0 2 id=c name=ping custom ||\nFINISH 0 0 finish=3 tool_calls ||\n");
+    expect_decoder_clean_without_memory(&whole, body);
+    expect_stoppable(&whole, body);
+#define PIECE(index, members) DELTA("\"tool_calls\":[{\"index\":" index "," members "}]")
+    const char *pieces = PIECE("0", "\"id\":\"a\"," CUSTOM("\"name\":\"sql\",\"input\":\"\"")) PIECE("1", "\"id\":\"b\",\"function\":{\"name\":\"f\",\"arguments\":\"\"}")
+        PIECE("0", "\"custom\":{\"input\":\"SELECT \\ud83d\"}") PIECE("1", "\"function\":{\"arguments\":\"{}\"}") PIECE("0", "\"custom\":{\"input\":\"\\ude00\"}")
+        PIECE("2", "\"id\":\"c\"," CUSTOM("\"input\":\"late \\ud83d\"")) PIECE("2", "\"custom\":{\"name\":\"sql\"}") FINISHED("tool_calls") DONE;
+    expect_events(&stream, pieces, LLMCOST_OK, META "TOOL_CALL 0 0 id=a name=sql custom ||\nTOOL_CALL 0 1 id=b name=f ||\nTOOL_ARGUMENTS 0 0 custom |SELECT |\nTOOL_ARGUMENTS 0 1 |{}|\n"
+                                                    "TOOL_ARGUMENTS 0 0 custom |\xF0\x9F\x98\x80|\nTOOL_CALL 0 2 id=c name=sql custom ||\nTOOL_ARGUMENTS 0 2 custom |late |\n"
+                                                    "TOOL_ARGUMENTS 0 2 custom |\xef\xbf\xbd|\nFINISH 0 0 finish=3 tool_calls ||\n");
+    expect_decoder_clean_without_memory(&stream, pieces);
+    expect_stoppable(&stream, pieces);
+    /* never named: what came is told at the end */
+    expect_events(&stream, PIECE("0", "\"id\":\"a\"," CUSTOM("\"input\":\"x\"")) FINISHED("stop") DONE, LLMCOST_OK,
+                  META "TOOL_CALL 0 0 id=a name= custom ||\nTOOL_ARGUMENTS 0 0 custom |x|\nFINISH 0 0 finish=3 stop ||\n");
+}
+
+static void custom_tools_go_along(void **state)
+{
+    (void)state;
+    static const char *const hosts[] = { "openai", "openrouter", "groq" };
+    const llmcost_tool_call calls[] = { { .id = "a", .name = "sql", .arguments = "SELECT \"x\"", .is_custom = 1 }, { .id = "b", .name = "ping", .arguments = "", .is_custom = 1 },
+                                        { .id = "c", .name = "count", .arguments = "42", .is_custom = 1 } };
+    const llmcost_message messages[] = { { .role = LLMCOST_USER, .text = "hello" }, { .role = LLMCOST_ASSISTANT, .tool_calls = calls, .tool_call_count = 3 },
+                                         { .role = LLMCOST_TOOL, .tool_call_id = "a", .text = "1" } };
+    llmcost_request request = request_of(messages, 3);
+    request.extra = "{\"tools\":[{\"type\":\"custom\",\"custom\":{\"name\":\"sql\"}}]}";
+    for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
+        llmc_codec_target target = target_of(hosts[i], "gpt-4o", false);
+        expect_body(&target, &request, "{\"model\":\"gpt-4o\",\"messages\":[{\"role\":\"user\",\"content\":\"hello\"},{\"role\":\"assistant\",\"content\":null,\"tool_calls\":["
+                    "{\"id\":\"a\",\"type\":\"custom\",\"custom\":{\"name\":\"sql\",\"input\":\"SELECT \\\"x\\\"\"}},{\"id\":\"b\",\"type\":\"custom\",\"custom\":{\"name\":\"ping\",\"input\":\"\"}},"
+                    "{\"id\":\"c\",\"type\":\"custom\",\"custom\":{\"name\":\"count\",\"input\":\"42\"}}]},{\"role\":\"tool\",\"tool_call_id\":\"a\",\"content\":\"1\"}],"
+                    "\"tools\":[{\"type\":\"custom\",\"custom\":{\"name\":\"sql\"}}]}");
+    }
+    /* Elsewhere there is no such thing. */
+    static const char *const others[] = { "anthropic", "google", "bedrock", "cohere", "ollama", "openai-responses", "qianfan-v1" };
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        llmc_codec_target target = target_of(others[i], "m", false);
+        llmcost_request asking = request_of(messages, 1);
+        asking.max_tokens = 100;
+        asking.extra = request.extra;
+        expect_unsupported(&target, &asking, "custom tools");
+        asking = request_of(messages, 3);
+        asking.max_tokens = 100;
+        expect_unsupported(&target, &asking, "custom tools");
+    }
+    /* Anthropic's own type of that name is its own. */
+    llmc_codec_target anthropic = target_of("anthropic", "claude-sonnet-4-5", false);
+    llmcost_request own = request_of(messages, 1);
+    own.max_tokens = 100;
+    own.extra = "{\"tools\":[{\"type\":\"custom\",\"name\":\"f\",\"input_schema\":{}}]}";
+    expect_body(&anthropic, &own, "{\"model\":\"claude-sonnet-4-5\",\"max_tokens\":100,\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}],"
+                                  "\"tools\":[{\"type\":\"custom\",\"name\":\"f\",\"input_schema\":{}}]}");
 }
 
 static void the_older_function_call(void **state)
@@ -597,6 +664,31 @@ static void failures_inside_an_answer(void **state)
     expect_decoder_clean_without_memory(&stream, DELTA("\"content\":\"x\"") "data: {\"error\":{\"message\":\"up\",\"code\":429}}\n\n");
 }
 
+/* OpenRouter tells inside the choice why an upstream failed. */
+static void failures_inside_a_choice(void **state)
+{
+    (void)state;
+#define FAILED_CHOICE "\"error\":{\"code\":%d,\"message\":\"the upstream is out\",\"metadata\":{\"error_type\":\"%s\",\"provider_name\":\"P\"}}"
+    static const struct { int code; const char *type; llmcost_status status; } kinds[] = {
+        { 502, "provider_unavailable", LLMCOST_E_SERVER }, { 429, "rate_limit_exceeded", LLMCOST_E_RATE_LIMITED }, { 503, "provider_overloaded", LLMCOST_E_OVERLOADED },
+        { 402, "payment_required", LLMCOST_E_QUOTA }, { 400, "context_length_exceeded", LLMCOST_E_CONTEXT_LENGTH },
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        char failure[300], body[900];
+        snprintf(failure, sizeof failure, FAILED_CHOICE, kinds[i].code, kinds[i].type);
+        snprintf(body, sizeof body, "{\"id\":\"i\",\"model\":\"m\",\"choices\":[{%s,\"index\":0,\"message\":{\"content\":\"so f\"},\"finish_reason\":\"error\"}],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":2}}", failure);
+        expect_events(&whole, body, kinds[i].status, META "TEXT 0 0 |so f|\nUSAGE 0 0 0=9 5=2 p=9 c=2 t=-1 cost=-1 flags=1 tier= ||\n");
+        expect_decoder_clean_without_memory(&whole, body);
+        snprintf(body, sizeof body, DELTA("\"content\":\"so f\"") "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"ar\"},\"finish_reason\":\"error\",%s}],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":2}}\n\n" DONE, failure);
+        expect_events(&stream, body, kinds[i].status, META "TEXT 0 0 |so f|\nTEXT 0 0 |ar|\nUSAGE 0 0 0=9 5=2 p=9 c=2 t=-1 cost=-1 flags=1 tier= ||\n");
+        expect_decoder_clean_without_memory(&stream, body);
+    }
+    expect_status(&whole, "{\"choices\":[{\"error\":\"in words\",\"finish_reason\":\"error\"}]}", LLMCOST_E_SERVER);
+    expect_status(&whole, "{\"choices\":[{\"error\":null,\"message\":{\"content\":\"x\"}}]}", LLMCOST_OK);
+    expect_status(&whole, "{\"choices\":[{\"error\":{},\"message\":{\"content\":\"x\"}}]}", LLMCOST_OK);
+    expect_status(&stream, DELTA("\"content\":\"x\"") "data: {\"choices\":[{\"index\":0,\"error\":{\"message\":\"m\"}}]}\n\n", LLMCOST_E_SERVER);
+}
+
 static void ends(void **state)
 {
     (void)state;
@@ -715,10 +807,10 @@ int main(void)
         cmocka_unit_test(a_question_is_small), cmocka_unit_test(models_are_listed), cmocka_unit_test(messages_of_all_kinds), cmocka_unit_test(tools_and_choices),
         cmocka_unit_test(formats), cmocka_unit_test(numbers_and_names), cmocka_unit_test(efforts), cmocka_unit_test(extra_passes_through),
         cmocka_unit_test(what_is_malformed_is_named), cmocka_unit_test(what_a_host_cannot_do_is_said), cmocka_unit_test(a_whole_answer),
-        cmocka_unit_test(a_streamed_answer), cmocka_unit_test(pieces_of_thinking), cmocka_unit_test(the_older_function_call), cmocka_unit_test(a_call_told_twice), cmocka_unit_test(a_name_that_comes_late),
+        cmocka_unit_test(a_streamed_answer), cmocka_unit_test(pieces_of_thinking), cmocka_unit_test(calls_of_custom_tools), cmocka_unit_test(custom_tools_go_along), cmocka_unit_test(the_older_function_call), cmocka_unit_test(a_call_told_twice), cmocka_unit_test(a_name_that_comes_late),
         cmocka_unit_test(odd_tool_indexes), cmocka_unit_test(a_message_beside_the_delta_is_a_repetition), cmocka_unit_test(finish_words),
         cmocka_unit_test(usage_of_every_host), cmocka_unit_test(usage_in_streams), cmocka_unit_test(sources_are_told_when_they_change),
-        cmocka_unit_test(failures_inside_an_answer), cmocka_unit_test(ends), cmocka_unit_test(cut_answers), cmocka_unit_test(hostile_numbers),
+        cmocka_unit_test(failures_inside_an_answer), cmocka_unit_test(failures_inside_a_choice), cmocka_unit_test(ends), cmocka_unit_test(cut_answers), cmocka_unit_test(hostile_numbers),
         cmocka_unit_test(lists_of_models), cmocka_unit_test(warm_chunks_do_not_allocate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -90,7 +90,7 @@ static void azure_tells_what_filters_found(void **state)
 static void local_servers_get_tools_spelt_out(void **state)
 {
     (void)state;
-    static const llmcost_tool_call call = { "c1", "clock", "{}" };
+    static const llmcost_tool_call call = { .id = "c1", .name = "clock", .arguments = "{}" };
     static const llmcost_tool tool = { .name = "clock" };
     static const llmcost_message turns[] = { { .role = LLMCOST_USER, .text = "Hello" }, { .role = LLMCOST_ASSISTANT, .tool_calls = &call, .tool_call_count = 1 },
                                              { .role = LLMCOST_TOOL, .tool_call_id = "c1", .text = "12" } };
@@ -105,6 +105,24 @@ static void local_servers_get_tools_spelt_out(void **state)
     }
     llmc_codec_target openai = target_of("openai", "m", false);
     expect_body(&openai, &request, TURNS("null") "}}]}");
+}
+
+/* Mistral refuses members that it does not know: a name stands in a tool's result only. */
+static void names_of_speakers(void **state)
+{
+    (void)state;
+    static const llmcost_tool_call call = { .id = "abcdefghi", .name = "clock", .arguments = "{}" };
+    static const llmcost_message turns[] = { { .role = LLMCOST_USER, .text = "Hello" }, { .role = LLMCOST_ASSISTANT, .tool_calls = &call, .tool_call_count = 1 },
+                                             { .role = LLMCOST_TOOL, .tool_call_id = "abcdefghi", .text = "12", .name = "clock" } };
+    static const llmcost_message ann[] = { { .role = LLMCOST_USER, .text = "Hello" }, { .role = LLMCOST_USER, .text = "Hello", .name = "ann" } };
+    llmc_codec_target mistral = target_of("mistral", "m", false), groq = target_of("groq", "m", false);
+    llmcost_request named = request_of(ann, 2), tool = request_of(turns, 3);
+    expect_unsupported(&mistral, &named, "messages[1].name");
+    named.end_user = "u";
+    expect_unsupported(&mistral, &named, "end_user");
+    expect_body(&groq, &named, "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"},{\"role\":\"user\",\"name\":\"ann\",\"content\":\"Hello\"}],\"user\":\"u\"}");
+    expect_body(&mistral, &tool, "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"},{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"abcdefghi\",\"type\":\"function\","
+                                 "\"function\":{\"name\":\"clock\",\"arguments\":\"{}\"}}]},{\"role\":\"tool\",\"tool_call_id\":\"abcdefghi\",\"name\":\"clock\",\"content\":\"12\"}]}");
 }
 
 /* ---- thinking ---- */
@@ -272,7 +290,7 @@ static void stop_texts_have_limits(void **state)
 
 static void expect_call_id(const char *preset, const char *id, size_t bytes, bool kept)
 {
-    const llmcost_tool_call calls[] = { { id, "f", NULL } };
+    const llmcost_tool_call calls[] = { { .id = id, .name = "f", .arguments = NULL } };
     const llmcost_message messages[] = { { .role = LLMCOST_ASSISTANT, .tool_calls = calls, .tool_call_count = 1 }, { .role = LLMCOST_TOOL, .tool_call_id = id, .text = "1" } };
     llmcost_request request = request_of(messages, 2);
     llmc_codec_target target = target_of(preset, "m", false);
@@ -352,7 +370,7 @@ static void embeddings_are_asked_for(void **state)
     request.end_user = "u";
     expect_envelope(&target, LLMC_OP_EMBED, &request, "POST", "/embeddings",
                     "{\"model\":\"m\",\"input\":[\"one\",\"two\"],\"dimensions\":256,\"encoding_format\":\"base64\",\"user\":\"u\"}");
-    expect_envelope(&mistral, LLMC_OP_EMBED, &request, "POST", "/embeddings", "{\"model\":\"m\",\"input\":[\"one\",\"two\"],\"output_dimension\":256,\"user\":\"u\"}");
+    expect_envelope(&mistral, LLMC_OP_EMBED, &request, "POST", "/embeddings", "{\"model\":\"m\",\"input\":[\"one\",\"two\"],\"output_dimension\":256}");
     request.input_bytes = NULL;
     request.dimensions = 0;
     request.extra = "{\"encoding_format\":\"float\"}";
@@ -437,7 +455,7 @@ static void expect_marked(const char *preset, const char *model, bool tools_too,
     const llmcost_part parts[] = {
         { .type = LLMCOST_PART_TEXT, .text = "see" }, { .type = LLMCOST_PART_IMAGE_URL, .url = "https://example.org/a.png" }, { .type = LLMCOST_PART_REASONING, .text = "hm" },
     };
-    const llmcost_tool_call call = { "abcdefghi", "look", "{}" };
+    const llmcost_tool_call call = { .id = "abcdefghi", .name = "look", .arguments = "{}" };
     const llmcost_message messages[] = {
         { .role = LLMCOST_SYSTEM, .text = "be", .cache_mark = 1 }, { .role = LLMCOST_USER, .parts = parts, .part_count = 3, .cache_mark = 1 },
         { .role = LLMCOST_ASSISTANT, .tool_calls = &call, .tool_call_count = 1 },
@@ -574,7 +592,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(azure_names_the_deployment_in_the_path), cmocka_unit_test(local_servers_get_tools_spelt_out), cmocka_unit_test(azure_tells_what_filters_found),
-        cmocka_unit_test(thinking_is_switched_in_many_ways), cmocka_unit_test(reasoning_details_are_kept), cmocka_unit_test(reasoning_details_go_back_whole),
+        cmocka_unit_test(names_of_speakers), cmocka_unit_test(thinking_is_switched_in_many_ways), cmocka_unit_test(reasoning_details_are_kept), cmocka_unit_test(reasoning_details_go_back_whole),
         cmocka_unit_test(audio_and_documents), cmocka_unit_test(what_a_model_speaks_is_kept), cmocka_unit_test(stop_texts_have_limits), cmocka_unit_test(call_ids_fit_the_host),
         cmocka_unit_test(costs_of_gateways), cmocka_unit_test(audio_told_in_seconds), cmocka_unit_test(failures_with_status_200), cmocka_unit_test(embeddings_are_asked_for),
         cmocka_unit_test(embeddings_are_read), cmocka_unit_test(tokens_are_counted_where_a_host_counts), cmocka_unit_test(cache_marks_go_where_they_are_known), cmocka_unit_test(marks_are_four_at_most), cmocka_unit_test(hosts_that_do_not_embed), cmocka_unit_test(balances_are_asked_for),

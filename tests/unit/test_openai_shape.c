@@ -131,6 +131,11 @@ static void test_everything(void **state)
     llmcost_event second = event_of(LLMCOST_EVENT_REFUSAL, "I won't");
     call.tool_id = "c1";
     call.tool_name = "f";
+    llmcost_event custom = call;
+    custom.tool_index = 1;
+    custom.tool_id = "c2";
+    custom.tool_name = "sql";
+    custom.is_custom = true;
     finish.finish = LLMCOST_FINISH_CONTEXT_LENGTH;
     finish.finish_raw = "model_context_window_exceeded";
     extra.tool_name = "citations";
@@ -138,13 +143,18 @@ static void test_everything(void **state)
     second.choice = 1;
     const llmcost_event events[] = {
         event_of(LLMCOST_EVENT_REASONING, "hm"), event_of(LLMC_EVENT_SIGNATURE, "c2ln"), event_of(LLMC_EVENT_REASONING_HIDDEN, "xyz"), call,
-        event_of(LLMCOST_EVENT_TOOL_ARGUMENTS, "{\"a\":"), event_of(LLMCOST_EVENT_TOOL_ARGUMENTS, "1}"), event_of(LLMC_EVENT_LOGPROBS, "[{\"token\":\"a\",\"logprob\":-0.5}]"), finish, extra, taken, second,
+        event_of(LLMCOST_EVENT_TOOL_ARGUMENTS, "{\"a\":"), event_of(LLMCOST_EVENT_TOOL_ARGUMENTS, "1}"), custom, event_of(LLMC_EVENT_LOGPROBS, "[{\"token\":\"a\",\"logprob\":-0.5}]"), finish, extra, taken, second,
     };
     llmc_usage usage = usage_of(-1, -1, -1, -1, -1);
     llmcost_response response;
     begin(&response, answer_of(events, sizeof events / sizeof events[0], &usage));
     json_t *json = completion_of(&response);
     assert_text(json, "id", llmc_receipt_id(&response.receipt));
+    assert_text(json, "choices.0.message.tool_calls.1.id", "c2");
+    assert_text(json, "choices.0.message.tool_calls.1.type", "custom");
+    assert_text(json, "choices.0.message.tool_calls.1.custom.name", "sql");
+    assert_text(json, "choices.0.message.tool_calls.1.custom.input", "");
+    assert_int_equal(json_object_size(at(json, "choices.0.message.tool_calls.1")), 3);
     assert_text(json, "model", "");
     assert_true(json_is_null(at(json, "usage")));
     assert_true(json_is_null(at(json, "choices.0.message.content")));
@@ -312,6 +322,26 @@ static void test_chunks(void **state)
     assert_text(json, "choices.0.delta.tool_calls.0.function.arguments", "{\"a");
     assert_int_equal(json_object_size(at(json, "choices.0.delta.tool_calls.0")), 2);
     json_decref(json);
+
+    call.is_custom = arguments.is_custom = true;
+    json = chunk_of(&s, call);
+    assert_text(json, "choices.0.delta.tool_calls.0.type", "custom");
+    assert_text(json, "choices.0.delta.tool_calls.0.custom.name", "f");
+    assert_text(json, "choices.0.delta.tool_calls.0.custom.input", "");
+    assert_int_equal(json_object_size(at(json, "choices.0.delta.tool_calls.0")), 4);
+    json_decref(json);
+    json = chunk_of(&s, arguments);
+    assert_text(json, "choices.0.delta.tool_calls.0.custom.input", "{\"a");
+    assert_int_equal(json_object_size(at(json, "choices.0.delta.tool_calls.0")), 2);
+    json_decref(json);
+
+    llmcost_event thoughtful = event_of(LLMCOST_EVENT_FINISH, "[{\"index\":0,\"type\":\"redacted_thinking\",\"data\":\"x\"}]");
+    thoughtful.finish = LLMCOST_FINISH_STOP;
+    json = chunk_of(&s, thoughtful);
+    assert_text(json, "choices.0.delta.thinking_blocks.0.data", "x");
+    assert_text(json, "choices.0.finish_reason", "stop");
+    json_decref(json);
+    assert_string_equal(llmcost_event_text(&thoughtful, NULL), "");
 
     llmcost_event finish = event_of(LLMCOST_EVENT_FINISH, "");
     finish.finish = LLMCOST_FINISH_TOOL_CALLS;

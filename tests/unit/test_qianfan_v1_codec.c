@@ -42,7 +42,7 @@ static void a_conversation_with_a_function(void **state)
     (void)state;
     const llmcost_part rules[] = { { .type = LLMCOST_PART_TEXT, .text = "Be" }, { .type = LLMCOST_PART_TEXT, .text = "kind." } };
     const llmcost_part thought[] = { { .type = LLMCOST_PART_REASONING, .text = "hm" }, { .type = LLMCOST_PART_REASONING_HIDDEN, .text = "b64" }, { .type = LLMCOST_PART_TEXT, .text = "Looking" } };
-    const llmcost_tool_call call[] = { { "t1", "weather", "{\"city\":\"Oslo\"}" } }, bare[] = { { "t2", "map", NULL } };
+    const llmcost_tool_call call[] = { { .id = "t1", .name = "weather", .arguments = "{\"city\":\"Oslo\"}" } }, bare[] = { { .id = "t2", .name = "map", .arguments = NULL } };
     const llmcost_message messages[] = {
         { .role = LLMCOST_SYSTEM, .text = "Be brief.", .cache_mark = 1 }, { .role = LLMCOST_USER, .text = "Weather?" },
         { .role = LLMCOST_ASSISTANT, .parts = thought, .part_count = 3, .tool_calls = call, .tool_call_count = 1 },
@@ -97,7 +97,7 @@ static void what_it_cannot_say(void **state)
     (void)state;
     llmc_codec_target target = target_of("qianfan-v1", "completions", false);
     const llmcost_part image[] = { { .type = LLMCOST_PART_IMAGE_URL, .url = "https://h/a.png" } };
-    const llmcost_tool_call two[] = { { "a", "f", "{}" }, { "b", "f", "{}" } }, wrong[] = { { "a", "f", "[1]" } }, nameless[] = { { "a", "", "{}" } };
+    const llmcost_tool_call two[] = { { .id = "a", .name = "f", .arguments = "{}" }, { .id = "b", .name = "f", .arguments = "{}" } }, wrong[] = { { .id = "a", .name = "f", .arguments = "[1]" } }, nameless[] = { { .id = "a", .name = "", .arguments = "{}" } };
     const llmcost_message messages[] = {
         { .role = LLMCOST_USER, .parts = image, .part_count = 1 }, { .role = LLMCOST_USER, .text = "x", .name = "Ann" }, { .role = LLMCOST_ASSISTANT, .tool_calls = two, .tool_call_count = 2 },
         { .role = LLMCOST_ASSISTANT, .tool_calls = wrong, .tool_call_count = 1 }, { .role = LLMCOST_ASSISTANT, .tool_calls = nameless, .tool_call_count = 1 },

@@ -64,8 +64,8 @@ static void fill(full *all)
     all->thoughts[0] = (llmcost_part){ .type = LLMCOST_PART_REASONING, .text = "hm", .signature = "c2ln" };
     all->thoughts[1] = (llmcost_part){ .type = LLMCOST_PART_REASONING_HIDDEN, .text = "opaque" };
     all->thoughts[2] = (llmcost_part){ .type = LLMCOST_PART_TEXT, .text = "a\0b and more", .text_bytes = 3 };
-    all->calls[0] = (llmcost_tool_call){ "call_1", "weather", "{\"city\":\"Oslo\"}" };
-    all->calls[1] = (llmcost_tool_call){ "", "time", "{}" };
+    all->calls[0] = (llmcost_tool_call){ .id = "call_1", .name = "weather", .arguments = "{\"city\":\"Oslo\"}" };
+    all->calls[1] = (llmcost_tool_call){ .id = "", .name = "time", .arguments = "{}" };
     all->tools[0] = (llmcost_tool){ .name = "weather", .description = "The weather", .parameters = "{\"type\":\"object\"}", .strict = 1 };
     all->tools[1] = (llmcost_tool){ .name = "time", .cache_mark = 1 };
     all->tags[0] = (llmcost_tag){ "feature", "faq" };
@@ -789,7 +789,7 @@ static void test_accepted(void **state)
     request.messages = &message;
     request.message_count = 1;
     assert_int_equal(import(&f, &request, false), LLMCOST_OK);
-    message = (llmcost_message){ .role = LLMCOST_ASSISTANT, .tool_calls = &(llmcost_tool_call){ "", "f", "" }, .tool_call_count = 1 };
+    message = (llmcost_message){ .role = LLMCOST_ASSISTANT, .tool_calls = &(llmcost_tool_call){ .id = "", .name = "f", .arguments = "" }, .tool_call_count = 1 };
     assert_int_equal(import(&f, &request, false), LLMCOST_OK);
     message = (llmcost_message){ .role = LLMCOST_TOOL, .tool_call_id = "", .text = "x" };
     assert_int_equal(import(&f, &request, false), LLMCOST_OK);

@@ -382,6 +382,9 @@ static void test_fingerprints(void **state)
         { "\"preset\": \"openai\", \"key\": \"k\", \"quirks\": {\"no_seed\": true}", plain_route },
         { "\"preset\": \"openai\", \"key\": \"k\", \"headers\": {\"X-Beta\": \"1\"}", plain_route },
         { "\"preset\": \"groq\", \"key\": \"k\", \"base_url\": \"https://api.openai.com/v1\"", plain_route },
+        { "\"preset\": \"azure\", \"key\": \"k\", \"base_url\": \"https://a.openai.azure.com/openai\"", plain_route },
+        { "\"preset\": \"azure\", \"key\": \"k\", \"base_url\": \"https://a.openai.azure.com/openai\", \"api_version\": \"2024-10-21\"", plain_route },
+        { "\"preset\": \"azure\", \"key\": \"k\", \"base_url\": \"https://a.openai.azure.com/openai\", \"api_version\": \"2025-04-01-preview\"", plain_route },
     };
     enum { COUNT = sizeof different / sizeof different[0] };
     static uint8_t prints[COUNT][32];

@@ -75,7 +75,7 @@ static void messages_of_all_kinds(void **state)
     const llmcost_part shown[] = { { .type = LLMCOST_PART_TEXT, .text = "Here" }, { .type = LLMCOST_PART_IMAGE_URL, .url = "https://example.org/b.png" } };
     const llmcost_part said[] = { { .type = LLMCOST_PART_REASONING, .text = "hm", .signature = "s" }, { .type = LLMCOST_PART_REASONING_HIDDEN, .text = "opaque" },
                                   { .type = LLMCOST_PART_TEXT, .text = "Let " }, { .type = LLMCOST_PART_TEXT, .text = "me see." } };
-    const llmcost_tool_call calls[] = { { "c1", "weather", "{\"city\":\"Oslo\"}" }, { "c2", "clock", NULL } };
+    const llmcost_tool_call calls[] = { { .id = "c1", .name = "weather", .arguments = "{\"city\":\"Oslo\"}" }, { .id = "c2", .name = "clock", .arguments = NULL } };
     const llmcost_message messages[] = {
         { .role = LLMCOST_SYSTEM, .text = "Be brief.\n", .cache_mark = 1 },
         { .role = LLMCOST_USER, .parts = parts, .part_count = 6 },
@@ -146,7 +146,7 @@ static void ids_of_others_are_mapped(void **state)
 {
     (void)state;
     const char *id = "a-call-id-of-another-provider-that-is-much-longer-than-sixty-four-characters";
-    const llmcost_tool_call calls[] = { { id, "clock", NULL }, { "fine_1-2", "clock", NULL }, { "with space", "clock", NULL } };
+    const llmcost_tool_call calls[] = { { .id = id, .name = "clock", .arguments = NULL }, { .id = "fine_1-2", .name = "clock", .arguments = NULL }, { .id = "with space", .name = "clock", .arguments = NULL } };
     const llmcost_message messages[] = { { .role = LLMCOST_ASSISTANT, .tool_calls = calls, .tool_call_count = 3 },
                                          { .role = LLMCOST_TOOL, .tool_call_id = id, .text = "1" },
                                          { .role = LLMCOST_TOOL, .tool_call_id = "with space", .text = "2" } };
@@ -353,7 +353,7 @@ static void what_is_malformed_is_said(void **state)
         llmcost_request request = request_of(&message, 1);
         expect_invalid(&target, &request, words[i]);
     }
-    const llmcost_tool_call no_id = { NULL, "f", NULL }, no_json = { "c", "f", "{" };
+    const llmcost_tool_call no_id = { .id = NULL, .name = "f", .arguments = NULL }, no_json = { .id = "c", .name = "f", .arguments = "{" };
     const llmcost_message messages[] = { { .role = 9, .text = "x" }, { .role = LLMCOST_TOOL, .text = "x" },
                                          { .role = LLMCOST_ASSISTANT, .tool_calls = &no_id, .tool_call_count = 1 },
                                          { .role = LLMCOST_ASSISTANT, .tool_calls = &no_json, .tool_call_count = 1 } };

@@ -42,6 +42,41 @@ static void test_what_is_tried_again(void **unused)
     assert_int_equal(tries_of(404, "model_not_found", LLMCOST_E_NOT_FOUND), 1);
 }
 
+/* x-should-retry, over what the status says; a wait beside it is kept. */
+static void test_the_provider_says_whether(void **unused)
+{
+    (void)unused;
+    static const struct { int http_status; const char *code, *headers[2]; llmcost_status status; int tries; } rows[] = {
+        { 500, "server_error", { "x-should-retry: false" }, LLMCOST_E_SERVER, 1 },
+        { 503, "overloaded", { "x-should-retry: false", "Retry-After: 1" }, LLMCOST_E_OVERLOADED, 1 },
+        { 429, "rate_limit_exceeded", { "X-Should-Retry: false" }, LLMCOST_E_RATE_LIMITED, 1 },
+        { 409, "conflict", { "x-should-retry: false" }, LLMCOST_E_CONFLICT, 1 },
+        { 408, "timeout", { "x-should-retry: false" }, LLMCOST_E_SERVER_TIMEOUT, 1 },
+        { 400, "invalid_request_error", { "x-should-retry: true" }, LLMCOST_E_INVALID_REQUEST, 3 },
+        { 400, "invalid_request_error", { "x-should-retry: true", "Retry-After: 3" }, LLMCOST_E_INVALID_REQUEST, 3 },
+        { 404, "model_not_found", { "x-should-retry: true" }, LLMCOST_E_NOT_FOUND, 3 },
+        { 401, "invalid_api_key", { "x-should-retry: true" }, LLMCOST_E_AUTH, 1 }, /* the key is out */
+        { 429, "rate_limit_exceeded", { "x-should-retry: true" }, LLMCOST_E_RATE_LIMITED, 3 },
+        { 500, "server_error", { "x-should-retry: perhaps" }, LLMCOST_E_SERVER, 3 },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        engine_rig rig;
+        llmcost_response *response;
+        rig_open(&rig, CONFIG);
+        fake_exchange *failing = fake_network_fails(&rig.network, NULL, rows[i].http_status, rows[i].code);
+        failing->headers[1] = rows[i].headers[0];
+        failing->headers[2] = rows[i].headers[1];
+        assert_int_equal(llmcost_ask(rig.client, "openai/gpt-4o", "hello", &response), rows[i].status);
+        if ((int)rig.network.request_count != rows[i].tries)
+            fail_msg("%d, %s: %d tries", rows[i].http_status, rows[i].headers[0], (int)rig.network.request_count);
+        if (rows[i].tries == 3 && rows[i].headers[1])
+            assert_int_equal(rig.network.requests[1].at_ms, 3000);
+        assert_int_equal(llmcost_response_line_count(response), rows[i].tries);
+        llmcost_response_free(response);
+        rig_close(&rig);
+    }
+}
+
 static void test_a_budget_refusal_is_not(void **unused)
 {
     (void)unused;
@@ -216,6 +251,8 @@ static void test_forms_of_a_wait(void **unused)
         { 500, "server_error", { "Retry-After: 1.5" }, 1500 },
         { 429, "rate_limit_exceeded", { "Retry-After: Mon, 21 Sep 2026 14:13:30 GMT" }, 10000 }, /* the clock says 14:13:20 */
         { 429, "rate_limit_exceeded", { "Retry-After: Mon, 21 Sep 2026 14:00:00 GMT" }, 0 },     /* long ago: at once */
+        { 429, "rate_limit_exceeded", { "Retry-After: Monday, 21-Sep-26 14:13:30 GMT" }, 10000 },
+        { 429, "rate_limit_exceeded", { "Retry-After: Mon Sep 21 14:13:30 2026" }, 10000 },
         { 429, "rate_limit_exceeded", { "retry-after-ms: 1234", "Retry-After: 2" }, 1234 },
         { 429, "rate_limit_exceeded", { "x-ratelimit-reset-requests: 4s" }, 4000 },
         { 429, "rate_limit_exceeded", { "anthropic-ratelimit-requests-reset: 2026-09-21T14:13:25Z" }, 5000 },
@@ -389,7 +426,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_tried_again),
-        cmocka_unit_test(test_a_budget_refusal_is_not),
+        cmocka_unit_test(test_the_provider_says_whether), cmocka_unit_test(test_a_budget_refusal_is_not),
         cmocka_unit_test(test_jitter),
         cmocka_unit_test(test_retry_after_counts_over_our_delay),
         cmocka_unit_test(test_a_wait_that_does_not_fit_the_deadline),

@@ -87,6 +87,23 @@ static void overlapping_reads_and_writes_count_once(void **state)
     assert_int_equal(usage.flags, LLMC_USAGE_REPORTED);
 }
 
+/* More written than there is of a prompt cannot stand in it. */
+static void more_written_than_prompt_is_beside_it(void **state)
+{
+    (void)state;
+    llmc_usage usage = normalised((llmc_usage_counts){ .prompt = 3, .completion = 550, .written = 12304 });
+    expect(&usage, 3, -1, 550, -1);
+    assert_int_equal(usage.quantity[LLMCOST_WRITE_5M], 12304);
+    assert_int_equal(usage.flags, LLMC_USAGE_REPORTED | LLMC_USAGE_PROMPT_EXCLUSIVE);
+    usage = normalised((llmc_usage_counts){ .prompt = 3, .completion = 550, .cached = 2, .written_30m = 100, .written_1h = 50, .audio_in = 1 });
+    expect(&usage, 3, 2, 550, -1);
+    assert_int_equal(usage.quantity[LLMCOST_WRITE_30M], 100);
+    assert_int_equal(usage.quantity[LLMCOST_WRITE_1H], 50);
+    usage = normalised((llmc_usage_counts){ .prompt = 12304, .completion = 550, .written = 12304 });
+    expect(&usage, 0, -1, 550, -1);
+    assert_int_equal(usage.flags, LLMC_USAGE_REPORTED);
+}
+
 static void the_total_tells_where_reasoning_is(void **state)
 {
     (void)state;
@@ -224,6 +241,26 @@ static void counts_are_sensible(void **state)
     assert_int_equal(count_of("[5]"), -7);
 }
 
+static int64_t input_of(int64_t before, const char *text)
+{
+    llmc_json json;
+    llmc_json_begin(&json, text, strlen(text));
+    llmc_usage_read_input(&json, &before);
+    return before;
+}
+
+static void a_zero_does_not_take_back_what_was_read(void **state)
+{
+    (void)state;
+    assert_int_equal(input_of(-1, "0"), 0);
+    assert_int_equal(input_of(-1, "9"), 9);
+    assert_int_equal(input_of(0, "9"), 9);
+    assert_int_equal(input_of(9, "0"), 9);
+    assert_int_equal(input_of(9, "5"), 5);
+    assert_int_equal(input_of(9, "null"), 9);
+    assert_int_equal(input_of(9, "-1"), 9);
+}
+
 static const char *tier_of(const char *text, llmc_usage_counts *counts)
 {
     llmc_json json;
@@ -249,7 +286,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_nothing), cmocka_unit_test(parts_are_taken_out_of_their_whole), cmocka_unit_test(a_reported_zero_is_a_figure),
         cmocka_unit_test(hits_and_misses_make_a_prompt), cmocka_unit_test(more_cached_than_prompt_is_beside_it),
-        cmocka_unit_test(overlapping_reads_and_writes_count_once), cmocka_unit_test(the_total_tells_where_reasoning_is),
+        cmocka_unit_test(overlapping_reads_and_writes_count_once), cmocka_unit_test(more_written_than_prompt_is_beside_it),
+        cmocka_unit_test(a_zero_does_not_take_back_what_was_read), cmocka_unit_test(the_total_tells_where_reasoning_is),
         cmocka_unit_test(audio_is_a_class_of_its_own), cmocka_unit_test(exclusive_prompts_stay_as_they_are),
         cmocka_unit_test(the_total_of_writes_wins_over_a_smaller_split), cmocka_unit_test(totals_are_compared),
         cmocka_unit_test(no_combination_goes_wrong), cmocka_unit_test(stated_costs_are_read), cmocka_unit_test(counts_are_sensible),

@@ -61,7 +61,7 @@ class Core:
         self._process = os.getpid()
         self._changed = threading.Condition()
         self._calls = 0
-        self._closing = False
+        self._closing = self._is_being_closed = False
         self._streams: Dict[int, "weakref.ref[Any]"] = {}
         self._loops: List[ctypes.c_void_p] = []
         self._callbacks = _Callbacks()
@@ -70,7 +70,7 @@ class Core:
         _cores.add(self)
         try:
             self._set_hooks(on_receipt, on_alert, judges, key_sources)
-            for name, labeller in labellers.items():
+            for name, labeller in _named("labellers", labellers).items():
                 self.add_labeller(name, labeller)
         except BaseException:
             self.close()
@@ -115,10 +115,10 @@ class Core:
                 told(_native.from_json(text))
 
             self._hook(lib.client_on_alert, _native.AlertFn(self._guarded(alert, None)))
-        for name, judge in judges.items():
+        for name, judge in _named("judges", judges).items():
             thunk = _native.JudgeFn(self._guarded(_as_judge(_function("a judge", judge)), -1))
             self._hook(lib.client_add_judge, thunk, _native.argument("a judge's name", name))
-        for name, source in key_sources.items():
+        for name, source in _named("key_sources", key_sources).items():
             source = _function("a key source", source)
             thunk = _native.KeyFn(self._guarded(_as_key_source(source), _NO_KEY))
             self._hook(
@@ -131,8 +131,9 @@ class Core:
         self._hook(lib.client_add_labeller, thunk, _native.argument("a labeller's name", name))
 
     def _hook(self, function: Callable[..., int], thunk: Any, *before: Any) -> None:
-        self._thunks.append(thunk)
-        check(function(self._handle, *before, thunk, None))
+        with self as client:
+            self._thunks.append(thunk)
+            check(function(client, *before, thunk, None))
 
     @property
     def in_callback(self) -> bool:
@@ -174,7 +175,7 @@ class Core:
     def drop_stream(self, handle: int) -> None:
         """Forget a stream that C has closed."""
         with self._changed:
-            del self._streams[handle]
+            self._streams.pop(handle, None)
             self._changed.notify_all()
 
     def add_loop(self, loop: ctypes.c_void_p) -> None:
@@ -201,13 +202,17 @@ class Core:
         if self.in_callback:
             raise errors.MisuseError("close() inside a callback of the same client")
         with self._changed:
-            first = not self._closing
             self._closing = True
-        if first:
+            self._changed.wait_for(lambda: not self._is_being_closed)
+            if self._handle is None:
+                return
+            self._is_being_closed = True
+        try:
             self._close_when_safe()
-            return
-        with self._changed:
-            self._changed.wait_for(lambda: self._handle is None)
+        finally:  # interrupted: whoever comes next goes on
+            with self._changed:
+                self._is_being_closed = False
+                self._changed.notify_all()
 
     def _close_when_safe(self) -> None:
         while not self._may_close():
@@ -274,6 +279,12 @@ def _function(what: str, given: Fn) -> Fn:
     return given
 
 
+def _named(what: str, given: Mapping[str, Fn]) -> Mapping[str, Fn]:
+    if not isinstance(given, Mapping):
+        raise TypeError(f"{what} must be a dict of functions, not {type(given).__name__}")
+    return given
+
+
 def _as_judge(judge: Judge) -> Callable[..., int]:
     def judged(judgement: Any, _user: object) -> int:
         shown = judgement.contents
@@ -307,6 +318,7 @@ def _as_labeller(labeller: Labeller) -> Callable[..., int]:
 
 # Any status but OK: the call ends with E_AUTH, whichever it is.
 _NO_KEY = -1
+_ENDLESS_SECONDS = 10**9  # C's counter would wrap
 
 
 def _as_key_source(source: KeySource) -> Callable[..., int]:
@@ -315,11 +327,12 @@ def _as_key_source(source: KeySource) -> Callable[..., int]:
     ) -> int:
         given = source(_native.text(provider), bool(rejected))
         key, seconds = (given, 0.0) if isinstance(given, str) else given
+        _native.argument("a key", key)
         encoded = key.encode("ascii")
         if len(encoded) >= capacity:
             raise ValueError(f"a key has at most {capacity - 1} characters")
         ctypes.memmove(room, encoded, len(encoded))
-        valid_ms[0] = int(seconds * 1000)
+        valid_ms[0] = int(max(0, min(seconds, _ENDLESS_SECONDS)) * 1000)
         return 0
 
     return handed

@@ -22,7 +22,7 @@ from ctypes import (
     c_void_p,
 )
 from pathlib import Path
-from typing import Any, Callable, Iterator, Optional
+from typing import Any, Callable, Iterator, Mapping, Optional
 
 SONAME = "libllmcost.so.0"
 
@@ -276,6 +276,8 @@ def _plain(value: object) -> object:
         method = getattr(value, name, None)
         if callable(method):
             return method()
+    if isinstance(value, Mapping):
+        return dict(value)
     raise TypeError(f"{type(value).__name__} cannot be sent as JSON")
 
 

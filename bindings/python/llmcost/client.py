@@ -2,6 +2,7 @@
 
 import ctypes
 import json
+import numbers
 import os
 from decimal import Decimal
 from typing import (
@@ -70,6 +71,23 @@ def _message_list(messages: Messages) -> List[Any]:
     return list(messages)
 
 
+def _text_list(inputs: Union[str, Sequence[str]]) -> Union[str, List[str]]:
+    if isinstance(inputs, str):
+        return inputs
+    if isinstance(inputs, (bytes, Mapping)) or not hasattr(inputs, "__iter__"):
+        raise TypeError(f"inputs must be a str or a list of str, not {type(inputs).__name__}")
+    return list(inputs)
+
+
+def _our_members(given: Any) -> Dict[str, Any]:
+    """What stands under "llmcost" already."""
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        raise TypeError(f"llmcost must be a dict, not {type(given).__name__}")
+    return dict(given)
+
+
 class Client:
     """A client: any thread, any number of calls at once.
 
@@ -132,7 +150,10 @@ class Client:
         return self._stream(self._body(model, messages, {**options, "stream": True}))
 
     def chat_json(self, body: Union[str, bytes, Mapping[str, Any]]) -> Dict[str, Any]:
-        """OpenAI's chat-completions body in, its chat.completion out, whoever served it."""
+        """OpenAI's chat-completions body in, its chat.completion out, whoever served it.
+
+        Not for "stream": true: client.stream(), or client.chat.completions.create(stream=True).
+        """
         if isinstance(body, Mapping):
             return self._call(_native.to_json(self._tagged(dict(body)))).raw
         if not isinstance(body, (str, bytes)):
@@ -209,7 +230,7 @@ class Client:
     ) -> Made:
         """What `read` makes of the response."""
         body = self._own_body(model, options)
-        body["input"] = inputs if isinstance(inputs, str) else list(inputs)
+        body["input"] = _text_list(inputs)
         status, response = _blocking.embed(self._core, _native.to_json(self._tagged(body)))
         try:
             if status:
@@ -222,7 +243,8 @@ class Client:
         status, response = _blocking.chat(self._core, body)
         try:
             if status:
-                raise errors.from_response(response, status)
+                error = errors.from_response(response, status)
+                raise _in_our_words(error)
             return Answer(response)
         finally:
             lib.response_free(response)
@@ -239,7 +261,7 @@ class Client:
         if not isinstance(model, str):
             raise TypeError(f"model must be a str, not {type(model).__name__}")
         ours = {name: options.pop(name) for name in _OURS if name in options}
-        ours.update(options.pop("llmcost", None) or {})
+        ours.update(_our_members(options.pop("llmcost", None)))
         body = {name: value for name, value in options.items() if value is not None}
         body["model"] = self._target(model)
         body["llmcost"] = {name: value for name, value in ours.items() if value is not None}
@@ -251,7 +273,7 @@ class Client:
 
     def _tagged(self, body: Dict[str, Any]) -> Dict[str, Any]:
         """The body with the tags that are open here; the call's own go over them."""
-        ours = dict(body.get("llmcost") or {})
+        ours = _our_members(body.get("llmcost"))
         own_tags = as_tags(ours.get("tags") or {})
         tags = {**current_tags(self._core), **own_tags}
         if tags:
@@ -315,7 +337,7 @@ class Client:
         receipt = call.receipt if isinstance(call, Answer) else call
         text = receipt.id if isinstance(receipt, Receipt) else receipt
         with self._core as client:
-            status = lib.feedback(client, _native.argument("call", text), score)
+            status = lib.feedback(client, _native.argument("call", text), _score(score))
         if not status:
             return True
         error = errors.from_status(status, "no receipt's id, or no score from -1e9 to 1e9")
@@ -363,8 +385,10 @@ class Client:
 
     def run(self, max_ms: int = 0) -> None:
         """Do work that outlived its call; only needed where no further calls are made."""
+        if isinstance(max_ms, bool) or not isinstance(max_ms, int):
+            raise TypeError(f"max_ms must be an int, not {type(max_ms).__name__}")
         with self._core as client:
-            check(lib.client_run(client, max_ms))
+            check(lib.client_run(client, min(max(max_ms, -(2**31)), 2**31 - 1)))
 
     # ---- the end ----
 
@@ -412,6 +436,17 @@ class Chat:
         return Completions(self._client)
 
 
+def _in_our_words(error: errors.LlmcostError) -> errors.LlmcostError:
+    """The library tells a C program whom to call instead."""
+    if error.status == "E_INVALID" and error.message.startswith('"stream": true'):
+        error.message = (
+            '"stream": true asks for pieces: use client.stream() or '
+            "client.chat.completions.create(stream=True)"
+        )
+        error.args = (error.message,)
+    return error
+
+
 def _amount(response: Any, index: int) -> Tuple[str, Decimal]:
     currency = ctypes.c_char_p()
     amount = lib.response_balance(response, index, ctypes.byref(currency))
@@ -426,6 +461,15 @@ def _as_object(body: Union[str, bytes]) -> Dict[str, Any]:
     if not isinstance(value, dict):
         raise errors.RequestError("the body must be a JSON object")
     return value
+
+
+def _score(score: float) -> float:
+    if isinstance(score, bool) or not isinstance(score, (numbers.Real, Decimal)):
+        raise TypeError(f"score must be a number, not {type(score).__name__}")
+    try:
+        return float(score)
+    except OverflowError as error:
+        raise ValueError("score must be from -1e9 to 1e9") from error
 
 
 def _nano(amount: Union[Decimal, str, int]) -> int:

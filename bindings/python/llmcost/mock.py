@@ -84,20 +84,24 @@ class Mock:
     def request(self, index: int) -> Dict[str, Any]:
         """The body of one of the last 64 requests; a negative index counts from the end."""
         size = ctypes.c_size_t()
-        address = lib.mock_request_body(self._open, self._at(index), ctypes.byref(size))
+        at = self._at(index)
+        address = lib.mock_request_body(self._open, at, ctypes.byref(size)) if at >= 0 else None
         if address is None:
             raise IndexError(f"request {index} is not recorded")
         return json.loads(ctypes.string_at(address, size.value))  # type: ignore[no-any-return]
 
     def header(self, index: int, name: str) -> Optional[str]:
         """A header of a request, ":method" and ":path" too; None where there is none."""
-        value = lib.mock_request_header(
-            self._open, self._at(index), _native.argument("name", name)
-        )
+        wanted, at = _native.argument("name", name), self._at(index)
+        value = lib.mock_request_header(self._open, at, wanted) if at >= 0 else None
         return None if value is None else _native.text(value)
 
     def _at(self, index: int) -> int:
-        return index if index >= 0 else self.request_count + index
+        """Where in C's count it is; below 0 where there is no such request."""
+        if not isinstance(index, int):
+            raise TypeError(f"index must be an int, not {type(index).__name__}")
+        count = self.request_count
+        return -1 if index >= count else index if index >= 0 else count + index
 
     @property
     def _open(self) -> int:
@@ -112,6 +116,9 @@ class Mock:
         handle, self._handle = self._handle, None
         if handle is not None:
             lib.mock_stop(handle)
+
+    def __reduce_ex__(self, _protocol: Any) -> Any:
+        raise TypeError("a server can be neither copied nor pickled")
 
     def __enter__(self) -> "Mock":
         return self

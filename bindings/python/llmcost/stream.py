@@ -108,8 +108,8 @@ class Stream:
             if status:
                 raise errors.from_status(status)
             assert out.value is not None
-            core.add_stream(out.value, self)
             self._handle = out.value
+            core.add_stream(self._handle, self)
 
     # ---- reading ----
 
@@ -188,7 +188,9 @@ class Stream:
     def _wait(self) -> Tuple[int, ctypes.c_void_p]:
         """The next step's outcome. Comes back to Python now and then, which then heeds signals."""
         while not lib.stream_poll(self._handle, _SLICE_MS):
-            pass
+            if self._core.is_closing:
+                self._close()
+                raise closed_error()
         return called(lib.stream_next, self._handle)
 
     def _end(self) -> None:
@@ -218,6 +220,9 @@ class Stream:
         if handle is not None:
             lib.stream_close(handle)
             self._core.drop_stream(handle)
+
+    def __reduce_ex__(self, _protocol: Any) -> Any:
+        raise TypeError("a stream can be neither copied nor pickled")
 
     def __enter__(self) -> "Stream":
         return self

@@ -143,6 +143,7 @@ class Alerts(MockCase):
         client.ask(MODEL, "Hello", max_tokens=100)
         crossed = [alert for alert in alerts if alert["alert"] == "budget"]
         self.assertEqual([(alert["budget"], alert["fraction"]) for alert in crossed], [("b", 0.5)])
+        self.assertIsNone(crossed[0]["window_from_ms"])  # money for all time
 
     def test_a_breaker(self) -> None:
         alerts = []

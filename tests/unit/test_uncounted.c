@@ -1,0 +1,240 @@
+/* Usage that a provider did not count, or counted in part: what is billed, and what the receipt says. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../support/engine_rig.h"
+
+/* "hello" is estimated at (5 + 3) / 4 + 4 tokens. */
+enum { PROMPT = 6, IN = 2500, OUT = 10000 };
+
+#define CONFIG(more) "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":0},\"lmstudio\":{},\"dashscope\":{\"key\":\"k\",\"retries\":0},\"bedrock\":{\"key\":\"k\",\"region\":\"eu-central-1\"}}," \
+                     "\"exchange_rates\":{\"CNY\":{\"rate\":\"0.1\",\"date\":\"2026-11-01\"}},\"budgets\":[{\"limit\":\"10 USD\"}]" more "}"
+
+#define STATED ",\"stated_cost\":\"provider\""
+
+static void says(fake_network *network, const char *message, const char *finish, const char *usage)
+{
+    char body[2000];
+    int length = snprintf(body, sizeof body, "{\"id\":\"x\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",%s},\"finish_reason\":\"%s\"}],\"usage\":%s}", message, finish, usage);
+    assert_in_range(length, 1, sizeof body - 1);
+    fake_exchange_piece(fake_network_add(network, NULL), 0, body, (size_t)length);
+}
+
+typedef struct expected_bill {
+    const char *model, *message, *finish, *usage;
+    int64_t in, out, cost;
+    const char *counts;
+} expected_bill;
+
+static void check(const char *config, const expected_bill *expected)
+{
+    engine_rig rig;
+    rig_request space;
+    llmcost_response *response;
+    rig_open(&rig, config);
+    says(&rig.network, expected->message, expected->finish, expected->usage);
+    rig_ask(&space, expected->model, "hello")->max_tokens = 1000;
+    assert_int_equal(llmcost_chat(rig.client, &space.request, &response), LLMCOST_OK);
+    rig_check_receipt(response);
+    int64_t in = llmcost_response_tokens(response, LLMCOST_INPUT), out = llmcost_response_tokens(response, LLMCOST_OUTPUT), cost = llmcost_response_cost_nano(response);
+    const char *counts = rig_line_text(response, 0, "counts");
+    if (in != expected->in || out != expected->out || cost != expected->cost || strcmp(counts, expected->counts) != 0)
+        fail_msg("%s %s %s: %lld in, %lld out, %lld, %s", expected->model, expected->message, expected->usage, (long long)in, (long long)out, (long long)cost, counts);
+    assert_int_equal(rig_spent(&rig), cost);
+    llmcost_response_free(response);
+    rig_close(&rig);
+}
+
+#define TEXT "\"content\":\"12345678\""
+#define CALL "\"content\":null,\"tool_calls\":[{\"id\":\"c\",\"type\":\"function\",\"function\":{\"name\":\"clock\",\"arguments\":\"{\\\"a\\\":1}\"}}]"
+#define ZEROS "{\"prompt_tokens\":0,\"completion_tokens\":0,\"total_tokens\":0"
+
+/* What a provider says of an answer that came whole is a figure, zeros too: it may come from a gateway's own cache, or from a filter. */
+static void test_zeros_are_figures(void **unused)
+{
+    (void)unused;
+    static const expected_bill bills[] = {
+        { "openai/gpt-4o", TEXT, "stop", ZEROS "}", 0, 0, 0, "reported" },
+        { "openai/gpt-4o", CALL, "tool_calls", ZEROS "}", 0, 0, 0, "reported" },
+        { "openai/gpt-4o", "\"content\":\"\"", "stop", ZEROS "}", 0, 0, 0, "reported" },
+        { "openai/gpt-4o", TEXT, "content_filter", ZEROS "}", 0, 0, 0, "reported" },
+        { "openai/gpt-4o", TEXT, "stop", ZEROS ",\"cost\":0}", 0, 0, 0, "reported" },
+        { "openai/gpt-4o", TEXT, "stop", "{\"prompt_tokens\":10,\"completion_tokens\":0}", 10, 0, 10 * IN, "reported" },
+        { "openai/gpt-4o", TEXT, "stop", "{\"prompt_tokens\":0,\"completion_tokens\":5}", 0, 5, 5 * OUT, "reported" },
+        { "openai/gpt-4o", TEXT, "stop", "{\"prompt_tokens\":4,\"completion_tokens\":5,\"prompt_tokens_details\":{\"cached_tokens\":4}}", 0, 5, 4 * 1250 + 5 * OUT, "reported" },
+        { "lmstudio/m", TEXT, "stop", ZEROS "}", 0, 0, 0, "reported" },
+    };
+    for (size_t i = 0; i < sizeof bills / sizeof bills[0]; i++)
+        check(CONFIG(""), &bills[i]);
+    static const expected_bill theirs = { "openai/gpt-4o", TEXT, "stop", ZEROS ",\"cost\":0.5}", 0, 0, 500000000, "reported" };
+    check(CONFIG(STATED), &theirs);
+}
+
+/* What it says nothing of is no zero. */
+static void test_a_side_that_is_not_there_is_estimated(void **unused)
+{
+    (void)unused;
+    static const expected_bill bills[] = {
+        { "openai/gpt-4o", TEXT, "stop", "null", PROMPT, 2, PROMPT * IN + 2 * OUT, "estimated" },
+        { "openai/gpt-4o", CALL, "tool_calls", "{}", PROMPT, 3, PROMPT * IN + 3 * OUT, "estimated" },
+        { "openai/gpt-4o", "\"content\":null,\"refusal\":\"1234\"", "stop", "null", PROMPT, 1, PROMPT * IN + OUT, "estimated" },
+        { "openai/gpt-4o", TEXT, "stop", "{\"prompt_tokens\":10}", 10, 2, 10 * IN + 2 * OUT, "estimated" },
+        { "openai/gpt-4o", TEXT, "stop", "{\"completion_tokens\":5}", PROMPT, 5, PROMPT * IN + 5 * OUT, "estimated" },
+    };
+    for (size_t i = 0; i < sizeof bills / sizeof bills[0]; i++)
+        check(CONFIG(""), &bills[i]);
+}
+
+/* ---- streams that break off ---- */
+
+typedef struct broken {
+    const char *config, *model, *extra, *chunks;
+    int64_t in, out, reasoning, cost;
+} broken;
+
+static void check_broken(const broken *stream)
+{
+    engine_rig rig;
+    rig_request space;
+    char text[2000];
+    llmcost_response *response = NULL;
+    rig_open(&rig, stream->config);
+    fake_exchange *exchange = fake_network_add(&rig.network, NULL);
+    exchange->headers[0] = "Content-Type: text/event-stream";
+    fake_exchange_piece(exchange, 1, stream->chunks, strlen(stream->chunks));
+    exchange->done_ms = 2;
+    exchange->status = LLMCOST_E_NETWORK;
+    rig_ask(&space, stream->model, "hello")->max_tokens = 1000;
+    space.request.extra = stream->extra;
+    assert_int_equal(rig_stream(&rig, &space.request, text, sizeof text, &response), LLMCOST_E_TRUNCATED);
+    int64_t in = llmcost_response_tokens(response, LLMCOST_INPUT), out = llmcost_response_tokens(response, LLMCOST_OUTPUT);
+    int64_t reasoning = llmcost_response_tokens(response, LLMCOST_REASONING), cost = llmcost_response_cost_nano(response);
+    if (in != stream->in || out != stream->out || reasoning != stream->reasoning || cost != stream->cost)
+        fail_msg("%s: %lld in, %lld out, %lld reasoning, %lld", stream->chunks, (long long)in, (long long)out, (long long)reasoning, (long long)cost);
+    assert_string_equal(rig_line_text(response, 0, "counts"), "estimated");
+    assert_int_equal(rig_spent(&rig), cost);
+    llmcost_response_free(response);
+    rig_close(&rig);
+}
+
+#define DELTA(member, text, more) "data: {\"id\":\"x\",\"choices\":[{\"index\":0,\"delta\":{\"" member "\":\"" text "\"}}]" more "}\n\n"
+#define USAGE(in, out, reasoning) ",\"usage\":{\"prompt_tokens\":" #in ",\"completion_tokens\":" #out ",\"completion_tokens_details\":{\"reasoning_tokens\":" #reasoning "}}"
+#define TEN "1234567890"
+#define FORTY TEN TEN TEN TEN
+
+static void test_a_broken_stream_counts_text_and_thoughts(void **unused)
+{
+    (void)unused;
+    static const broken streams[] = {
+        { CONFIG(""), "openai/gpt-4o", NULL, DELTA("content", FORTY, ""), PROMPT, 10, -1, PROMPT * IN + 10 * OUT },
+        /* thoughts that are not shown do not pay for text that came behind the last count */
+        { CONFIG(""), "openai/gpt-4o", NULL, DELTA("content", "1234", USAGE(10, 101, 100)) DELTA("content", FORTY, ""), 10, 11, 100, 10 * IN + 111 * OUT },
+        /* what is shown of them is not added to what was counted of them */
+        { CONFIG(""), "openai/gpt-4o", NULL, DELTA("reasoning_content", FORTY, USAGE(10, 9, 9)) DELTA("content", "12345678", ""), 10, 2, 10, 10 * IN + 12 * OUT },
+        /* nor what was counted as text */
+        { CONFIG(""), "openai/gpt-4o", NULL, DELTA("reasoning_content", FORTY, USAGE(10, 9, 0)) DELTA("content", "12345678", ""), 10, 9, 3, 10 * IN + 12 * OUT },
+        /* an answer with thoughts has another price at some hosts: CNY 8 in place of 2 */
+        { CONFIG(""), "dashscope/qwen-plus", NULL, DELTA("reasoning_content", FORTY, "") DELTA("content", "12345678", ""), PROMPT, 2, 10, (PROMPT * 800 + 12 * 8000) / 10 },
+    };
+    for (size_t i = 0; i < sizeof streams / sizeof streams[0]; i++)
+        check_broken(&streams[i]);
+}
+
+#define TIERS CONFIG(",\"prices\":{\"openai/gpt-4o\":{\"input_cost_per_token\":0.0000025,\"output_cost_per_token\":0.00001," \
+                     "\"input_cost_per_token_priority\":0.000005,\"output_cost_per_token_priority\":0.00002,\"input_cost_per_token_flex\":0.000001," \
+                     "\"output_cost_per_token_flex\":0.000005,\"litellm_provider\":\"openai\",\"mode\":\"chat\"}}")
+
+#define RESPONSES "{\"providers\":{\"openai-responses\":{\"key\":\"k\",\"retries\":0}},\"budgets\":[{\"limit\":\"10 USD\"}],\"prices\":{\"openai/gpt-4o\":{\"input_cost_per_token\":0.0000025," \
+                  "\"output_cost_per_token\":0.00001,\"input_cost_per_token_priority\":0.000005,\"output_cost_per_token_priority\":0.00002,\"litellm_provider\":\"openai\",\"mode\":\"chat\"}}}"
+#define BEGUN(more) "event: response.created\ndata: {\"type\":\"response.created\",\"response\":{\"id\":\"r\",\"model\":\"gpt-4o\",\"status\":\"in_progress\"" more "}}\n\n"
+#define SAID "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"output_index\":0,\"content_index\":0,\"delta\":\"12345678\"}\n\n"
+
+static void test_a_broken_stream_costs_what_its_tier_costs(void **unused)
+{
+    (void)unused;
+    enum { STANDARD = PROMPT * IN + 2 * OUT };
+    static const char unnamed[] = DELTA("content", "12345678", "");
+    static const broken streams[] = {
+        { TIERS, "openai/gpt-4o", NULL, unnamed, PROMPT, 2, -1, STANDARD },
+        { TIERS, "openai/gpt-4o", "{\"service_tier\":\"priority\"}", unnamed, PROMPT + 6, 2, -1, 2 * ((PROMPT + 6) * IN + 2 * OUT) },
+        { TIERS, "openai/gpt-4o", "{\"service_tier\":\"priority\"}", DELTA("content", "12345678", ",\"service_tier\":\"default\"" USAGE(10, 1, 0)), 10, 2, 0, 10 * IN + 2 * OUT },
+        /* named before anything was counted */
+        { TIERS, "openai/gpt-4o", NULL, DELTA("content", "12345678", ",\"service_tier\":\"priority\""), PROMPT, 2, -1, 2 * STANDARD },
+        { TIERS, "openai/gpt-4o", "{\"service_tier\":\"priority\"}", DELTA("content", "12345678", ",\"service_tier\":\"default\""), PROMPT + 6, 2, -1, (PROMPT + 6) * IN + 2 * OUT },
+        { TIERS, "openai/gpt-4o", "{\"service_tier\":\"priority\"}", DELTA("content", "12345678", ",\"service_tier\":\"auto\""), PROMPT + 6, 2, -1, 2 * ((PROMPT + 6) * IN + 2 * OUT) },
+        { RESPONSES, "openai-responses/gpt-4o", NULL, BEGUN(",\"service_tier\":\"priority\"") SAID, PROMPT, 2, -1, 2 * STANDARD },
+        { RESPONSES, "openai-responses/gpt-4o", NULL, BEGUN("") SAID, PROMPT, 2, -1, STANDARD },
+        /* it may be served at the standard price after all */
+        { TIERS, "openai/gpt-4o", "{\"service_tier\":\"flex\"}", unnamed, PROMPT + 5, 2, -1, (PROMPT + 5) * IN + 2 * OUT },
+        { TIERS, "openai/gpt-4o", "{\"service_tier\":\"auto\"}", unnamed, PROMPT + 5, 2, -1, (PROMPT + 5) * IN + 2 * OUT },
+    };
+    for (size_t i = 0; i < sizeof streams / sizeof streams[0]; i++)
+        check_broken(&streams[i]);
+}
+
+static int stop_at_text(const llmcost_event *event, void *user)
+{
+    (void)user;
+    assert_string_equal(llmcost_event_text(event, NULL), "12345678");
+    return 1;
+}
+
+/* The caller and his request are gone when the connection is; what he asked for is still known. */
+static void test_a_drained_stream_that_breaks_off(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_request space;
+    llmcost_response *response;
+    char config[sizeof TIERS + 40], *key;
+    strcpy(config, TIERS);
+    assert_non_null(key = strstr(config, "\"retries\":0"));
+    memmove(key + strlen("\"on_abort\":\"drain\","), key, strlen(key) + 1);
+    memcpy(key, "\"on_abort\":\"drain\",", strlen("\"on_abort\":\"drain\","));
+    rig_open(&rig, config);
+    fake_exchange *exchange = fake_network_add(&rig.network, NULL);
+    exchange->headers[0] = "Content-Type: text/event-stream";
+    fake_exchange_delta(exchange, 1, "12345678");
+    fake_exchange_delta(exchange, 500, "12345678");
+    exchange->done_ms = 1000;
+    exchange->status = LLMCOST_E_NETWORK;
+    rig_ask(&space, "openai/gpt-4o", "hello")->max_tokens = 1000;
+    space.request.extra = "{\"service_tier\":\"priority\"}";
+    assert_int_equal(llmcost_chat_stream(rig.client, &space.request, stop_at_text, NULL, &response), LLMCOST_E_CANCELLED);
+    assert_int_equal(llmcost_response_cost_nano(response), 2 * ((PROMPT + 6) * IN + 2 * OUT));
+    assert_int_equal(rig_spent(&rig), 0);
+    memset(&space, 0, sizeof space);
+    assert_int_equal(llmcost_client_run(rig.client, 60000), LLMCOST_OK);
+    assert_int_equal(rig_spent(&rig), 2 * ((PROMPT + 6) * IN + 4 * OUT));
+    llmcost_response_free(response);
+    rig_close(&rig);
+}
+
+/* What a host stated of the beginning is not what the whole costs. */
+static void test_a_broken_stream_with_a_stated_cost(void **unused)
+{
+    (void)unused;
+    static const broken streams[] = {
+        { CONFIG(STATED), "openai/gpt-4o", NULL, DELTA("content", "1", ",\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":1,\"cost\":0.00001}") DELTA("content", FORTY, ""), 10, 11, -1, 10 * IN + 11 * OUT },
+        { CONFIG(STATED), "openai/gpt-4o", NULL, DELTA("content", "1", ",\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":1,\"cost\":0.5}") DELTA("content", FORTY, ""), 10, 11, -1, 500000000 },
+    };
+    for (size_t i = 0; i < sizeof streams / sizeof streams[0]; i++)
+        check_broken(&streams[i]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_zeros_are_figures), cmocka_unit_test(test_a_side_that_is_not_there_is_estimated), cmocka_unit_test(test_a_broken_stream_counts_text_and_thoughts),
+        cmocka_unit_test(test_a_broken_stream_costs_what_its_tier_costs), cmocka_unit_test(test_a_broken_stream_with_a_stated_cost),
+        cmocka_unit_test(test_a_drained_stream_that_breaks_off),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
