@@ -208,6 +208,20 @@ static void an_entry_lives_until_its_instant(void **state)
     close_cache(cache, &memory);
 }
 
+/* What only asks whether it is there sees the same instant; what would be dead at once is not stored. */
+static void the_instant_itself_is_too_late(void **state)
+{
+    (void)state;
+    counting_memory memory;
+    llmc_memory_cache *cache = open_cache(&memory, 1 << 20, 10);
+    assert_true(put(cache, "k", NULL, 1, 100, 0));
+    assert_true(has(cache, "k", 99));
+    assert_false(has(cache, "k", 100));
+    assert_false(put(cache, "late", NULL, 1, 100, 100));
+    assert_true(put(cache, "late", NULL, 1, 101, 100));
+    close_cache(cache, &memory);
+}
+
 static void the_least_recently_used_goes_first(void **state)
 {
     (void)state;
@@ -539,6 +553,7 @@ int main(void)
         cmocka_unit_test(an_empty_key_is_a_key),
         cmocka_unit_test(a_collision_is_a_miss_and_a_put_replaces),
         cmocka_unit_test(an_entry_lives_until_its_instant),
+        cmocka_unit_test(the_instant_itself_is_too_late),
         cmocka_unit_test(the_least_recently_used_goes_first),
         cmocka_unit_test(expired_entries_go_before_live_ones),
         cmocka_unit_test(in_a_large_cache_too),
