@@ -85,24 +85,27 @@ static void test_every_member_is_bounded(void **state)
     assert_int_equal(bound_at("xai", "m", &vectors, 0), REQUEST + 2 * PART + 3); /* no prompt, no preamble */
 }
 
+/* By family and by the detail asked for; a version that is newer than what is known is another family. */
 static void test_images_by_model(void **state)
 {
-    static const struct { const char *model; int64_t tokens; } cases[] = {
-        { "gpt-4o-mini-2024-07-18", 48169 }, { "gpt-4o", 1445 }, { "gpt-4.1-mini", 2489 }, { "gpt-4.1-nano", 3779 }, { "gpt-4.1", 1445 }, { "gpt-5-mini", 2489 },
-        { "gpt-5-nano", 3779 }, { "gpt-5", 1445 }, { "o4-mini", 2642 }, { "o3", 1445 }, { "claude-haiku-4-5", 6500 }, { "gpt-3.5-turbo", -1 }, { NULL, -1 },
+    static const struct { const char *model; int64_t low, high, most; } cases[] = {
+        { "gpt-4o-mini-2024-07-18", 48169, 48169, 48169 }, { "gpt-4o", 1445, 1445, 1445 }, { "gpt-4.1-mini", 6637, 6637, 6637 }, { "gpt-4.1", 1445, 1445, 1445 },
+        { "gpt-5.5", 309, 3001, 12001 }, { "gpt-5.6-sol", 309, 3001, 36001 }, { "claude-haiku-4-5", 6500, 6500, 6500 }, { "o3", 1445, 1445, 1445 },
+        { "gpt-5.9", -1, -1, -1 }, { "o31", -1, -1, -1 }, { "gpt-3.5-turbo", -1, -1, -1 }, { NULL, -1, -1, -1 },
     };
-    const llmcost_part parts[] = { { .type = LLMCOST_PART_IMAGE, .data = "x", .data_bytes = 1 }, { .type = LLMCOST_PART_IMAGE_URL, .url = "u" } };
-    const llmcost_message message = { .parts = parts, .part_count = 2 };
+    const llmcost_part parts[] = { { .type = LLMCOST_PART_IMAGE, .data = "x", .data_bytes = 1, .detail = "low" }, { .type = LLMCOST_PART_IMAGE_URL, .url = "u", .detail = "high" },
+                                   { .type = LLMCOST_PART_IMAGE_URL, .url = "u", .detail = "auto" }, { .type = LLMCOST_PART_IMAGE_URL, .url = "u" } };
+    const llmcost_message message = { .parts = parts, .part_count = 4 };
     const llmcost_request request = { .messages = &message, .message_count = 1 };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        int64_t tokens = cases[i].tokens;
-        assert_int_equal(bound_at("openai", cases[i].model, &request, 0), tokens < 0 ? -1 : REQUEST + MESSAGE + 2 * PART + 2 * tokens);
-        assert_int_equal(estimate(cases[i].model, &request), 4 + 2 * (tokens < 0 ? 1000 : tokens));
+        int64_t tokens = cases[i].low + cases[i].high + 2 * cases[i].most;
+        assert_int_equal(bound_at("openai", cases[i].model, &request, 0), tokens < 0 ? -1 : REQUEST + MESSAGE + 4 * PART + tokens);
+        assert_int_equal(estimate(cases[i].model, &request), 4 + (tokens < 0 ? 4 * 1000 : tokens));
     }
     settings.image_bound_tokens = 1; /* the config's word counts before ours */
-    assert_int_equal(bound_at("openai", "gpt-4o", &request, 0), REQUEST + MESSAGE + 2 * PART + 2);
-    assert_int_equal(estimate("gpt-3.5-turbo", &request), 4 + 2);
+    assert_int_equal(bound_at("openai", "gpt-4o", &request, 0), REQUEST + MESSAGE + 4 * PART + 4);
+    assert_int_equal(estimate("gpt-3.5-turbo", &request), 4 + 4);
     settings.image_bound_tokens = 0;
 }
 
