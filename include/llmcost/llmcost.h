@@ -131,7 +131,7 @@ LLMCOST_API const char *llmcost_status_text(llmcost_status status);
 LLMCOST_API llmcost_category llmcost_status_category(llmcost_status status);
 /**
  * 1 when the same request may well succeed later: capacity, server, network and time-out statuses. Any thread.
- * Retries go by it, but for an HTTP error whose header x-should-retry says otherwise.
+ * Retries go by it, but for an HTTP error whose header x-should-retry says otherwise; a key that was refused is not tried again.
  */
 LLMCOST_API int llmcost_status_is_retriable(llmcost_status status);
 /** 1 for E_BUDGET and E_PRICE_UNKNOWN: nothing was sent for want of money. Any thread. */
@@ -360,7 +360,10 @@ typedef struct llmcost_tool_call {
     uint8_t reserved[7]; /* 0 */
 } llmcost_tool_call;
 
-/* One turn. Content is `text`, or `parts` where there are any, never both. */
+/*
+ * One turn. Content is `text`, or `parts` where there are any, never both. Formats that refuse a turn without content are
+ * not sent one: the assistant's and system text are left out, the user's is E_UNSUPPORTED (behind a tool's result: left out).
+ */
 typedef struct llmcost_message {
     int32_t role;             /* llmcost_role */
     uint8_t is_error;         /* TOOL: the tool failed */
@@ -781,8 +784,8 @@ LLMCOST_API const char *llmcost_response_summary(const llmcost_response *respons
  * What the call cost, in nano-units of llmcost_response_currency(). Every leg that was sent is in it. A leg that the
  * provider answered with an error (HTTP 4xx, 5xx, or an error document under HTTP 200) costs nothing; one that broke off
  * is estimated, at the service tier that was asked for where the answer had named none; one that was sent and never
- * answered costs all that a budget held for it, else the estimate of its prompt. A side that a
- * provider does not count is estimated; a zero is a count. The line's key "counts" says "reported", "estimated" or "presumed".
+ * answered costs all that a budget held for it, else the estimate of its prompt. A side that a provider does not count is
+ * estimated; a zero is a count. The line's key "counts" says "reported", "estimated" or "presumed".
  */
 LLMCOST_API int64_t llmcost_response_cost_nano(const llmcost_response *response);
 /** The receipt's id, such as "r-0123456789abcdef": what llmcost_feedback() asks for. Also of a failed call; "" of NULL. */

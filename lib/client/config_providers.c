@@ -31,6 +31,8 @@ static llmcost_status read_header(llmc_config *config, const llmc_config_node *n
     if (node->type != LLMC_JSON_STRING || node->bytes > 8000 || !llmc_text_is_header_safe(node->text))
         return llmc_config_fail(config, node, "provider \"%s\": the header %s must be a text of at most 8,000 bytes without control characters",
                                 provider->name, node->key);
+    if (llmc_text_equal_ignoring_case(node->key, "host") && !node->text[strspn(node->text, " ")]) /* of an empty header libcurl sends none */
+        return llmc_config_fail(config, node, "provider \"%s\": the header %s is empty: give it a value, or leave it out", provider->name, node->key);
     size_t name = strlen(node->key);
     char *line = llmc_arena_alloc(&config->settings->arena, name + 2 + node->bytes + 1);
     if (!line)

@@ -39,11 +39,11 @@ static bool has_part(CURLU *url, CURLUPart part)
 /* libcurl forgives "http:/host" and "https:///path", and takes what is no host for one; nobody listens on port 0. */
 static bool names_host(CURLU *url, const char *text)
 {
-    const char *host = strstr(text, "://");
+    const char *host = strchr(text, ':');
     char *port = NULL;
     bool has_zero = curl_url_get(url, CURLUPART_PORT, &port, 0) == CURLUE_OK && strcmp(port, "0") == 0;
     curl_free(port);
-    return host && host[3] != '/' && !has_zero;
+    return host && strncmp(host, "://", 3) == 0 && host[3] != '/' && !has_zero;
 }
 
 /* Scheme and host in lower case, no slash at the end: one server has one spelling, and so one fingerprint. */

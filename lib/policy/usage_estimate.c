@@ -203,10 +203,15 @@ static bool stops_at_budget(const char *model)
     return strncmp(model, "qwen", 4) == 0 || strstr(model, "Qwen3") || strstr(model, "qwen3");
 }
 
-/* Qwen's models of before 2025-04 and those for code and for instructions only (Alibaba's page on thinking, 2026-06). */
+/*
+ * Qwen's models of before 2025-04 and those for code and for instructions only (Alibaba's page on thinking, 2026-06).
+ * Of others such names tell nothing: Tencent's and ByteDance's "Instruct" think.
+ */
 static bool never_thinks(const char *model)
 {
     static const char *const marks[] = { "instruct", "Instruct", "coder", "Coder", "qwen2", "Qwen2" };
+    if (!strstr(model, "qwen") && !strstr(model, "Qwen"))
+        return false;
     for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
         if (strstr(model, marks[i]))
             return true;

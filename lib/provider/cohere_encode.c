@@ -6,9 +6,9 @@
  * unless the request names a budget itself. The host takes p from 0.01 to 0.99 only, and what is beyond goes as the
  * nearest. An embedding must say what it is for: documents, where the request does not.
  *
- * What is left out: system text and turns of the assistant that say nothing, cache marks (the host caches by itself), the
- * name of a schema (a label), its strictness (schemas always hold), and signatures and hidden reasoning, which belong to
- * other formats.
+ * What is left out: system text and turns that say nothing (of the user only behind a tool's), cache marks (the host
+ * caches by itself), the name of a schema (a label), its strictness (schemas always hold), and signatures and hidden
+ * reasoning, which belong to other formats.
  */
 #include "provider/cohere_codec.h"
 
@@ -229,7 +229,7 @@ static void write_chat(llmc_encoding *encoding)
     llmc_encoding_member_array(encoding, "messages");
     for (uint32_t i = 0; i < request->message_count; i++) {
         const llmcost_message *message = &request->messages[i];
-        bool may_be_silent = message->role == LLMCOST_ASSISTANT || message->role == LLMCOST_SYSTEM;
+        bool may_be_silent = message->role == LLMCOST_ASSISTANT || message->role == LLMCOST_SYSTEM || message->role == LLMCOST_USER;
         if (!may_be_silent || message->tool_call_count || !llmc_says_nothing(message))
             write_message(encoding, message, i);
     }

@@ -1,6 +1,7 @@
 /*
- * How long a provider asks to wait, whether it wants the request again, by what name it knows a request, what is left of its limits, and (Amazon's) what kind of failure it was: the headers that tell. All times are in
- * milliseconds from now, never below zero, never above a month.
+ * How long a provider asks to wait, whether it wants the request again, by what name it knows a request, what is left of
+ * its limits, and (Amazon's) what kind of failure it was: the headers that tell. All times are in milliseconds from now,
+ * never below zero, never above a month.
  */
 #include "provider/decoding.h"
 
@@ -198,7 +199,7 @@ static bool seconds_or_date(const char *value, int64_t wall_ms, int64_t *out)
     }
     if (!http_date_ms(value, wall_ms, &instant))
         return false;
-    *out = bounded_wait((double)(instant - wall_ms));
+    *out = bounded_wait((double)instant - (double)wall_ms);
     return true;
 }
 
@@ -217,7 +218,7 @@ static bool reset_time(const char *value, int64_t wall_ms, int64_t *out)
     }
     if (!rfc3339_ms(value, &instant))
         return false;
-    *out = bounded_wait((double)(instant - wall_ms));
+    *out = bounded_wait((double)instant - (double)wall_ms);
     return true;
 }
 

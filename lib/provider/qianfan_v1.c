@@ -4,7 +4,7 @@
  * so far; there is no terminator but is_end. One call of a function at most, without an id: it is named after the answer.
  *
  * The token goes into the query (authorize.c). Left out on purpose: what the format cannot say is refused, not dropped,
- * but for cache marks, strictness and the name of a schema; penalty_score and its kin pass through "extra".
+ * but for cache marks, strictness, the name of a schema and a user who says nothing behind a result; penalty_score and its kin pass through "extra".
  */
 #include "base/text.h"
 #include "provider/asks.h"
@@ -217,9 +217,12 @@ static llmcost_status encode(llmc_operation_id operation, const llmcost_request 
                                                           : llmc_error_set(error, LLMCOST_E_INVALID, "the model's name is too long");
     llmc_encoding_begin(&encoding, request, target, out, error);
     llmc_encoding_member_array(&encoding, "messages");
-    for (uint32_t i = 0; i < request->message_count; i++)
-        if (request->messages[i].role != LLMCOST_SYSTEM)
-            write_message(&encoding, &request->messages[i], i);
+    for (uint32_t i = 0; i < request->message_count; i++) {
+        const llmcost_message *message = &request->messages[i];
+        bool silent = message->role == LLMCOST_USER && llmc_says_nothing(message);
+        if (message->role != LLMCOST_SYSTEM && !silent)
+            write_message(&encoding, message, i);
+    }
     llmc_json_write_end_array(&encoding.json);
     write_system(&encoding);
     llmc_encoding_member_bool(&encoding, "stream", target->stream);

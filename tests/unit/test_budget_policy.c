@@ -763,6 +763,7 @@ static void test_thinking_beside_the_length_is_held(void **unused)
         { THINKER("siliconflow"), "siliconflow/Pro/deepseek-ai/DeepSeek-R1", LLMCOST_EFFORT_DEFAULT, 100000, NULL, 100000 },
         { THINKER("siliconflow"), "siliconflow/Qwen/Qwen3-8B", LLMCOST_EFFORT_DEFAULT, 0, NULL, 81920 },
         { THINKER("siliconflow"), "siliconflow/Qwen/Qwen2.5-7B-Instruct", LLMCOST_EFFORT_DEFAULT, 0, NULL, 0 },
+        { THINKER("siliconflow"), "siliconflow/tencent/Hunyuan-A13B-Instruct", LLMCOST_EFFORT_DEFAULT, 0, NULL, 81920 }, /* others' names do not tell */
         { THINKER("dashscope"), "dashscope/qwen3-coder-next", LLMCOST_EFFORT_DEFAULT, 0, NULL, 0 },
         { THINKER("groq"), "groq/qwen/qwen3-32b", LLMCOST_EFFORT_DEFAULT, 0, NULL, 0 },
     };

@@ -190,6 +190,7 @@ static void test_base_urls(void **state)
         { "https://example.com:0/v1", "is no URL" },
         { "https:///v1", "is no URL" },
         { "http:/127.0.0.1/v1", "is no URL" },
+        { "http:/127.0.0.1/a://b", "is no URL" },
         { "https:example.com", "is no URL" },
         { "https://example.com\\\\evil/v1", "is no URL" },
         { "https://@example.com/v1", "must not hold a user name or password" },
@@ -214,6 +215,8 @@ static void test_a_key_is_shown_once(void **state)
         "config:2: provider \"openai\": the header authorization is where its key goes: leave one of them out");
     bad_has("{\"providers\": {\"anthropic\": {\"key\": \"k\", \"headers\": {\"X-Api-Key\": \"x\"}}}}", "where its key goes");
     bad_has("{\"providers\": {\"x\": {\"base_url\": \"https://h/v1\", \"auth\": \"api-key\", \"key\": \"k\", \"headers\": {\"Api-Key\": \"x\"}}}}", "where its key goes");
+    bad_has("{\"providers\": {\"x\": {\"base_url\": \"https://h/v1\", \"headers\": {\"host\": \"\"}}}}", "the header host is empty");
+    bad_has("{\"providers\": {\"x\": {\"base_url\": \"https://h/v1\", \"headers\": {\"Host\": \"  \"}}}}", "the header Host is empty");
     bad_has("{\"providers\": {\"x\": {\"base_url\": \"https://h/v1\", \"auth\": \"x-goog-api-key\", \"key\": \"k\", \"headers\": {\"x-goog-api-key\": \"x\"}}}}", "where its key goes");
     config_reading reading = good("{\"providers\": {\"anthropic\": {\"key\": \"k\", \"headers\": {\"Authorization\": \"Basic gateway\"}}}}");
     config_reading_end(&reading);

@@ -262,6 +262,20 @@ static void every_codec_takes_part(void **state)
     }
 }
 
+/* The last turn leaves nothing in the body. */
+static void expect_without_last(const llmc_codec_target *target, llmcost_request request)
+{
+    llmc_encoded out;
+    llmcost_error error;
+    llmcost_request before = request;
+    before.message_count--;
+    llmc_error_init(&error, &llmc_allocator_system);
+    llmc_encoded_init(&out, &llmc_allocator_system);
+    assert_int_equal(target->preset->codec->encode(LLMC_OP_CHAT, &before, target, &out, &error), LLMCOST_OK);
+    expect_body(target, &request, llmc_buffer_text(&out.body));
+    llmc_encoded_free(&out);
+}
+
 /* Formats without empty turns: the assistant's and system text are left out, the user's is refused, for it asks something. */
 static void turns_that_say_nothing(void **state)
 {
@@ -302,13 +316,10 @@ static void turns_that_say_nothing(void **state)
         request.tool_count = 1;
         for (size_t k = 0; k < sizeof strict / sizeof strict[0]; k++) {
             llmc_codec_target target = target_of(strict[k], "m", false);
-            llmcost_error error;
-            llmc_error_init(&error, &llmc_allocator_system);
             if (i < 3)
                 expect_unsupported(&target, &request, where[i]);
             else
-                assert_int_equal(target.preset->codec->check(LLMC_OP_CHAT, &request, &target, &error), LLMCOST_OK);
-            llmc_error_clear(&error);
+                expect_without_last(&target, request); /* what a tool told is what the user has to say */
         }
         for (size_t k = 0; k < sizeof lenient / sizeof lenient[0]; k++) {
             llmc_codec_target target = target_of(lenient[k], "m", false);
