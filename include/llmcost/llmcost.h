@@ -362,7 +362,8 @@ typedef struct llmcost_tool_call {
 
 /*
  * One turn. Content is `text`, or `parts` where there are any, never both. Formats that refuse a turn without content are
- * not sent one: the assistant's and system text are left out, the user's is E_UNSUPPORTED (behind a tool's result: left out).
+ * not sent one: the assistant's (but for Qianfan's first format, whose turns alternate) and system text are left out, the
+ * user's is E_UNSUPPORTED (behind a tool's result: left out).
  */
 typedef struct llmcost_message {
     int32_t role;             /* llmcost_role */
