@@ -328,8 +328,8 @@ static void read_thinking_blocks(llmc_body *body, draft *into)
 
 /* ---- tool calls ---- */
 
-/* {"name", "input"}: of a custom tool, which takes any text. */
-static void read_custom(llmc_body *body, llmcost_tool_call *call)
+/* {"name", "arguments"}; of a custom tool, which takes any text, {"name", "input"}. */
+static void read_callee(llmc_body *body, llmcost_tool_call *call, bool is_custom)
 {
     llmc_json_key key;
     if (!llmc_body_object(body))
@@ -337,24 +337,9 @@ static void read_custom(llmc_body *body, llmcost_tool_call *call)
     while (llmc_body_next_key(body, &key)) {
         if (llmc_json_key_is(&key, "name"))
             llmc_body_string(body, &call->name);
-        else if (llmc_json_key_is(&key, "input"))
-            llmc_body_string(body, &call->arguments);
-        else
+        else if (!llmc_json_key_is(&key, is_custom ? "input" : "arguments"))
             llmc_body_unknown(body);
-    }
-}
-
-static void read_function(llmc_body *body, llmcost_tool_call *call)
-{
-    llmc_json_key key;
-    if (!llmc_body_object(body))
-        return;
-    while (llmc_body_next_key(body, &key)) {
-        if (llmc_json_key_is(&key, "name"))
-            llmc_body_string(body, &call->name);
-        else if (!llmc_json_key_is(&key, "arguments"))
-            llmc_body_unknown(body);
-        else if (llmc_json_peek(&body->json) == LLMC_JSON_OBJECT) /* as some write them */
+        else if (!is_custom && llmc_json_peek(&body->json) == LLMC_JSON_OBJECT) /* as some write them */
             llmc_body_object_text(body, &call->arguments);
         else
             llmc_body_string(body, &call->arguments);
@@ -399,9 +384,9 @@ static void read_tool_call(llmc_body *body, draft *into)
         else if (llmc_json_key_is(&key, "type"))
             llmc_body_string(body, &type);
         else if (llmc_json_key_is(&key, "function"))
-            read_function(body, &call);
+            read_callee(body, &call, false);
         else if (llmc_json_key_is(&key, "custom"))
-            read_custom(body, &custom);
+            read_callee(body, &custom, true);
         else if (llmc_json_key_is(&key, "index")) /* of a streamed answer; the order says it */
             llmc_body_integer(body, 0, INT64_MAX, &index);
         else

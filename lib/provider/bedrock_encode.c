@@ -15,6 +15,7 @@
 
 #include "base/sha256.h"
 #include "provider/claude.h"
+#include "provider/conversation.h"
 
 #include <stdio.h>
 
@@ -237,10 +238,10 @@ static bool says_something(const llmc_encoding *encoding, const llmcost_message 
     for (uint32_t i = 0; i < message->part_count; i++) {
         const llmcost_part *part = &message->parts[i];
         bool reasoning = part->type == LLMCOST_PART_REASONING || part->type == LLMCOST_PART_REASONING_HIDDEN;
-        if (reasoning ? message->role == LLMCOST_ASSISTANT && goes_back(encoding, part) : part->type != LLMCOST_PART_TEXT || llmc_text_bytes(part->text, part->text_bytes))
+        if (reasoning && message->role == LLMCOST_ASSISTANT && goes_back(encoding, part))
             return true;
     }
-    return message->role == LLMCOST_TOOL || message->tool_call_count || (!message->part_count && llmc_text_bytes(message->text, message->text_bytes));
+    return message->role == LLMCOST_TOOL || message->tool_call_count || !llmc_says_nothing(message);
 }
 
 static uint32_t write_system(llmc_encoding *encoding)

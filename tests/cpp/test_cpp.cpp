@@ -210,6 +210,22 @@ static void a_tool_turn_goes_round()
     EXPECT_THROWS(request.answer(asked, 5), e.status() == LLMCOST_E_MISUSE);
 }
 
+/* Of a tool that extra passes on, whose arguments are any text. */
+static void a_custom_tool_turn_goes_round()
+{
+    server with(R"({"rules": [{"times": 1, "reply": {"raw": {"status": 200, "content_type": "application/json", "body": "{\"id\":\"c\",\"model\":\"m\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"call_1\",\"type\":\"custom\",\"custom\":{\"name\":\"shell\",\"input\":\"ls\"}}]},\"finish_reason\":\"tool_calls\"}]}"}}}],)"
+                R"("default": {"reply": {"text": "2"}}})");
+    llmcost::client client(with.config());
+    llmcost::request request(mini);
+    request.user("List.").extra(R"({"tools": [{"type": "custom", "custom": {"name": "shell"}}]})");
+    const llmcost::response asked = client.chat(request);
+    const auto calls = asked.tool_calls();
+    EXPECT(calls.size() == 1 && calls[0].is_custom && calls[0].name == "shell" && calls[0].arguments == "ls");
+    request.answer(asked).tool_result("call_1", "a.txt");
+    EXPECT(client.chat(request).text() == "2");
+    EXPECT(with.sent(R"("type":"custom","custom":{"name":"shell","input":"ls"})", 1));
+}
+
 static void a_failure_is_an_exception_with_fields()
 {
     server with(R"({"default": {"fault": {"status": 429, "code": "rate_limit_exceeded", "message": "Slow down.", "retry_after": 7}}})");
@@ -612,7 +628,7 @@ int main()
 #define TEST(name) { #name, name }
         TEST(asks_and_reads_the_receipt), TEST(a_response_outlives_its_client_and_moves), TEST(what_was_moved_from_is_empty),
         TEST(a_stream_is_replaced_by_another_clients), TEST(hooks_that_come_too_late_change_nothing), TEST(nothing_is_cut_at_a_zero_byte), TEST(a_request_owns_its_texts), TEST(images_and_formats_are_sent),
-        TEST(a_tool_turn_goes_round), TEST(a_failure_is_an_exception_with_fields), TEST(a_budget_refuses), TEST(a_stream_is_a_range), TEST(an_answer_may_begin_again),
+        TEST(a_tool_turn_goes_round), TEST(a_custom_tool_turn_goes_round), TEST(a_failure_is_an_exception_with_fields), TEST(a_budget_refuses), TEST(a_stream_is_a_range), TEST(an_answer_may_begin_again),
         TEST(a_stream_may_be_left_and_outlives_the_client), TEST(a_stream_that_fails_throws), TEST(json_in_json_out), TEST(labellers), TEST(callbacks_may_throw), TEST(keys_are_handed_out), TEST(a_breaker_opens_and_tells), TEST(a_key_that_is_rejected_is_out), TEST(a_cache_answers_again), TEST(a_cached_answer_saves_what_it_would_have_cost),
         TEST(texts_become_vectors), TEST(counts_and_balances_are_asked_for), TEST(limits_are_told), TEST(other_content_is_sent), TEST(a_policy_looks_at_a_leg), TEST(a_score_finds_its_side), TEST(statuses_answer_questions), TEST(a_loop_carries_many), TEST(what_a_loop_callback_throws_comes_out_of_poll),
     };

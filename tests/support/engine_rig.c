@@ -163,6 +163,19 @@ void rig_check_receipt(const llmcost_response *response)
         assert_int_equal(receipt->baseline_nano - receipt->cost_nano, saved);
 }
 
+llmcost_response *rig_bill(engine_rig *rig, const char *config, const char *model, const char *usage)
+{
+    char body[400];
+    rig_request space;
+    llmcost_response *response = NULL;
+    rig_open(rig, config);
+    int length = snprintf(body, sizeof body, "{\"id\":\"x\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"h\"},\"finish_reason\":\"stop\"}],\"usage\":{%s}}", usage);
+    fake_exchange_piece(fake_network_add(&rig->network, NULL), 0, body, (size_t)length);
+    assert_int_equal(llmcost_chat(rig->client, rig_ask(&space, model, "hello"), &response), LLMCOST_OK);
+    rig_check_receipt(response);
+    return response;
+}
+
 llmcost_status rig_stream(engine_rig *rig, const llmcost_request *request, char *text, size_t bytes, llmcost_response **out)
 {
     llmcost_stream *stream = NULL;

@@ -41,6 +41,8 @@ int64_t rig_line(const llmcost_response *response, uint32_t line, const char *ke
 const char *rig_line_text(const llmcost_response *response, uint32_t line, const char *key);
 /* Baseline minus cost is what was saved, policy by policy. */
 void rig_check_receipt(const llmcost_response *response);
+/* Opens the rig, and asks; one whole answer with these members of usage comes, whose receipt adds up. */
+llmcost_response *rig_bill(engine_rig *rig, const char *config, const char *model, const char *usage);
 
 /* A stream's whole text; its response in *out where out is given. Returns the status. */
 llmcost_status rig_stream(engine_rig *rig, const llmcost_request *request, char *text, size_t bytes, llmcost_response **out);

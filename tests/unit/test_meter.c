@@ -15,19 +15,6 @@
     "\"openai/dear\":{\"input\":50,\"output\":1,\"tiers\":[{\"above_prompt_tokens\":1000,\"input\":60,\"output\":60}]}," \
     "\"openai/cheap\":{\"input\":2,\"output\":2,\"tiers\":[{\"above_prompt_tokens\":1000,\"input\":60,\"output\":60}]}}}}"
 
-static llmcost_response *ask(engine_rig *rig, const char *config, const char *model, const char *usage)
-{
-    char body[400];
-    rig_request space;
-    llmcost_response *response = NULL;
-    rig_open(rig, config);
-    int length = snprintf(body, sizeof body, "{\"id\":\"x\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"h\"},\"finish_reason\":\"stop\"}],\"usage\":{%s}}", usage);
-    fake_exchange_piece(fake_network_add(&rig->network, NULL), 0, body, (size_t)length);
-    assert_int_equal(llmcost_chat(rig->client, rig_ask(&space, model, "hello"), &response), LLMCOST_OK);
-    rig_check_receipt(response);
-    return response;
-}
-
 /* The dearest leaf for this usage, all of its prompt uncached; its own rates, whichever leaf is looked at after it. */
 static void test_the_dearest_leaf(void **state)
 {
@@ -46,7 +33,7 @@ static void test_the_dearest_leaf(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         engine_rig rig;
         char wanted[200];
-        llmcost_response *response = ask(&rig, cases[i].config, "r", cases[i].usage);
+        llmcost_response *response = rig_bill(&rig, cases[i].config, "r", cases[i].usage);
         snprintf(wanted, sizeof wanted, "\"baseline\":%s", cases[i].baseline);
         if (!strstr(llmcost_response_receipt(response), wanted))
             fail_msg("%s is not in %s", wanted, llmcost_response_receipt(response));
@@ -60,7 +47,7 @@ static void test_savings_by_policy(void **state)
 {
     (void)state;
     engine_rig rig;
-    llmcost_response *response = ask(&rig, CONFIG("\"r\":{\"fallback\":[\"openai/reads\",\"openai/writes\"]}"), "r", USAGE(100, 2) ",\"prompt_tokens_details\":{\"cached_tokens\":90}");
+    llmcost_response *response = rig_bill(&rig, CONFIG("\"r\":{\"fallback\":[\"openai/reads\",\"openai/writes\"]}"), "r", USAGE(100, 2) ",\"prompt_tokens_details\":{\"cached_tokens\":90}");
     assert_int_equal(llmcost_response_cost_nano(response), 10 * 10000 + 90 * 2000 + 2 * 1000);
     assert_non_null(strstr(llmcost_response_receipt(response), "\"saved\":{\"cache\":0,\"shape\":0,\"output\":0,\"route\":0,\"provider_cache\":720000,\"tier\":0,\"overhead\":0}"));
     llmcost_response_free(response);

@@ -15,19 +15,6 @@
 #define CONFIG(more) "{\"providers\":{\"openai\":{\"key\":\"k\"},\"dashscope-intl\":{\"key\":\"k\"},\"ollama-openai\":{},\"vllm\":{}}" PRICES more "}"
 #define TEN_AND_FIVE "\"prompt_tokens\":10,\"completion_tokens\":5"
 
-static llmcost_response *ask(engine_rig *rig, const char *config, const char *model, const char *usage)
-{
-    char body[400];
-    rig_request space;
-    llmcost_response *response = NULL;
-    rig_open(rig, config);
-    int length = snprintf(body, sizeof body, "{\"id\":\"x\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"h\"},\"finish_reason\":\"stop\"}],\"usage\":{%s}}", usage);
-    fake_exchange_piece(fake_network_add(&rig->network, NULL), 0, body, (size_t)length);
-    assert_int_equal(llmcost_chat(rig->client, rig_ask(&space, model, "hello"), &response), LLMCOST_OK);
-    rig_check_receipt(response);
-    return response;
-}
-
 static void test_bills(void **state)
 {
     static const char ours[] = CONFIG(""), theirs[] = CONFIG(",\"stated_cost\":\"provider\""), worst[] = CONFIG(",\"unknown_price\":{\"input\":30,\"output\":60}");
@@ -63,7 +50,7 @@ static void test_bills(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         engine_rig rig;
         char said[200] = "", key[40];
-        llmcost_response *response = ask(&rig, cases[i].config, cases[i].model, cases[i].usage);
+        llmcost_response *response = rig_bill(&rig, cases[i].config, cases[i].model, cases[i].usage);
         assert_int_equal(llmcost_response_cost_nano(response), cases[i].cost);
         assert_int_equal(rig_line(response, 0, "stated_nano"), cases[i].stated);
         assert_int_equal(rig_line(response, 0, "tokens_request"), cases[i].requests);
