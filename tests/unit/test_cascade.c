@@ -355,7 +355,12 @@ static void test_what_a_host_judge_is_shown(void **unused)
 static void test_a_judge_model(void **unused)
 {
     (void)unused;
-    static const struct { const char *said; int steps; } cases[] = { { "YES", 2 }, { "NO", 3 }, { "no.", 3 }, { "Notwithstanding", 2 }, { "perhaps", 2 } };
+    /* Its one word may come with blanks and ornaments; what it could tell is no failure of the policy. */
+    static const struct { const char *said; int steps, failures; } cases[] = {
+        { "YES", 2, 0 }, { "Yes", 2, 0 }, { " YES", 2, 0 }, { "*yes.", 2, 0 }, { "NO", 3, 0 }, { "no.", 3, 0 }, { "\n**No**, it is wrong", 3, 0 },
+        { "Notwithstanding", 2, 1 }, { "perhaps", 2, 1 }, { "Yesterday", 2, 1 }, { "NOZ", 2, 1 }, { "noa", 2, 1 }, { "", 2, 1 },
+    };
+    static const char *const shown[] = { "You check another assistant's answer.", "\"Question:\\nhello\\n\\nAnswer:\\nsmall\"", "_tokens\":16", "\"temperature\":0" };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         engine_rig rig;
         rig_open(&rig, ROUTE(",\"escalate_on\":{\"judge\":\"huge\"}") "}");
@@ -366,6 +371,9 @@ static void test_a_judge_model(void **unused)
         assert_string_equal(llmcost_response_text(response), cases[i].steps == 3 ? "large" : "small");
         assert_int_equal(llmcost_response_line_count(response), cases[i].steps);
         assert_string_equal(rig_line_text(response, 1, "purpose"), "judge");
+        assert_int_equal(rig_stat(&rig, "policy_failures"), cases[i].failures);
+        for (size_t k = 0; k < sizeof shown / sizeof shown[0]; k++)
+            assert_non_null(strstr(rig.network.requests[1].body, shown[k]));
         assert_int_equal(llmcost_response_cost_nano(response), 4500 + 100 * 2000 + 8000 + (cases[i].steps == 3 ? 75000 : 0));
         llmcost_response_free(response);
         rig_close(&rig);
@@ -735,30 +743,6 @@ static void test_a_hit_saves_the_callers_prompt(void **unused)
     rig_close(&rig);
 }
 
-/* Its one word may come with blanks and ornaments; what it could tell is no failure of the policy. */
-static void test_a_judges_word(void **unused)
-{
-    (void)unused;
-    static const struct { const char *said; int steps, failures; } cases[] = {
-        { " YES", 2, 0 }, { "\n**No**, it is wrong", 3, 0 }, { "*yes.", 2, 0 }, { "Yes", 2, 0 }, { "Yesterday", 2, 1 }, { "NOZ", 2, 1 }, { "noa", 2, 1 }, { "", 2, 1 },
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        engine_rig rig;
-        rig_open(&rig, ROUTE(",\"escalate_on\":{\"judge\":\"huge\"}") "}");
-        fake_network_says(&rig.network, "gpt-4.1", cases[i].said, 100, 1);
-        fake_network_says(&rig.network, SMALL, "small", 10, 5);
-        fake_network_says(&rig.network, LARGE, "large", 10, 5);
-        llmcost_response *response = ask(&rig, LLMCOST_OK);
-        assert_int_equal(llmcost_response_line_count(response), cases[i].steps);
-        assert_int_equal(rig_stat(&rig, "policy_failures"), cases[i].failures);
-        static const char *const shown[] = { "You check another assistant's answer.", "\"Question:\\nhello\\n\\nAnswer:\\nsmall\"", "_tokens\":16", "\"temperature\":0" };
-        for (size_t k = 0; k < sizeof shown / sizeof shown[0]; k++)
-            assert_non_null(strstr(rig.network.requests[1].body, shown[k]));
-        llmcost_response_free(response);
-        rig_close(&rig);
-    }
-}
-
 /* A step that says the marker and then goes on is read for its exact bill, up to 256 bytes; then it is ended, and estimated. */
 static void test_a_marker_that_goes_on(void **unused)
 {
@@ -796,7 +780,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_marker),
-        cmocka_unit_test(test_a_hit_saves_the_callers_prompt), cmocka_unit_test(test_a_judges_word), cmocka_unit_test(test_a_marker_that_goes_on),
+        cmocka_unit_test(test_a_hit_saves_the_callers_prompt), cmocka_unit_test(test_a_marker_that_goes_on),
         cmocka_unit_test(test_the_instruction),
         cmocka_unit_test(test_a_nested_step_that_breaks_off), cmocka_unit_test(test_streams_cut_everywhere),
         cmocka_unit_test(test_a_late_marker),
