@@ -125,6 +125,7 @@ static void take_outcome(llmc_call *call)
     llmc_response_set_trail(response);
 }
 
+/* done() may free the response, and the call with it. */
 static void finish(llmc_call *call)
 {
     llmcost_client *client = call->client;
@@ -143,7 +144,6 @@ void llmc_call_pump(llmc_call *call)
 {
     if (call->pumping || call->complete || (!call->ready && call->root->stage != LLMC_LEG_COMPLETE))
         return;
-    llmcost_response *response = call->done ? llmc_response_ref(call->response) : NULL; /* done() may free the owner's */
     call->pumping = true;
     while (call->ready) {
         llmcost_leg *leg = call->ready;
@@ -154,7 +154,6 @@ void llmc_call_pump(llmc_call *call)
     call->pumping = false;
     if (call->root->stage == LLMC_LEG_COMPLETE)
         finish(call);
-    llmc_response_unref(response);
 }
 
 void llmc_call_begin(llmc_call *call)
@@ -165,10 +164,8 @@ void llmc_call_begin(llmc_call *call)
 
 void llmc_call_fail(llmc_call *call, llmcost_status status)
 {
-    llmcost_response *response = llmc_response_ref(call->response);
-    response->status = response->error.status = status;
+    call->response->status = call->response->error.status = status;
     finish(call);
-    llmc_response_unref(response);
 }
 
 void llmc_call_cancel(llmc_call *call, llmcost_status status)

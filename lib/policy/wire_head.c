@@ -87,7 +87,8 @@ llmcost_status llmc_wire_make_head(llmc_wire *state)
         return status;
     if (state->encoded.body.length)
         add_line(state, "Content-Type: application/json");
-    add_line(state, state->decoder.stream ? add_head(state, accept, provider->codec->stream_type) : "Accept: application/json");
+    if (state->decoder.stream) /* a whole answer has one form, and any type is what an HTTP client asks for by itself */
+        add_line(state, add_head(state, accept, provider->codec->stream_type));
     for (size_t i = 0; i < sizeof state->encoded.headers / sizeof state->encoded.headers[0] && state->encoded.headers[i]; i++)
         add_line(state, state->encoded.headers[i]);
     for (size_t i = 0; i < provider->header_count; i++)

@@ -96,7 +96,7 @@ static llmcost_status start(void *user, const llmcost_http_request *request, con
     own->context = context;
     own->request = *request;
     own->sum = sum_of(request);
-    own->network->strange += strncmp(request->url, "https://", 8) != 0 || request->header_count < 3 || !request->body_bytes;
+    own->network->strange += strncmp(request->url, "https://", 8) != 0 || request->header_count < 2 || !request->body_bytes;
     own->owner = pthread_self();
     atomic_store(&own->arrived, false);
     *transfer = own;
