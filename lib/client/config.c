@@ -99,6 +99,8 @@ static llmcost_status read_root(llmc_config *config, const llmc_config_node *roo
     if (!status)
         status = llmc_config_routes(config, llmc_config_member(root, "models"), llmc_config_member(root, "routes"));
     if (!status)
+        status = llmc_config_budget_models(config, llmc_config_member(root, "budgets"));
+    if (!status)
         status = read_cache(config, llmc_config_member(root, "cache"));
     if (!status)
         status = read_report(config, llmc_config_member(root, "report"));

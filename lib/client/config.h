@@ -108,6 +108,7 @@ bool llmc_config_has_usual_key(const llmc_config *config, const llmc_preset *pre
 bool llmc_config_has_base_url(const llmc_config *config, const llmc_preset *preset); /* without anything of the config */
 llmcost_status llmc_config_routes(llmc_config *config, const llmc_config_node *models, const llmc_config_node *routes);
 llmcost_status llmc_config_budgets(llmc_config *config, const llmc_config_node *budgets);
+llmcost_status llmc_config_budget_models(llmc_config *config, const llmc_config_node *budgets); /* when the routes are read, which need the budgets */
 llmcost_status llmc_config_money_rules(llmc_config *config, const llmc_config_node *root); /* exchange_rates, unknown_price, prices */
 
 /* ---- names of models (config_resolve.c) ---- */

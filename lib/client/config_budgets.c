@@ -144,3 +144,71 @@ llmcost_status llmc_config_budgets(llmc_config *config, const llmc_config_node *
     }
     return status;
 }
+
+/* ---- "model": a name that no call can have would make a limit that never holds ---- */
+
+static bool is_asked_for(const llmc_route *route, const llmc_budget *budget)
+{
+    if (route->kind == LLMC_ROUTE_LEAF)
+        return strcmp(route->model, budget->model) == 0 && (!budget->provider || strcmp(route->provider->name, budget->provider) == 0);
+    for (size_t i = 0; i < route->step_count; i++) {
+        if (is_asked_for(route->steps[i], budget))
+            return true;
+    }
+    return false;
+}
+
+/* Some hosts' own names look like "provider/model". */
+static bool may_serve(const llmc_settings *settings, const llmc_budget *budget, bool slashed)
+{
+    for (size_t i = 0; i < settings->provider_count; i++) {
+        const llmc_provider *provider = &settings->providers[i];
+        if (budget->provider && strcmp(provider->name, budget->provider) != 0)
+            continue;
+        if (!provider->catalog || llmc_catalog_has(settings->catalog, provider->catalog, budget->model) ||
+            (slashed && llmc_catalog_builtin_may_slash(provider->catalog)))
+            return true;
+    }
+    return false;
+}
+
+/* Of "provider/model"; 0: nobody is called so. */
+static size_t provider_bytes(const llmc_settings *settings, const char *model)
+{
+    const char *slash = strchr(model, '/');
+    size_t bytes = slash ? (size_t)(slash - model) : 0;
+    bool named = bytes && llmc_config_provider(settings, model, bytes);
+    for (size_t i = 0; i < llmc_preset_count() && bytes && !named; i++)
+        named = strlen(llmc_preset_at(i)->name) == bytes && memcmp(llmc_preset_at(i)->name, model, bytes) == 0;
+    return named ? bytes : 0;
+}
+
+static llmcost_status check_model(llmc_config *config, const llmc_config_node *node, const llmc_budget *budget)
+{
+    const llmc_settings *settings = config->settings;
+    const char *model = budget->model;
+    size_t bytes = provider_bytes(settings, model);
+    const llmc_route *route = llmc_config_known_name(settings, model);
+    if ((!route && !bytes) || may_serve(settings, budget, bytes > 0))
+        return LLMCOST_OK;
+    for (size_t i = 0; i < settings->name_count; i++) {
+        if (is_asked_for(settings->names[i].route, budget))
+            return LLMCOST_OK;
+    }
+    if (route)
+        return llmc_config_fail(config, node, "\"%.200s\" is the name of %s, which no budget sees: \"model\" is a model as its provider names it, such as \"gpt-4o-mini\"",
+                                model, route->kind == LLMC_ROUTE_LEAF ? "an alias" : "a route");
+    return llmc_config_fail(config, node, "\"model\" is as the provider names it: instead of \"%.200s\" write \"provider\": \"%.*s\", \"model\": \"%.200s\"", model,
+                            (int)bytes, model, model + bytes + 1);
+}
+
+llmcost_status llmc_config_budget_models(llmc_config *config, const llmc_config_node *budgets)
+{
+    llmcost_status status = LLMCOST_OK;
+    const llmc_budget *budget = config->settings->budgets;
+    for (const llmc_config_node *node = budgets ? budgets->first : NULL; node && !status; node = node->next, budget++) {
+        if (budget->model)
+            status = check_model(config, llmc_config_member(node, "model"), budget);
+    }
+    return status;
+}

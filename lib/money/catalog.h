@@ -33,6 +33,7 @@ llmcost_status llmc_catalog_new(llmc_catalog **out, const llmc_allocator *alloca
 /* With the built-in rows of these providers only: most clients use two or three, and the whole table takes 60 KB. */
 llmcost_status llmc_catalog_new_for(llmc_catalog **out, const llmc_allocator *allocator, const char *const *providers, size_t provider_count, llmcost_error *error);
 bool llmc_catalog_builtin_has(const char *provider, const char *model); /* exact name or alias, in the whole built-in table */
+bool llmc_catalog_builtin_may_slash(const char *provider); /* a slash may stand in its names of models; also where no row tells */
 void llmc_catalog_free(llmc_catalog *catalog);
 /*
  * A JSON text in our format or LiteLLM's (told apart by "llmcost_prices"); name: for messages and sources.

@@ -265,6 +265,19 @@ static bool has_word(const char *words, const char *word)
     return false;
 }
 
+bool llmc_catalog_builtin_may_slash(const char *provider)
+{
+    bool known = false;
+    for (table_row row = { 0 }; next_row(&row);) {
+        if (strcmp(row.provider, provider) != 0)
+            continue;
+        if (strpbrk(row.names, "/*"))
+            return true;
+        known = true;
+    }
+    return !known;
+}
+
 bool llmc_catalog_builtin_has(const char *provider, const char *model)
 {
     for (table_row row = { 0 }; next_row(&row);) {

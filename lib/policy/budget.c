@@ -7,6 +7,7 @@
  */
 #include "money/tags.h"
 #include "policy/extra_cost.h"
+#include "policy/format.h"
 #include "policy/outlook.h"
 #include "policy/price_leg.h"
 #include "policy/request_copy.h"
@@ -199,6 +200,8 @@ static llmcost_verdict size_up(llmcost_leg *leg, budget_state *state)
     state->output_bound = wanted_output(leg, state);
     state->thinking_bound = leg->operation->generates ? llmc_thinking_bound(leg->request, leg->route) : 0;
     state->floor = leg->services->settings->min_max_tokens > 0 ? leg->services->settings->min_max_tokens : 1;
+    if (extra.thinking_tokens >= state->floor && extra.thinking_tokens < INT64_MAX)
+        state->floor = extra.thinking_tokens + 1; /* providers refuse a thought that is no shorter than the answer may be */
     return find_rates(leg, state, extra.tier);
 }
 
@@ -257,12 +260,24 @@ static llmcost_verdict granted(llmcost_leg *leg, budget_state *state)
     return LLMCOST_CONTINUE;
 }
 
+/* What the codec would refuse, but for its length, is too short: nothing shorter does either. */
+static bool is_too_short(llmcost_leg *leg, const budget_state *state, int64_t length)
+{
+    llmcost_error error;
+    if (!leg->operation->generates)
+        return false;
+    llmc_error_init(&error, &leg->services->allocator);
+    bool too_short = !llmc_length_suffices(leg, leg->route, length, &error) && llmc_length_suffices(leg, leg->route, state->output_bound, &error);
+    llmc_error_clear(&error);
+    return too_short;
+}
+
 /* Less is left than the bound: a shorter answer may fit. false: none that is long enough does. */
-static bool shorten(budget_state *state)
+static bool shorten(llmcost_leg *leg, budget_state *state)
 {
     int64_t length = affordable_output(state, state->reply.spendable_nano);
     int64_t floor = state->floor < state->output_bound ? state->floor : state->output_bound;
-    if (length < floor || length >= state->output_bound)
+    if (length < floor || length >= state->output_bound || is_too_short(leg, state, length))
         return false;
     state->output_bound = length;
     return state->shortened = true;
@@ -326,7 +341,7 @@ static llmcost_verdict act_on_reply(llmcost_leg *leg, budget_state *state)
     case LLMC_HOLD_GRANTED:
         return granted(leg, state);
     case LLMC_HOLD_SHORT_SPENT:
-        return shorten(state) ? try_hold(leg, state) : refuse(leg, state);
+        return shorten(leg, state) ? try_hold(leg, state) : refuse(leg, state);
     default:
         atomic_fetch_add(&leg->services->policy_failures, 1);
         if (!state->hard)
@@ -410,7 +425,7 @@ static llmcost_verdict look_at_reply(llmcost_leg *leg, budget_state *state, llmc
             return LLMCOST_WAIT;
         if (state->reply.outcome != LLMC_HOLD_SHORT_SPENT)
             return LLMCOST_CONTINUE;
-        if (!shorten(state))
+        if (!shorten(leg, state))
             return refuse(leg, state);
     }
 }

@@ -10,6 +10,17 @@
 
 static bool fits(llmcost_leg *leg, const llmc_route *route, llmcost_error *error);
 
+/* fit.c gives it to a request that names no length. A request for JSON in words is looked at as text. */
+static llmcost_status check_default_length(llmcost_leg *leg, const llmc_route *route, int32_t format, llmcost_error *error)
+{
+    int64_t length = leg->services->settings->default_max_tokens;
+    if (length <= 0 || !leg->operation->generates || leg->request->max_tokens > 0 || format != leg->request->format ||
+        llmc_length_suffices(leg, route, length, error))
+        return LLMCOST_OK;
+    return llmc_error_set(error, LLMCOST_E_UNSUPPORTED, "%s: default_max_tokens of the config (%lld) is too little for this request; set max_tokens: %s", route->name,
+                          (long long)length, llmcost_error_message(error));
+}
+
 bool llmc_leaf_fits(llmcost_leg *leg, const llmc_route *route, llmcost_error *error)
 {
     int32_t format;
@@ -20,6 +31,8 @@ bool llmc_leaf_fits(llmcost_leg *leg, const llmc_route *route, llmcost_error *er
                                 leg->operation->id == LLMC_OP_COUNT_TOKENS ? "; budgets go by an estimate, and so can you: four bytes a token" : "");
     if (!status)
         status = llmc_format_for(leg, route, &format, error);
+    if (!status)
+        status = check_default_length(leg, route, format, error);
     error->status = status;
     return status == LLMCOST_OK;
 }

@@ -72,6 +72,20 @@ static void read_tier(llmc_json *json, const llmc_json_key *key, llmc_extra_cost
     out->tier[tier.bytes] = '\0';
 }
 
+static void read_thinking(llmc_json *json, llmc_extra_cost *out)
+{
+    llmc_json_key key;
+    llmc_json_object(json);
+    while (llmc_json_next_key(json, &key)) {
+        if (llmc_json_peek(json) != LLMC_JSON_NUMBER || !llmc_json_key_is(&key, "budget_tokens")) {
+            llmc_json_skip(json);
+            continue;
+        }
+        if (!llmc_json_integer(json, &out->thinking_tokens))
+            out->thinking_tokens = 0;
+    }
+}
+
 void llmc_extra_cost_of(const char *extra, llmc_extra_cost *out)
 {
     llmc_json json;
@@ -87,6 +101,10 @@ void llmc_extra_cost_of(const char *extra, llmc_extra_cost *out)
         bool off = type == LLMC_JSON_FALSE || type == LLMC_JSON_NULL; /* asks for nothing, or turns something off */
         if (!off && llmc_json_key_is(&key, "service_tier")) {
             read_tier(&json, &key, out);
+            continue;
+        }
+        if (type == LLMC_JSON_OBJECT && llmc_json_key_is(&key, "thinking")) {
+            read_thinking(&json, out);
             continue;
         }
         if (!off && !is_free(&key))

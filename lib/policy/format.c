@@ -18,11 +18,25 @@ typedef struct format_state {
     const char *schema; /* NULL: any object */
 } format_state;
 
+static llmc_codec_target aim_at(const llmcost_leg *leg, const llmc_route *target)
+{
+    const llmc_provider *provider = target->provider;
+    return (llmc_codec_target){ .preset = provider->preset, .provider = provider->name, .model = target->model, .quirks = provider->quirks,
+                                .stream = llmc_leg_streams(leg), .api_version = provider->api_version };
+}
+
+bool llmc_length_suffices(llmcost_leg *leg, const llmc_route *target, int64_t max_tokens, llmcost_error *error)
+{
+    llmc_codec_target aim = aim_at(leg, target);
+    llmcost_request request = *leg->request;
+    request.max_tokens = max_tokens;
+    return target->provider->codec->check(leg->operation->id, &request, &aim, error) != LLMCOST_E_UNSUPPORTED;
+}
+
 llmcost_status llmc_format_for(llmcost_leg *leg, const llmc_route *target, int32_t *format, llmcost_error *error)
 {
     const llmc_provider *provider = target->provider;
-    llmc_codec_target aim = { .preset = provider->preset, .provider = provider->name, .model = target->model, .quirks = provider->quirks,
-                              .stream = llmc_leg_streams(leg), .api_version = provider->api_version };
+    llmc_codec_target aim = aim_at(leg, target);
     llmcost_status status = provider->codec->check(leg->operation->id, leg->request, &aim, error);
     *format = leg->request->format;
     if (status != LLMCOST_E_UNSUPPORTED || leg->request->format == LLMCOST_FORMAT_TEXT)

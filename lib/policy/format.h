@@ -9,5 +9,7 @@
  * TEXT), with the rest to be said by instruction. *format stays when nothing helps; the status is that of the codec's check.
  */
 llmcost_status llmc_format_for(llmcost_leg *leg, const llmc_route *target, int32_t *format, llmcost_error *error);
+/* Whether the codec takes the request with this max_tokens: some formats, and thinking, need more. error says why not. */
+bool llmc_length_suffices(llmcost_leg *leg, const llmc_route *target, int64_t max_tokens, llmcost_error *error);
 
 #endif

@@ -394,6 +394,35 @@ static void test_money(void **state)
     bad_has("{\"exchange_rates\": {\"CNY\": {\"rate\": 1, \"date\": \"2026-02-30\"}}}", "needs the \"date\"");
 }
 
+/* A budget of a model that nobody can ask for would hold nothing. */
+static void test_model_of_budget(void **state)
+{
+    (void)state;
+    static const char *const good_ones[] = {
+        "{\"providers\": {\"openai\": {}}, \"budgets\": [{\"limit\": \"1 USD\", \"model\": \"gpt-4o-mini\"}, {\"limit\": \"1 USD\", \"model\": \"of-next-year\"}]}",
+        "{\"providers\": {\"openrouter\": {\"key\": \"k\"}}, \"budgets\": [{\"limit\": \"1 USD\", \"model\": \"openai/gpt-4o-mini\"}]}",
+        "{\"providers\": {\"openai\": {}, \"openrouter\": {\"key\": \"k\"}}, \"budgets\": [{\"limit\": \"1 USD\", \"model\": \"openai/gpt-4o-mini\", \"provider\": \"openrouter\"}]}",
+        "{\"providers\": {\"openai\": {}, \"groq\": {\"key\": \"k\"}}, \"budgets\": [{\"limit\": \"1 USD\", \"model\": \"openai/gpt-oss-20b\"}]}",
+        "{\"providers\": {\"openai\": {}, \"mine\": {\"base_url\": \"http://127.0.0.1:1\"}}, \"budgets\": [{\"limit\": \"1 USD\", \"model\": \"openai/x\"}]}",
+        "{\"providers\": {\"openai\": {}}, \"budgets\": [{\"limit\": \"1 USD\", \"model\": \"acme/x\"}]}",
+        "{\"providers\": {\"openai\": {}}, \"models\": {\"gpt-4o\": \"openai/gpt-4o-mini\"}, \"budgets\": [{\"limit\": \"1 USD\", \"model\": \"gpt-4o\"}]}",
+        "{\"providers\": {\"openai\": {}}, \"models\": {\"ft-1\": \"openai/ft-1\"}, \"budgets\": [{\"limit\": \"1 USD\", \"model\": \"ft-1\"}]}",
+        "{\"providers\": {\"openai\": {}}, \"routes\": {\"r\": {\"fallback\": [\"openai/openai/x\", \"openai/gpt-4o\"]}}, \"budgets\": [{\"limit\": \"1 USD\", \"model\": \"openai/x\"}]}",
+    };
+    for (size_t i = 0; i < sizeof good_ones / sizeof good_ones[0]; i++) {
+        config_reading reading = good(good_ones[i]);
+        config_reading_end(&reading);
+    }
+    bad("{\"providers\": {\"openai\": {}}, \"budgets\": [{\"limit\": \"1 USD\",\n\"model\": \"openai/gpt-4o-mini\"}]}",
+        "config:2: \"model\" is as the provider names it: instead of \"openai/gpt-4o-mini\" write \"provider\": \"openai\", \"model\": \"gpt-4o-mini\"");
+    bad_has("{\"providers\": {\"openai\": {}, \"openrouter\": {\"key\": \"k\"}}, \"budgets\": [{\"limit\": \"1 USD\", \"provider\": \"openai\", \"model\": \"openai/gpt-4o-mini\"}]}", "as the provider names it");
+    bad_has("{\"providers\": {\"openai\": {}}, \"budgets\": [{\"limit\": \"1 USD\", \"model\": \"anthropic/claude-sonnet-4-5\"}]}", "write \"provider\": \"anthropic\"");
+    bad_has("{\"providers\": {\"mine\": {\"preset\": \"openai\"}}, \"budgets\": [{\"limit\": \"1 USD\"}, {\"limit\": \"1 USD\", \"model\": \"mine/gpt-4o\"}]}", "write \"provider\": \"mine\", \"model\": \"gpt-4o\"");
+    bad_has("{\"providers\": {\"openai\": {}}, \"models\": {\"small\": \"openai/gpt-4o-mini\"}, \"budgets\": [{\"limit\": \"1 USD\", \"model\": \"small\"}]}", "\"small\" is the name of an alias, which no budget sees");
+    bad_has("{\"providers\": {\"openrouter\": {\"key\": \"k\"}}, \"models\": {\"small\": \"openrouter/x\"}, \"budgets\": [{\"limit\": \"1 USD\", \"model\": \"small\"}]}", "\"small\" is the name of an alias");
+    bad_has("{\"providers\": {\"openai\": {}}, \"routes\": {\"chat\": {\"fallback\": [\"openai/gpt-4o\", \"openai/gpt-4o-mini\"]}}, \"budgets\": [{\"limit\": \"1 USD\", \"model\": \"chat\"}]}", "\"chat\" is the name of a route");
+}
+
 static void test_budgets(void **state)
 {
     (void)state;
@@ -522,7 +551,7 @@ int main(void)
         cmocka_unit_test(test_kinds_and_ranges),
         cmocka_unit_test(test_units),
         cmocka_unit_test(test_money),
-        cmocka_unit_test(test_budgets),
+        cmocka_unit_test(test_budgets), cmocka_unit_test(test_model_of_budget),
         cmocka_unit_test(test_baseline),
         cmocka_unit_test(test_decimal_comma),
         cmocka_unit_test(test_document),
