@@ -6,6 +6,7 @@
 #include "policy/format.h"
 
 #include "policy/request_copy.h"
+#include "policy/wish.h"
 #include "wire/json_schema.h"
 
 #include <string.h>
@@ -18,21 +19,33 @@ typedef struct format_state {
     const char *schema; /* NULL: any object */
 } format_state;
 
-llmcost_status llmc_format_for(llmcost_leg *leg, const llmc_route *target, int32_t *format, llmcost_error *error)
+llmcost_status llmc_target_check(llmcost_leg *leg, const llmc_route *target, const llmcost_request *request, llmcost_error *error)
 {
     const llmc_provider *provider = target->provider;
-    llmc_codec_target aim = { .preset = provider->preset, .provider = provider->name, .model = target->model, .quirks = provider->quirks,
-                              .stream = llmc_leg_streams(leg), .api_version = provider->api_version };
-    llmcost_status status = provider->codec->check(leg->operation->id, leg->request, &aim, error);
+    const llmc_codec_target aim = { .preset = provider->preset, .provider = provider->name, .model = target->model, .quirks = provider->quirks,
+                                    .stream = llmc_leg_streams(leg), .api_version = provider->api_version };
+    return provider->codec->check(leg->operation->id, request, &aim, error);
+}
+
+llmcost_status llmc_format_for(llmcost_leg *leg, const llmc_route *target, int32_t *format, llmcost_error *error)
+{
+    llmcost_request bare;
+    const llmcost_request *asked = leg->request;
+    if (leg->wishes) {
+        bare = *asked;
+        llmc_request_drop(&bare, leg->wishes);
+        asked = &bare;
+    }
+    llmcost_status status = llmc_target_check(leg, target, asked, error);
     *format = leg->request->format;
     if (status != LLMCOST_E_UNSUPPORTED || leg->request->format == LLMCOST_FORMAT_TEXT)
         return status;
-    llmcost_request request = *leg->request;
+    llmcost_request request = *asked;
     for (int32_t lesser = leg->request->format - 1; lesser >= LLMCOST_FORMAT_TEXT; lesser--) {
         llmcost_error of_lesser;
         llmc_error_init(&of_lesser, &leg->services->allocator);
         request.format = lesser;
-        llmcost_status taken = provider->codec->check(leg->operation->id, &request, &aim, &of_lesser);
+        llmcost_status taken = llmc_target_check(leg, target, &request, &of_lesser);
         llmc_error_clear(&of_lesser);
         if (taken)
             continue;
