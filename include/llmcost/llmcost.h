@@ -635,7 +635,8 @@ typedef void (*llmcost_done_fn)(uint64_t call, llmcost_response *response, void 
  */
 LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_loop_open(llmcost_client *client, llmcost_loop **out);
 /**
- * Close a loop. Calls still in flight are cancelled and completed (done is called) before this returns.
+ * Close a loop. Calls still in flight are cancelled and completed (done is called) before this returns; what is
+ * submitted meanwhile, from a callback too, is refused with E_CLOSED.
  * Returns E_REENTRANT, and closes nothing, inside one of its own callbacks; else LLMCOST_OK.
  */
 LLMCOST_API llmcost_status llmcost_loop_close(llmcost_loop *loop);

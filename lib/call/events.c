@@ -360,7 +360,7 @@ static bool deliver(llmcost_leg *leg, int32_t below, const llmcost_event *event,
     if (leg->parent)
         return leg->forwards ? deliver(leg->parent, leg->parent->at, event, leg, origin) : true;
     llmc_call *call = leg->call;
-    if (call->sink && is_content(event))
+    if (call->sink && (is_content(event) || event->kind == LLMCOST_EVENT_FINISH))
         mark_delivered(origin);
     if (!call->sink || event->kind > LLMCOST_EVENT_USAGE)
         return true;

@@ -138,6 +138,7 @@ llmcost_status llmcost_leg_set_request(llmcost_leg *leg, const llmcost_request *
     llmc_error_clear(&error);
     if (status)
         return status;
+    leg->stops[leg->at].request = leg->request; /* what another try is made with */
     leg->unchecked = true;
     leg->all_fit = false;
     if (leg->call->client->policies[leg->at].phase >= LLMCOST_PHASE_CACHE)

@@ -186,6 +186,12 @@ static llmc_slot *lease_busy(llmc_pool *pool, uint32_t *left, uint32_t *busy)
     return slot;
 }
 
+/* Another thread closes the client, and begins with it when all others are out. */
+static bool is_waited_for(llmcost_client *client)
+{
+    return atomic_load(&client->closing) && !llmc_client_is_empty(client);
+}
+
 uint32_t llmc_pool_run_detached(llmcost_client *client, int64_t until_ns, bool wait)
 {
     enum { SLICE_MS = 5 };
@@ -206,7 +212,7 @@ uint32_t llmc_pool_run_detached(llmcost_client *client, int64_t until_ns, bool w
         llmc_slot_return(slot, false);
         if (!wait && round < turns)
             continue; /* each of them once */
-        if (!wait || left == 0 || llmc_clock_now(&client->services.clock) >= until_ns)
+        if (!wait || left == 0 || is_waited_for(client) || llmc_clock_now(&client->services.clock) >= until_ns)
             return left;
     }
 }

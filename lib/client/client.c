@@ -283,10 +283,10 @@ llmcost_status llmcost_client_open(llmcost_client **out, const char *config, con
     llmcost_status status = llmc_options_import(given, &options);
     if (!status && options.transport)
         status = llmc_transport_import(options.transport, &transport);
-    if (status)
-        return status;
     if (options.error)
         *options.error = NULL;
+    if (status)
+        return status;
     llmc_error_init(&error, options.allocator ? options.allocator : &llmc_allocator_system);
     llmcost_client *client = new_client(&options, &transport);
     if (!client)

@@ -14,6 +14,7 @@ typedef struct loop_call {
     llmcost_loop *loop;
     struct loop_call *next_in_bucket, *next_doomed;
     uint64_t id;
+    bool stopped; /* by the closing */
     llmc_front front;
     llmc_call *call;
     llmcost_event_fn on_event;
@@ -35,7 +36,8 @@ struct llmcost_loop {
     atomic_uint_fast64_t pending; /* submitted and not done */
     loop_call *buckets[BUCKETS];  /* begun and not done: the polling thread's */
     loop_call *done;              /* to be freed at the end of the round */
-    bool polling, closing;
+    atomic_bool closing;
+    bool polling;
 };
 
 static loop_call **find_link(llmcost_loop *loop, uint64_t id)
@@ -97,7 +99,7 @@ static void start_call(llmc_message *message)
         llmc_call_fail(item->call, LLMCOST_E_MEMORY);
         return;
     }
-    if (loop->closing) {
+    if (atomic_load_explicit(&loop->closing, memory_order_relaxed)) {
         llmc_call_cancel(item->call, LLMCOST_E_CANCELLED);
         return;
     }
@@ -142,7 +144,12 @@ static llmcost_status enter(llmcost_loop *loop, const listener *to, llmc_visit *
 {
     if (to->call)
         *to->call = 0;
-    return loop && to->on_done ? llmc_client_enter(loop->client, visit) : LLMCOST_E_MISUSE;
+    if (!loop || !to->on_done)
+        return LLMCOST_E_MISUSE;
+    /* A host that answers every end with another call would never see the loop closed. */
+    if (atomic_load_explicit(&loop->closing, memory_order_relaxed))
+        return LLMCOST_E_CLOSED;
+    return llmc_client_enter(loop->client, visit);
 }
 
 static llmcost_status submit_request(llmcost_loop *loop, llmc_operation_id operation, const llmcost_request *request, const listener *to)
@@ -271,6 +278,19 @@ llmcost_status llmcost_loop_poll(llmcost_loop *loop, int32_t timeout_ms)
     return LLMCOST_OK;
 }
 
+/* One that is cancelled may stay until it has settled, and may take others with it: they are looked for afresh each time. */
+static void cancel_those_at(loop_call *const *bucket)
+{
+    loop_call *item = *bucket;
+    while (item) {
+        bool stops = !item->stopped;
+        item->stopped = true;
+        if (stops)
+            llmc_call_cancel(item->call, LLMCOST_E_CANCELLED);
+        item = stops ? *bucket : item->next_in_bucket;
+    }
+}
+
 llmcost_status llmcost_loop_close(llmcost_loop *loop)
 {
     if (!loop)
@@ -279,14 +299,10 @@ llmcost_status llmcost_loop_close(llmcost_loop *loop)
         return LLMCOST_E_MISUSE;
     if (loop->polling)
         return LLMCOST_E_REENTRANT;
-    loop->closing = true;
+    atomic_store(&loop->closing, true);
     loop->polling = true;
-    for (size_t i = 0; i < BUCKETS; i++) {
-        for (loop_call *item = loop->buckets[i], *next; item; item = next) { /* done ones are freed below; some settle first */
-            next = item->next_in_bucket;
-            llmc_call_cancel(item->call, LLMCOST_E_CANCELLED);
-        }
-    }
+    for (size_t i = 0; i < BUCKETS; i++)
+        cancel_those_at(&loop->buckets[i]);
     loop->polling = false;
     free_done(loop);
     while (atomic_load(&loop->pending) > 0)

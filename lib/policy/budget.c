@@ -457,7 +457,7 @@ static llmcost_verdict budget_resume(llmcost_leg *leg, void *memory, void *user,
         return act_on_reply(leg, state);
     }
     if (wake->kind == LLMCOST_WAKE_HOOK)
-        state->queued = false; /* woken once, not in the queue any more */
+        stop_waiting(state); /* woken once; the message may be an earlier wait's, and this one still queued */
     /* An engine that has not answered yet is not asked twice. */
     return atomic_load(&state->reply_state) == WAITED_FOR ? LLMCOST_WAIT : ask_anew(leg, state);
 }

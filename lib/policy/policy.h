@@ -125,7 +125,7 @@ struct llmcost_leg {
     int64_t extra_prompt_tokens;
     int64_t too_small;                  /* a context window of so many tokens did not hold the prompt; 0: none is known */
     int64_t requested_wall_ms;          /* decides price periods and budget windows */
-    int64_t counted_nano, counted_out;  /* detached: what the caller's receipt said before the true usage was known */
+    int64_t counted_nano, counted_in, counted_out;  /* detached: what the caller's receipt said before the true usage was known */
     int64_t bound_nano;                 /* what a budget holds for it; -1: nothing */
     struct llmc_held_events *held;      /* of the policy that holds */
     struct llmc_place *place;           /* what it occupies at its provider; NULL: nothing. A detached leg takes it along */

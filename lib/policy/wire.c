@@ -490,6 +490,7 @@ static void wire_cancel(llmcost_leg *leg, void *memory, void *user)
             if (leg->line)
                 leg->line->flags |= LLMC_LINE_DRAINING;
             detached->counted_nano = leg->line ? leg->line->cost_nano : 0;
+            detached->counted_in = llmc_usage_prompt(&leg->usage);
             detached->counted_out = llmc_usage_output(&leg->usage);
             state->leg = detached;
             state->left = false; /* nobody is left to be shown anything */

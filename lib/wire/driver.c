@@ -7,7 +7,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { EVENTS_PER_ROUND = 64 };
+/* After so many full rounds in a row every descriptor of many thousands has had its turn: the kernel takes them in turn. */
+enum { EVENTS_PER_ROUND = 64, FULL_ROUNDS = 256 };
 
 static void drain_event(void *user, uint32_t events)
 {
@@ -253,5 +254,6 @@ void llmc_driver_step(llmc_driver *driver, int64_t until_ns)
     if (driver->transport)
         driver->transport_due_ns = driver->transport->step(driver->transport->user, llmc_clock_now(driver->clock));
     look(driver);
-    fire_due(driver, count < EVENTS_PER_ROUND);
+    driver->full_rounds = count < EVENTS_PER_ROUND ? 0 : driver->full_rounds + 1;
+    fire_due(driver, driver->full_rounds % FULL_ROUNDS == 0);
 }

@@ -4,6 +4,7 @@
  */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -291,10 +292,44 @@ static void a_loop_fed_by_threads(void **state)
     live_close(&all);
 }
 
+static atomic_bool about_to_run;
+
+static void *run_for_long(void *user)
+{
+    atomic_store(&about_to_run, true);
+    assert_int_equal(llmcost_client_run(user, 600000), LLMCOST_OK);
+    return NULL;
+}
+
+/* Who runs the client for its abandoned stream leaves when it is to be closed: else the closing would take as long as he may stay. */
+static void closing_while_another_runs(void **state)
+{
+    (void)state;
+    static live all;
+    char slow[600]; /* four minutes of an answer, a letter every half second */
+    snprintf(slow, sizeof slow, "{\"default\":{\"reply\":{\"text\":\"%0480d\"},\"chunk_bytes\":1,\"chunk_delay_ms\":500}}", 7);
+    live_open(&all, slow,
+              "\"retries\":0,\"on_abort\":\"drain\"", "\"close_ms\":0");
+    llmcost_message message = live_user("hello");
+    llmcost_request request = live_request(OPENAI_MODEL, &message);
+    llmcost_stream *stream;
+    const llmcost_event *event;
+    pthread_t runner;
+    assert_int_equal(llmcost_stream_open(all.client, &request, &stream), LLMCOST_OK);
+    assert_int_equal(llmcost_stream_next(stream, &event), LLMCOST_OK);
+    llmcost_stream_close(stream);
+    assert_int_equal(pthread_create(&runner, NULL, run_for_long, all.client), 0);
+    while (!atomic_load(&about_to_run))
+        usleep(1000);
+    usleep(300000); /* he is inside, and asleep */
+    live_close(&all);
+    pthread_join(runner, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(money_enough), cmocka_unit_test(money_runs_out), cmocka_unit_test(closing_under_load),
-                                       cmocka_unit_test(a_loop_fed_by_threads) };
+                                       cmocka_unit_test(a_loop_fed_by_threads), cmocka_unit_test(closing_while_another_runs) };
     alarm(600);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -125,6 +125,10 @@ static void test_drain(void **unused)
     assert_int_equal(rig_spent(&rig), 10 * 2500 + 50 * 10000); /* the true amount */
     assert_int_equal(rig_held(&rig), 0);
     assert_int_equal(rig.receipts, 1);
+    char *report;
+    assert_int_equal(llmcost_report(rig.client, "text", &report), LLMCOST_OK);
+    assert_non_null(strstr(report, "in 10, out 50"));
+    llmcost_string_free(report);
     rig_close(&rig);
 }
 
@@ -496,6 +500,57 @@ static void test_a_stream_without_memory_says_one_thing(void **unused)
     assert_true(failed >= 3);
 }
 
+static void count_done(uint64_t call, llmcost_response *response, void *user)
+{
+    (void)call;
+    (void)llmcost_response_status(response);
+    ++*(int *)user;
+    llmcost_response_free(response);
+}
+
+static void answer_at(engine_rig *rig, const char *question, int64_t output, int64_t at_ms)
+{
+    fake_exchange *exchange = fake_network_says(&rig->network, question, "ok", 10, output);
+    exchange->pieces[0].at_ms = exchange->done_ms = at_ms;
+}
+
+/*
+ * One that waits for room is told of it when its own timer has just made it ask, be shortened and wait again: the word is
+ * that of the first wait, and it still stands in the queue with the second.
+ */
+static void test_a_word_of_room_that_comes_late(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_request space;
+    llmcost_stream *stream;
+    const llmcost_event *event;
+    llmcost_loop *loop;
+    int done = 0;
+    rig_open(&rig, "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":0,\"on_abort\":\"drain\"}},\"budgets\":[{\"limit\":\"0.02 USD\"}],\"budget_wait_ms\":500}");
+    fake_exchange *endless = fake_network_add(&rig.network, "abandoned");
+    fake_exchange_delta(endless, 1, "x");
+    endless->done_ms = FAKE_SILENT;
+    answer_at(&rig, "first", 900, 40);
+    answer_at(&rig, "second", 100, 100);
+    answer_at(&rig, "third", 100, 1);
+    rig_ask(&space, "openai/gpt-4o", "abandoned")->max_tokens = 10;
+    assert_int_equal(llmcost_stream_open(rig.client, &space.request, &stream), LLMCOST_OK);
+    assert_int_equal(llmcost_stream_next(stream, &event), LLMCOST_OK);
+    assert_int_equal(llmcost_loop_open(rig.client, &loop), LLMCOST_OK); /* a driver of its own, not the stream's */
+    llmcost_stream_close(stream);
+    static const struct { const char *question; int64_t most; } calls[] = { { "first", 1000 }, { "second", 800 }, { "third", 1200 } };
+    for (int i = 0; i < 3; i++) {
+        rig_ask(&space, "openai/gpt-4o", calls[i].question)->max_tokens = calls[i].most;
+        assert_int_equal(llmcost_loop_submit(loop, &space.request, NULL, count_done, &done, NULL), LLMCOST_OK);
+    }
+    for (int i = 0; i < 1000 && llmcost_loop_pending(loop); i++)
+        assert_int_equal(llmcost_loop_poll(loop, 20), LLMCOST_OK);
+    assert_int_equal(done, 3);
+    assert_int_equal(llmcost_loop_close(loop), LLMCOST_OK);
+    rig_close(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -516,6 +571,7 @@ int main(void)
         cmocka_unit_test(test_several_drains_take_turns),
         cmocka_unit_test(test_leaving_before_it_is_sent),
         cmocka_unit_test(test_a_background_thread_drains),
+        cmocka_unit_test(test_a_word_of_room_that_comes_late),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -447,6 +447,14 @@ static void test_null_everywhere(void **unused)
     rig_open(&rig, CONFIG);
     llmcost_request *request = rig_ask(&space, "openai/gpt-4o", "hello");
     assert_int_equal(llmcost_client_open(NULL, CONFIG, NULL), LLMCOST_E_MISUSE);
+    llmcost_client *none = rig.client;
+    llmcost_error *error = (llmcost_error *)&rig; /* whatever was there */
+    llmcost_options options = LLMCOST_OPTIONS_INIT;
+    options.error = &error;
+    options.log_level = 99;
+    assert_int_equal(llmcost_client_open(&none, CONFIG, &options), LLMCOST_E_MISUSE);
+    assert_null(none);
+    assert_null(error);
     assert_int_equal(llmcost_client_close(NULL), LLMCOST_OK);
     assert_null(llmcost_client_ref(NULL));
     assert_int_equal(llmcost_client_run(NULL, 0), LLMCOST_E_MISUSE);

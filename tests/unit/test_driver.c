@@ -7,6 +7,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -109,9 +111,53 @@ static void test_what_is_not_due_waits(void **state)
     close_rig(&rig);
 }
 
+static void read_nothing(void *user, uint32_t events)
+{
+    (void)user;
+    (void)events;
+}
+
+/* A patient timer waits until all that is ready has been read; where more is ready than a round takes it must not for ever. */
+static void test_deadlines_of_a_driver_that_is_never_idle(void **state)
+{
+    (void)state;
+    enum { READY = 64 };
+    driver_rig rig;
+    stubborn patient, late;
+    llmc_watch watches[READY];
+    open_rig(&rig, 1000);
+    for (int i = 0; i < READY; i++) {
+        watches[i] = (llmc_watch){ .descriptor = eventfd(1, EFD_CLOEXEC), .events = EPOLLIN, .ready = read_nothing };
+        assert_true(llmc_driver_watch(&rig.driver, &watches[i]));
+    }
+    start(&rig, &patient, 2000, LLMC_NEVER);
+    patient.timer.patient = true;
+    start(&rig, &late, 3000, LLMC_NEVER);
+    for (int i = 0; i < 100; i++) {
+        rig.now_ns += LLMC_MS;
+        llmc_driver_step(&rig.driver, LLMC_NEVER);
+    }
+    assert_int_equal(patient.fired, 0);
+    for (int i = 0; i < 500; i++)
+        llmc_driver_step(&rig.driver, LLMC_NEVER);
+    assert_int_equal(patient.fired, 1);
+    assert_int_equal(late.fired, 1);
+    for (int i = 0; i < READY; i++) {
+        llmc_driver_unwatch(&rig.driver, &watches[i]);
+        close(watches[i].descriptor);
+    }
+    end(&rig, &patient);
+    end(&rig, &late);
+    close_rig(&rig);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_a_timer_that_is_always_due), cmocka_unit_test(test_what_is_not_due_waits) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_timer_that_is_always_due),
+        cmocka_unit_test(test_what_is_not_due_waits),
+        cmocka_unit_test(test_deadlines_of_a_driver_that_is_never_idle),
+    };
     alarm(60); /* a step that does not end */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

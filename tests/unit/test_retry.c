@@ -219,6 +219,28 @@ static void test_streams(void **unused)
     rig_close(&rig);
 }
 
+/* Who has seen why an answer ended is not shown another one behind it. */
+static void test_no_other_try_behind_a_finish(void **unused)
+{
+    (void)unused;
+    static const char piece[] = "data: {\"id\":\"c\",\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"content_filter\"}]}\n\n";
+    engine_rig rig;
+    rig_request space;
+    char text[100];
+    rig_open(&rig, CONFIG);
+    fake_exchange *cut = fake_network_add(&rig.network, NULL);
+    cut->times = 1;
+    cut->headers[0] = "Content-Type: text/event-stream";
+    fake_exchange_piece(cut, 1, piece, strlen(piece));
+    cut->done_ms = 2;
+    cut->status = LLMCOST_E_NETWORK;
+    fake_network_streams(&rig.network, NULL, (const char *const[]){ "hello", NULL }, 10, 5);
+    assert_int_equal(rig_stream(&rig, rig_ask(&space, "openai/gpt-4o", "hello"), text, sizeof text, NULL), LLMCOST_E_TRUNCATED);
+    assert_string_equal(text, "");
+    assert_int_equal(rig.network.request_count, 1);
+    rig_close(&rig);
+}
+
 /* A second try is not bound by what the budget left the first one. */
 static void test_a_second_try_is_sized_up_anew(void **unused)
 {
@@ -433,6 +455,7 @@ int main(void)
         cmocka_unit_test(test_cancelled_in_the_wait),
         cmocka_unit_test(test_each_try_is_paid),
         cmocka_unit_test(test_streams),
+        cmocka_unit_test(test_no_other_try_behind_a_finish),
         cmocka_unit_test(test_a_second_try_is_sized_up_anew),
         cmocka_unit_test(test_forms_of_a_wait),
         cmocka_unit_test(test_the_longest_wait),

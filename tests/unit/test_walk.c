@@ -969,6 +969,28 @@ static llmcost_verdict lower_length(llmcost_leg *leg, actor *self)
     return LLMCOST_CONTINUE;
 }
 
+static llmcost_verdict shorten_once(llmcost_leg *leg, actor *self)
+{
+    return llmcost_leg_status(leg) == LLMCOST_E_CONTEXT_LENGTH ? lower_length(leg, self), LLMCOST_ANOTHER : LLMCOST_CONTINUE;
+}
+
+/* What a policy changes before it asks for another try is what that try is made with. */
+static void test_another_try_has_the_request_set_for_it(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    actor one = { .leave = shorten_once };
+    set_up(&rig);
+    add(&rig, &one, LLMCOST_PHASE_SHAPE, "a");
+    fake_network_fails(&rig.network, NULL, 400, "context_length_exceeded")->times = 1;
+    fake_network_says(&rig.network, NULL, "hi", 10, 5);
+    llmcost_response_free(ask(&rig, LLMCOST_OK));
+    assert_int_equal(rig.network.request_count, 2);
+    assert_null(strstr(rig.network.requests[0].body, "_tokens\":7"));
+    assert_non_null(strstr(rig.network.requests[1].body, "_tokens\":7"));
+    rig_close(&rig);
+}
+
 /* Another try begins with the request as it was let inward, not as the first try left it. */
 static void test_another_try_has_the_request_of_its_place(void **unused)
 {
@@ -1083,6 +1105,7 @@ int main(void)
         cmocka_unit_test(test_a_childs_model_counts_in_every_phase),
         cmocka_unit_test(test_event_verdicts),
         cmocka_unit_test(test_cancelling_from_within_an_event),
+        cmocka_unit_test(test_another_try_has_the_request_set_for_it),
         cmocka_unit_test(test_another_try_has_the_request_of_its_place),
         cmocka_unit_test(test_a_request_changed_behind_the_cache),
         cmocka_unit_test(test_operations),
