@@ -11,15 +11,10 @@
 
 enum { LENGTH_WHERE_UNKNOWN = 4096, ROOM_TO_THINK = 1024 };
 
-static bool thinks_by_itself(const llmc_route *target)
-{
-    const llmc_codec_target aim = { .preset = target->provider->preset, .model = target->model, .quirks = target->provider->quirks };
-    return llmc_thinks_by_itself(&aim);
-}
-
 /* Each wish is tried by itself, and without the format, which format.c sees to. */
 static llmcost_verdict grant_wishes(llmcost_leg *leg)
 {
+    const llmc_route *target = leg->route;
     static const uint8_t wishes[] = { LLMC_WISH_TEMPERATURE, LLMC_WISH_LOGPROBS };
     llmcost_request *request = llmc_request_copy(leg->request, llmc_leg_arena(leg));
     if (!request)
@@ -32,14 +27,14 @@ static llmcost_verdict grant_wishes(llmcost_leg *leg)
         llmc_error_init(&error, &leg->services->allocator);
         tried.format = LLMCOST_FORMAT_TEXT;
         llmc_request_drop(&tried, leg->wishes & ~wishes[i]);
-        llmcost_status status = llmc_target_check(leg, leg->route, &tried, &error);
+        llmcost_status status = llmc_target_check(leg, target, &tried, &error);
         llmc_error_clear(&error);
         if (status == LLMCOST_E_MEMORY)
             return llmc_leg_out_of_memory(leg);
         if (status)
             llmc_request_drop(request, wishes[i]);
     }
-    if (leg->wishes & LLMC_WISH_ROOM && thinks_by_itself(leg->route))
+    if ((leg->wishes & LLMC_WISH_ROOM) && llmc_thinks_by_itself(target->provider->quirks, target->model))
         request->max_tokens = ROOM_TO_THINK;
     leg->request = request;
     return LLMCOST_CONTINUE;

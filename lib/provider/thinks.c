@@ -13,9 +13,9 @@
 
 static bool is_named_so(const char *model)
 {
-    static const char *const marks[] = { "reason", "hinking", "grok-4", "-r1", "-R1", "gpt-oss", "magistral", "MiniMax-M", "qwen3", "Qwen3", "qwq", "QwQ" };
-    for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
-        if (strstr(model, marks[i]))
+    static const char marks[] = "reason\0" "hinking\0" "grok-4\0" "-r1\0" "-R1\0" "gpt-oss\0" "magistral\0" "MiniMax-M\0" "wen3\0";
+    for (const char *mark = marks; *mark; mark += strlen(mark) + 1) {
+        if (strstr(model, mark))
             return true;
     }
     return false;
@@ -27,11 +27,10 @@ static bool is_thinking_gemini(const char *model)
     return llmc_gemini_generation(model) >= 25 && !strstr(model, "2.5-flash-lite");
 }
 
-bool llmc_thinks_by_itself(const llmc_codec_target *target)
+bool llmc_thinks_by_itself(uint64_t quirks, const char *model)
 {
-    const char *model = target->model;
     if (strstr(model, "non-reasoning"))
         return false;
     /* A host with that switch has it on unless it is told otherwise. */
-    return (target->quirks & LLMC_QUIRK(THINKING_TYPE)) || llmc_openai_model_reasons(model) || llmc_claude_is_fixed(model) || is_thinking_gemini(model) || is_named_so(model);
+    return (quirks & LLMC_QUIRK(THINKING_TYPE)) || llmc_openai_model_reasons(model) || llmc_claude_is_fixed(model) || is_thinking_gemini(model) || is_named_so(model);
 }
