@@ -52,6 +52,7 @@ llmcost_leg *llmc_leg_sketch(llmcost_leg *parent, const llmc_route *route, const
     leg->services = parent->services;
     leg->route = route;
     leg->request = request;
+    leg->wishes = parent->wishes;
     leg->extra_prompt_tokens = parent->extra_prompt_tokens;
     leg->purpose = parent->purpose;
     return leg;

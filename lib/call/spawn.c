@@ -63,6 +63,7 @@ llmcost_leg *llmc_leg_spawn(llmcost_leg *parent, const llmc_spawn *spawn)
         return NULL;
     }
     child->request = spawn->request ? spawn->request : parent->request;
+    child->wishes = spawn->request ? spawn->wishes : parent->wishes;
     child->extra_prompt_tokens = spawn->request ? 0 : parent->extra_prompt_tokens; /* it is in the request */
     child->route = spawn->route ? spawn->route : parent->route;
     if (child->route && child->route->choice_count)

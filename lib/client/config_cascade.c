@@ -70,6 +70,8 @@ static llmcost_status read_escalation(llmc_config *config, const llmc_config_nod
         return llmc_config_fail(config, node, "\"marker_instruction\" needs a \"marker\"");
     if (rules->judge_instruction && !rules->judge_route)
         return llmc_config_fail(config, node, "\"judge_instruction\" needs a \"judge\" that is a model or a route");
+    if (rules->judge_max_tokens && !rules->judge_route)
+        return llmc_config_fail(config, node, "\"judge_max_tokens\" needs a \"judge\" that is a model or a route");
     if (!rules->marker && !rules->on_refusal && !rules->on_truncation && !rules->on_invalid_json && !rules->has_logprob && !judged)
         return llmc_config_fail(config, node, "\"escalate_on\" names nothing to escalate on; leave it out for {\"marker\": \"UNCERTAIN\"}");
     return LLMCOST_OK;

@@ -66,6 +66,7 @@ static void hash_escalation(llmc_sha256 *hash, const llmc_escalation *rules)
     if (rules->judge_route)
         llmc_sha256_add(hash, rules->judge_route->fingerprint, sizeof rules->judge_route->fingerprint);
     hash_text(hash, rules->judge_instruction);
+    hash_number(hash, (uint64_t)rules->judge_max_tokens);
 }
 
 static void hash_cascade(llmc_sha256 *hash, const llmc_cascade *cascade)

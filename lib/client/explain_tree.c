@@ -11,6 +11,7 @@
 #include "policy/decide.h"
 #include "policy/labeller.h"
 #include "policy/outlook.h"
+#include "policy/wish.h"
 
 #include <string.h>
 
@@ -222,13 +223,15 @@ static bool tells(const llmc_route *node, const llmc_ways *all, const llmc_ways 
 static llmcost_leg *step_leg(llmcost_leg *leg, size_t step)
 {
     int64_t extra_tokens = 0;
+    uint8_t wishes = leg->wishes;
     const llmcost_request *request = leg->request;
     if (leg->route->kind == LLMC_ROUTE_CASCADE)
-        request = llmc_cascade_step_request(leg, step, &extra_tokens);
+        request = llmc_cascade_step_request(leg, step, &extra_tokens, &wishes);
     llmcost_leg *child = request ? llmc_leg_sketch(leg, leg->route->steps[step], request) : NULL;
     if (!child)
         return NULL;
     child->extra_prompt_tokens += extra_tokens;
+    child->wishes = wishes;
     child->has_alternative = leg->has_alternative;
     for (size_t i = step + 1; i < leg->route->step_count && leg->route->kind == LLMC_ROUTE_FALLBACK; i++)
         child->has_alternative |= llmc_fallback_would_ask(leg, i);
@@ -291,6 +294,8 @@ static void explain_labeller(llmc_explaining *explaining, llmcost_leg *leg, llmc
         return;
     const llmcost_request *request = llmc_label_request(leg, labeller);
     llmcost_leg *child = request ? llmc_leg_sketch(leg, labeller->route, request) : NULL;
+    if (child)
+        child->wishes = llmc_wishes_of_question(labeller->max_tokens);
     if (child && child->route->choice_count)
         child->route = llmc_route_decide(child, child->route);
     explaining->no_memory |= !child;

@@ -10,6 +10,7 @@
 #include "policy/outlook.h"
 #include "policy/request_copy.h"
 #include "policy/usage_estimate.h"
+#include "policy/wish.h"
 #include "wire/json.h"
 
 #include <math.h>
@@ -52,12 +53,13 @@ static bool needs_whole_answer(const llmcost_leg *leg)
 
 /* ---- asking a step ---- */
 
-const llmcost_request *llmc_cascade_step_request(llmcost_leg *leg, size_t step, int64_t *extra_tokens)
+const llmcost_request *llmc_cascade_step_request(llmcost_leg *leg, size_t step, int64_t *extra_tokens, uint8_t *wishes)
 {
     const llmc_escalation *rule = rules(leg);
     const llmcost_request *request = leg->request;
     llmc_arena *arena = llmc_leg_arena(leg);
     *extra_tokens = 0;
+    *wishes = leg->wishes;
     if (step + 1 >= leg->route->step_count)
         return request;
     if (rule->marker) {
@@ -81,6 +83,7 @@ const llmcost_request *llmc_cascade_step_request(llmcost_leg *leg, size_t step, 
         llmcost_request *copy = llmc_request_copy(request, arena);
         if (copy)
             copy->logprobs = 1;
+        *wishes |= LLMC_WISH_LOGPROBS;
         request = copy;
     }
     return request;
@@ -100,10 +103,11 @@ static llmcost_verdict ask_step(llmcost_leg *leg, cascade_state *state)
     while (!is_last(leg, state) && !llmc_route_fits(leg, leg->route->steps[state->step]))
         state->step++; /* pruned: the receipt says so already */
     int64_t extra_tokens;
-    const llmcost_request *request = llmc_cascade_step_request(leg, state->step, &extra_tokens);
+    uint8_t wishes;
+    const llmcost_request *request = llmc_cascade_step_request(leg, state->step, &extra_tokens, &wishes);
     if (!request)
         return llmc_leg_out_of_memory(leg);
-    llmc_spawn spawn = { .first_phase = LLMCOST_PHASE_ROUTE, .route = leg->route->steps[state->step], .request = request, .purpose = "cascade", .forwards = true };
+    llmc_spawn spawn = { .first_phase = LLMCOST_PHASE_ROUTE, .route = leg->route->steps[state->step], .request = request, .wishes = wishes, .purpose = "cascade", .forwards = true };
     state->child = llmc_leg_spawn(leg, &spawn);
     if (!state->child)
         return LLMCOST_FAIL;
@@ -373,6 +377,7 @@ static const llmcost_request *judge_request(llmcost_leg *leg, const llmc_choice 
     llmc_arena *arena = llmc_leg_arena(leg);
     size_t bytes;
     const char *question = llmc_request_question(leg->request, arena, &bytes);
+    int64_t max_tokens = rules(leg)->judge_max_tokens;
     llmcost_request *request = llmc_request_copy(leg->request, arena);
     llmcost_message *messages = llmc_arena_calloc(arena, 2, sizeof *messages);
     char *text = question ? llmc_arena_alloc(arena, bytes + choice->text.bytes + 32) : NULL;
@@ -391,7 +396,7 @@ static const llmcost_request *judge_request(llmcost_leg *leg, const llmc_choice 
     /* Only tags, namespace and deadline are the caller's. */
     llmcost_request fresh = { .struct_size = request->struct_size, .model = request->model, .tags = request->tags, .tag_count = request->tag_count,
                               .cache_namespace = request->cache_namespace, .deadline_ms = request->deadline_ms, .priority = request->priority, .messages = messages, .message_count = 2,
-                              .max_tokens = JUDGE_MAX_TOKENS, .has_temperature = 1, .temperature = 0 };
+                              .max_tokens = max_tokens > 0 ? max_tokens : JUDGE_MAX_TOKENS, .has_temperature = 1, .temperature = 0 };
     *request = fresh;
     return request;
 }
@@ -401,7 +406,8 @@ static llmcost_verdict ask_model(llmcost_leg *leg, cascade_state *state, const l
     const llmcost_request *request = judge_request(leg, choice);
     if (!request)
         return llmc_leg_out_of_memory(leg);
-    llmc_spawn spawn = { .first_phase = LLMCOST_PHASE_ROUTE, .route = rules(leg)->judge_route, .request = request, .purpose = "judge" };
+    llmc_spawn spawn = { .first_phase = LLMCOST_PHASE_ROUTE, .route = rules(leg)->judge_route, .request = request,
+                         .wishes = llmc_wishes_of_question(rules(leg)->judge_max_tokens), .purpose = "judge" };
     state->judge = llmc_leg_spawn(leg, &spawn);
     if (!state->judge)
         return LLMCOST_FAIL;

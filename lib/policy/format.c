@@ -6,6 +6,7 @@
 #include "policy/format.h"
 
 #include "policy/request_copy.h"
+#include "policy/wish.h"
 #include "wire/json_schema.h"
 
 #include <string.h>
@@ -18,35 +19,42 @@ typedef struct format_state {
     const char *schema; /* NULL: any object */
 } format_state;
 
-static llmc_codec_target aim_at(const llmcost_leg *leg, const llmc_route *target)
+llmcost_status llmc_target_check(llmcost_leg *leg, const llmc_route *target, const llmcost_request *request, llmcost_error *error)
 {
     const llmc_provider *provider = target->provider;
-    return (llmc_codec_target){ .preset = provider->preset, .provider = provider->name, .model = target->model, .quirks = provider->quirks,
-                                .stream = llmc_leg_streams(leg), .api_version = provider->api_version };
+    const llmc_codec_target aim = { .preset = provider->preset, .provider = provider->name, .model = target->model, .quirks = provider->quirks,
+                                    .stream = llmc_leg_streams(leg), .api_version = provider->api_version };
+    return provider->codec->check(leg->operation->id, request, &aim, error);
 }
 
 bool llmc_length_suffices(llmcost_leg *leg, const llmc_route *target, int64_t max_tokens, llmcost_error *error)
 {
-    llmc_codec_target aim = aim_at(leg, target);
     llmcost_request request = *leg->request;
+    if (leg->wishes)
+        llmc_request_drop(&request, leg->wishes);
     request.max_tokens = max_tokens;
-    return target->provider->codec->check(leg->operation->id, &request, &aim, error) != LLMCOST_E_UNSUPPORTED;
+    return llmc_target_check(leg, target, &request, error) != LLMCOST_E_UNSUPPORTED;
 }
 
 llmcost_status llmc_format_for(llmcost_leg *leg, const llmc_route *target, int32_t *format, llmcost_error *error)
 {
-    const llmc_provider *provider = target->provider;
-    llmc_codec_target aim = aim_at(leg, target);
-    llmcost_status status = provider->codec->check(leg->operation->id, leg->request, &aim, error);
+    llmcost_request bare;
+    const llmcost_request *asked = leg->request;
+    if (leg->wishes) {
+        bare = *asked;
+        llmc_request_drop(&bare, leg->wishes);
+        asked = &bare;
+    }
+    llmcost_status status = llmc_target_check(leg, target, asked, error);
     *format = leg->request->format;
     if (status != LLMCOST_E_UNSUPPORTED || leg->request->format == LLMCOST_FORMAT_TEXT)
         return status;
-    llmcost_request request = *leg->request;
+    llmcost_request request = *asked;
     for (int32_t lesser = leg->request->format - 1; lesser >= LLMCOST_FORMAT_TEXT; lesser--) {
         llmcost_error of_lesser;
         llmc_error_init(&of_lesser, &leg->services->allocator);
         request.format = lesser;
-        llmcost_status taken = provider->codec->check(leg->operation->id, &request, &aim, &of_lesser);
+        llmcost_status taken = llmc_target_check(leg, target, &request, &of_lesser);
         llmc_error_clear(&of_lesser);
         if (taken)
             continue;

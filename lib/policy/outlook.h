@@ -22,8 +22,8 @@ llmcost_verdict llmc_cache_look(llmcost_leg *leg, llmc_cache_outlook *out); /* c
 /* Whether a leaf can serve the leg's request; if not, error says why. */
 bool llmc_leaf_fits(llmcost_leg *leg, const llmc_route *leaf, llmcost_error *error); /* check.c */
 
-/* The request that a step of the leg's cascade gets, and what it adds to the prompt. NULL: no memory. */
-const llmcost_request *llmc_cascade_step_request(llmcost_leg *leg, size_t step, int64_t *extra_tokens); /* cascade.c */
+/* The request that a step of the leg's cascade gets, what it adds to the prompt, and its wishes (wish.h). NULL: no memory. */
+const llmcost_request *llmc_cascade_step_request(llmcost_leg *leg, size_t step, int64_t *extra_tokens, uint8_t *wishes); /* cascade.c */
 
 /* fallback.c: whether the leg's fallback would ask a step, whether it goes on after a failure, and which of two it tells. */
 bool llmc_fallback_would_ask(llmcost_leg *leg, size_t step);

@@ -97,6 +97,7 @@ struct llmcost_leg {
     uint8_t stage, waiting, forwards, queued, cancelled, wanted_another;
     bool altered, sent, timer_set, deadline_timer_set;
     bool no_store;                      /* not for the cache, though nothing about the answer is altered */
+    uint8_t wishes;                     /* what of its request the library asks for by itself (wish.h) */
     bool unchecked;                     /* the host gave it a request or a target of its own */
     bool all_fit;                       /* every leaf of the call's route can serve the request that this leg has */
     bool unseen;                        /* its answer has not gone outward as events */
@@ -163,6 +164,7 @@ typedef struct llmc_spawn {
     const llmc_operation *operation; /* NULL: the parent's */
     const llmc_route *route;
     const llmcost_request *request;
+    uint8_t wishes;      /* of a request given here (wish.h); without one they are the parent's, as is the request */
     const char *purpose;
     bool forwards;
     uint32_t attempt;

@@ -34,6 +34,7 @@ typedef struct llmc_escalation {
     const char *judge_host;        /* "host:NAME": a callback of llmcost_client_add_judge() */
     const struct llmc_route *judge_route; /* a judge model */
     const char *judge_instruction; /* NULL: ours */
+    int64_t judge_max_tokens;      /* of a judge model's answer; 0: enough */
 } llmc_escalation;
 
 typedef struct llmc_cascade {
@@ -99,7 +100,7 @@ typedef struct llmc_labeller {
     const char *host;                        /* name of a callback of llmcost_client_add_labeller() */
     const llmc_label *labels;                /* from easy to hard */
     size_t label_count;
-    int64_t max_tokens;                      /* of a model's answer */
+    int64_t max_tokens;                      /* of a model's answer; 0: enough */
     int32_t thresholds[LLMC_MAX_LABELS - 1]; /* local: the score that each label but the first begins with */
 } llmc_labeller;
 

@@ -40,8 +40,8 @@ static bool takes_budget(const char *model)
     return generation == 0 || generation < 50;
 }
 
-/* The 5th generation thinks by its own measure and takes no sampling parameters. */
-static bool is_fixed(const char *model)
+/* Since the 5th generation. */
+bool llmc_claude_is_fixed(const char *model)
 {
     return generation_of(model) >= 50;
 }
@@ -55,12 +55,12 @@ bool llmc_claude_thinks_by_budget(const llmcost_request *request, const char *mo
 
 static bool asks_temperature_of_fixed(const llmcost_request *request, const llmc_codec_target *target)
 {
-    return is_fixed(target->model) && request->has_temperature && request->temperature != 1.0;
+    return llmc_claude_is_fixed(target->model) && request->has_temperature && request->temperature != 1.0;
 }
 
 static bool asks_top_p_of_fixed(const llmcost_request *request, const llmc_codec_target *target)
 {
-    return is_fixed(target->model) && request->has_top_p && request->top_p != 1.0;
+    return llmc_claude_is_fixed(target->model) && request->has_top_p && request->top_p != 1.0;
 }
 
 static bool asks_budget_of_fixed(const llmcost_request *request, const llmc_codec_target *target)

@@ -17,7 +17,7 @@
 
 #define HEAD "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":1,\"on_abort\":\"drain\",\"headers\":{\"x-a\":\"b\"}},\"anthropic\":{\"keys\":[\"a\"]},\"cohere\":{\"key\":\"k\"},\"google\":{\"key\":\"k\"},\"deepseek\":{\"key\":\"k\"},\"ollama\":{}}," \
              "\"models\":{\"small\":\"openai/gpt-4o-mini\",\"large\":\"openai/gpt-4o\"}," \
-             "\"routes\":{\"r\":{\"cascade\":[\"small\",\"large\"]},\"j\":{\"cascade\":[\"small\",\"large\"],\"escalate_on\":{\"judge\":\"openai/gpt-4.1\",\"truncation\":true}}," \
+             "\"routes\":{\"r\":{\"cascade\":[\"small\",\"large\"]},\"j\":{\"cascade\":[\"small\",\"large\"],\"escalate_on\":{\"judge\":\"openai/o3\",\"truncation\":true}}," \
              "\"f\":{\"fallback\":[\"large\",\"cohere/command-a-03-2025\",\"small\"],\"on\":[\"default\",\"refusal\"],\"after_delta\":\"continue\",\"attempt_ms\":60000}," \
              "\"fs\":{\"fallback\":[{\"split\":{\"r\":1,\"small\":1}},\"r\"]}}," \
              "\"cache\":{\"memory\":{},\"sampled\":true,\"namespace\":\"n\"},\"report\":{\"tags\":[\"feature\"]},"
@@ -197,7 +197,7 @@ static llmcost_status cascade(sweep *self)
 static llmcost_status cascade_with_a_judge(sweep *self)
 {
     rig_request space;
-    fake_network_says(&self->rig.network, "gpt-4.1", "NO", 10, 5);
+    fake_network_says(&self->rig.network, "\"o3\"", "NO", 10, 5);
     fake_network_says(&self->rig.network, "gpt-4o-mini", "small", 10, 5);
     fake_network_says(&self->rig.network, NULL, "large", 10, 5);
     return chat_with(self, request_of(&space, "j", "hello"));
