@@ -30,6 +30,26 @@ static bool was_called(const json_t *messages, size_t before, const char *id)
     return false;
 }
 
+/* By a result in the message that follows. */
+static bool is_answered(const json_t *messages, size_t index, const char *id)
+{
+    size_t at;
+    json_t *block;
+    LLMC_MOCK_EACH(json_object_get(json_array_get(messages, index + 1), "content"), at, block) {
+        if (llmc_mock_text_is(block, "type", "tool_result") && llmc_mock_text_is(block, "tool_use_id", id))
+            return true;
+    }
+    return false;
+}
+
+static bool check_use(llmc_mock_question *question, const json_t *messages, size_t message, const json_t *block)
+{
+    const char *id = llmc_mock_text_at(block, "id");
+    if (!id || !llmc_mock_text_at(block, "name") || !json_is_object(json_object_get(block, "input")))
+        return llmc_mock_invalid(question, NULL, "messages.%zu.content.tool_use: id, name and input (an object) are required", message);
+    return is_answered(messages, message, id) || llmc_mock_invalid(question, NULL, "messages.%zu: no `tool_result` in the next message for `tool_use` %s", message, id);
+}
+
 static bool check_image(llmc_mock_question *question, const json_t *block)
 {
     const json_t *source = json_object_get(block, "source");
@@ -47,8 +67,8 @@ static bool check_block(llmc_mock_question *question, const json_t *messages, si
         return llmc_mock_invalid(question, NULL, "messages: text content blocks must be non-empty");
     if (strcmp(type, "image") == 0)
         return check_image(question, block);
-    if (strcmp(type, "tool_use") == 0 && (!llmc_mock_text_at(block, "id") || !llmc_mock_text_at(block, "name") || !json_is_object(json_object_get(block, "input"))))
-        return llmc_mock_invalid(question, NULL, "messages.%zu.content.tool_use: id, name and input (an object) are required", message);
+    if (strcmp(type, "tool_use") == 0)
+        return check_use(question, messages, message, block);
     if (strcmp(type, "thinking") == 0 && (!llmc_mock_text_at(block, "thinking") || !llmc_mock_text_at(block, "signature")))
         return llmc_mock_invalid(question, NULL, "messages.%zu.content.thinking.signature: Field required", message);
     if (strcmp(type, "tool_result") != 0)

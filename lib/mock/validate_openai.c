@@ -66,6 +66,28 @@ static bool was_called(const json_t *messages, size_t before, const char *id)
     return false;
 }
 
+/* The tool messages that follow directly. */
+static bool is_answered(const json_t *messages, size_t index, const char *id)
+{
+    for (const json_t *message; (message = json_array_get(messages, ++index)) && llmc_mock_text_is(message, "role", "tool");) {
+        if (llmc_mock_text_is(message, "tool_call_id", id))
+            return true;
+    }
+    return false;
+}
+
+static bool check_answers(llmc_mock_question *question, const json_t *messages, size_t index)
+{
+    size_t at;
+    json_t *call;
+    LLMC_MOCK_EACH(json_object_get(json_array_get(messages, index), "tool_calls"), at, call) {
+        const char *id = llmc_mock_text_at(call, "id");
+        if (!is_answered(messages, index, id))
+            return llmc_mock_invalid(question, "messages", "The tool call '%s' has no message with role 'tool' behind it that answers it.", id);
+    }
+    return true;
+}
+
 static bool check_message(llmc_mock_question *question, const json_t *messages, size_t index)
 {
     const json_t *message = json_array_get(messages, index);
@@ -78,7 +100,7 @@ static bool check_message(llmc_mock_question *question, const json_t *messages, 
         !json_object_get(message, "tool_calls") && !json_object_get(message, "refusal"))
         return llmc_mock_invalid(question, "messages", "An assistant message needs 'content', 'refusal' or 'tool_calls'.");
     if (strcmp(role, "tool") != 0)
-        return true;
+        return check_answers(question, messages, index);
     const char *id = llmc_mock_text_at(message, "tool_call_id");
     if (!id || !was_called(messages, index, id))
         return llmc_mock_invalid(question, "messages", "A message with role 'tool' must answer a preceding message with 'tool_calls'.");

@@ -391,6 +391,9 @@ static void openai_requests_are_validated(void **state)
         BAD_MESSAGES("[{\"role\":\"assistant\"}]"), BAD_MESSAGES("[{\"role\":\"assistant\",\"tool_calls\":[]}]"),
         BAD_MESSAGES("[{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"a\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":{}}}]}]"),
         BAD_MESSAGES("[{\"role\":\"tool\",\"tool_call_id\":\"a\",\"content\":\"x\"}]"), BAD_MESSAGES("[{\"role\":\"tool\",\"content\":\"x\"}]"),
+        /* calls of which one is not answered, or too late */
+        BAD_MESSAGES("[{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"a\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}},{\"id\":\"b\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]},{\"role\":\"tool\",\"tool_call_id\":\"a\",\"content\":\"x\"}]"),
+        BAD_MESSAGES("[{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"a\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}},{\"id\":\"b\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]},{\"role\":\"tool\",\"tool_call_id\":\"a\",\"content\":\"x\"},{\"role\":\"user\",\"content\":\"x\"},{\"role\":\"tool\",\"tool_call_id\":\"b\",\"content\":\"x\"}]"),
         WITH("\"temperature\":3"), WITH("\"temperature\":\"1\""), WITH("\"top_p\":1.5"), WITH("\"n\":0"), WITH("\"n\":1.5"), WITH("\"max_tokens\":0"), WITH("\"max_tokens\":1,\"max_completion_tokens\":1"),
         WITH("\"stream\":1"), WITH("\"stream_options\":{}"), WITH("\"stop\":[1,2,3,4,5]"), WITH("\"stop\":5"), WITH("\"top_logprobs\":1"), WITH("\"tools\":[]"), WITH("\"tools\":[{\"type\":\"function\"}]"),
         WITH("\"tool_choice\":\"auto\""), WITH("\"parallel_tool_calls\":true"), WITH("\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\"}}],\"tool_choice\":\"any\""),
@@ -405,6 +408,7 @@ static void openai_requests_are_validated(void **state)
     }
     static const char *const good[] = {
         BAD_MESSAGES("[{\"role\":\"user\",\"content\":\"x\"},{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"a\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]},{\"role\":\"tool\",\"tool_call_id\":\"a\",\"content\":\"x\"}]"),
+        BAD_MESSAGES("[{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"a\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}},{\"id\":\"b\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]},{\"role\":\"tool\",\"tool_call_id\":\"b\",\"content\":\"x\"},{\"role\":\"tool\",\"tool_call_id\":\"a\",\"content\":\"x\"}]"),
         BAD_MESSAGES("[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"\"},{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:x\"}}]}]"),
         WITH("\"temperature\":0,\"top_p\":1,\"stop\":\"x\",\"seed\":-4,\"thinking\":{\"type\":\"enabled\"},\"max_completion_tokens\":5"),
         WITH("\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"parameters\":{}}}],\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"f\"}},\"parallel_tool_calls\":false"),
@@ -432,6 +436,7 @@ static void anthropic_requests_are_validated(void **state)
         A_MESSAGES("[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"\"}]}]"), A_MESSAGES("[{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"source\":{\"type\":\"base64\"}}]}]"),
         A_MESSAGES("[{\"role\":\"user\",\"content\":\"x\"},{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\",\"id\":\"a\",\"name\":\"f\",\"input\":\"{}\"}]}]"),
         A_MESSAGES("[{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"a\",\"content\":\"x\"}]}]"),
+        A_MESSAGES("[{\"role\":\"user\",\"content\":\"x\"},{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\",\"id\":\"a\",\"name\":\"f\",\"input\":{}}]},{\"role\":\"user\",\"content\":\"x\"}]"),
         A_MESSAGES("[{\"role\":\"user\",\"content\":\"x\"},{\"role\":\"assistant\",\"content\":[{\"type\":\"thinking\",\"thinking\":\"x\"}]}]"),
         A_WITH("\"n\":1"), A_WITH("\"seed\":1"), A_WITH("\"temperature\":1.5"), A_WITH("\"stream\":\"yes\""), A_WITH("\"stop_sequences\":\"x\""), A_WITH("\"system\":5"), A_WITH("\"tools\":[{\"name\":\"f\"}]"),
         A_WITH("\"tool_choice\":{\"type\":\"auto\"}"), A_WITH("\"tools\":[{\"name\":\"f\",\"input_schema\":{\"type\":\"object\"}}],\"tool_choice\":{\"type\":\"required\"}"),
