@@ -452,7 +452,8 @@ typedef struct llmcost_request {
     const char *format_name;           /* JSON_SCHEMA: its name; NULL: "answer" */
     const char *format_schema;         /* JSON_SCHEMA: JSON text */
     const char *end_user;              /* an identifier of your user for the provider's abuse detection */
-    const char *extra;                 /* members for the provider's body as a JSON object, passed through as they are */
+    const char *extra;                 /* members for the provider's body as a JSON object, passed through as they are; OpenAI's
+                                          own to another format: see llmcost_chat_json() */
     const char *cache_namespace;       /* answers are never shared between namespaces; NULL: the config's */
     int64_t cache_ttl_ms;              /* 0: the config's */
     int64_t input_bound_tokens;        /* your own upper bound of the prompt's tokens, where ours cannot be computed: images of
@@ -500,6 +501,8 @@ LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_ask(llmcost_client *client, 
  * body   JSON text of body_bytes bytes (0: strlen). Beside OpenAI's members one of ours: "llmcost":
  *        {"tags": {...}, "cache": "off", "namespace": "...", "deadline_ms": 8000, "cache_ttl_ms": ..., "sampled": true,
  *        "input_bound_tokens": ...}. Members that OpenAI does not know pass through to the provider.
+ *        OpenAI's own that a provider's format lacks (logit_bias, store, metadata, ...) are E_UNSUPPORTED there, unless
+ *        they ask for nothing ("store": false); penalties go where the format has them.
  *        "stream": true is E_INVALID here: llmcost_stream_open_json().
  */
 LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_chat_json(llmcost_client *client, const char *body, size_t body_bytes, llmcost_response **out);

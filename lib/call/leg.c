@@ -270,6 +270,7 @@ static bool spawn_another(llmcost_leg *leg)
         return false;
     const llmcost_request *before = leg->stops[leg->at].request; /* without what was further in did to it */
     child->request = before ? before : leg->request;
+    child->wishes = leg->wishes;
     child->route = leg->route;
     child->provider_name = leg->provider_name;
     child->credential = leg->credential;

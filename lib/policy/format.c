@@ -49,16 +49,16 @@ llmcost_status llmc_format_for(llmcost_leg *leg, const llmc_route *target, int32
     *format = leg->request->format;
     if (status != LLMCOST_E_UNSUPPORTED || leg->request->format == LLMCOST_FORMAT_TEXT)
         return status;
+    /* What the least format fails by is what the caller has to change: a missing format is made good. */
     llmcost_request request = *asked;
     for (int32_t lesser = leg->request->format - 1; lesser >= LLMCOST_FORMAT_TEXT; lesser--) {
         llmcost_error of_lesser;
         llmc_error_init(&of_lesser, &leg->services->allocator);
         request.format = lesser;
-        llmcost_status taken = llmc_target_check(leg, target, &request, &of_lesser);
-        llmc_error_clear(&of_lesser);
-        if (taken)
+        status = llmc_target_check(leg, target, &request, &of_lesser);
+        llmc_error_move(error, &of_lesser);
+        if (status)
             continue;
-        llmc_error_clear(error);
         *format = lesser;
         return LLMCOST_OK;
     }

@@ -4,6 +4,7 @@
 #include "provider/asks.h"
 #include "provider/claude.h"
 #include "provider/conversation.h"
+#include "provider/foreign.h"
 
 static bool asks_no_effort(const llmcost_request *request, const llmc_codec_target *target)
 {
@@ -17,6 +18,39 @@ static bool asks_many_marks(const llmcost_request *request, const llmc_codec_tar
     return llmc_request_marks(request, true) > LLMC_CLAUDE_MARKS_MAXIMUM;
 }
 
+const char *const llmc_anthropic_known[] = { "metadata", "service_tier", NULL };
+
+/* OpenAI's is a map of anything; this one names the end user. */
+static bool asks_labels(const llmcost_request *request, const llmc_codec_target *target)
+{
+    llmc_json json;
+    llmc_json_key key;
+    llmc_json_span metadata;
+    bool others = false;
+    (void)target;
+    if (!llmc_encoding_extra_member(&(llmc_encoding){ .request = request }, "metadata", &metadata))
+        return false;
+    llmc_json_begin(&json, metadata.text, metadata.bytes);
+    if (!llmc_json_object(&json))
+        return false;
+    while (llmc_json_next_key(&json, &key)) {
+        others = others || !llmc_json_key_is(&key, "user_id");
+        llmc_json_skip(&json);
+    }
+    return others;
+}
+
+/* Its own are two, of which "auto" is the default. */
+static bool asks_other_tier(const llmcost_request *request, const llmc_codec_target *target)
+{
+    llmc_json_span tier;
+    (void)target;
+    if (!llmc_encoding_extra_member(&(llmc_encoding){ .request = request }, "service_tier", &tier))
+        return false;
+    const llmc_json_key key = { .text = tier.text, .bytes = tier.bytes };
+    return llmc_json_key_is(&key, "\"flex\"") || llmc_json_key_is(&key, "\"priority\"") || llmc_json_key_is(&key, "\"scale\"") || llmc_json_key_is(&key, "\"fast\"");
+}
+
 static const llmc_incapability incapabilities[] = {
     { 0, llmc_asks_custom_tools, "custom tools", "use functions, or a provider that has them" },
     { 0, llmc_asks_several, "n", "ask for one choice per call" },
@@ -25,6 +59,8 @@ static const llmc_incapability incapabilities[] = {
     { 0, llmc_asks_json_mode, "format", "use LLMCOST_FORMAT_JSON_SCHEMA, or ask for JSON in the prompt" },
     { 0, asks_no_effort, "effort", "the lowest is low; to turn thinking off pass {\"thinking\": {\"type\": \"disabled\"}} in extra" },
     { 0, asks_many_marks, "cache_mark", "set at most 4 marks" },
+    { 0, asks_labels, "metadata", "name user_id alone, and label calls by tags" },
+    { 0, asks_other_tier, "service_tier", "use auto or standard_only" },
 };
 
 static bool is_known_image(const char *media_type)
@@ -85,6 +121,8 @@ llmcost_status llmc_anthropic_check(llmc_operation_id operation, const llmcost_r
     if (operation != LLMC_OP_CHAT && operation != LLMC_OP_COUNT_TOKENS)
         return LLMCOST_OK;
     llmcost_status status = llmc_check_capabilities(incapabilities, sizeof incapabilities / sizeof incapabilities[0], request, target, error);
+    if (!status)
+        status = llmc_check_foreign(llmc_anthropic_known, request, target, error);
     if (!status)
         status = llmc_claude_check(request, target, error);
     return status ? status : llmc_check_conversation(&rules, request, target, error);

@@ -6,5 +6,7 @@
 
 llmcost_status llmc_anthropic_check(llmc_operation_id operation, const llmcost_request *request, const llmc_codec_target *target, llmcost_error *error);
 llmcost_status llmc_anthropic_encode(llmc_operation_id operation, const llmcost_request *request, const llmc_codec_target *target, llmc_encoded *out, llmcost_error *error);
+/* OpenAI's own members (foreign.h) that this format has, too; NULL-ended. */
+extern const char *const llmc_anthropic_known[];
 
 #endif

@@ -443,6 +443,7 @@ static void write_chat(llmc_encoding *encoding)
     static const char *const reserved[] = { "model", "max_tokens", "messages", "system", "stream", NULL };
     const llmcost_request *request = encoding->request;
     llmc_json_writer *json = &encoding->json;
+    encoding->known = llmc_anthropic_known;
     write_model(encoding);
     llmc_encoding_member_integer(encoding, "max_tokens", limit_of(request));
     write_messages(encoding);

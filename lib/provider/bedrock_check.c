@@ -7,6 +7,7 @@
 #include "provider/asks.h"
 #include "provider/claude.h"
 #include "provider/conversation.h"
+#include "provider/foreign.h"
 
 /* ---- models ---- */
 
@@ -167,6 +168,8 @@ llmcost_status llmc_bedrock_check(llmc_operation_id operation, const llmcost_req
     if (operation != LLMC_OP_CHAT && operation != LLMC_OP_COUNT_TOKENS)
         return LLMCOST_OK;
     llmcost_status status = llmc_check_capabilities(incapabilities, sizeof incapabilities / sizeof incapabilities[0], request, target, error);
+    if (!status)
+        status = llmc_check_foreign((const char *const[]){ NULL }, request, target, error);
     if (!status && llmc_bedrock_family_of(target->model) == LLMC_BEDROCK_CLAUDE)
         status = llmc_claude_check(request, target, error);
     return status ? status : llmc_check_conversation(&rules, request, target, error);

@@ -468,7 +468,8 @@ static void write_inference(llmc_encoding *encoding)
 
 static void write_chat(llmc_encoding *encoding)
 {
-    static const char *const reserved[] = { "messages", "system", "inferenceConfig", NULL };
+    static const char *const reserved[] = { "messages", "system", "inferenceConfig", NULL }, *const known[] = { NULL };
+    encoding->known = known;
     write_messages(encoding);
     write_inference(encoding);
     write_tools(encoding);

@@ -14,6 +14,7 @@
 
 #include "provider/asks.h"
 #include "provider/conversation.h"
+#include "provider/foreign.h"
 #include "provider/encoding.h"
 
 /* ---- check ---- */
@@ -57,6 +58,9 @@ static bool asks_minimal_effort(const llmcost_request *request, const llmc_codec
     return request->effort == LLMCOST_EFFORT_MINIMAL;
 }
 
+/* OpenAI's own members that this format has, too. */
+static const char *const penalties[] = { "presence_penalty", "frequency_penalty", NULL };
+
 static const llmc_incapability incapabilities[] = {
     { 0, llmc_asks_custom_tools, "custom tools", "use functions, or a provider that has them" },
     { 0, llmc_asks_several, "n", "ask for one choice per call" },
@@ -84,11 +88,29 @@ static llmcost_status check_part(const llmcost_message *message, uint32_t index,
 
 static const llmc_conversation_rules rules = { .names_tools = true, .user_speaks = true, .check_part = check_part };
 
+/* Between 0 and 1; OpenAI's between -2 and 2. */
+static llmcost_status check_penalties(const llmcost_request *request, const llmc_codec_target *target, llmcost_error *error)
+{
+    llmc_json json;
+    llmc_json_span value;
+    double penalty;
+    for (size_t i = 0; penalties[i]; i++) {
+        if (!llmc_encoding_extra_member(&(llmc_encoding){ .request = request }, penalties[i], &value))
+            continue;
+        llmc_json_begin(&json, value.text, value.bytes);
+        if (llmc_json_double(&json, &penalty) && (penalty < 0 || penalty > 1))
+            return llmc_unsupported(error, target, penalties[i], "use 0 to 1");
+    }
+    return llmc_check_foreign(penalties, request, target, error);
+}
+
 llmcost_status llmc_cohere_check(llmc_operation_id operation, const llmcost_request *request, const llmc_codec_target *target, llmcost_error *error)
 {
     if (operation != LLMC_OP_CHAT)
         return LLMCOST_OK;
     llmcost_status status = llmc_check_capabilities(incapabilities, sizeof incapabilities / sizeof incapabilities[0], request, target, error);
+    if (!status)
+        status = check_penalties(request, target, error);
     return status ? status : llmc_check_conversation(&rules, request, target, error);
 }
 
@@ -226,6 +248,7 @@ static void write_sampling(llmc_encoding *encoding)
 static void write_chat(llmc_encoding *encoding)
 {
     const llmcost_request *request = encoding->request;
+    encoding->known = penalties;
     llmc_encoding_member_array(encoding, "messages");
     for (uint32_t i = 0; i < request->message_count; i++) {
         const llmcost_message *message = &request->messages[i];

@@ -2,6 +2,7 @@
 #include "provider/encoding.h"
 
 #include "base/sha256.h"
+#include "provider/foreign.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -145,6 +146,8 @@ void llmc_encoding_extra(llmc_encoding *encoding, const char *const *reserved)
             continue;
         if (is_written(encoding, reserved, &key))
             llmc_encoding_invalid(encoding, "extra repeats the member \"%.*s\": set the request's own field instead", (int)(key.bytes < 60 ? key.bytes : 60), key.text);
+        if (encoding->known && llmc_foreign_is_left_out(encoding->known, &key, &value))
+            continue;
         llmc_encoding_copy_member(&encoding->json, &key, &value);
     }
 }

@@ -22,6 +22,7 @@ typedef struct llmc_encoding {
     size_t written_count;
     const char *merged[LLMC_MERGED_MAXIMUM];    /* members of extra that went into ours of the same name */
     size_t merged_count;
+    const char *const *known;                   /* OpenAI's own members that may pass from extra (foreign.h); NULL: all */
     const llmc_cache_mark *mark;                /* what the part at hand bears besides; NULL: nothing */
 } llmc_encoding;
 

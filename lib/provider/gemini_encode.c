@@ -14,6 +14,7 @@
 #include "provider/gemini_codec.h"
 
 #include "provider/asks.h"
+#include "provider/foreign.h"
 
 #include <stdio.h>
 
@@ -104,11 +105,16 @@ static const llmc_incapability incapabilities[] = {
     { 0, asks_json_with_tools, "format", "this model cannot answer in JSON while it has tools; ask for JSON in the prompt" },
 };
 
+/* OpenAI's own members that this format has, too, though elsewhere. */
+static const char *const penalties[] = { "presence_penalty", "frequency_penalty", NULL };
+
 llmcost_status llmc_gemini_check(llmc_operation_id operation, const llmcost_request *request, const llmc_codec_target *target, llmcost_error *error)
 {
     if (operation != LLMC_OP_CHAT && operation != LLMC_OP_COUNT_TOKENS)
         return LLMCOST_OK;
     llmcost_status status = llmc_check_capabilities(incapabilities, sizeof incapabilities / sizeof incapabilities[0], request, target, error);
+    if (!status)
+        status = llmc_check_foreign(penalties, request, target, error);
     return status ? status : llmc_gemini_check_messages(request, target, error);
 }
 
@@ -258,6 +264,15 @@ static void write_sampling(gemini_config *config)
         llmc_json_write_integer(config_member(config, "logprobs"), request->top_logprobs);
 }
 
+static void write_penalties(gemini_config *config)
+{
+    static const char *const names[] = { "presencePenalty", "frequencyPenalty" };
+    llmc_json_span value;
+    for (size_t i = 0; penalties[i]; i++)
+        if (llmc_encoding_take_foreign(config->encoding, penalties[i], &value))
+            llmc_json_write_raw(config_member(config, names[i]), value.text, value.bytes);
+}
+
 static void write_format(gemini_config *config)
 {
     const llmcost_request *request = config->encoding->request;
@@ -353,6 +368,7 @@ static void write_config(llmc_encoding *encoding)
 {
     gemini_config config = { .encoding = encoding };
     write_sampling(&config);
+    write_penalties(&config);
     write_format(&config);
     write_thinking(&config);
     write_extra_config(&config);
@@ -394,6 +410,7 @@ static void write_model(llmc_encoding *encoding)
 
 static void write_chat(llmc_encoding *encoding)
 {
+    encoding->known = penalties;
     llmc_gemini_write_contents(encoding);
     write_tools(encoding, true);
     write_config(encoding);

@@ -13,6 +13,7 @@
 
 #include "provider/asks.h"
 #include "provider/conversation.h"
+#include "provider/foreign.h"
 #include "provider/encoding.h"
 
 /* ---- check ---- */
@@ -54,11 +55,16 @@ static llmcost_status check_part(const llmcost_message *message, uint32_t index,
 
 static const llmc_conversation_rules rules = { .names_tools = true, .check_part = check_part };
 
+/* OpenAI's own members that this format has, too, though elsewhere. */
+static const char *const penalties[] = { "presence_penalty", "frequency_penalty", NULL };
+
 llmcost_status llmc_ollama_check(llmc_operation_id operation, const llmcost_request *request, const llmc_codec_target *target, llmcost_error *error)
 {
     if (operation != LLMC_OP_CHAT)
         return LLMCOST_OK;
     llmcost_status status = llmc_check_capabilities(incapabilities, sizeof incapabilities / sizeof incapabilities[0], request, target, error);
+    if (!status)
+        status = llmc_check_foreign(penalties, request, target, error);
     return status ? status : llmc_check_conversation(&rules, request, target, error);
 }
 
@@ -228,9 +234,10 @@ static void write_options(llmc_encoding *encoding)
 {
     const llmcost_request *request = encoding->request;
     llmc_json_writer *json = &encoding->json;
-    const char *taken[6] = { "num_predict" }; /* also when it is not set: it bounds what a call may cost */
-    llmc_json_span extra;
-    bool ours = request->max_tokens > 0 || request->has_temperature || request->has_top_p || request->has_seed || request->stop_count;
+    const char *taken[8] = { "num_predict" }; /* also when it is not set: it bounds what a call may cost */
+    llmc_json_span extra, values[2];
+    bool given[2] = { llmc_encoding_take_foreign(encoding, penalties[0], &values[0]), llmc_encoding_take_foreign(encoding, penalties[1], &values[1]) };
+    bool ours = given[0] || given[1] || request->max_tokens > 0 || request->has_temperature || request->has_top_p || request->has_seed || request->stop_count;
     if (!ours && !llmc_encoding_extra_member(encoding, "options", &extra))
         return;
     llmc_encoding_member_object(encoding, "options");
@@ -252,6 +259,11 @@ static void write_options(llmc_encoding *encoding)
         option(encoding, taken, "stop");
         llmc_encoding_texts(encoding, request->stop, NULL, request->stop_count);
     }
+    for (size_t i = 0; penalties[i]; i++)
+        if (given[i]) {
+            option(encoding, taken, penalties[i]);
+            llmc_json_write_raw(json, values[i].text, values[i].bytes);
+        }
     llmc_encoding_merge_extra(encoding, "options", taken);
     llmc_json_write_end_object(json);
 }
@@ -259,6 +271,7 @@ static void write_options(llmc_encoding *encoding)
 static void write_chat(llmc_encoding *encoding)
 {
     const llmcost_request *request = encoding->request;
+    encoding->known = penalties;
     llmc_encoding_member_array(encoding, "messages");
     for (uint32_t i = 0; i < request->message_count; i++)
         write_message(encoding, &request->messages[i], i);

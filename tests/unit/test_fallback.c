@@ -1033,6 +1033,32 @@ static void test_unfit_steps_are_skipped(void **unused)
     finish(&rig, &out);
 }
 
+/* OpenAI's own members are a step's to have or not, like fields. */
+static void test_steps_without_a_member_of_openai_are_skipped(void **unused)
+{
+    (void)unused;
+    static const char *const members[] = { "\"presence_penalty\":0.5", "\"logit_bias\":{\"1\":1}", "\"store\":true", "\"metadata\":{\"a\":\"b\"}" };
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
+        engine_rig rig;
+        llmcost_response *response;
+        char body[200];
+        rig_open(&rig, "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":0},\"anthropic\":{\"key\":\"k\",\"retries\":0}},\"routes\":{\"r\":{\"fallback\":[\"anthropic/claude-sonnet-4-5\",\"openai/gpt-4o\"]}}}");
+        answers(&rig, bodies[0], "hello", false);
+        snprintf(body, sizeof body, "{\"model\":\"r\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],%s}", members[i]);
+        assert_int_equal(llmcost_chat_json(rig.client, body, 0, &response), LLMCOST_OK);
+        assert_string_equal(llmcost_response_text(response), "hello");
+        assert_non_null(strstr(llmcost_response_receipt(response), "\"pruned\":\"anthropic/claude-sonnet-4-5: "));
+        assert_int_equal(rig.network.request_count, 1);
+        assert_non_null(strstr(rig.network.requests[0].body, members[i]));
+        llmcost_response_free(response);
+        snprintf(body, sizeof body, "{\"model\":\"anthropic/claude-sonnet-4-5\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],%s}", members[i]);
+        assert_int_equal(llmcost_chat_json(rig.client, body, 0, &response), LLMCOST_E_UNSUPPORTED);
+        assert_int_equal(rig.network.request_count, 1);
+        llmcost_response_free(response);
+        rig_close(&rig);
+    }
+}
+
 static void test_only_chats(void **unused)
 {
     (void)unused;
@@ -1194,7 +1220,7 @@ int main(void)
         cmocka_unit_test(test_an_escalation_after_a_restart),
         cmocka_unit_test(test_fallbacks_in_fallbacks),
         cmocka_unit_test(test_who_has_an_alternative),
-        cmocka_unit_test(test_unfit_steps_are_skipped),
+        cmocka_unit_test(test_unfit_steps_are_skipped), cmocka_unit_test(test_steps_without_a_member_of_openai_are_skipped),
         cmocka_unit_test(test_only_chats),
         cmocka_unit_test(test_config_errors),
         cmocka_unit_test(test_the_trees_depth_is_bounded),

@@ -144,11 +144,35 @@ static void a_stream_is_judged_at_its_end(void **state)
     rig_close(&rig);
 }
 
+static void what_else_does_not_fit_is_named(void **state)
+{
+    (void)state;
+    engine_rig rig;
+    rig_request space;
+    llmcost_response *response;
+    rig_open(&rig, "{\"providers\":{\"zhipu\":{\"key\":\"k\"},\"anthropic\":{\"key\":\"k\"}}}");
+    static const char *const models[] = { "zhipu/glm-4.6", "anthropic/claude-sonnet-4-5" };
+    for (int i = 0; i < 2; i++) {
+        llmcost_request *request = ask(&space, i ? LLMCOST_FORMAT_JSON : LLMCOST_FORMAT_JSON_SCHEMA);
+        request->model = models[i];
+        request->has_temperature = 1;
+        request->temperature = 1.2;
+        assert_int_equal(llmcost_chat(rig.client, request, &response), LLMCOST_E_UNSUPPORTED);
+        const char *message = llmcost_error_message(llmcost_response_error(response));
+        assert_non_null(strstr(message, "cannot do \"temperature\""));
+        assert_null(strstr(message, "format"));
+        llmcost_response_free(response);
+    }
+    assert_int_equal(rig.network.request_count, 0);
+    rig_close(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_answer), cmocka_unit_test(a_fence_is_taken_off), cmocka_unit_test(a_breach_is_tried_again_and_then_told),
         cmocka_unit_test(what_is_no_answer_is_not_judged), cmocka_unit_test(a_mechanism_of_its_own_is_left_to_it), cmocka_unit_test(a_stream_is_judged_at_its_end),
+        cmocka_unit_test(what_else_does_not_fit_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

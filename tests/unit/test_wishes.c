@@ -100,6 +100,25 @@ static void test_each_model_gets_what_it_takes(void **unused)
     }
 }
 
+/* Another try of the judge's is as careful as the first. */
+static void test_another_try_gets_what_it_takes(void **unused)
+{
+    (void)unused;
+    engine_rig rig;
+    rig_request space;
+    rig_open(&rig, "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":1}},\"routes\":{\"r\":"
+                   "{\"cascade\":[\"openai/gpt-4o-mini\",\"openai/gpt-4o\"],\"escalate_on\":{\"judge\":\"openai/o3\"}}}}");
+    add_steps(&rig);
+    fake_network_fails(&rig.network, "\"o3\"", 500, "down");
+    expect_answer(&rig, rig_ask(&space, "r", "hi"), "small");
+    assert_int_equal(rig.network.request_count, 3);
+    for (size_t i = 1; i < 3; i++) {
+        expect_in(&rig, i, "\"temperature\"", false);
+        expect_in(&rig, i, "okens\":1024", true);
+    }
+    rig_close(&rig);
+}
+
 /* A host that refuses a temperature hears none, and so its judge is heard. */
 static void test_the_judge_is_heard(void **unused)
 {
@@ -228,7 +247,8 @@ static void test_explained(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_each_model_gets_what_it_takes), cmocka_unit_test(test_the_judge_is_heard), cmocka_unit_test(test_the_label_is_heard),
+        cmocka_unit_test(test_each_model_gets_what_it_takes), cmocka_unit_test(test_another_try_gets_what_it_takes),
+        cmocka_unit_test(test_the_judge_is_heard), cmocka_unit_test(test_the_label_is_heard),
         cmocka_unit_test(test_each_target_of_a_judge), cmocka_unit_test(test_logprobs_where_a_host_has_them),
         cmocka_unit_test(test_logprobs_of_each_target_of_a_step), cmocka_unit_test(test_logprobs_that_the_caller_wants), cmocka_unit_test(test_explained),
     };
