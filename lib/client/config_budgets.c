@@ -147,7 +147,7 @@ llmcost_status llmc_config_budgets(llmc_config *config, const llmc_config_node *
 
 /* ---- "model": a name that no call can have would make a limit that never holds ---- */
 
-static bool is_asked_for(const llmc_route *route, const llmc_budget *budget)
+__attribute__((cold)) static bool is_asked_for(const llmc_route *route, const llmc_budget *budget)
 {
     if (route->kind == LLMC_ROUTE_LEAF)
         return strcmp(route->model, budget->model) == 0 && (!budget->provider || strcmp(route->provider->name, budget->provider) == 0);
@@ -159,7 +159,7 @@ static bool is_asked_for(const llmc_route *route, const llmc_budget *budget)
 }
 
 /* Some hosts' own names look like "provider/model". */
-static bool may_serve(const llmc_settings *settings, const llmc_budget *budget, bool slashed)
+__attribute__((cold)) static bool may_serve(const llmc_settings *settings, const llmc_budget *budget, bool slashed)
 {
     for (size_t i = 0; i < settings->provider_count; i++) {
         const llmc_provider *provider = &settings->providers[i];
@@ -173,7 +173,7 @@ static bool may_serve(const llmc_settings *settings, const llmc_budget *budget, 
 }
 
 /* Of "provider/model"; 0: nobody is called so. */
-static size_t provider_bytes(const llmc_settings *settings, const char *model)
+__attribute__((cold)) static size_t provider_bytes(const llmc_settings *settings, const char *model)
 {
     const char *slash = strchr(model, '/');
     size_t bytes = slash ? (size_t)(slash - model) : 0;
@@ -183,7 +183,7 @@ static size_t provider_bytes(const llmc_settings *settings, const char *model)
     return named ? bytes : 0;
 }
 
-static llmcost_status check_model(llmc_config *config, const llmc_config_node *node, const llmc_budget *budget)
+__attribute__((cold)) static llmcost_status check_model(llmc_config *config, const llmc_config_node *node, const llmc_budget *budget)
 {
     const llmc_settings *settings = config->settings;
     const char *model = budget->model;
@@ -196,13 +196,13 @@ static llmcost_status check_model(llmc_config *config, const llmc_config_node *n
             return LLMCOST_OK;
     }
     if (route)
-        return llmc_config_fail(config, node, "\"%.200s\" is the name of %s, which no budget sees: \"model\" is a model as its provider names it, such as \"gpt-4o-mini\"",
+        return llmc_config_fail(config, node, "\"%.200s\" is the name of %s, which no budget sees: \"model\" is as the provider names it, such as \"gpt-4o-mini\"",
                                 model, route->kind == LLMC_ROUTE_LEAF ? "an alias" : "a route");
     return llmc_config_fail(config, node, "\"model\" is as the provider names it: instead of \"%.200s\" write \"provider\": \"%.*s\", \"model\": \"%.200s\"", model,
                             (int)bytes, model, model + bytes + 1);
 }
 
-llmcost_status llmc_config_budget_models(llmc_config *config, const llmc_config_node *budgets)
+__attribute__((cold)) llmcost_status llmc_config_budget_models(llmc_config *config, const llmc_config_node *budgets)
 {
     llmcost_status status = LLMCOST_OK;
     const llmc_budget *budget = config->settings->budgets;

@@ -265,7 +265,7 @@ static bool has_word(const char *words, const char *word)
     return false;
 }
 
-bool llmc_catalog_builtin_may_slash(const char *provider)
+__attribute__((cold)) bool llmc_catalog_builtin_may_slash(const char *provider)
 {
     bool known = false;
     for (table_row row = { 0 }; next_row(&row);) {

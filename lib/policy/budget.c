@@ -261,7 +261,7 @@ static llmcost_verdict granted(llmcost_leg *leg, budget_state *state)
 }
 
 /* What the codec would refuse, but for its length, is too short: nothing shorter does either. */
-static bool is_too_short(llmcost_leg *leg, const budget_state *state, int64_t length)
+__attribute__((cold)) static bool is_too_short(llmcost_leg *leg, const budget_state *state, int64_t length)
 {
     llmcost_error error;
     if (!leg->operation->generates)

@@ -11,7 +11,7 @@
 static bool fits(llmcost_leg *leg, const llmc_route *route, llmcost_error *error);
 
 /* fit.c gives it to a request that names no length. A request for JSON in words is looked at as text. */
-static llmcost_status check_default_length(llmcost_leg *leg, const llmc_route *route, int32_t format, llmcost_error *error)
+__attribute__((cold)) static llmcost_status check_default_length(llmcost_leg *leg, const llmc_route *route, int32_t format, llmcost_error *error)
 {
     int64_t length = leg->services->settings->default_max_tokens;
     if (length <= 0 || !leg->operation->generates || leg->request->max_tokens > 0 || format != leg->request->format ||

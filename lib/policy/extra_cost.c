@@ -72,7 +72,7 @@ static void read_tier(llmc_json *json, const llmc_json_key *key, llmc_extra_cost
     out->tier[tier.bytes] = '\0';
 }
 
-static void read_thinking(llmc_json *json, llmc_extra_cost *out)
+__attribute__((cold)) static void read_thinking(llmc_json *json, llmc_extra_cost *out)
 {
     llmc_json_key key;
     llmc_json_object(json);

@@ -27,7 +27,7 @@ llmcost_status llmc_target_check(llmcost_leg *leg, const llmc_route *target, con
     return provider->codec->check(leg->operation->id, request, &aim, error);
 }
 
-bool llmc_length_suffices(llmcost_leg *leg, const llmc_route *target, int64_t max_tokens, llmcost_error *error)
+__attribute__((cold)) bool llmc_length_suffices(llmcost_leg *leg, const llmc_route *target, int64_t max_tokens, llmcost_error *error)
 {
     llmcost_request request = *leg->request;
     if (leg->wishes)
