@@ -570,8 +570,9 @@ typedef enum llmcost_finish {
  * request  copied; yours again on return
  * out      the stream, yours: llmcost_stream_close(). One thread at a time
  *
- * Returns as soon as the request is on its way. A failure that is known by then (E_INVALID, E_UNKNOWN_MODEL, E_BUDGET, ...)
- * comes from the first llmcost_stream_next(), with its receipt. E_MEMORY, E_MISUSE, E_CLOSED: no stream.
+ * Returns at once: the request is sent while next, poll or finish run. A failure that is known by then (E_INVALID,
+ * E_UNKNOWN_MODEL, E_BUDGET, ...) comes from the first llmcost_stream_next(), with its receipt. E_MEMORY, E_MISUSE,
+ * E_CLOSED: no stream.
  */
 LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_stream_open(llmcost_client *client, const llmcost_request *request, llmcost_stream **out);
 /** llmcost_stream_open() on an OpenAI chat-completions body; llmcost_event_json() has OpenAI's chunks. */

@@ -44,6 +44,22 @@ static void estimate_input(llmc_wire *state)
 }
 
 /*
+ * Of a whole answer that broke off nothing is decoded, but its model had written it all: what came of the body stands for
+ * it, up to what was asked for.
+ */
+static int64_t undecoded_tokens(const llmc_wire *state)
+{
+    const llmcost_leg *leg = state->leg;
+    bool broke_off = leg->status && leg->status != LLMCOST_E_MALFORMED && leg->status != state->answer_error.status;
+    if (!broke_off || state->framing != &llmc_framing_whole || !llmc_answer_builder_is_empty(&state->builder))
+        return 0;
+    int64_t tokens = tokens_in((size_t)state->received), each = leg->request ? leg->request->max_tokens : 0, most = INT64_MAX;
+    if (each > 0 && each < most / (leg->request->n > 1 ? leg->request->n : 1))
+        most = each * (leg->request->n > 1 ? leg->request->n : 1);
+    return tokens < most ? tokens : most;
+}
+
+/*
  * What is shown of thinking stands against what was counted of it, so that text does not hide behind thoughts that are
  * not shown; a thought that was counted as text is not counted twice.
  */
@@ -53,7 +69,7 @@ static void estimate_output(llmc_wire *state, bool counted)
     int64_t *output = &usage->quantity[LLMCOST_OUTPUT], *reasoning = &usage->quantity[LLMCOST_REASONING];
     size_t thinking = llmc_answer_builder_reasoning_bytes(&state->builder);
     bool apart = *reasoning >= 0 || (*output < 0 && thinking > 0);
-    int64_t all = tokens_in(llmc_answer_builder_output_bytes(&state->builder)), thought = apart ? tokens_in(thinking) : 0;
+    int64_t all = tokens_in(llmc_answer_builder_output_bytes(&state->builder)) + undecoded_tokens(state), thought = apart ? tokens_in(thinking) : 0;
     int64_t text = all - thought;
     if (counted && *output >= text && llmc_usage_output(usage) >= all)
         return;

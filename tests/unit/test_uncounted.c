@@ -186,6 +186,42 @@ static int stop_at_text(const llmcost_event *event, void *user)
     return 1;
 }
 
+/* A whole answer that breaks off was written to its end: what came of its body stands for it, never more than was asked for. */
+static void test_a_whole_answer_that_breaks_off(void **unused)
+{
+    (void)unused;
+    static const struct { llmcost_status ends, status; int64_t max_tokens, deadline_ms, out; } cases[] = {
+        { LLMCOST_E_NETWORK, LLMCOST_E_TRUNCATED, 1000, 0, 200 },
+        { LLMCOST_E_NETWORK, LLMCOST_E_TRUNCATED, 50, 0, 50 },
+        { LLMCOST_OK, LLMCOST_E_DEADLINE, 1000, 500, 200 },
+    };
+    char half[900];
+    snprintf(half, sizeof half, "{\"id\":\"x\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"%0800d", 7);
+    half[800] = '\0';
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        engine_rig rig;
+        rig_request space;
+        llmcost_response *response;
+        rig_open(&rig, CONFIG(""));
+        fake_exchange *cut = fake_network_add(&rig.network, NULL);
+        fake_exchange_piece(cut, 10, half, strlen(half));
+        cut->done_ms = cases[i].ends ? 20 : FAKE_SILENT;
+        cut->status = cases[i].ends;
+        llmcost_request *request = rig_ask(&space, "openai/gpt-4o", "hello");
+        request->max_tokens = cases[i].max_tokens;
+        request->deadline_ms = (int32_t)cases[i].deadline_ms;
+        assert_int_equal(llmcost_chat(rig.client, request, &response), cases[i].status);
+        rig_check_receipt(response);
+        assert_int_equal(llmcost_response_tokens(response, LLMCOST_OUTPUT), cases[i].out);
+        assert_int_equal(llmcost_response_cost_nano(response), PROMPT * IN + cases[i].out * OUT);
+        assert_int_equal(rig_spent(&rig), PROMPT * IN + cases[i].out * OUT);
+        assert_int_equal(rig_held(&rig), 0);
+        assert_string_equal(rig_line_text(response, 0, "counts"), "estimated");
+        llmcost_response_free(response);
+        rig_close(&rig);
+    }
+}
+
 /* The caller and his request are gone when the connection is; what he asked for is still known. */
 static void test_a_drained_stream_that_breaks_off(void **unused)
 {
@@ -234,6 +270,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_zeros_are_figures), cmocka_unit_test(test_a_side_that_is_not_there_is_estimated), cmocka_unit_test(test_a_broken_stream_counts_text_and_thoughts),
         cmocka_unit_test(test_a_broken_stream_costs_what_its_tier_costs), cmocka_unit_test(test_a_broken_stream_with_a_stated_cost),
+        cmocka_unit_test(test_a_whole_answer_that_breaks_off),
         cmocka_unit_test(test_a_drained_stream_that_breaks_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
