@@ -102,7 +102,8 @@ static void count_difference(llmc_call *call)
     const llmc_call_facts facts = {
         .tags = call->tags, .tag_count = call->tag_count, .provider = line->provider, .model = line->model,
         .wall_ms = call->response->receipt.started_wall_ms, .saved_nano = saved_nano,
-        .row.figure = { [LLMC_COST_NANO] = more_nano, [LLMC_TOKENS_IN] = llmc_usage_prompt(&line->usage) - leg->counted_in, [LLMC_TOKENS_OUT] = llmc_usage_output(&line->usage) - leg->counted_out },
+        .row.figure = { [LLMC_COST_NANO] = more_nano, [LLMC_TOKENS_IN] = llmc_usage_prompt(&line->usage) - leg->counted_in,
+                        [LLMC_TOKENS_OUT] = llmc_usage_output(&line->usage) - leg->counted_out },
     };
     llmc_totals_add(call->client->services.totals, &facts);
     llmcost_response *origin = call->user;

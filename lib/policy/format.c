@@ -30,8 +30,7 @@ llmcost_status llmc_target_check(llmcost_leg *leg, const llmc_route *target, con
 __attribute__((cold)) bool llmc_length_suffices(llmcost_leg *leg, const llmc_route *target, int64_t max_tokens, llmcost_error *error)
 {
     llmcost_request request = *leg->request;
-    if (leg->wishes)
-        llmc_request_drop(&request, leg->wishes);
+    llmc_request_drop(&request, leg->wishes);
     request.max_tokens = max_tokens;
     return llmc_target_check(leg, target, &request, error) != LLMCOST_E_UNSUPPORTED;
 }

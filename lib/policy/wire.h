@@ -36,7 +36,7 @@ typedef struct llmc_wire {
     int32_t http_status;
     uint32_t wait_rank;          /* how exact the wait is that the headers ask for */
     int64_t received, began_ns, stage_ns, answered_wall_ms;
-    int64_t prompt_estimate;     /* this and the tier are read when the caller leaves: his request is gone afterwards */
+    int64_t prompt_estimate, most_output; /* these and the tier are read when the caller leaves: his request is gone afterwards */
     char tier_asked[sizeof(((llmc_usage *)0)->tier)];
     llmcost_status failure;      /* why we ended the exchange ourselves */
     bool opened, decoding, event_stream, timer_reserved, stopped, concluded, counted;

@@ -43,6 +43,13 @@ static void estimate_input(llmc_wire *state)
     usage->flags |= LLMC_USAGE_INPUT_ESTIMATED;
 }
 
+/* What was asked for of all choices; a request without a length: anything. */
+static int64_t most_output(const llmcost_request *request)
+{
+    int64_t choices = request->n > 1 ? request->n : 1;
+    return request->max_tokens > 0 && request->max_tokens < INT64_MAX / choices ? request->max_tokens * choices : INT64_MAX;
+}
+
 /*
  * Of a whole answer that broke off nothing is decoded, but its model had written it all: what came of the body stands for
  * it, up to what was asked for.
@@ -53,9 +60,7 @@ static int64_t undecoded_tokens(const llmc_wire *state)
     bool broke_off = leg->status && leg->status != LLMCOST_E_MALFORMED && leg->status != state->answer_error.status;
     if (!broke_off || state->framing != &llmc_framing_whole || !llmc_answer_builder_is_empty(&state->builder))
         return 0;
-    int64_t tokens = tokens_in((size_t)state->received), each = leg->request ? leg->request->max_tokens : 0, most = INT64_MAX;
-    if (each > 0 && each < most / (leg->request->n > 1 ? leg->request->n : 1))
-        most = each * (leg->request->n > 1 ? leg->request->n : 1);
+    int64_t tokens = tokens_in((size_t)state->received), most = leg->request ? most_output(leg->request) : state->most_output;
     return tokens < most ? tokens : most;
 }
 
@@ -109,6 +114,7 @@ void llmc_wire_keep_for_estimates(llmc_wire *state)
     llmc_extra_cost_of(leg->request->extra, &extra);
     memcpy(state->tier_asked, extra.tier, sizeof state->tier_asked);
     state->prompt_estimate = llmc_prompt_estimate(leg->services, leg->request, leg->route);
+    state->most_output = most_output(leg->request);
 }
 
 void llmc_wire_estimate_usage(llmc_wire *state)

@@ -4,7 +4,7 @@
 
 #include "provider/presets.h"
 
-enum { LLMC_MEMBERS_MAXIMUM = 40, LLMC_MERGED_MAXIMUM = 4 };
+enum { LLMC_MEMBERS_MAXIMUM = 40, LLMC_MERGED_MAXIMUM = 6 };
 
 /* A member that marks how far a prompt is cached: raw JSON. */
 typedef struct llmc_cache_mark {

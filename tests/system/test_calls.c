@@ -697,6 +697,8 @@ static void a_slow_reader(void **state)
     for (size_t dialect = 0; dialect < 2; dialect++) {
         llmcost_request request = live_request(models[dialect], &message);
         assert_int_equal(llmcost_stream_open(all.client, &request, &streams[dialect]), LLMCOST_OK);
+        usleep(100000);
+        assert_int_equal(llmcost_mock_request_count(all.mock), dialect); /* it is sent when it is read */
         assert_int_equal(read_texts(streams[dialect], texts[dialect], 2), LLMCOST_OK);
     }
     usleep(3000000); /* the provider has long said everything */
