@@ -555,8 +555,10 @@ typedef enum llmcost_event_kind {
     LLMCOST_EVENT_TOOL_ARGUMENTS = 5, /* a piece of its arguments */
     LLMCOST_EVENT_FINISH = 6,     /* a choice is complete: llmcost_event_finish() */
     LLMCOST_EVENT_USAGE = 7,      /* the provider reported its counts: llmcost_event_tokens() */
-    LLMCOST_EVENT_RESTART_ANSWER = 8 /* the pieces so far are void: the target failed, and another one answers from the start.
+    LLMCOST_EVENT_RESTART_ANSWER = 8, /* the pieces so far are void: the target failed, and another one answers from the start.
                                         Only of a route with "after_delta": "continue" */
+    LLMCOST_EVENT_LOGPROBS = 9,   /* log-probabilities of tokens of the text before: OpenAI's items, as a JSON array */
+    LLMCOST_EVENT_EXTRA = 10      /* what a provider sends beside the text (citations): llmcost_event_json() */
 } llmcost_event_kind;
 
 typedef enum llmcost_finish {
@@ -575,7 +577,10 @@ typedef enum llmcost_finish {
  * E_CLOSED: no stream.
  */
 LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_stream_open(llmcost_client *client, const llmcost_request *request, llmcost_stream **out);
-/** llmcost_stream_open() on an OpenAI chat-completions body; llmcost_event_json() has OpenAI's chunks. */
+/**
+ * llmcost_stream_open() on an OpenAI chat-completions body; llmcost_event_json() has OpenAI's chunks. With "include_usage"
+ * one of them has the counts: the provider's, at the end the receipt's estimate where the provider told none.
+ */
 LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_stream_open_json(llmcost_client *client, const char *body, size_t body_bytes, llmcost_stream **out);
 /**
  * The next piece; waits for it.
@@ -606,7 +611,7 @@ LLMCOST_API LLMCOST_MUST_USE llmcost_status llmcost_chat_stream(llmcost_client *
 
 /** What kind of piece this is. */
 LLMCOST_API llmcost_event_kind llmcost_event_get_kind(const llmcost_event *event);
-/** The text of a piece (TEXT, REASONING, REFUSAL, TOOL_ARGUMENTS), "" for the others. bytes may be NULL. */
+/** The text of a piece (TEXT, REASONING, REFUSAL, TOOL_ARGUMENTS; of LOGPROBS its JSON), "" for the others. bytes may be NULL. */
 LLMCOST_API const char *llmcost_event_text(const llmcost_event *event, size_t *bytes);
 /** Which choice it belongs to, from 0. */
 LLMCOST_API uint32_t llmcost_event_choice(const llmcost_event *event);

@@ -8,7 +8,8 @@ llmcost_event_kind llmcost_event_get_kind(const llmcost_event *event)
 
 const char *llmcost_event_text(const llmcost_event *event, size_t *bytes)
 {
-    static const uint32_t with_text = 1U << LLMCOST_EVENT_TEXT | 1U << LLMCOST_EVENT_REASONING | 1U << LLMCOST_EVENT_REFUSAL | 1U << LLMCOST_EVENT_TOOL_ARGUMENTS;
+    static const uint32_t with_text = 1U << LLMCOST_EVENT_TEXT | 1U << LLMCOST_EVENT_REASONING | 1U << LLMCOST_EVENT_REFUSAL | 1U << LLMCOST_EVENT_TOOL_ARGUMENTS |
+                                      1U << LLMCOST_EVENT_LOGPROBS;
     bool has = event && event->kind >= 0 && event->kind < 32 && with_text >> event->kind & 1 && event->text;
     if (bytes)
         *bytes = has ? event->bytes : 0;

@@ -360,9 +360,9 @@ static bool deliver(llmcost_leg *leg, int32_t below, const llmcost_event *event,
     if (leg->parent)
         return leg->forwards ? deliver(leg->parent, leg->parent->at, event, leg, origin) : true;
     llmc_call *call = leg->call;
-    if (call->sink && (is_content(event) || event->kind == LLMCOST_EVENT_FINISH))
+    if (call->sink && (is_content(event) || event->kind == LLMCOST_EVENT_FINISH || event->kind == LLMCOST_EVENT_LOGPROBS))
         mark_delivered(origin);
-    if (!call->sink || event->kind > LLMCOST_EVENT_USAGE)
+    if (!call->sink || (event->kind > LLMCOST_EVENT_EXTRA && event->kind != LLMC_EVENT_META))
         return true;
     call->left = call->left || !call->sink(call, event); /* who has left is shown nothing more */
     return !call->left;

@@ -1,7 +1,7 @@
 /*
  * Writing OpenAI's shape. Counts are put together again from the disjoint classes, as OpenAI counts: cached and written
- * tokens are part of the prompt, reasoning is part of the completion. Left out: service_tier and system_fingerprint,
- * which the members that a codec keeps (extra) bring where a provider sent them.
+ * tokens are part of the prompt, reasoning is part of the completion. Left out: service_tier and system_fingerprint, which
+ * are optional and say nothing of an answer.
  */
 #include "call/openai_shape.h"
 
@@ -126,28 +126,41 @@ static void write_message(llmc_json_writer *json, const llmc_choice *choice)
     llmc_json_write_end_object(json);
 }
 
+static void write_logprobs(llmc_json_writer *json, const char *items, size_t bytes)
+{
+    llmc_json_write_member_object(json, "logprobs");
+    llmc_json_write_key(json, "content");
+    llmc_json_write_raw(json, items, bytes);
+    llmc_json_write_end_object(json);
+}
+
 static void write_choice(llmc_json_writer *json, uint32_t index, const llmc_choice *choice)
 {
     llmc_json_write_begin_object(json);
     llmc_json_write_member_integer(json, "index", index);
     write_message(json, choice);
-    llmc_json_write_key(json, "logprobs");
-    if (choice->logprobs.bytes) {
-        llmc_json_write_begin_object(json);
-        llmc_json_write_key(json, "content");
-        llmc_json_write_raw(json, choice->logprobs.text, choice->logprobs.bytes);
-        llmc_json_write_end_object(json);
-    } else {
-        llmc_json_write_null(json);
-    }
+    if (choice->logprobs.bytes)
+        write_logprobs(json, choice->logprobs.text, choice->logprobs.bytes);
+    else
+        llmc_json_write_member_text(json, "logprobs", NULL);
     write_finish(json, choice->finish);
     llmc_json_write_end_object(json);
 }
 
-/* What the provider sent beside an answer, such as citations; members of our own shape keep their meaning. */
-static void write_extra(llmc_json_writer *json, const char *extra)
+/* Members of our own shape keep their meaning. */
+static bool is_ours(const char *name, size_t bytes)
 {
     static const char *const ours[] = { "id", "object", "created", "model", "choices", "data", "usage", "error", "llmcost" };
+    for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++) {
+        if (strlen(ours[i]) == bytes && memcmp(ours[i], name, bytes) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What the provider sent beside an answer, such as citations. */
+static void write_extra(llmc_json_writer *json, const char *extra)
+{
     llmc_json reader;
     llmc_json_key key;
     llmc_json_span value;
@@ -155,10 +168,7 @@ static void write_extra(llmc_json_writer *json, const char *extra)
     if (!llmc_json_object(&reader))
         return;
     while (llmc_json_next_key(&reader, &key)) {
-        bool taken = false;
-        for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
-            taken |= llmc_json_key_is(&key, ours[i]);
-        if (!llmc_json_raw(&reader, &value) || taken)
+        if (!llmc_json_raw(&reader, &value) || is_ours(key.text, key.bytes))
             continue;
         llmc_buffer_add(json->out, ",\"", 2);
         llmc_buffer_add(json->out, key.text, key.bytes);
@@ -229,7 +239,7 @@ static void write_embeddings(llmc_json_writer *json, const llmcost_response *res
         llmc_json_write_end_object(json);
     }
     llmc_json_write_end_array(json);
-    llmc_json_write_member_text(json, "model", *answer->model || !response->answered ? answer->model : response->answered->model); /* few hosts repeat it */
+    llmc_json_write_member_text(json, "model", answer->model);
     llmc_json_write_member_object(json, "usage");
     llmc_json_write_member_integer(json, "prompt_tokens", tokens);
     llmc_json_write_member_integer(json, "total_tokens", tokens);
@@ -298,6 +308,39 @@ void llmc_chunks_init(llmc_chunks *chunks, const llmc_allocator *allocator, cons
 void llmc_chunks_free(llmc_chunks *chunks)
 {
     llmc_buffer_free(&chunks->text);
+    llmc_buffer_free(&chunks->names);
+}
+
+/* What the provider calls the answer and the model; a name that it leaves out stays what it was. */
+static bool take_names(llmc_chunks *chunks, const llmcost_event *meta)
+{
+    llmc_buffer names;
+    const char *id = meta->bytes ? meta->text : chunks->id, *model = *meta->tool_name ? meta->tool_name : chunks->model;
+    llmc_buffer_init(&names, chunks->text.allocator, LLMC_CHUNK_MAX_BYTES);
+    llmc_buffer_add(&names, id, strlen(id) + 1);
+    llmc_buffer_add(&names, model, strlen(model) + 1);
+    llmc_buffer_free(&chunks->names);
+    chunks->names = names;
+    if (names.failure)
+        return false;
+    chunks->id = names.data;
+    chunks->model = names.data + strlen(names.data) + 1;
+    return true;
+}
+
+bool llmc_chunks_see(llmc_chunks *chunks, const llmcost_event *event, bool *shown)
+{
+    *shown = event->kind != LLMC_EVENT_META;
+    chunks->counts_told |= event->kind == LLMCOST_EVENT_USAGE && has_counts(event->usage);
+    return *shown || take_names(chunks, event);
+}
+
+bool llmc_chunks_owed(const llmc_chunks *chunks, const llmcost_response *response, llmcost_event *usage)
+{
+    if (chunks->usage != LLMC_USAGE_ALWAYS || chunks->counts_told || response->status || !response->answer)
+        return false;
+    *usage = (llmcost_event){ .kind = LLMCOST_EVENT_USAGE, .text = "", .tool_id = "", .tool_name = "", .usage = delivered_usage(response) };
+    return has_counts(usage->usage);
 }
 
 /* The first chunk of a choice says who speaks. */
@@ -365,26 +408,47 @@ static void write_restart(llmc_json_writer *json, llmc_chunks *chunks)
     llmc_json_write_end_object(json);
 }
 
+static void write_piece(llmc_json_writer *json, const llmcost_event *event, llmc_chunks *chunks)
+{
+    llmc_json_write_begin_object(json);
+    llmc_json_write_member_integer(json, "index", event->choice);
+    write_delta(json, event, chunks);
+    if (event->kind == LLMCOST_EVENT_LOGPROBS)
+        write_logprobs(json, event->text, event->bytes);
+    write_finish(json, event->kind == LLMCOST_EVENT_FINISH ? event->finish : LLMCOST_FINISH_NONE);
+    llmc_json_write_end_object(json);
+}
+
+static bool has_form(const llmcost_event *event, const llmc_chunks *chunks)
+{
+    if (event->kind == LLMCOST_EVENT_USAGE)
+        return chunks->usage != LLMC_USAGE_NEVER && event->usage && has_counts(event->usage);
+    if (event->kind == LLMCOST_EVENT_EXTRA)
+        return !is_ours(event->tool_name, strlen(event->tool_name));
+    return event->kind >= LLMCOST_EVENT_TEXT && event->kind <= LLMCOST_EVENT_LOGPROBS;
+}
+
 bool llmc_openai_chunk(const llmcost_event *event, llmc_chunks *chunks, llmc_buffer *out)
 {
     bool counts = event->kind == LLMCOST_EVENT_USAGE, restarts = event->kind == LLMCOST_EVENT_RESTART_ANSWER;
-    if (event->kind < LLMCOST_EVENT_TEXT || event->kind > LLMCOST_EVENT_RESTART_ANSWER || (counts && (chunks->without_usage || !event->usage)))
+    if (!has_form(event, chunks))
         return false;
     llmc_json_writer json = { .out = out };
     write_head(&json, chunks->id, "chat.completion.chunk", chunks->created, chunks->model);
     llmc_json_write_member_array(&json, "choices");
-    if (!counts && !restarts) {
-        llmc_json_write_begin_object(&json);
-        llmc_json_write_member_integer(&json, "index", event->choice);
-        write_delta(&json, event, chunks);
-        write_finish(&json, event->kind == LLMCOST_EVENT_FINISH ? event->finish : LLMCOST_FINISH_NONE);
-        llmc_json_write_end_object(&json);
-    }
+    if (!counts && !restarts)
+        write_piece(&json, event, chunks);
     llmc_json_write_end_array(&json);
     if (counts)
         write_usage(&json, event->usage);
     if (restarts)
         write_restart(&json, chunks);
+    if (event->kind == LLMCOST_EVENT_EXTRA && !*event->tool_name) {
+        write_extra(&json, event->text);
+    } else if (event->kind == LLMCOST_EVENT_EXTRA) {
+        llmc_json_write_key(&json, event->tool_name);
+        llmc_json_write_raw(&json, event->text, event->bytes);
+    }
     llmc_json_write_end_object(&json);
     return true;
 }

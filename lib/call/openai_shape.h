@@ -13,18 +13,26 @@
 
 enum { LLMC_CHUNK_MAX_BYTES = 64 << 20, LLMC_CHUNK_MAX_CHOICES = 128 };
 
+/* Whether the counts have a chunk: where a provider told them, or by the caller's stream_options never or always. */
+typedef enum llmc_usage_chunk { LLMC_USAGE_AS_TOLD, LLMC_USAGE_NEVER, LLMC_USAGE_ALWAYS } llmc_usage_chunk;
+
 /* What the chunks of one stream share; an event's response_for_json points to it. Belongs to the call. */
 typedef struct llmc_chunks {
-    const char *id, *model;   /* borrowed */
+    const char *id, *model;   /* borrowed, or in names */
     int64_t created;          /* seconds since 1970 */
-    bool without_usage;       /* the caller's stream_options: no chunk for USAGE */
+    llmc_usage_chunk usage;
+    bool counts_told;
     bool written, has_form;   /* of the event at hand: made already, and had one */
     uint64_t begun[LLMC_CHUNK_MAX_CHOICES / 64]; /* choices whose role was said */
-    llmc_buffer text;
+    llmc_buffer text, names;
 } llmc_chunks;
 
 void llmc_chunks_init(llmc_chunks *chunks, const llmc_allocator *allocator, const char *id, const char *model, int64_t created);
 void llmc_chunks_free(llmc_chunks *chunks);
+/* First of all for each event that reaches the caller. *shown: it goes on to the host. false: no memory. */
+bool llmc_chunks_see(llmc_chunks *chunks, const llmcost_event *event, bool *shown);
+/* Of a complete call: the counts that the caller wants and nobody told, as its receipt has them. false: none are owed. */
+bool llmc_chunks_owed(const llmc_chunks *chunks, const llmcost_response *response, llmcost_event *usage);
 /* Before an event goes to the host: its JSON is made when asked for, once. */
 static inline void llmc_chunks_attach(llmc_chunks *chunks, llmcost_event *event)
 {

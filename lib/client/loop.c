@@ -60,13 +60,19 @@ static void free_done(llmcost_loop *loop)
 
 /* ---- what the engine reports ---- */
 
+static bool show(loop_call *item, const llmcost_event *event)
+{
+    llmcost_event copy = *event;
+    llmc_chunks_attach(&item->chunks, &copy);
+    return item->on_event(&copy, item->user) == 0;
+}
+
 static bool event_left(llmc_call *call, const llmcost_event *event)
 {
     loop_call *item = call->user;
-    llmcost_event copy = *event;
-    llmc_chunks_attach(&item->chunks, &copy);
-    int stop = item->on_event(&copy, item->user);
-    return stop == 0;
+    bool shown, seen = llmc_chunks_see(&item->chunks, event, &shown);
+    call->no_memory |= !seen;
+    return seen && (!shown || show(item, event));
 }
 
 static void call_done(llmc_call *call)
@@ -79,6 +85,9 @@ static void call_done(llmc_call *call)
     item->next_doomed = loop->done;
     loop->done = item;
     atomic_fetch_sub(&loop->pending, 1);
+    llmcost_event usage;
+    if (item->on_event && llmc_chunks_owed(&item->chunks, call->response, &usage))
+        show(item, &usage);
     item->on_done(item->id, call->response, item->user);
 }
 
@@ -114,7 +123,7 @@ typedef struct listener {
     uint64_t *call;
 } listener;
 
-static llmcost_status submit(llmcost_loop *loop, llmc_operation_id operation, llmc_front *front, bool without_usage, const listener *to)
+static llmcost_status submit(llmcost_loop *loop, llmc_operation_id operation, llmc_front *front, llmc_usage_chunk usage, const listener *to)
 {
     llmcost_client *client = loop->client;
     loop_call *item = llmc_calloc(&client->services.allocator, 1, sizeof *item);
@@ -132,7 +141,7 @@ static llmcost_status submit(llmcost_loop *loop, llmc_operation_id operation, ll
     item->id = made->id = atomic_fetch_add(&loop->last_id, 1) + 1;
     llmc_chunks_init(&item->chunks, &client->services.allocator, llmc_receipt_id(&front->response->receipt), front->request ? front->request->model : "",
                      front->response->receipt.started_wall_ms / 1000);
-    item->chunks.without_usage = without_usage;
+    item->chunks.usage = usage;
     if (to->call)
         *to->call = item->id;
     atomic_fetch_add(&loop->pending, 1);
@@ -161,7 +170,7 @@ static llmcost_status submit_request(llmcost_loop *loop, llmc_operation_id opera
         return status;
     status = llmc_front_open(&visit, request, operation, true, &front);
     if (!status)
-        status = submit(loop, operation, &front, false, to);
+        status = submit(loop, operation, &front, LLMC_USAGE_AS_TOLD, to);
     llmc_client_leave(&visit);
     return status;
 }
@@ -181,7 +190,7 @@ static llmcost_status submit_body(llmcost_loop *loop, llmc_operation_id operatio
     if (!streams)
         told.on_event = NULL;
     if (!status)
-        status = submit(loop, operation, &json.front, !json.wants_usage, &told);
+        status = submit(loop, operation, &json.front, json.wants_usage ? LLMC_USAGE_ALWAYS : LLMC_USAGE_NEVER, &told);
     llmc_client_leave(&visit);
     return status;
 }

@@ -24,7 +24,6 @@ struct llmcost_stream {
     llmc_buffer texts;
     llmcost_event current;
     llmc_chunks chunks;
-    llmc_buffer names;          /* the id and the model that chunks carry */
     bool discards, taken;
 };
 
@@ -65,7 +64,7 @@ static bool put_event(llmcost_stream *stream, const llmcost_event *event)
 static bool queue_event(llmc_call *call, const llmcost_event *event)
 {
     llmcost_stream *stream = call->user;
-    bool goes_on = stream->discards || put_event(stream, event);
+    bool shown, goes_on = llmc_chunks_see(&stream->chunks, event, &shown) && (!shown || stream->discards || put_event(stream, event));
     call->no_memory |= !goes_on;
     return goes_on;
 }
@@ -104,7 +103,10 @@ static void step(llmcost_stream *stream, int64_t until_ns)
 static void call_done(llmc_call *call)
 {
     llmcost_stream *stream = call->user;
+    llmcost_event usage;
     stream->status = call->response->status;
+    if (!stream->discards && llmc_chunks_owed(&stream->chunks, call->response, &usage) && !put_event(stream, &usage))
+        stream->status = LLMCOST_E_MEMORY;
 }
 
 static void drop_stream(llmcost_stream *stream)
@@ -113,7 +115,6 @@ static void drop_stream(llmcost_stream *stream)
     llmc_response_unref(stream->response);
     llmc_free(&allocator, stream->events);
     llmc_buffer_free(&stream->texts);
-    llmc_buffer_free(&stream->names);
     llmc_chunks_free(&stream->chunks);
     llmc_slot_return(stream->slot, true);
     llmc_free(&allocator, stream);
@@ -132,13 +133,12 @@ static llmcost_stream *new_stream(llmcost_client *client, llmcost_response *resp
         return NULL;
     }
     llmc_buffer_init(&stream->texts, allocator, SIZE_MAX / 4);
-    llmc_buffer_init(&stream->names, allocator, 4096);
     stream->response = response;
     return stream;
 }
 
 /* The response's reference is the stream's, also after a failure. */
-static llmcost_status open_stream(llmcost_client *client, llmc_front *front, bool without_usage, llmcost_stream **out)
+static llmcost_status open_stream(llmcost_client *client, llmc_front *front, llmc_usage_chunk usage, llmcost_stream **out)
 {
     llmcost_stream *stream = new_stream(client, front->response);
     if (!stream) {
@@ -156,7 +156,7 @@ static llmcost_status open_stream(llmcost_client *client, llmc_front *front, boo
     call->user = stream;
     llmc_chunks_init(&stream->chunks, &client->services.allocator, llmc_receipt_id(&front->response->receipt), front->request ? front->request->model : "",
                      front->response->receipt.started_wall_ms / 1000);
-    stream->chunks.without_usage = without_usage;
+    stream->chunks.usage = usage;
     if (front->status)
         llmc_call_fail(call, front->status);
     else
@@ -179,7 +179,7 @@ llmcost_status llmcost_stream_open(llmcost_client *client, const llmcost_request
         return status;
     status = llmc_front_open(&visit, request, LLMC_OP_CHAT, true, &front);
     if (!status)
-        status = open_stream(client, &front, false, out);
+        status = open_stream(client, &front, LLMC_USAGE_AS_TOLD, out);
     llmc_client_leave(&visit);
     return status;
 }
@@ -196,7 +196,7 @@ llmcost_status llmcost_stream_open_json(llmcost_client *client, const char *body
         return status;
     status = llmc_front_open_json(&visit, body, body_bytes, LLMC_OP_CHAT, &json);
     if (!status)
-        status = open_stream(client, &json.front, !json.wants_usage, out);
+        status = open_stream(client, &json.front, json.wants_usage ? LLMC_USAGE_ALWAYS : LLMC_USAGE_NEVER, out);
     llmc_client_leave(&visit);
     return status;
 }

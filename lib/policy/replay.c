@@ -29,7 +29,7 @@ static bool emit_finish(llmcost_leg *leg, const llmc_choice *choice, uint32_t in
 static bool replay_choice(llmcost_leg *leg, const llmc_choice *choice, uint32_t index, bool *no_memory)
 {
     if (!emit_text(leg, LLMCOST_EVENT_REASONING, index, choice->reasoning) || !emit_text(leg, LLMCOST_EVENT_TEXT, index, choice->text) ||
-        !emit_text(leg, LLMCOST_EVENT_REFUSAL, index, choice->refusal))
+        !emit_text(leg, LLMCOST_EVENT_LOGPROBS, index, choice->logprobs) || !emit_text(leg, LLMCOST_EVENT_REFUSAL, index, choice->refusal))
         return false;
     for (uint32_t i = 0; i < choice->tool_call_count; i++) {
         const llmcost_tool_call *call = &choice->tool_calls[i];
@@ -48,6 +48,9 @@ llmcost_verdict llmc_leg_replay(llmcost_leg *leg)
     bool more = llmc_leg_emit(leg, &meta), no_memory = false;
     for (uint32_t i = 0; more && i < leg->answer->choice_count; i++)
         more = replay_choice(leg, &leg->answer->choices[i], i, &no_memory);
+    llmc_text extra = { leg->answer->extra, strlen(leg->answer->extra) };
+    if (extra.bytes > 2) /* more than {} */
+        more = more && emit_text(leg, LLMCOST_EVENT_EXTRA, 0, extra);
     llmcost_event usage = { .kind = LLMCOST_EVENT_USAGE, .text = "", .tool_id = "", .tool_name = "", .usage = &leg->answer->usage };
     if (more && llmc_leg_emit(leg, &usage))
         return LLMCOST_ANSWER;

@@ -138,6 +138,10 @@ static bool take_event(void *user, const llmcost_event *event)
         state->counted = true;
         return true;
     }
+    if (!state->builder.model.length && *state->builder.target && (event->kind != LLMC_EVENT_META || !*event->tool_name)) {
+        if (!take_event(state, &(llmcost_event){ .kind = LLMC_EVENT_META, .text = "", .tool_name = state->builder.target }))
+            return false; /* a host that does not say which model answers: the one that was asked */
+    }
     if (!keep_event(state, event))
         return false;
     if (llmc_leg_is_detached(state->leg) || state->left || emit(state, event))

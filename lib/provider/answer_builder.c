@@ -315,7 +315,7 @@ static bool add_to_choice(llmc_answer_builder *builder, llmc_choice_builder *cho
         return append(builder, &choice->signature, event->text, event->bytes);
     case LLMC_EVENT_REASONING_HIDDEN:
         return append(builder, &choice->hidden_reasoning, event->text, event->bytes);
-    case LLMC_EVENT_LOGPROBS:
+    case LLMCOST_EVENT_LOGPROBS:
         return add_logprobs(builder, choice, event);
     case LLMCOST_EVENT_FINISH:
         return add_finish(builder, choice, event);
@@ -334,7 +334,7 @@ bool llmc_answer_builder_add(llmc_answer_builder *builder, const llmcost_event *
         return add_meta(builder, event);
     case LLMC_EVENT_MODEL:
         return add_model(builder, event);
-    case LLMC_EVENT_EXTRA:
+    case LLMCOST_EVENT_EXTRA:
         return add_extra(builder, event);
     case LLMC_EVENT_EMBEDDING:
         return add_embedding(builder, event);
@@ -345,7 +345,7 @@ bool llmc_answer_builder_add(llmc_answer_builder *builder, const llmcost_event *
     case LLMCOST_EVENT_REFUSAL:
     case LLMC_EVENT_SIGNATURE:
     case LLMC_EVENT_REASONING_HIDDEN:
-    case LLMC_EVENT_LOGPROBS:
+    case LLMCOST_EVENT_LOGPROBS:
     case LLMCOST_EVENT_FINISH:
     case LLMCOST_EVENT_TOOL_CALL:
     case LLMCOST_EVENT_TOOL_ARGUMENTS:

@@ -377,7 +377,7 @@ static void read_choice(answer_reader *reader, uint32_t choice)
             continue;
         if (llmc_json_key_is(&key, "logprobs")) {
             if (read_raw(reader, LLMC_JSON_ARRAY, &raw))
-                add_event(reader, (llmcost_event){ .kind = LLMC_EVENT_LOGPROBS, .choice = choice, .text = raw.text, .bytes = raw.bytes });
+                add_event(reader, (llmcost_event){ .kind = LLMCOST_EVENT_LOGPROBS, .choice = choice, .text = raw.text, .bytes = raw.bytes });
         } else if (llmc_json_key_is(&key, "finish")) {
             read_integer(reader, LLMCOST_FINISH_NONE, LLMCOST_FINISH_ERROR, &finish);
         } else if (llmc_json_key_is(&key, "finish_raw")) {
@@ -469,7 +469,7 @@ static void read_extra(answer_reader *reader)
             return;
         }
         if (read_raw(reader, llmc_json_peek(&reader->json), &raw))
-            add_event(reader, (llmcost_event){ .kind = LLMC_EVENT_EXTRA, .tool_name = text_of(name), .text = raw.text, .bytes = raw.bytes });
+            add_event(reader, (llmcost_event){ .kind = LLMCOST_EVENT_EXTRA, .tool_name = text_of(name), .text = raw.text, .bytes = raw.bytes });
     }
 }
 

@@ -215,7 +215,7 @@ static llmcost_status decode_usage(llmc_decoder *decoder, const llmc_json_span *
 
 static llmcost_status emit_extra(llmc_decoder *decoder, const char *name, const llmc_json_span *raw)
 {
-    return raw->bytes > 2 ? llmc_decoder_emit_raw(decoder, LLMC_EVENT_EXTRA, 0, 0, name, raw) : LLMCOST_OK;
+    return raw->bytes > 2 ? llmc_decoder_emit_raw(decoder, LLMCOST_EVENT_EXTRA, 0, 0, name, raw) : LLMCOST_OK;
 }
 
 static llmcost_status emit_string(llmc_decoder *decoder, int kind, uint32_t tool, const llmc_json_span *span, llmc_utf8_joiner *joiner)

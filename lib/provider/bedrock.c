@@ -71,7 +71,7 @@ static llmcost_status emit_string(llmc_decoder *decoder, int kind, uint32_t tool
 
 static llmcost_status emit_extra(llmc_decoder *decoder, const char *name, const llmc_json_span *raw)
 {
-    return raw->bytes > 2 ? llmc_decoder_emit_raw(decoder, LLMC_EVENT_EXTRA, 0, 0, name, raw) : LLMCOST_OK;
+    return raw->bytes > 2 ? llmc_decoder_emit_raw(decoder, LLMCOST_EVENT_EXTRA, 0, 0, name, raw) : LLMCOST_OK;
 }
 
 /* ---- usage ---- */

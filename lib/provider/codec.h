@@ -35,14 +35,12 @@ extern const llmc_operation llmc_operations[LLMC_OP_COUNT];
 
 /* ---- events: what a decoder says, in the order of the wire ---- */
 
-/* Public kinds 1 to 7 (llmcost_event_kind); these are inside only. */
+/* Public kinds 1 to 10 (llmcost_event_kind); these are inside only. */
 enum {
     LLMC_EVENT_META = 32,          /* text: id; tool_name: model as the provider spells it */
-    LLMC_EVENT_LOGPROBS = 33,      /* text: raw JSON array of OpenAI's logprobs.content items; appended */
     LLMC_EVENT_SIGNATURE = 34,     /* text: signature of the reasoning so far; ends a reasoning block */
     LLMC_EVENT_REASONING_HIDDEN = 35, /* text: opaque reasoning data */
     LLMC_EVENT_MODEL = 36,         /* list models: text is one model's name */
-    LLMC_EVENT_EXTRA = 37,         /* a member that is kept as it is (citations): tool_name its name, text raw JSON */
     LLMC_EVENT_TEXT_JSON = 38,     /* reserved */
     LLMC_EVENT_EMBEDDING = 39,     /* embed: choice is the index of the input; text is its vector as native floats, bytes of them */
     LLMC_EVENT_BALANCE = 40,       /* balance: text is the amount as a decimal number, tool_name its currency ("": the host's) */
@@ -53,9 +51,11 @@ struct llmcost_event {
     int32_t kind;
     uint32_t choice, tool_index;
     llmcost_finish finish;
-    const char *text;               /* borrowed; ended by a zero byte; well-formed UTF-8. FINISH, to a caller: thinking blocks as JSON */
+    const char *text;               /* borrowed; ended by a zero byte; well-formed UTF-8. FINISH, to a caller: thinking blocks as JSON.
+                                       LOGPROBS: raw JSON array of OpenAI's logprobs.content items, appended. EXTRA: raw JSON */
     size_t bytes;
-    const char *tool_id, *tool_name; /* "" where there is none */
+    const char *tool_id, *tool_name; /* "" where there is none. EXTRA: tool_name is the member's name;
+                                        "": text is an object of members */
     bool is_custom;                 /* TOOL_CALL, TOOL_ARGUMENTS: of a custom tool, whose arguments are any text */
     const llmc_usage *usage;        /* USAGE: cumulative, replaces what came before */
     const char *finish_raw;         /* FINISH: the provider's word */

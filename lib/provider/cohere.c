@@ -227,7 +227,7 @@ static llmcost_status take_logprobs(llmc_decoder *decoder, const cohere_piece *p
         return llmc_decoder_no_memory(decoder);
     if (!llmc_span_is_list(&(llmc_json_span){ text, bytes, false }))
         return LLMCOST_OK; /* its text was no string */
-    return llmc_decoder_emit(decoder, &(llmcost_event){ .kind = LLMC_EVENT_LOGPROBS, .text = text, .bytes = bytes });
+    return llmc_decoder_emit(decoder, &(llmcost_event){ .kind = LLMCOST_EVENT_LOGPROBS, .text = text, .bytes = bytes });
 }
 
 static llmcost_status emit_citations(llmc_decoder *decoder, const llmc_json_span *citations)
@@ -237,7 +237,7 @@ static llmcost_status emit_citations(llmc_decoder *decoder, const llmc_json_span
     llmc_json_type type = llmc_json_peek(&json);
     llmc_json_skip(&json);
     bool sound = (type == LLMC_JSON_ARRAY || type == LLMC_JSON_OBJECT) && llmc_json_end(&json);
-    return citations->bytes > 2 && sound ? llmc_decoder_emit_raw(decoder, LLMC_EVENT_EXTRA, 0, 0, "citations", citations) : LLMCOST_OK;
+    return citations->bytes > 2 && sound ? llmc_decoder_emit_raw(decoder, LLMCOST_EVENT_EXTRA, 0, 0, "citations", citations) : LLMCOST_OK;
 }
 
 /* ---- tool calls ---- */

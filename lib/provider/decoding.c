@@ -65,7 +65,7 @@ llmcost_status llmc_decoder_emit_listed(llmc_decoder *decoder, uint32_t choice, 
     const char *text = llmc_buffer_text(scratch);
     if (!text)
         return llmc_decoder_no_memory(decoder);
-    return llmc_decoder_emit(decoder, &(llmcost_event){ .kind = LLMC_EVENT_EXTRA, .choice = choice, .text = text, .bytes = scratch->length, .tool_name = name });
+    return llmc_decoder_emit(decoder, &(llmcost_event){ .kind = LLMCOST_EVENT_EXTRA, .choice = choice, .text = text, .bytes = scratch->length, .tool_name = name });
 }
 
 /* ---- the end ---- */

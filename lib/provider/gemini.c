@@ -23,7 +23,7 @@ typedef struct gemini_candidate {
 
 static llmcost_status emit_extra(llmc_decoder *decoder, uint32_t choice, const char *name, const llmc_json_span *raw)
 {
-    return raw->bytes > 2 ? llmc_decoder_emit_raw(decoder, LLMC_EVENT_EXTRA, choice, 0, name, raw) : LLMCOST_OK;
+    return raw->bytes > 2 ? llmc_decoder_emit_raw(decoder, LLMCOST_EVENT_EXTRA, choice, 0, name, raw) : LLMCOST_OK;
 }
 
 /* ---- candidates ---- */

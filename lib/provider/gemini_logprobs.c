@@ -74,5 +74,5 @@ llmcost_status llmc_gemini_decode_logprobs(llmc_decoder *decoder, uint32_t index
     const char *text = llmc_buffer_text(&decoder->scratch);
     if (!text)
         return llmc_decoder_no_memory(decoder);
-    return llmc_decoder_emit(decoder, &(llmcost_event){ .kind = LLMC_EVENT_LOGPROBS, .choice = index, .text = text, .bytes = decoder->scratch.length });
+    return llmc_decoder_emit(decoder, &(llmcost_event){ .kind = LLMCOST_EVENT_LOGPROBS, .choice = index, .text = text, .bytes = decoder->scratch.length });
 }

@@ -158,7 +158,7 @@ static llmcost_status decode_message(llmc_decoder *decoder, const ollama_line *l
     if (!status && message.content.bytes)
         status = llmc_decoder_emit_text(decoder, LLMCOST_EVENT_TEXT, 0, 0, &message.content, &state->text);
     if (!status && line->logprobs.bytes > 2 && llmc_span_is_list(&line->logprobs))
-        status = llmc_decoder_emit_raw(decoder, LLMC_EVENT_LOGPROBS, 0, 0, NULL, &line->logprobs);
+        status = llmc_decoder_emit_raw(decoder, LLMCOST_EVENT_LOGPROBS, 0, 0, NULL, &line->logprobs);
     return status || !message.tool_calls.bytes ? status : decode_tool_calls(decoder, &message.tool_calls, &line->created_at);
 }
 

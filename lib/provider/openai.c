@@ -146,7 +146,7 @@ static llmcost_status tell_filters(llmc_decoder *decoder, const llmc_json_span *
     if (*told == hash)
         return LLMCOST_OK;
     *told = hash;
-    return llmc_decoder_emit_raw(decoder, LLMC_EVENT_EXTRA, index, 0, "content_filter_results", raw);
+    return llmc_decoder_emit_raw(decoder, LLMCOST_EVENT_EXTRA, index, 0, "content_filter_results", raw);
 }
 
 /* One choice. Its content is read in place when the index came before it, else at the end. */
@@ -218,7 +218,7 @@ static llmcost_status tell_sources(llmc_decoder *decoder, const llmc_json_span *
     if (raw->bytes <= 2 || *told == llmc_openai_hash(raw->text, raw->bytes))
         return LLMCOST_OK;
     *told = llmc_openai_hash(raw->text, raw->bytes);
-    return llmc_decoder_emit_raw(decoder, LLMC_EVENT_EXTRA, 0, 0, name, raw);
+    return llmc_decoder_emit_raw(decoder, LLMCOST_EVENT_EXTRA, 0, 0, name, raw);
 }
 
 /* They come before the model's name does, in a chunk of their own. */

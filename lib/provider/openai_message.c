@@ -234,7 +234,7 @@ static llmcost_status decode_extra(llmc_decoder *decoder, llmc_json *json, uint3
     llmc_json_type type = llmc_json_peek(json);
     if (!llmc_json_raw(json, &raw) || type != LLMC_JSON_ARRAY || raw.bytes <= 2)
         return LLMCOST_OK;
-    return llmc_decoder_emit_raw(decoder, LLMC_EVENT_EXTRA, index, 0, name, &raw);
+    return llmc_decoder_emit_raw(decoder, LLMCOST_EVENT_EXTRA, index, 0, name, &raw);
 }
 
 /* A stream speaks in pieces: kept as a list of them. */
@@ -245,7 +245,7 @@ static llmcost_status decode_audio(llmc_decoder *decoder, llmc_json *json, uint3
     if (!llmc_json_raw(json, &raw) || type != LLMC_JSON_OBJECT || raw.bytes <= 2)
         return LLMCOST_OK;
     if (!decoder->stream)
-        return llmc_decoder_emit_raw(decoder, LLMC_EVENT_EXTRA, index, 0, "audio", &raw);
+        return llmc_decoder_emit_raw(decoder, LLMCOST_EVENT_EXTRA, index, 0, "audio", &raw);
     return llmc_decoder_emit_listed(decoder, index, "audio", &raw);
 }
 
@@ -364,7 +364,7 @@ llmcost_status llmc_openai_decode_logprobs(llmc_decoder *decoder, llmc_json *jso
         else
             llmc_json_skip(json);
     }
-    return raw.bytes > 2 ? llmc_decoder_emit_raw(decoder, LLMC_EVENT_LOGPROBS, index, 0, NULL, &raw) : LLMCOST_OK;
+    return raw.bytes > 2 ? llmc_decoder_emit_raw(decoder, LLMCOST_EVENT_LOGPROBS, index, 0, NULL, &raw) : LLMCOST_OK;
 }
 
 llmcost_status llmc_openai_flush_choice(llmc_decoder *decoder, openai_choice *choice, uint32_t index)

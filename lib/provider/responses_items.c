@@ -105,7 +105,7 @@ static llmcost_status tell_logprobs(llmc_decoder *decoder, responses_item *item,
     if (!llmc_responses_has_items(logprobs))
         return LLMCOST_OK;
     item->logged = true;
-    return llmc_decoder_emit_raw(decoder, LLMC_EVENT_LOGPROBS, 0, 0, NULL, logprobs);
+    return llmc_decoder_emit_raw(decoder, LLMCOST_EVENT_LOGPROBS, 0, 0, NULL, logprobs);
 }
 
 /* Parts of reasoning are paragraphs. */
@@ -134,7 +134,7 @@ static llmcost_status finish_part(llmc_decoder *decoder, responses_item *item, c
     if (!status && !item->told && part->refusal.bytes)
         status = llmc_decoder_emit_text(decoder, LLMCOST_EVENT_REFUSAL, 0, 0, &part->refusal, &item->refusal);
     if (!status && llmc_responses_has_items(&part->annotations))
-        status = llmc_decoder_emit_raw(decoder, LLMC_EVENT_EXTRA, 0, 0, "annotations", &part->annotations);
+        status = llmc_decoder_emit_raw(decoder, LLMCOST_EVENT_EXTRA, 0, 0, "annotations", &part->annotations);
     return status || item->logged ? status : tell_logprobs(decoder, item, &part->logprobs);
 }
 

@@ -48,11 +48,11 @@ static const char *name_of(int kind)
     case LLMCOST_EVENT_FINISH: return "FINISH";
     case LLMCOST_EVENT_USAGE: return "USAGE";
     case LLMC_EVENT_META: return "META";
-    case LLMC_EVENT_LOGPROBS: return "LOGPROBS";
+    case LLMCOST_EVENT_LOGPROBS: return "LOGPROBS";
     case LLMC_EVENT_SIGNATURE: return "SIGNATURE";
     case LLMC_EVENT_REASONING_HIDDEN: return "REASONING_HIDDEN";
     case LLMC_EVENT_MODEL: return "MODEL";
-    case LLMC_EVENT_EXTRA: return "EXTRA";
+    case LLMCOST_EVENT_EXTRA: return "EXTRA";
     case LLMC_EVENT_EMBEDDING: return "EMBEDDING";
     case LLMC_EVENT_BALANCE: return "BALANCE";
     default: return "?";
@@ -129,8 +129,8 @@ static bool receive(void *user, const llmcost_event *event)
     case LLMCOST_EVENT_USAGE: out->usages++; break;
     case LLMC_EVENT_SIGNATURE: out->signatures++; break;
     case LLMC_EVENT_MODEL: out->models++; break;
-    case LLMC_EVENT_EXTRA: out->extras++; break;
-    case LLMC_EVENT_LOGPROBS: out->logprobs++; break;
+    case LLMCOST_EVENT_EXTRA: out->extras++; break;
+    case LLMCOST_EVENT_LOGPROBS: out->logprobs++; break;
     case LLMC_EVENT_META:
         snprintf(out->id, sizeof out->id, "%s", event->text);
         snprintf(out->model, sizeof out->model, "%s", event->tool_name);

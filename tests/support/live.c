@@ -202,7 +202,7 @@ static int take_event(const llmcost_event *event, void *user)
 {
     live_result *result = user;
     llmcost_event_kind kind = llmcost_event_get_kind(event);
-    assert_in_range(kind, 1, 8);
+    assert_in_range(kind, 1, LLMCOST_EVENT_EXTRA);
     result->kinds[kind]++;
     if (kind == LLMCOST_EVENT_RESTART_ANSWER)
         result->text[0] = result->reasoning[0] = '\0';

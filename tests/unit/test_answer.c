@@ -25,7 +25,7 @@ static llmcost_event tool_event(int kind, uint32_t index, const char *id, const 
 
 static llmcost_event extra(const char *name, const char *json)
 {
-    return (llmcost_event){ .kind = LLMC_EVENT_EXTRA, .tool_name = name, .text = json, .bytes = strlen(json) };
+    return (llmcost_event){ .kind = LLMCOST_EVENT_EXTRA, .tool_name = name, .text = json, .bytes = strlen(json) };
 }
 
 static llmc_usage some_usage(void)
@@ -55,8 +55,8 @@ static llmc_answer *full_answer(const llmc_allocator *allocator)
         piece(LLMCOST_EVENT_REASONING, 0, "Let me "), piece(LLMCOST_EVENT_REASONING, 0, "think."), piece(LLMC_EVENT_SIGNATURE, 0, "sig=="),
         piece(LLMC_EVENT_REASONING_HIDDEN, 0, "opaque"), piece(LLMCOST_EVENT_TEXT, 0, "Hel"), piece(LLMCOST_EVENT_TEXT, 0, "lo"),
         { .kind = LLMCOST_EVENT_TEXT, .text = "\0!", .bytes = 2 },
-        piece(LLMC_EVENT_LOGPROBS, 0, "[{\"token\":\"Hel\"}]"), piece(LLMC_EVENT_LOGPROBS, 0, "[ ]"), piece(LLMC_EVENT_LOGPROBS, 0, " no array"),
-        piece(LLMC_EVENT_LOGPROBS, 0, "[ {\"token\":\"lo\"}\n]"),
+        piece(LLMCOST_EVENT_LOGPROBS, 0, "[{\"token\":\"Hel\"}]"), piece(LLMCOST_EVENT_LOGPROBS, 0, "[ ]"), piece(LLMCOST_EVENT_LOGPROBS, 0, " no array"),
+        piece(LLMCOST_EVENT_LOGPROBS, 0, "[ {\"token\":\"lo\"}\n]"),
         tool_event(LLMCOST_EVENT_TOOL_CALL, 0, "call_1", "look_up", ""), tool_event(LLMCOST_EVENT_TOOL_ARGUMENTS, 0, "", "", "{\"q\":"),
         tool_event(LLMCOST_EVENT_TOOL_ARGUMENTS, 0, "", "", "1}"), tool_event(LLMCOST_EVENT_TOOL_CALL, 1, "call_2", "stop_it", ""),
         tool_event(LLMCOST_EVENT_TOOL_CALL, 0, "", "", ""),
@@ -229,12 +229,12 @@ static void test_build_twice(void **state)
     llmc_answer_builder_init(&builder, &llmc_allocator_system, 1000);
     assert_true(llmc_answer_builder_add(&builder, &meta));
     assert_true(llmc_answer_builder_is_empty(&builder));
-    const llmcost_event first[] = { piece(LLMC_EVENT_LOGPROBS, 0, "[1]"), extra("e", "[1]"), piece(LLMCOST_EVENT_TEXT, 0, "one") };
+    const llmcost_event first[] = { piece(LLMCOST_EVENT_LOGPROBS, 0, "[1]"), extra("e", "[1]"), piece(LLMCOST_EVENT_TEXT, 0, "one") };
     assert_true(add_all(&builder, first, 3));
     llmc_answer *half = llmc_answer_build(&builder, "p", "r", &usage, 1);
     assert_string_equal(half->choices[0].logprobs.text, "[1]");
     assert_string_equal(half->extra, "{\"e\":[1]}");
-    const llmcost_event second[] = { piece(LLMC_EVENT_LOGPROBS, 0, "[2]"), extra("e", "[2]"), piece(LLMCOST_EVENT_TEXT, 0, " two") };
+    const llmcost_event second[] = { piece(LLMCOST_EVENT_LOGPROBS, 0, "[2]"), extra("e", "[2]"), piece(LLMCOST_EVENT_TEXT, 0, " two") };
     assert_true(add_all(&builder, second, 3));
     llmc_answer *whole = llmc_answer_build(&builder, "p", "r", &usage, 2);
     assert_string_equal(whole->choices[0].logprobs.text, "[1,2]");

@@ -50,7 +50,7 @@ static llmc_answer *full_answer(void)
     add(&b, piece(LLMCOST_EVENT_REFUSAL, 0, "no", 2));
     add(&b, piece(LLMC_EVENT_SIGNATURE, 0, "s==", 3));
     add(&b, piece(LLMC_EVENT_REASONING_HIDDEN, 0, "hid", 3));
-    add(&b, piece(LLMC_EVENT_LOGPROBS, 0, "[{\"logprob\": -1.2345678901234567890e-5, \"x\":\"\\ud83d\\u0000\"} , 1e999]", 65));
+    add(&b, piece(LLMCOST_EVENT_LOGPROBS, 0, "[{\"logprob\": -1.2345678901234567890e-5, \"x\":\"\\ud83d\\u0000\"} , 1e999]", 65));
     llmcost_event call = piece(LLMCOST_EVENT_TOOL_CALL, 0, "", 0);
     call.tool_id = "call-1";
     call.tool_name = "f\xc3\xa9";
@@ -62,8 +62,8 @@ static llmc_answer *full_answer(void)
     add(&b, call);
     add(&b, (llmcost_event){ .kind = LLMCOST_EVENT_FINISH, .finish = LLMCOST_FINISH_TOOL_CALLS, .finish_raw = "tool_use" });
     add(&b, (llmcost_event){ .kind = LLMCOST_EVENT_FINISH, .choice = 2, .finish = LLMCOST_FINISH_ERROR, .finish_raw = "" });
-    add(&b, (llmcost_event){ .kind = LLMC_EVENT_EXTRA, .tool_name = "cit\"a", .text = "[ \"x\" , 1.50 ]", .bytes = 14 });
-    add(&b, (llmcost_event){ .kind = LLMC_EVENT_EXTRA, .tool_name = "", .text = "{\"y\":null}", .bytes = 10 });
+    add(&b, (llmcost_event){ .kind = LLMCOST_EVENT_EXTRA, .tool_name = "cit\"a", .text = "[ \"x\" , 1.50 ]", .bytes = 14 });
+    add(&b, (llmcost_event){ .kind = LLMCOST_EVENT_EXTRA, .tool_name = "", .text = "{\"y\":null}", .bytes = 10 });
     add(&b, piece(LLMC_EVENT_MODEL, 0, "m1", 2));
     add(&b, piece(LLMC_EVENT_MODEL, 0, "", 0));
     add(&b, piece(LLMC_EVENT_MODEL, 0, "m3", 2));

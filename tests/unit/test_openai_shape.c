@@ -127,7 +127,7 @@ static void test_plain_answer(void **state)
 static void test_everything(void **state)
 {
     (void)state;
-    llmcost_event call = event_of(LLMCOST_EVENT_TOOL_CALL, ""), finish = event_of(LLMCOST_EVENT_FINISH, ""), extra = event_of(LLMC_EVENT_EXTRA, "[\"https://a\"]"), taken = event_of(LLMC_EVENT_EXTRA, "1");
+    llmcost_event call = event_of(LLMCOST_EVENT_TOOL_CALL, ""), finish = event_of(LLMCOST_EVENT_FINISH, ""), extra = event_of(LLMCOST_EVENT_EXTRA, "[\"https://a\"]"), taken = event_of(LLMCOST_EVENT_EXTRA, "1");
     llmcost_event second = event_of(LLMCOST_EVENT_REFUSAL, "I won't");
     call.tool_id = "c1";
     call.tool_name = "f";
@@ -143,7 +143,7 @@ static void test_everything(void **state)
     second.choice = 1;
     const llmcost_event events[] = {
         event_of(LLMCOST_EVENT_REASONING, "hm"), event_of(LLMC_EVENT_SIGNATURE, "c2ln"), event_of(LLMC_EVENT_REASONING_HIDDEN, "xyz"), call,
-        event_of(LLMCOST_EVENT_TOOL_ARGUMENTS, "{\"a\":"), event_of(LLMCOST_EVENT_TOOL_ARGUMENTS, "1}"), custom, event_of(LLMC_EVENT_LOGPROBS, "[{\"token\":\"a\",\"logprob\":-0.5}]"), finish, extra, taken, second,
+        event_of(LLMCOST_EVENT_TOOL_ARGUMENTS, "{\"a\":"), event_of(LLMCOST_EVENT_TOOL_ARGUMENTS, "1}"), custom, event_of(LLMCOST_EVENT_LOGPROBS, "[{\"token\":\"a\",\"logprob\":-0.5}]"), finish, extra, taken, second,
     };
     llmc_usage usage = usage_of(-1, -1, -1, -1, -1);
     llmcost_response response;
@@ -360,14 +360,70 @@ static void test_usage_chunks(void **state)
     llmc_usage usage = usage_of(3, 1, -1, 2, -1);
     llmcost_event event = event_of(LLMCOST_EVENT_USAGE, "");
     assert_null(chunk_of(&s, event));
+    llmc_usage unknown = usage_of(-1, -1, -1, -1, -1);
+    event.usage = &unknown;
+    assert_null(chunk_of(&s, event));
     event.usage = &usage;
     json_t *json = chunk_of(&s, event);
     assert_int_equal(json_array_size(at(json, "choices")), 0);
     assert_count(json, "usage.prompt_tokens", 4);
     assert_count(json, "usage.total_tokens", 6);
     json_decref(json);
-    s.chunks.without_usage = true;
+    s.chunks.usage = LLMC_USAGE_NEVER;
     assert_null(chunk_of(&s, event));
+    close_stream(&s);
+}
+
+static void test_chunks_of_what_comes_beside_the_text(void **state)
+{
+    (void)state;
+    stream s;
+    open_stream(&s);
+    llmcost_event logprobs = event_of(LLMCOST_EVENT_LOGPROBS, "[{\"token\":\"a\",\"logprob\":-0.5}]");
+    json_t *json = chunk_of(&s, logprobs);
+    assert_text(json, "choices.0.delta.role", "assistant");
+    assert_text(json, "choices.0.logprobs.content.0.token", "a");
+    assert_true(json_is_null(at(json, "choices.0.finish_reason")));
+    json_decref(json);
+    assert_string_equal(llmcost_event_text(&logprobs, NULL), "[{\"token\":\"a\",\"logprob\":-0.5}]");
+
+    llmcost_event extra = event_of(LLMCOST_EVENT_EXTRA, "[\"https://a\"]");
+    extra.tool_name = "cit\"ations";
+    json = chunk_of(&s, extra);
+    assert_text(json, "cit\"ations.0", "https://a");
+    assert_int_equal(json_object_size(at(json, "choices.0.delta")), 0);
+    json_decref(json);
+    extra.tool_name = "usage"; /* ours */
+    assert_null(chunk_of(&s, extra));
+    assert_string_equal(llmcost_event_text(&extra, NULL), "");
+    assert_string_equal(llmcost_event_tool_name(&extra), "");
+
+    llmcost_event several = event_of(LLMCOST_EVENT_EXTRA, "{\"a\":1,\"model\":2,\"b\":[]}");
+    json = chunk_of(&s, several);
+    assert_count(json, "a", 1);
+    assert_int_equal(json_array_size(at(json, "b")), 0);
+    json_decref(json);
+    close_stream(&s);
+}
+
+static void test_names_of_chunks(void **state)
+{
+    (void)state;
+    stream s;
+    bool shown;
+    open_stream(&s);
+    llmcost_event meta = event_of(LLMC_EVENT_META, ""), text = event_of(LLMCOST_EVENT_TEXT, "x");
+    meta.tool_name = "m-1-2025";
+    assert_true(llmc_chunks_see(&s.chunks, &text, &shown) && shown);
+    assert_true(llmc_chunks_see(&s.chunks, &meta, &shown) && !shown);
+    assert_string_equal(s.chunks.id, "chatcmpl-9"); /* nobody gave another */
+    assert_string_equal(s.chunks.model, "m-1-2025");
+    meta = event_of(LLMC_EVENT_META, "msg_2");
+    assert_true(llmc_chunks_see(&s.chunks, &meta, &shown) && !shown);
+    assert_string_equal(s.chunks.id, "msg_2");
+    assert_string_equal(s.chunks.model, "m-1-2025");
+    s.memory.fail_at = s.memory.calls + 1;
+    assert_false(llmc_chunks_see(&s.chunks, &meta, &shown));
     close_stream(&s);
 }
 
@@ -376,7 +432,7 @@ static void test_chunks_of_other_events(void **state)
     (void)state;
     stream s;
     open_stream(&s);
-    static const int kinds[] = { 0, -1, 9, LLMC_EVENT_META, LLMC_EVENT_SIGNATURE, LLMC_EVENT_EXTRA };
+    static const int kinds[] = { 0, -1, 11, LLMC_EVENT_META, LLMC_EVENT_SIGNATURE };
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         assert_null(chunk_of(&s, event_of(kinds[i], "x")));
     llmcost_event far = event_of(LLMCOST_EVENT_TEXT, "x");
@@ -423,7 +479,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plain_answer), cmocka_unit_test(test_everything), cmocka_unit_test(test_usage_of_the_answering_leg), cmocka_unit_test(test_failures),
-        cmocka_unit_test(test_chunks), cmocka_unit_test(test_usage_chunks), cmocka_unit_test(test_chunks_of_other_events), cmocka_unit_test(test_chunks_of_an_answer_that_begins_again), cmocka_unit_test(test_chunks_without_memory),
+        cmocka_unit_test(test_chunks), cmocka_unit_test(test_usage_chunks), cmocka_unit_test(test_chunks_of_what_comes_beside_the_text), cmocka_unit_test(test_names_of_chunks), cmocka_unit_test(test_chunks_of_other_events), cmocka_unit_test(test_chunks_of_an_answer_that_begins_again), cmocka_unit_test(test_chunks_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -63,7 +63,7 @@ static llmc_answer *make_answer(const llmc_allocator *allocator)
     second.finish_raw = "length";
     const llmcost_event events[] = {
         meta, event_of(LLMCOST_EVENT_REASONING, 0, "hm", 2), event_of(LLMCOST_EVENT_TEXT, 0, "a\0b", 3), event_of(LLMCOST_EVENT_REFUSAL, 0, "no", 2),
-        event_of(LLMC_EVENT_LOGPROBS, 0, "[{\"token\":\"a\"}]", 15), call, event_of(LLMCOST_EVENT_TOOL_ARGUMENTS, 0, "{}", 2), finish,
+        event_of(LLMCOST_EVENT_LOGPROBS, 0, "[{\"token\":\"a\"}]", 15), call, event_of(LLMCOST_EVENT_TOOL_ARGUMENTS, 0, "{}", 2), finish,
         event_of(LLMCOST_EVENT_TEXT, 1, "two", 3), second, event_of(LLMC_EVENT_MODEL, 0, "model-a", 7), event_of(LLMC_EVENT_MODEL, 0, "model-b", 7),
     };
     for (size_t i = 0; i < sizeof events / sizeof events[0]; i++)

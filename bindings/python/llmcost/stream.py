@@ -1,8 +1,9 @@
 """An answer that is pulled piece by piece."""
 
 import ctypes
+import json
 import threading
-from typing import Any, Dict, Iterator, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from . import _native, errors
 from ._core import Core, called, closed_error
@@ -21,7 +22,10 @@ _KINDS = (
     "finish",
     "usage",
     "restart",
+    "logprobs",
+    "extra",
 )
+_HEAD = ("id", "object", "created", "model", "choices")  # of every chunk
 _TEXT, _RESTART = _KINDS.index("text"), _KINDS.index("restart")
 
 
@@ -43,8 +47,8 @@ _SLICE_MS = 100  # how long Ctrl-C may have to wait
 class Event(NamedTuple):
     """One piece of an answer."""
 
-    # "text", "reasoning", "refusal", "tool_call", "tool_arguments", "finish", "usage", or "restart":
-    # all pieces so far are void, see RESTART
+    # "text", "reasoning", "refusal", "tool_call", "tool_arguments", "finish", "usage", "logprobs",
+    # "extra", or "restart": all pieces so far are void, see RESTART
     kind: str
     text: str = ""  # of text, reasoning, refusal and tool_arguments
     choice: int = 0
@@ -55,6 +59,8 @@ class Event(NamedTuple):
     usage: Optional[Dict[str, Any]] = None  # of usage, in OpenAI's shape
     finish_raw: str = ""  # of finish: the provider's own word
     tokens: Optional[Dict[str, int]] = None  # of usage: by class, such as "input_cached"
+    logprobs: Optional[List[Dict[str, Any]]] = None  # of logprobs: of tokens of the text before
+    extra: Optional[Dict[str, Any]] = None  # of extra: what came beside the text, such as citations
 
 
 def _tokens(pointer: ctypes.c_void_p) -> Dict[str, int]:
@@ -70,21 +76,24 @@ def _tokens(pointer: ctypes.c_void_p) -> Dict[str, int]:
 def _event(pointer: ctypes.c_void_p) -> Event:
     number = lib.event_get_kind(pointer)
     kind = _KINDS[number] if number < len(_KINDS) else ""
-    usage = None
-    if kind == "usage":
-        chunk = lib.event_json(pointer)
-        usage = _native.from_json(chunk).get("usage") if chunk else None
+    text = _native.sized_text(lib.event_text, pointer) or ""
+    chunk: Dict[str, Any] = {}
+    if kind in ("usage", "extra"):
+        written = lib.event_json(pointer)
+        chunk = _native.from_json(written) if written else {}
     return Event(
         kind,
-        _native.sized_text(lib.event_text, pointer) or "",
+        "" if kind == "logprobs" else text,
         lib.event_choice(pointer),
         lib.event_tool_index(pointer),
         _native.text(lib.event_tool_id(pointer)),
         _native.text(lib.event_tool_name(pointer)),
         _native.text(lib.finish_name(lib.event_finish(pointer))) if kind == "finish" else "",
-        usage,
+        chunk.get("usage"),
         _native.text(lib.event_finish_raw(pointer)),
         _tokens(pointer) if kind == "usage" else None,
+        json.loads(text) if kind == "logprobs" else None,
+        {name: chunk[name] for name in chunk if name not in _HEAD} if kind == "extra" else None,
     )
 
 

@@ -1,6 +1,7 @@
 """Streams: pieces, events, chunks, and every way to leave."""
 
 import gc
+import json
 import signal
 import threading
 import time
@@ -44,6 +45,20 @@ class Pieces(MockCase):
             {"default": {"reply": {"text": "🎉é日" * 9}, "chunk_bytes": 3, "split_utf8": True}}
         )
         self.assertEqual("".join(self.open().stream(MODEL, "Hello")), "🎉é日" * 9)
+
+    def test_what_comes_beside_the_text(self) -> None:
+        self.reply(text="ab", logprobs=[-0.5, -0.25])
+        events = list(self.open().stream(MODEL, "Hi", logprobs=True).events())
+        items = [item for event in events for item in event.logprobs or []]
+        self.assertEqual([item["logprob"] for item in items], [-0.5, -0.25])
+        lines = [
+            {"model": "m", "citations": ["https://a"], "choices": [{"index": 0, "delta": {"content": "x"}}]},
+            {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
+        ]
+        text = "".join(f"data: {json.dumps(line)}\n\n" for line in lines) + "data: [DONE]\n\n"
+        self.reply(raw={"content_type": "text/event-stream", "body": text})
+        extras = [event.extra for event in self.open().stream(MODEL, "Hi").events() if event.extra]
+        self.assertEqual(extras, [{"citations": ["https://a"]}])
 
     def test_events(self) -> None:
         self.reply(
