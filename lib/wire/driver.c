@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 /* After so many full rounds in a row every descriptor of many thousands has had its turn: the kernel takes them in turn. */
-enum { EVENTS_PER_ROUND = 64, FULL_ROUNDS = 256 };
+enum { EVENTS_PER_ROUND = 64, FULL_ROUNDS = 256, LONG_ROUND_NS = 10 * 1000 * 1000 };
 
 static void drain_event(void *user, uint32_t events)
 {
@@ -23,7 +23,7 @@ static void drain_event(void *user, uint32_t events)
 
 llmcost_status llmc_driver_open(llmc_driver *driver, const llmc_allocator *allocator, const llmcost_clock *clock)
 {
-    *driver = (llmc_driver){ .allocator = allocator, .clock = clock, .epoll = -1, .event = -1, .transport_due_ns = LLMC_NEVER, .looked_ns = llmc_clock_now(clock) };
+    *driver = (llmc_driver){ .allocator = allocator, .clock = clock, .epoll = -1, .event = -1, .events_per_round = EVENTS_PER_ROUND, .transport_due_ns = LLMC_NEVER, .looked_ns = llmc_clock_now(clock) };
     driver->mailbox_tail = &driver->mailbox;
     llmc_workspaces_init(&driver->workspaces, allocator);
     if (pthread_mutex_init(&driver->mailbox_lock, NULL))
@@ -201,19 +201,40 @@ static int milliseconds_until(int64_t now_ns, int64_t until_ns)
     return ms > 3600000 ? 3600000 : (int)ms;
 }
 
-static int poll_descriptors(llmc_driver *driver, int timeout_ms)
+static void serve(const struct epoll_event *event)
+{
+    llmc_watch *watch = event->data.ptr;
+    if (watch && watch->events) /* else unwatched by an earlier one of this round: its owner keeps the memory until the round is over */
+        watch->ready(watch->user, event->events);
+}
+
+/*
+ * Of servers that send faster than one reads fewer are served at a time, so that what is due is looked at between them.
+ * What is left out of a round is not taken in turn by the kernel, so the next one asks for no more than this one served.
+ */
+static int serve_all(llmc_driver *driver, const struct epoll_event *ready, int count)
+{
+    int64_t began_ns = count > 1 ? llmc_clock_now(driver->clock) : 0;
+    for (int i = 0; i < count; i++) {
+        serve(&ready[i]);
+        if (i + 1 < count && llmc_clock_now(driver->clock) - began_ns > LONG_ROUND_NS)
+            return driver->events_per_round = i + 1;
+    }
+    int more = driver->events_per_round * 2;
+    driver->events_per_round = more < EVENTS_PER_ROUND ? more : EVENTS_PER_ROUND;
+    return count;
+}
+
+/* true: perhaps more is ready than was served. */
+static bool poll_descriptors(llmc_driver *driver, int timeout_ms, bool *found)
 {
     struct epoll_event ready[EVENTS_PER_ROUND];
-    int count = epoll_wait(driver->epoll, ready, EVENTS_PER_ROUND, timeout_ms);
-    for (int i = 0; i < count; i++) {
-        llmc_watch *watch = ready[i].data.ptr;
-        if (!watch || !watch->events)
-            continue; /* unwatched by an earlier one of this round: its owner keeps the memory until the round is over */
-        watch->ready(watch->user, ready[i].events);
-    }
+    int most = driver->events_per_round, count = epoll_wait(driver->epoll, ready, most, timeout_ms);
+    bool all = serve_all(driver, ready, count) == count && count < most;
     if (count > 0 && driver->after_ready)
         driver->after_ready(driver->after_ready_user);
-    return count;
+    *found = count > 0;
+    return !all;
 }
 
 /* Each look is later than the one before, whatever the clock's grain: what is due with the next look must be due then. */
@@ -247,13 +268,13 @@ void llmc_driver_step(llmc_driver *driver, int64_t until_ns)
     if (until_ns < next)
         next = until_ns;
     bool jumps = driver->clock->wait != NULL;
-    int count = poll_descriptors(driver, jumps ? 0 : milliseconds_until(now, next));
-    if (jumps && count == 0 && next > now && !atomic_load(&driver->signalled))
+    bool found, full = poll_descriptors(driver, jumps ? 0 : milliseconds_until(now, next), &found);
+    if (jumps && !found && next > now && !atomic_load(&driver->signalled))
         driver->clock->wait(next, driver->clock->user);
     llmc_driver_run_mail(driver);
     if (driver->transport)
         driver->transport_due_ns = driver->transport->step(driver->transport->user, llmc_clock_now(driver->clock));
     look(driver);
-    driver->full_rounds = count < EVENTS_PER_ROUND ? 0 : driver->full_rounds + 1;
+    driver->full_rounds = full ? driver->full_rounds + 1 : 0;
     fire_due(driver, driver->full_rounds % FULL_ROUNDS == 0);
 }

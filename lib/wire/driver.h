@@ -45,6 +45,7 @@ typedef struct llmc_driver {
     llmc_watch wake_watch;
     llmc_timer **timers;            /* a binary heap */
     size_t timer_count, timer_capacity, timer_reserved;
+    int events_per_round;           /* served before what is due is looked at */
     uint32_t full_rounds;           /* in a row: more was ready than one round takes */
     int64_t looked_ns;              /* the time of the latest look at the timers */
     pthread_mutex_t mailbox_lock;

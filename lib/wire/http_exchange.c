@@ -172,6 +172,8 @@ static void set_constant_options(exchange *x)
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, x->http);
     curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L); /* what a proxy says of its tunnel is no answer */
     curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
+    /* libcurl reads a hundred of them before it lets others have their turn: by the usual 16 KB a flood is late news for all. */
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 4096L);
     /* Without a CA folder libcurl keeps the parsed CA file for all connections of the multi handle. */
     curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
     x->system_ca_file = curl_version_info(CURLVERSION_NOW)->cainfo;

@@ -151,12 +151,66 @@ static void test_deadlines_of_a_driver_that_is_never_idle(void **state)
     close_rig(&rig);
 }
 
+typedef struct flooder {
+    driver_rig *rig;
+    llmc_watch watch;
+    int served;
+} flooder;
+
+static void read_for_long(void *user, uint32_t events)
+{
+    flooder *one = user;
+    (void)events;
+    one->served++;
+    one->rig->now_ns += 20 * LLMC_MS;
+}
+
+static int served_in_a_step(driver_rig *rig, const flooder *flooders, int count)
+{
+    int served = 0;
+    for (int i = 0; i < count; i++)
+        served -= flooders[i].served;
+    llmc_driver_step(&rig->driver, LLMC_NEVER);
+    for (int i = 0; i < count; i++)
+        served += flooders[i].served;
+    return served;
+}
+
+/* Servers that send faster than one reads: what is due is looked at between them, and each has its turn. */
+static void test_rounds_that_take_long(void **state)
+{
+    (void)state;
+    enum { READY = 8 };
+    driver_rig rig;
+    stubborn deadline;
+    flooder flooders[READY];
+    open_rig(&rig, 1000);
+    for (int i = 0; i < READY; i++) {
+        flooders[i] = (flooder){ .rig = &rig, .watch = { .descriptor = eventfd(1, EFD_CLOEXEC), .events = EPOLLIN, .ready = read_for_long, .user = &flooders[i] } };
+        assert_true(llmc_driver_watch(&rig.driver, &flooders[i].watch));
+    }
+    start(&rig, &deadline, rig.now_ns + 30 * LLMC_MS, LLMC_NEVER);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(served_in_a_step(&rig, flooders, READY), 1);
+    assert_int_equal(deadline.fired, 1);
+    for (int i = 0; i < 3 * READY; i++)
+        assert_int_equal(served_in_a_step(&rig, flooders, READY), 1);
+    for (int i = 0; i < READY; i++) {
+        assert_true(flooders[i].served > 0);
+        llmc_driver_unwatch(&rig.driver, &flooders[i].watch);
+        close(flooders[i].watch.descriptor);
+    }
+    end(&rig, &deadline);
+    close_rig(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_timer_that_is_always_due),
         cmocka_unit_test(test_what_is_not_due_waits),
         cmocka_unit_test(test_deadlines_of_a_driver_that_is_never_idle),
+        cmocka_unit_test(test_rounds_that_take_long),
     };
     alarm(60); /* a step that does not end */
     return cmocka_run_group_tests(tests, NULL, NULL);
