@@ -69,7 +69,7 @@ static llmcost_status read_tags(llmc_config *config, const llmc_config_node *nod
 {
     llmcost_status status = llmc_config_expect(config, node, LLMC_JSON_OBJECT, "an object of tags and values, such as {\"task\": [\"code\", \"sql\"]}");
     for (const llmc_config_node *tag = node->first; tag && !status; tag = tag->next) {
-        llmc_condition *condition;
+        llmc_condition *condition = NULL;
         status = next_condition(config, tag, draft, LLMC_FACT_TAG, &condition);
         if (!status)
             status = llmc_config_key_name(config, tag, &condition->subject);
@@ -119,7 +119,7 @@ static llmcost_status read_limits(llmc_config *config, const llmc_config_node *n
 static llmcost_status read_prompt(llmc_config *config, const llmc_config_node *node, when_draft *draft)
 {
     static const int64_t most = 1000000000;
-    llmc_condition *condition;
+    llmc_condition *condition = NULL;
     char nothing[1];
     llmcost_status status = llmc_config_keys(config, LLMC_SECTION_WHEN_PROMPT, node, nothing);
     if (!status)
@@ -133,7 +133,7 @@ static llmcost_status read_spent(llmc_config *config, const llmc_config_node *no
     const llmc_config_node *name = llmc_config_member(node, "budget");
     const llmc_settings *settings = config->settings;
     llmc_nearest nearest = { .word = name ? name->text : "" };
-    llmc_condition *condition;
+    llmc_condition *condition = NULL;
     char nothing[1], hint[LLMC_HINT_BYTES];
     llmcost_status status = llmc_config_keys(config, LLMC_SECTION_WHEN_SPENT, node, nothing);
     if (!status && !name)
@@ -154,7 +154,7 @@ static llmcost_status read_spent(llmc_config *config, const llmc_config_node *no
 static llmcost_status read_hour(llmc_config *config, const llmc_config_node *node, when_draft *draft)
 {
     const llmc_config_node *from = llmc_config_member(node, "from"), *to = llmc_config_member(node, "to");
-    llmc_condition *condition;
+    llmc_condition *condition = NULL;
     char nothing[1];
     llmcost_status status = llmc_config_keys(config, LLMC_SECTION_WHEN_HOUR, node, nothing);
     if (!status)
@@ -169,21 +169,21 @@ static llmcost_status read_hour(llmc_config *config, const llmc_config_node *nod
 
 static llmcost_status read_weekday(llmc_config *config, const llmc_config_node *node, when_draft *draft)
 {
-    llmc_condition *condition;
+    llmc_condition *condition = NULL;
     llmcost_status status = next_condition(config, node, draft, LLMC_FACT_WEEKDAY, &condition);
     return status ? status : read_bits(config, node, "weekday", llmc_weekday_names, 7, &condition->mask);
 }
 
 static llmcost_status read_needs(llmc_config *config, const llmc_config_node *node, when_draft *draft)
 {
-    llmc_condition *condition;
+    llmc_condition *condition = NULL;
     llmcost_status status = next_condition(config, node, draft, LLMC_FACT_NEEDS, &condition);
     return status ? status : read_bits(config, node, "ability", llmc_need_names, LLMC_NEED_COUNT, &condition->mask);
 }
 
 static llmcost_status read_fits(llmc_config *config, const llmc_config_node *node, when_draft *draft)
 {
-    llmc_condition *condition;
+    llmc_condition *condition = NULL;
     if (node->type != LLMC_JSON_TRUE)
         return llmc_config_fail(config, node, "\"fits\" can only be true");
     return next_condition(config, node, draft, LLMC_FACT_FITS, &condition);
@@ -191,7 +191,7 @@ static llmcost_status read_fits(llmc_config *config, const llmc_config_node *nod
 
 static llmcost_status read_healthy(llmc_config *config, const llmc_config_node *node, when_draft *draft)
 {
-    llmc_condition *condition;
+    llmc_condition *condition = NULL;
     llmcost_status status = next_condition(config, node, draft, LLMC_FACT_HEALTHY, &condition);
     if (status || node->type == LLMC_JSON_TRUE)
         return status;

@@ -180,7 +180,7 @@ static llmc_ways explain_leaf(llmc_explaining *explaining, llmcost_leg *leg)
 /* Steps one after the other, each of which may be paid. */
 static void add_cost(llmc_ways *all, const llmc_ways *step, bool first)
 {
-    int64_t sum;
+    int64_t sum = 0;
     bool unknown = all->greatest_nano < 0 || step->greatest_nano < 0 || __builtin_add_overflow(all->greatest_nano, step->greatest_nano, &sum);
     all->greatest_nano = unknown ? -1 : sum;
     if (first || (all->least_nano >= 0 && step->least_nano < all->least_nano)) /* below 0, unknown, is the least too */

@@ -393,6 +393,7 @@ static llmcost_status block_at(llmc_decoder *decoder, const llmc_json_span *span
     bedrock_state *state = state_of(decoder);
     llmc_json json;
     int64_t index = -1;
+    *out = NULL;
     llmc_json_begin(&json, span->text, span->bytes);
     if (!span->bytes || !llmc_json_integer(&json, &index) || index < 0 || index >= BLOCKS_MAXIMUM)
         return llmc_decoder_malformed(decoder, NULL, "a block with an impossible index");

@@ -51,6 +51,7 @@ static bool read_index(const llmc_json_span *span, int64_t *out)
 llmcost_status llmc_responses_item_at(llmc_decoder *decoder, int64_t index, responses_item **out)
 {
     responses_state *state = llmc_responses_state(decoder);
+    *out = NULL;
     if (index < 0 || index >= ITEMS_MAXIMUM)
         return llmc_decoder_malformed(decoder, NULL, "an item with an impossible index");
     void *items = llmc_decoder_reach(decoder, state->items, &state->item_count, &state->item_capacity, (size_t)index, sizeof(responses_item));
