@@ -314,6 +314,57 @@ static llmcost_status loop(sweep *self)
     return first ? first : second ? second : third ? third : cancelled;
 }
 
+/* OpenAI-shaped, with counts that no provider tells. */
+static const char streamed_body[] = "{\"model\":\"openai/gpt-4o\",\"stream\":true,\"stream_options\":{\"include_usage\":true},\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}]}";
+
+static void stream_without_counts(sweep *self)
+{
+    static const char chunks[] = "data: {\"id\":\"i\",\"model\":\"gpt-4o-2024\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hel\"}}],\"citations\":[\"https://a\"]}\n\n"
+                                 "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"lo\"},\"logprobs\":{\"content\":[{\"token\":\"lo\",\"logprob\":-1}]},\"finish_reason\":\"stop\"}]}\n\n"
+                                 "data: [DONE]\n\n";
+    fake_exchange *exchange = fake_network_add(&self->rig.network, NULL);
+    exchange->headers[0] = "Content-Type: text/event-stream";
+    fake_exchange_piece(exchange, 1, chunks, strlen(chunks));
+    exchange->done_ms = 2;
+}
+
+static llmcost_status stream_json(sweep *self)
+{
+    llmcost_stream *stream = NULL;
+    llmcost_response *response = NULL;
+    const llmcost_event *event;
+    int counts = 0;
+    stream_without_counts(self);
+    llmcost_status status = llmcost_stream_open_json(self->rig.client, streamed_body, 0, &stream);
+    if (status)
+        return status;
+    while ((status = llmcost_stream_next(stream, &event)) == LLMCOST_OK && event) {
+        llmcost_event_json(event);
+        counts += llmcost_event_get_kind(event) == LLMCOST_EVENT_USAGE;
+    }
+    assert_int_equal(counts, status == LLMCOST_OK);
+    assert_int_equal(llmcost_stream_finish(stream, &response), status);
+    llmcost_response_free(response);
+    llmcost_stream_close(stream);
+    return status;
+}
+
+static llmcost_status loop_json(sweep *self)
+{
+    llmcost_loop *opened = NULL;
+    self->done = 0;
+    stream_without_counts(self);
+    llmcost_status status = llmcost_loop_open(self->rig.client, &opened);
+    if (status)
+        return status;
+    status = llmcost_loop_submit_json(opened, streamed_body, 0, on_event, on_done, self, NULL);
+    for (int i = 0; i < 20 && llmcost_loop_pending(opened); i++)
+        assert_int_equal(llmcost_loop_poll(opened, 0), LLMCOST_OK);
+    assert_int_equal(llmcost_loop_close(opened), LLMCOST_OK);
+    assert_int_equal(self->done, !status);
+    return status;
+}
+
 /* ---- budgets ---- */
 
 static llmcost_status shortened(sweep *self)
@@ -845,10 +896,12 @@ static void run_scenario(const char *config, scenario_fn scenario, llmcost_statu
     X(stream_of_a_cascade, FULL, LLMCOST_OK, LLMCOST_OK)                \
     X(stream_with_a_late_marker, FULL, LLMCOST_OK, LLMCOST_OK)          \
     X(stream_of_a_hit, FULL, LLMCOST_OK, LLMCOST_OK)                    \
+    X(stream_json, FULL, LLMCOST_OK, LLMCOST_OK)                        \
     X(drained, FULL, LLMCOST_E_CANCELLED, LLMCOST_OK)                   \
     X(fallback, FULL, LLMCOST_OK, LLMCOST_E_OVERLOADED)                 \
     X(stream_that_begins_again, FULL, LLMCOST_OK, LLMCOST_E_SERVER)     \
     X(loop, FULL, LLMCOST_OK, LLMCOST_OK)                               \
+    X(loop_json, FULL, LLMCOST_OK, LLMCOST_OK)                          \
     X(shortened, TIGHT, LLMCOST_OK, LLMCOST_OK)                         \
     X(waits_for_room, TIGHT, LLMCOST_OK, LLMCOST_OK)                    \
     X(figures, FULL, LLMCOST_OK, LLMCOST_OK)                            \
