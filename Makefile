@@ -35,9 +35,9 @@ CFLAGS_ALL = -std=c11 $(WARNINGS) -fPIC -fvisibility=hidden -ffunction-sections 
 # Only what runs for every byte or every cache hit is compiled for speed, the rest for size, where CFLAGS asks for the
 # usual -O2: a call waits for code to come from memory more than for the code itself.
 HOT := lib/base/error.c lib/base/hash.c lib/base/memory.c lib/base/text.c lib/call/leg.c lib/call/request_check.c \
-       lib/call/response.c lib/client/config_leaves.c lib/money/amount.c lib/money/price.c lib/money/receipt.c \
-       lib/money/savings.c lib/money/tags.c lib/money/totals.c lib/policy/cache.c lib/policy/canonical.c lib/policy/meter.c \
-       lib/provider/openai.c lib/store/memory_accounts.c lib/store/memory_cache.c lib/wire/json_reader.c lib/wire/sse.c
+       lib/client/config_leaves.c lib/money/amount.c lib/money/receipt.c lib/money/savings.c lib/money/tags.c \
+       lib/policy/cache.c lib/policy/canonical.c lib/policy/meter.c lib/provider/openai.c lib/store/memory_accounts.c \
+       lib/store/memory_cache.c lib/wire/json_reader.c lib/wire/sse.c
 compiler_takes = $(shell echo 'int x;' | $(CC) -Werror $(1) -c -x c - -o /dev/null 2>/dev/null && echo $(1))
 # Relative relocations packed, where the linker can (binutils 2.38, glibc 2.36): a tenth of their size.
 linker_takes = $(shell echo 'int x;' | $(CC) -shared -fPIC -Wl,$(1) -x c - -o /dev/null 2>/dev/null && echo -Wl,$(1))
