@@ -51,17 +51,24 @@ static int64_t most_output(const llmcost_request *request)
 }
 
 /*
- * Of a whole answer that broke off nothing is decoded, but its model had written it all: what came of the body stands for
- * it, up to what was asked for.
+ * Of a whole answer that broke off nothing is decoded, but its model had written it all, and neither is a first piece that
+ * was larger than an answer may be: what came of the body stands for it, up to what was asked for.
  */
 static int64_t undecoded_tokens(const llmc_wire *state)
 {
     const llmcost_leg *leg = state->leg;
     bool broke_off = leg->status && leg->status != LLMCOST_E_MALFORMED && leg->status != state->answer_error.status;
-    if (!broke_off || state->framing != &llmc_framing_whole || !llmc_answer_builder_is_empty(&state->builder))
+    bool in_one = state->framing == &llmc_framing_whole || leg->status == LLMCOST_E_TOO_LARGE;
+    if (!broke_off || !in_one || !llmc_answer_builder_is_empty(&state->builder))
         return 0;
     int64_t tokens = tokens_in((size_t)state->received), most = leg->request ? most_output(leg->request) : state->most_output;
     return tokens < most ? tokens : most;
+}
+
+/* Counts of a stream that has not told its finish are of its beginning: Anthropic's first is but a placeholder. */
+static bool are_final(const llmc_wire *state)
+{
+    return state->framing == &llmc_framing_whole || llmc_answer_builder_is_finished(&state->builder);
 }
 
 /*
@@ -76,7 +83,7 @@ static void estimate_output(llmc_wire *state, bool counted)
     bool apart = *reasoning >= 0 || (*output < 0 && thinking > 0);
     int64_t all = tokens_in(llmc_answer_builder_output_bytes(&state->builder)) + undecoded_tokens(state), thought = apart ? tokens_in(thinking) : 0;
     int64_t text = all - thought;
-    if (counted && *output >= text && llmc_usage_output(usage) >= all)
+    if (counted && are_final(state) && *output >= text && llmc_usage_output(usage) >= all)
         return;
     if (*output < text)
         *output = text;

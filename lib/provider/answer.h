@@ -104,6 +104,7 @@ void llmc_answer_builder_free(llmc_answer_builder *builder);
 bool llmc_answer_builder_add(llmc_answer_builder *builder, const llmcost_event *event); /* false: builder->failed */
 bool llmc_answer_builder_has_vectors(const llmc_answer_builder *builder); /* one for each input; none where there are no inputs */
 bool llmc_answer_builder_is_empty(const llmc_answer_builder *builder); /* nothing of an answer has come */
+bool llmc_answer_builder_is_finished(const llmc_answer_builder *builder); /* each choice has told its finish */
 size_t llmc_answer_builder_output_bytes(const llmc_answer_builder *builder); /* what the model wrote, for estimates */
 size_t llmc_answer_builder_reasoning_bytes(const llmc_answer_builder *builder); /* and what of that is its thinking */
 /* The answer so far, with one reference; the builder can go on. NULL without memory, or after a failure. */

@@ -361,6 +361,14 @@ bool llmc_answer_builder_is_empty(const llmc_answer_builder *builder)
     return builder->choice_count == 0 && builder->model_count == 0 && builder->balance_count == 0 && !llmc_answer_builder_has_vectors(builder);
 }
 
+bool llmc_answer_builder_is_finished(const llmc_answer_builder *builder)
+{
+    size_t i = 0;
+    while (i < builder->choice_count && builder->choices[i].finish)
+        i++;
+    return i > 0 && i == builder->choice_count;
+}
+
 size_t llmc_answer_builder_output_bytes(const llmc_answer_builder *builder)
 {
     size_t bytes = 0;

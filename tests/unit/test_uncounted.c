@@ -179,6 +179,75 @@ static void test_a_broken_stream_costs_what_its_tier_costs(void **unused)
         check_broken(&streams[i]);
 }
 
+#define CLAUDE "{\"providers\":{\"anthropic\":{\"key\":\"k\",\"retries\":0}},\"budgets\":[{\"limit\":\"10 USD\"}]}"
+#define STARTED "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"i\",\"model\":\"m\",\"content\":[],\"usage\":{\"input_tokens\":50,\"output_tokens\":1}}}\n\n"
+#define WROTE(text) "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"" text "\"}}\n\n"
+
+/* What is counted at the start is a placeholder; counts of before the finish are of the beginning. */
+static void test_a_broken_stream_with_a_placeholder(void **unused)
+{
+    (void)unused;
+    static const broken streams[] = {
+        { CLAUDE, "anthropic/claude-sonnet-4-5", NULL, STARTED, 50, 1, -1, 50 * 3000 + 15000 },
+        { CLAUDE, "anthropic/claude-sonnet-4-5", NULL, STARTED WROTE("1234"), 50, 1, -1, 50 * 3000 + 15000 },
+        { CLAUDE, "anthropic/claude-sonnet-4-5", NULL, STARTED WROTE("12345678"), 50, 2, -1, 50 * 3000 + 2 * 15000 },
+        { CONFIG(""), "openai/gpt-4o", NULL, DELTA("content", "12345678", USAGE(10, 7, 0)), 10, 7, 0, 10 * IN + 7 * OUT },
+    };
+    for (size_t i = 0; i < sizeof streams / sizeof streams[0]; i++)
+        check_broken(&streams[i]);
+}
+
+/* Counts that came with the finish are the whole truth, though the stream's last word did not come. */
+static void test_a_stream_that_breaks_off_after_its_finish(void **unused)
+{
+    (void)unused;
+    static const char end[] = STARTED WROTE("12345678") "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":30}}\n\n";
+    engine_rig rig;
+    rig_request space;
+    char text[100];
+    llmcost_response *response = NULL;
+    rig_open(&rig, CLAUDE);
+    fake_exchange *exchange = fake_network_add(&rig.network, NULL);
+    exchange->headers[0] = "Content-Type: text/event-stream";
+    fake_exchange_piece(exchange, 1, end, strlen(end));
+    exchange->done_ms = 2;
+    exchange->status = LLMCOST_E_NETWORK;
+    rig_ask(&space, "anthropic/claude-sonnet-4-5", "hello")->max_tokens = 1000;
+    assert_int_equal(rig_stream(&rig, &space.request, text, sizeof text, &response), LLMCOST_E_TRUNCATED);
+    assert_int_equal(llmcost_response_cost_nano(response), 50 * 3000 + 30 * 15000);
+    assert_string_equal(rig_line_text(response, 0, "counts"), "reported");
+    llmcost_response_free(response);
+    rig_close(&rig);
+}
+
+/* A first piece that no answer may be as long as: it was billed all the same. */
+static void test_a_first_piece_that_is_too_large(void **unused)
+{
+    (void)unused;
+    static const struct { int64_t max_tokens, out; } cases[] = { { 10000, 1500 }, { 70, 70 } };
+    static char piece[6001];
+    snprintf(piece, sizeof piece, "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"%05900d", 7);
+    memset(piece + strlen(piece), 'x', 6000 - strlen(piece));
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        engine_rig rig;
+        rig_request space;
+        char text[100];
+        llmcost_response *response = NULL;
+        rig_open(&rig, "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":0,\"max_response_bytes\":\"4KB\"}},\"budgets\":[{\"limit\":\"10 USD\"}]}");
+        fake_exchange *exchange = fake_network_add(&rig.network, NULL);
+        exchange->headers[0] = "Content-Type: text/event-stream";
+        fake_exchange_piece(exchange, 1, piece, 6000);
+        exchange->done_ms = 2;
+        rig_ask(&space, "openai/gpt-4o", "hello")->max_tokens = cases[i].max_tokens;
+        assert_int_equal(rig_stream(&rig, &space.request, text, sizeof text, &response), LLMCOST_E_TOO_LARGE);
+        assert_int_equal(llmcost_response_tokens(response, LLMCOST_OUTPUT), cases[i].out);
+        assert_string_equal(rig_line_text(response, 0, "counts"), "estimated");
+        assert_int_equal(rig_spent(&rig), llmcost_response_cost_nano(response));
+        llmcost_response_free(response);
+        rig_close(&rig);
+    }
+}
+
 static int stop_at_text(const llmcost_event *event, void *user)
 {
     (void)user;
@@ -270,7 +339,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_zeros_are_figures), cmocka_unit_test(test_a_side_that_is_not_there_is_estimated), cmocka_unit_test(test_a_broken_stream_counts_text_and_thoughts),
         cmocka_unit_test(test_a_broken_stream_costs_what_its_tier_costs), cmocka_unit_test(test_a_broken_stream_with_a_stated_cost),
-        cmocka_unit_test(test_a_whole_answer_that_breaks_off),
+        cmocka_unit_test(test_a_broken_stream_with_a_placeholder), cmocka_unit_test(test_a_stream_that_breaks_off_after_its_finish),
+        cmocka_unit_test(test_a_first_piece_that_is_too_large), cmocka_unit_test(test_a_whole_answer_that_breaks_off),
         cmocka_unit_test(test_a_drained_stream_that_breaks_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
