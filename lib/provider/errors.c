@@ -18,6 +18,7 @@ typedef struct error_facts {
     llmc_json_span message, request_id, retry_delay;
     llmc_json_span codes[8]; /* textual ones, in the order they came */
     size_t code_count;
+    uint32_t kinds;          /* a bit for each that names a kind of errors ("type") rather than this one */
     int64_t number;          /* a numeric code; 0: none */
     int64_t own_number;      /* base_resp.status_code, error_code */
     bool has_reasons;        /* OpenRouter: metadata.reasons of a moderation */
@@ -166,13 +167,15 @@ static int status_group(int32_t http_status)
 
 /* ---- reading a body ---- */
 
-static void add_code(llmc_json *json, error_facts *facts)
+static void add_code(llmc_json *json, error_facts *facts, bool is_kind)
 {
     llmc_json_span span;
     int64_t number;
     if (llmc_json_peek(json) == LLMC_JSON_STRING) {
-        if (llmc_json_span_string(json, &span) && span.bytes && facts->code_count < ELEMENTS(facts->codes))
+        if (llmc_json_span_string(json, &span) && span.bytes && facts->code_count < ELEMENTS(facts->codes)) {
+            facts->kinds |= (uint32_t)is_kind << facts->code_count;
             facts->codes[facts->code_count++] = span;
+        }
     } else if (llmc_json_integer(json, &number) && !facts->number) {
         facts->number = number;
     }
@@ -247,7 +250,7 @@ static void read_object(llmc_json *json, error_facts *facts, int depth)
         if (key_is_one_of(&key, messages))
             read_message(json, facts, depth);
         else if (key_is_one_of(&key, codes))
-            add_code(json, facts);
+            add_code(json, facts, llmc_json_key_is(&key, "type"));
         else if (key_is_one_of(&key, requests))
             read_text(json, &facts->request_id);
         else if (llmc_json_key_is(&key, "retryDelay"))
@@ -423,7 +426,15 @@ static void set_decoded(llmcost_error *error, char **field, const llmc_json_span
     llmc_buffer_free(&decoded);
 }
 
-/* The most telling code: the first that overrides the HTTP status, else a number, else the first textual one. */
+/* Not {"type": "error"}; OpenAI's {"type": "tokens"}, what was too many, and other kinds only where there is nothing else. */
+static int vagueness(const error_facts *facts, size_t i)
+{
+    if (matches_any(&facts->codes[i], "error"))
+        return 3;
+    return matches_any(&facts->codes[i], "tokens requests") ? 2 : facts->kinds >> i & 1;
+}
+
+/* The most telling code: the first that overrides the HTTP status, else a number, else the first of the least vague. */
 static void set_code(llmcost_error *error, const error_facts *facts)
 {
     int64_t number = facts->own_number ? facts->own_number : facts->number;
@@ -442,16 +453,13 @@ static void set_code(llmcost_error *error, const error_facts *facts)
         llmc_buffer_free(&text);
         return;
     }
-    /* Not {"type": "error"}, and OpenAI's {"type": "tokens"}, what was too many, only where there is nothing else. */
     const llmc_json_span *told = NULL;
+    int least = 3;
     for (size_t i = 0; i < facts->code_count; i++) {
-        if (matches_any(&facts->codes[i], "error"))
-            continue;
-        bool is_subject = matches_any(&facts->codes[i], "tokens requests");
-        if (!told || !is_subject)
+        if (vagueness(facts, i) < least) {
+            least = vagueness(facts, i);
             told = &facts->codes[i];
-        if (!is_subject)
-            break;
+        }
     }
     if (told)
         set_decoded(error, &error->code, told);

@@ -66,6 +66,10 @@ static const struct body_case {
     { 429, "{\"code\":\"Throttling.RateQuota\",\"message\":\"m\"}", LLMCOST_E_RATE_LIMITED, "Throttling.RateQuota", "m" },
     { 403, "{\"code\":\"AllocationQuota.FreeTierOnly\",\"message\":\"m\"}", LLMCOST_E_QUOTA, "AllocationQuota.FreeTierOnly", "m" },
     { 401, "{\"code\":\"InvalidApiKey\",\"message\":\"m\"}", LLMCOST_E_AUTH, "InvalidApiKey", "m" },
+    /* a code that nobody knows says more than its kind, wherever it stands */
+    { 400, "{\"error\":{\"message\":\"m\",\"type\":\"invalid_request_error\",\"code\":\"brand_new\"}}", LLMCOST_E_INVALID_REQUEST, "brand_new", "m" },
+    { 400, "{\"error\":{\"code\":\"brand_new\",\"type\":\"kind_of\",\"message\":\"m\"}}", LLMCOST_E_INVALID_REQUEST, "brand_new", "m" },
+    { 500, "{\"error\":{\"message\":\"m\",\"type\":\"kind_of\",\"code\":null}}", LLMCOST_E_SERVER, "kind_of", "m" },
     /* Doubao */
     { 403, "{\"error\":{\"code\":\"AccountOverdueError\",\"message\":\"m\"}}", LLMCOST_E_QUOTA, "AccountOverdueError", "m" },
     { 429, "{\"error\":{\"code\":\"ServerOverloaded\",\"message\":\"m\"}}", LLMCOST_E_OVERLOADED, "ServerOverloaded", "m" },
