@@ -744,6 +744,7 @@ LLMCOST_API int llmcost_response_from_cache(const llmcost_response *response);
 LLMCOST_API int llmcost_response_is_altered(const llmcost_response *response);
 /**
  * The answer as an OpenAI chat.completion object with the receipt under "llmcost" (a failure: {"error": ..., "llmcost": ...}); NULL without memory.
+ * "usage" is of the leg that answered; of a cached answer what it once took, without what a route had added to the prompt.
  * Vectors are OpenAI's list of embeddings, in numbers, or in base64 where a body asked for that.
  */
 LLMCOST_API const char *llmcost_response_json(const llmcost_response *response);

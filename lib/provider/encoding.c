@@ -142,12 +142,10 @@ void llmc_encoding_extra(llmc_encoding *encoding, const char *const *reserved)
     llmc_json_object(&json);
     while (llmc_json_next_key(&json, &key)) {
         llmc_json_raw(&json, &value);
-        if (is_merged(encoding, &key))
+        if (is_merged(encoding, &key) || (encoding->known && llmc_foreign_is_left_out(encoding->known, &key, &value)))
             continue;
         if (is_written(encoding, reserved, &key))
             llmc_encoding_invalid(encoding, "extra repeats the member \"%.*s\": set the request's own field instead", (int)(key.bytes < 60 ? key.bytes : 60), key.text);
-        if (encoding->known && llmc_foreign_is_left_out(encoding->known, &key, &value))
-            continue;
         llmc_encoding_copy_member(&encoding->json, &key, &value);
     }
 }

@@ -11,6 +11,7 @@
 #include "provider/asks.h"
 #include "provider/conversation.h"
 #include "provider/encoding.h"
+#include "provider/foreign.h"
 #include "provider/openai_codec.h"
 
 enum { LEAST_OUTPUT = 16 };
@@ -56,11 +57,16 @@ static llmcost_status check_part(const llmcost_message *message, uint32_t index,
 
 static const llmc_conversation_rules rules = { .check_part = check_part };
 
+/* Members of chat completions that this format has, too; "verbosity" elsewhere. */
+static const char *const chat_members[] = { "store", "metadata", "service_tier", "prompt_cache_key", "prompt_cache_retention", "verbosity", NULL };
+
 llmcost_status llmc_responses_check(llmc_operation_id operation, const llmcost_request *request, const llmc_codec_target *target, llmcost_error *error)
 {
     if (operation != LLMC_OP_CHAT && operation != LLMC_OP_COUNT_TOKENS)
         return LLMCOST_OK;
     llmcost_status status = llmc_check_capabilities(incapabilities, sizeof incapabilities / sizeof incapabilities[0], request, target, error);
+    if (!status)
+        status = llmc_check_foreign(chat_members, request, target, error);
     return status ? status : llmc_check_conversation(&rules, request, target, error);
 }
 
@@ -387,9 +393,6 @@ static void write_schema(llmc_encoding *encoding)
 static void write_format(llmc_encoding *encoding)
 {
     llmc_json_writer *json = &encoding->json;
-    if (encoding->request->format == LLMCOST_FORMAT_TEXT)
-        return;
-    llmc_encoding_member_object(encoding, "text");
     llmc_json_write_key(json, "format");
     if (encoding->request->format == LLMCOST_FORMAT_JSON) {
         begin_typed(json, "json_object");
@@ -397,8 +400,31 @@ static void write_format(llmc_encoding *encoding)
     } else {
         write_schema(encoding);
     }
-    llmc_encoding_merge_extra(encoding, "text", (const char *const[]){ "format", NULL });
-    llmc_json_write_end_object(json);
+}
+
+/* A member of extra that has this name here, too, as it stands. */
+static bool write_own(llmc_encoding *encoding, const char *name)
+{
+    llmc_json_span value;
+    if (!llmc_encoding_take_foreign(encoding, name, &value))
+        return false;
+    llmc_json_write_key(&encoding->json, name);
+    llmc_json_write_raw(&encoding->json, value.text, value.bytes);
+    return true;
+}
+
+static void write_text_rules(llmc_encoding *encoding)
+{
+    llmc_json_span verbosity;
+    bool has_format = encoding->request->format != LLMCOST_FORMAT_TEXT, is_verbose = llmc_encoding_extra_member(encoding, "verbosity", &verbosity);
+    if (!has_format && !is_verbose)
+        return;
+    llmc_encoding_member_object(encoding, "text");
+    if (has_format)
+        write_format(encoding);
+    is_verbose = write_own(encoding, "verbosity");
+    llmc_encoding_merge_extra(encoding, "text", (const char *const[]){ has_format ? "format" : "", is_verbose ? "verbosity" : NULL, NULL });
+    llmc_json_write_end_object(&encoding->json);
 }
 
 /* ---- the rest ---- */
@@ -458,8 +484,9 @@ static void write_sampling(llmc_encoding *encoding)
 static void write_keeping(llmc_encoding *encoding)
 {
     llmc_json_span value;
-    if (!llmc_encoding_extra_member(encoding, "store", &value))
+    if (!llmc_encoding_extra_member(encoding, "store", &value) || *value.text != 't')
         llmc_encoding_member_bool(encoding, "store", false);
+    write_own(encoding, "service_tier"); /* "default" says something: not what the project has */
     write_include(encoding);
     if (encoding->target->stream)
         llmc_encoding_member_bool(encoding, "stream", true);
@@ -477,10 +504,11 @@ llmcost_status llmc_responses_encode(llmc_operation_id operation, const llmcost_
     llmc_encoding encoding;
     llmc_buffer_add_text(&out->path, counts ? "/responses/input_tokens" : "/responses");
     llmc_encoding_begin(&encoding, request, target, out, error);
+    encoding.known = chat_members;
     llmc_encoding_member_text(&encoding, "model", target->model);
     write_input(&encoding);
     write_tools(&encoding, !counts);
-    write_format(&encoding);
+    write_text_rules(&encoding);
     write_effort(&encoding);
     if (!counts) {
         write_sampling(&encoding);

@@ -137,6 +137,44 @@ static void anthropics_own_pass(void **state)
     expect_unsupported(&target, &request, "service_tier");
 }
 
+/* Responses has most of chat's members, "verbosity" inside "text"; what it keeps by itself is asked not to. */
+static void responses_take_what_they_have(void **state)
+{
+    (void)state;
+    static const char *const lacking[] = { "{\"presence_penalty\":0.5}", "{\"frequency_penalty\":-1}", "{\"logit_bias\":{\"1\":1}}", "{\"prediction\":{\"a\":1}}" };
+    static const struct {
+        const char *extra, *members;
+    } cases[] = {
+        { NULL, "\"max_output_tokens\":100,\"store\":false" },
+        { "{\"presence_penalty\":0,\"frequency_penalty\":0.0,\"logit_bias\":null,\"modalities\":[\"text\"],\"store\":false,\"metadata\":{}}", "\"max_output_tokens\":100,\"store\":false" },
+        { "{\"store\":true,\"metadata\":{\"a\":\"b\"},\"prompt_cache_key\":\"k\"}", "\"max_output_tokens\":100,\"store\":true,\"metadata\":{\"a\":\"b\"},\"prompt_cache_key\":\"k\"" },
+        { "{\"service_tier\":\"default\"}", "\"max_output_tokens\":100,\"store\":false,\"service_tier\":\"default\"" },
+        { "{\"service_tier\":\"flex\"}", "\"max_output_tokens\":100,\"store\":false,\"service_tier\":\"flex\"" },
+        { "{\"verbosity\":\"low\"}", "\"text\":{\"verbosity\":\"low\"},\"max_output_tokens\":100,\"store\":false" },
+        { "{\"verbosity\":\"low\",\"text\":{\"format\":{\"type\":\"text\"}}}", "\"text\":{\"verbosity\":\"low\",\"format\":{\"type\":\"text\"}},\"max_output_tokens\":100,\"store\":false" },
+        { "{\"verbosity\":null,\"text\":{\"verbosity\":\"high\"}}", "\"text\":{\"verbosity\":\"high\"},\"max_output_tokens\":100,\"store\":false" },
+    };
+    llmc_codec_target target = target_of("openai-responses", "gpt-4o", false);
+    for (size_t i = 0; i < sizeof lacking / sizeof lacking[0]; i++) {
+        char name[40] = "";
+        llmcost_request request = bounded(lacking[i]);
+        sscanf(lacking[i], "{\"%39[a-z_]", name);
+        expect_unsupported(&target, &request, name);
+    }
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char body[400];
+        llmcost_request request = bounded(cases[i].extra);
+        snprintf(body, sizeof body, "{\"model\":\"gpt-4o\",\"input\":[{\"role\":\"user\",\"content\":\"Hello\"}],%s}", cases[i].members);
+        expect_body(&target, &request, body);
+        expect_clean_without_memory(&target, &request);
+    }
+    llmcost_request request = bounded("{\"verbosity\":\"low\",\"text\":{\"verbosity\":\"high\"}}");
+    expect_invalid(&target, &request, "text.verbosity");
+    request.format = LLMCOST_FORMAT_JSON;
+    request.extra = "{\"verbosity\":\"low\",\"text\":{\"x\":1}}";
+    expect_body(&target, &request, "{\"model\":\"gpt-4o\",\"input\":[{\"role\":\"user\",\"content\":\"Hello\"}],\"text\":{\"format\":{\"type\":\"json_object\"},\"verbosity\":\"low\",\"x\":1},\"max_output_tokens\":100,\"store\":false}");
+}
+
 static void openais_dialects_take_them_as_they_come(void **state)
 {
     (void)state;
@@ -163,7 +201,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_a_format_lacks_is_named), cmocka_unit_test(what_asks_for_nothing_is_left_out), cmocka_unit_test(penalties_go_where_they_belong),
-        cmocka_unit_test(anthropics_own_pass), cmocka_unit_test(openais_dialects_take_them_as_they_come), cmocka_unit_test(what_is_no_object_is_the_encoders_to_refuse),
+        cmocka_unit_test(anthropics_own_pass), cmocka_unit_test(responses_take_what_they_have), cmocka_unit_test(openais_dialects_take_them_as_they_come), cmocka_unit_test(what_is_no_object_is_the_encoders_to_refuse),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
