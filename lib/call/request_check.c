@@ -439,7 +439,7 @@ __attribute__((noinline)) static llmcost_status check_sampling(const checker *ch
     CHECK(check_range(check, "logprobs", request->logprobs, 0, 1));
     CHECK(check_range(check, "top_logprobs", request->top_logprobs, 0, MAX_TOP_LOGPROBS));
     if (request->top_logprobs && !request->logprobs)
-        return fail(check, "top_logprobs", "is set, but logprobs is 0: set logprobs to 1");
+        return fail(check, "top_logprobs", "needs logprobs");
     return check_range(check, "n", request->n, 0, MAX_CHOICES);
 }
 

@@ -54,9 +54,9 @@ static bool asks_other_tier(const llmcost_request *request, const llmc_codec_tar
 static const llmc_incapability incapabilities[] = {
     { 0, llmc_asks_custom_tools, "custom tools", "use functions, or a provider that has them" },
     { 0, llmc_asks_several, "n", "ask for one choice per call" },
-    { 0, llmc_asks_seed, "seed", "leave has_seed 0" },
-    { 0, llmc_asks_logprobs, "logprobs", "leave logprobs and top_logprobs 0" },
-    { 0, llmc_asks_json_mode, "format", "use LLMCOST_FORMAT_JSON_SCHEMA, or ask for JSON in the prompt" },
+    { 0, llmc_asks_seed, "seed", "leave it out" },
+    { 0, llmc_asks_logprobs, "logprobs", "leave logprobs and top_logprobs out" },
+    { 0, llmc_asks_json_mode, "format", "give a JSON schema, or ask for JSON in the prompt" },
     { 0, asks_no_effort, "effort", "the lowest is low; to turn thinking off pass {\"thinking\": {\"type\": \"disabled\"}} in extra" },
     { 0, asks_many_marks, "cache_mark", "set at most 4 marks" },
     { 0, asks_labels, "metadata", "name user_id alone, and label calls by tags" },
@@ -105,7 +105,7 @@ static llmcost_status check_part(const llmcost_message *message, uint32_t index,
     if (message->role != LLMCOST_USER && message->role != LLMCOST_TOOL)
         return llmc_unsupported_in(error, target, index, " image", "put images into user messages or tool results");
     if (part->detail && strcmp(part->detail, "auto") != 0)
-        return llmc_unsupported_in(error, target, index, " image detail", "leave detail NULL; send a smaller image instead");
+        return llmc_unsupported_in(error, target, index, " image detail", "leave detail out; send a smaller image instead");
     if (part->type == LLMCOST_PART_IMAGE && llmc_media_type_is_sane(part->media_type) && !is_known_image(part->media_type))
         return llmc_unsupported_in(error, target, index, " image type", "send jpeg, png, gif or webp");
     return LLMCOST_OK;

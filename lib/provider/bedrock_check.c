@@ -95,14 +95,14 @@ static bool asks_many_marks(const llmcost_request *request, const llmc_codec_tar
 static const llmc_incapability incapabilities[] = {
     { 0, llmc_asks_custom_tools, "custom tools", "use functions, or a provider that has them" },
     { 0, llmc_asks_several, "n", "ask for one choice per call" },
-    { 0, llmc_asks_seed, "seed", "leave has_seed 0" },
-    { 0, llmc_asks_logprobs, "logprobs", "leave logprobs and top_logprobs 0" },
-    { 0, llmc_asks_json_mode, "format", "use LLMCOST_FORMAT_JSON_SCHEMA, or ask for JSON in the prompt" },
+    { 0, llmc_asks_seed, "seed", "leave it out" },
+    { 0, llmc_asks_logprobs, "logprobs", "leave logprobs and top_logprobs out" },
+    { 0, llmc_asks_json_mode, "format", "give a JSON schema, or ask for JSON in the prompt" },
     { 0, llmc_asks_temperature_above_1, "temperature", "use at most 1" },
     { 0, asks_no_effort_of_claude, "effort", "the lowest is low; to turn thinking off pass {\"additionalModelRequestFields\": {\"thinking\": {\"type\": \"disabled\"}}} in extra" },
     { 0, asks_other_effort, "effort", "this model takes low, medium and high" },
     { 0, asks_effort_of_others, "effort", "it is not known how this model takes one; pass its own parameter in extra as additionalModelRequestFields" },
-    { 0, asks_budget_of_others, "thinking_budget_tokens", "only Claude takes one here; set effort, or leave it 0" },
+    { 0, asks_budget_of_others, "thinking_budget_tokens", "only Claude takes one here; set effort, or leave it out" },
     { 0, llmc_asks_one_by_one, "parallel_tool_calls", "this format has no such switch; leave it at its default" },
     { 0, forbids_tools_after_use, "tool_choice", "with tool calls in the conversation tools cannot be forbidden; use auto" },
     { 0, lacks_tools_after_use, "tools", "give the tools that the conversation has used" },
@@ -150,7 +150,7 @@ static llmcost_status check_part(const llmcost_message *message, uint32_t index,
     if (message->role != LLMCOST_USER && message->role != LLMCOST_TOOL)
         return llmc_unsupported_in(error, target, index, image ? " image" : " document", "put it into a user message or a tool result");
     if (image && part->detail && strcmp(part->detail, "auto") != 0)
-        return llmc_unsupported_in(error, target, index, " image detail", "leave detail NULL; send a smaller image instead");
+        return llmc_unsupported_in(error, target, index, " image detail", "leave detail out; send a smaller image instead");
     if (!part->data && part->url && *part->url && strncmp(part->url, "data:", 5) != 0)
         return llmc_unsupported_in(error, target, index, image ? " image url" : " document url", "send the bytes: nothing is fetched from the net here");
     const char *type = part->data ? part->media_type : part->url && llmc_data_url(part->url, media_type, &base64) ? media_type : NULL;

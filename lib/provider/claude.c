@@ -96,13 +96,13 @@ static bool forces_tool_while_thinking(const llmcost_request *request, const llm
 
 static const llmc_incapability incapabilities[] = {
     { 0, llmc_asks_temperature_above_1, "temperature", "use at most 1" },
-    { 0, asks_temperature_of_fixed, "temperature", "this model's is fixed at 1; leave has_temperature 0" },
-    { 0, asks_top_p_of_fixed, "top_p", "this model's is fixed; leave has_top_p 0" },
+    { 0, asks_temperature_of_fixed, "temperature", "this model's is fixed at 1; leave it out" },
+    { 0, asks_top_p_of_fixed, "top_p", "this model's is fixed; leave it out" },
     { 0, asks_budget_of_fixed, "thinking_budget_tokens", "this model takes an effort; set effort instead" },
     { 0, asks_small_budget, "thinking_budget_tokens", "give at least 1024" },
     { 0, asks_budget_above_limit, "thinking_budget_tokens", "it must be below max_tokens" },
     { 0, asks_effort_in_little_room, "effort", "thinking takes max_tokens of at least 2048 on this model" },
-    { 0, asks_temperature_while_thinking, "temperature", "while the model thinks it is fixed at 1; leave has_temperature 0" },
+    { 0, asks_temperature_while_thinking, "temperature", "while the model thinks it is fixed at 1; leave it out" },
     { 0, forces_tool_while_thinking, "tool_choice", "a model that thinks cannot be forced to a tool; use auto, or leave effort out" },
 };
 

@@ -68,10 +68,10 @@ static const llmc_incapability incapabilities[] = {
     { 0, llmc_asks_one_by_one, "parallel_tool_calls", "leave it at the default, and answer the calls one after the other" },
     { 0, asks_some_strict, "strict", "make all tools strict, or none" },
     { 0, asks_format_beside_tools, "format", "leave tools out, or ask for JSON in the prompt" },
-    { 0, asks_top_logprobs, "top_logprobs", "leave it 0; logprobs has those of the chosen tokens" },
+    { 0, asks_top_logprobs, "top_logprobs", "leave it out; logprobs has those of the chosen tokens" },
     { 0, llmc_asks_above_5_stops, "stop", "give at most 5 stop texts" },
     { 0, asks_minimal_effort, "effort", "choose none, or low or more" },
-    { 0, llmc_asks_end_user, "end_user", "leave it NULL" },
+    { 0, llmc_asks_end_user, "end_user", "leave it out" },
 };
 
 static llmcost_status check_part(const llmcost_message *message, uint32_t index, const llmcost_part *part, const llmc_codec_target *target, llmcost_error *error)

@@ -45,7 +45,7 @@ static llmcost_status check_part(const llmcost_message *message, uint32_t index,
     if (message->role == LLMCOST_TOOL && !llmc_gemini_is_new(target->model))
         return llmc_unsupported_in(error, target, index, image ? " image" : " file", "this model takes text as the result of a tool; send the rest in a user message");
     if (image && part->detail && strcmp(part->detail, "auto") != 0)
-        return llmc_unsupported_in(error, target, index, " image detail", "leave detail NULL; pass mediaResolution under generationConfig in extra");
+        return llmc_unsupported_in(error, target, index, " image detail", "leave detail out; pass mediaResolution under generationConfig in extra");
     if (part->type == LLMCOST_PART_IMAGE && llmc_media_type_is_sane(part->media_type) && !is_known_image(part->media_type))
         return llmc_unsupported_in(error, target, index, " image type", "send png, jpeg, webp, heic or heif");
     return LLMCOST_OK;

@@ -97,7 +97,7 @@ static const llmc_incapability incapabilities[] = {
     { 0, llmc_asks_temperature_above_2, "temperature", "use at most 2" },
     { 0, asks_large_seed, "seed", "use a number of 32 bits" },
     { 0, llmc_asks_above_20_logprobs, "top_logprobs", "ask for at most 20" },
-    { 0, llmc_asks_end_user, "end_user", "leave it NULL" },
+    { 0, llmc_asks_end_user, "end_user", "leave it out" },
     { 0, asks_one_by_one, "parallel_tool_calls", "leave it at the default; take the first call only" },
     { 0, asks_no_thinking, "effort", "this model always thinks; the lowest is minimal" },
     { 0, asks_thinking_of_old, "effort", "this model does not think; leave effort and thinking_budget_tokens out" },

@@ -31,7 +31,7 @@ static const llmc_incapability incapabilities[] = {
     { 0, llmc_asks_one_by_one, "parallel_tool_calls", "leave it at the default, and answer the calls one after the other" },
     { 0, asks_unknown_effort, "effort", "choose none, low, medium, high or max" },
     { 0, llmc_asks_budget_only, "thinking_budget_tokens", "set effort instead" },
-    { 0, llmc_asks_end_user, "end_user", "leave it NULL" },
+    { 0, llmc_asks_end_user, "end_user", "leave it out" },
     { 0, llmc_asks_above_20_logprobs, "top_logprobs", "ask for at most 20" },
 };
 
@@ -47,7 +47,7 @@ static llmcost_status check_part(const llmcost_message *message, uint32_t index,
     if (message->role != LLMCOST_USER)
         return llmc_unsupported_in(error, target, index, " image", "put images into user messages");
     if (part->detail && strcmp(part->detail, "auto") != 0)
-        return llmc_unsupported_in(error, target, index, " image detail", "leave detail NULL; send a smaller image instead");
+        return llmc_unsupported_in(error, target, index, " image detail", "leave detail out; send a smaller image instead");
     if (part->type == LLMCOST_PART_IMAGE_URL && part->url && *part->url && strncmp(part->url, "data:", 5) != 0)
         return llmc_unsupported_in(error, target, index, " image URL", "send the image's data");
     return LLMCOST_OK;

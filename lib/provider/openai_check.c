@@ -109,12 +109,12 @@ static bool asks_temperature_above(const llmcost_request *request, const llmc_co
 }
 
 static const llmc_incapability incapabilities[] = {
-    { LLMC_QUIRK(NO_SEED), llmc_asks_seed, "seed", "leave has_seed 0" },
+    { LLMC_QUIRK(NO_SEED), llmc_asks_seed, "seed", "leave it out" },
     { LLMC_QUIRK(NO_N), llmc_asks_several, "n", "ask for one choice per call" },
     { 0, asks_too_many, "n", "ask for at most 128 choices" },
-    { LLMC_QUIRK(NO_LOGPROBS), llmc_asks_logprobs, "logprobs", "leave logprobs and top_logprobs 0" },
+    { LLMC_QUIRK(NO_LOGPROBS), llmc_asks_logprobs, "logprobs", "leave logprobs and top_logprobs out" },
     { 0, llmc_asks_above_20_logprobs, "top_logprobs", "ask for at most 20" },
-    { LLMC_QUIRK(NO_NAMES), llmc_asks_end_user, "end_user", "leave it NULL" },
+    { LLMC_QUIRK(NO_NAMES), llmc_asks_end_user, "end_user", "leave it out" },
     { LLMC_QUIRK(NO_STOP), llmc_asks_stop, "stop", "cut the answer yourself" },
     { 0, asks_stop_of_reasoning_model, "stop", "this model takes no stop texts; cut the answer yourself" },
     { 0, asks_stop_of_grok, "stop", "this model takes no stop texts; cut the answer yourself" },
@@ -126,7 +126,7 @@ static const llmc_incapability incapabilities[] = {
     { 0, asks_documents, "documents", "send their text, or use a provider that reads documents" },
     { 0, asks_document_url, "document url", "send the document itself" },
     { LLMC_QUIRK(NO_TOOLS), asks_tools, "tools", "leave tools out, or use a provider that has them" },
-    { LLMC_QUIRK(NO_JSON_SCHEMA), asks_schema, "format_schema", "use LLMCOST_FORMAT_JSON and describe the schema in the prompt" },
+    { LLMC_QUIRK(NO_JSON_SCHEMA), asks_schema, "format_schema", "ask for JSON without one and describe the schema in the prompt" },
     { LLMC_QUIRK(CACHE_CONTROL), asks_many_marks, "cache_mark", "set at most 4 marks" },
     { LLMC_QUIRK(NO_EFFORT), llmc_asks_effort, "effort", "leave it at the default, or pass the host's own member in extra" },
     { 0, llmc_openai_asks_refused_effort, "effort", "this value is not taken; choose another, or pass the host's own member in extra" },

@@ -45,7 +45,7 @@ static const llmc_incapability incapabilities[] = {
     { 0, llmc_asks_seed, "seed", "leave it out" },
     { 0, llmc_asks_logprobs, "logprobs", "leave them out" },
     { 0, llmc_asks_effort, "effort", "leave it at the default, or use the preset qianfan" },
-    { 0, asks_thinking, "thinking_budget_tokens", "leave it at 0, or use the preset qianfan" },
+    { 0, asks_thinking, "thinking_budget_tokens", "leave it out, or use the preset qianfan" },
 };
 
 /* What belongs to other formats is left out. */

@@ -25,7 +25,7 @@ static bool asks_little_output(const llmcost_request *request, const llmc_codec_
 
 static const llmc_incapability incapabilities[] = {
     { 0, llmc_asks_custom_tools, "custom tools", "use chat completions, or functions" },
-    { 0, llmc_asks_seed, "seed", "leave has_seed 0, or use chat completions" },
+    { 0, llmc_asks_seed, "seed", "leave it out, or use chat completions" },
     { 0, llmc_asks_several, "n", "ask for one choice per call" },
     { 0, llmc_asks_stop, "stop", "cut the answer yourself, or use chat completions" },
     { 0, llmc_asks_above_20_logprobs, "top_logprobs", "ask for at most 20" },

@@ -305,7 +305,7 @@ static void numbers_and_names(void **state)
     expect_body(&target, &request, BODY(OLD, ",\"output_config\":{\"format\":{\"type\":\"json_schema\",\"schema\":{\"type\":\"object\"}}},\"temperature\":0.25,\"top_p\":0.5,"
                                              "\"stop_sequences\":[\"END\"],\"metadata\":{\"user_id\":\"user-9\"},\"top_k\":5,\"service_tier\":\"standard_only\""));
     expect_clean_without_memory(&target, &request);
-    static const char *const taken[] = { "{\"max_tokens\":1}", "{\"system\":\"x\"}", "{\"metadata\":{}}", "{\"output_config\":{}}", "{\"stream\":false}" };
+    static const char *const taken[] = { "{\"max_tokens\":1}", "{\"system\":\"x\"}", "{\"metadata\":{\"user_id\":\"x\"}}", "{\"output_config\":{}}", "{\"stream\":false}" };
     for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++) {
         request.extra = taken[i];
         expect_invalid(&target, &request, "extra repeats");

@@ -667,7 +667,7 @@ static void test_every_check(void **state)
         { "top_p must be 0 to 1", top_p }, { "temperature is announced by a has_temperature of 2", has_temperature },
         { "temperature is set, but has_temperature is 0", lost_temperature }, { "top_p is set, but has_top_p is 0", lost_top_p },
         { "seed is set, but has_seed is 0", lost_seed }, { "has_seed is 9", has_seed }, { "logprobs is 2", logprobs }, { "top_logprobs is 21: it must be 0 to 20", top_logprobs },
-        { "top_logprobs is -1", top_logprobs_negative }, { "top_logprobs is set, but logprobs is 0", top_logprobs_alone }, { "n is 129", choices },
+        { "top_logprobs is -1", top_logprobs_negative }, { "top_logprobs needs logprobs", top_logprobs_alone }, { "n is 129", choices },
         { "max_tokens is -1: it must be 0 or more", max_tokens }, { "thinking_budget_tokens is -1", thinking }, { "cache_ttl_ms is -1", ttl },
         { "input_bound_tokens is -5", bound }, { "reserved is not 0", reserved0 }, { "priority is 1001: it must be -1000 to 1000", priority }, { "priority is -1001", priority_low }, { "parallel_tool_calls is 3", parallel },
         { "cache_sampled is 3", sampled }, { "effort is 8", effort }, { "cache is 4", cache }, { "tool_choice is 4", tool_choice },

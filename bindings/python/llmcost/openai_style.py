@@ -46,23 +46,36 @@ class Shape:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Shape) and self._members == other._members
 
-    def model_dump(self, **_: Any) -> Dict[str, Any]:
+    def model_dump(self, *, exclude_none: bool = False, **_: Any) -> Dict[str, Any]:
         """The object as plain dicts and lists."""
-        return json.loads(json.dumps(self._members))  # type: ignore[no-any-return]
+        members = json.loads(json.dumps(self._members))
+        return _without_none(members) if exclude_none else members  # type: ignore[no-any-return]
 
     to_dict = model_dump
 
-    def model_dump_json(self, indent: Optional[int] = None, **_: Any) -> str:
+    def model_dump_json(self, *, indent: Optional[int] = None, **options: Any) -> str:
         """The object as JSON text."""
-        return json.dumps(self._members, indent=indent, ensure_ascii=False)
+        return json.dumps(self.model_dump(**options), indent=indent, ensure_ascii=False)
+
+    def to_json(self, *, indent: Optional[int] = 2, **options: Any) -> str:
+        """The same, indented."""
+        return self.model_dump_json(indent=indent, **options)
 
 
 class ChatCompletion(Shape):
     """An answer: .choices[0].message.content, .usage, .model, and .llmcost, its receipt."""
 
+    _request_id: Optional[str] = None  # the provider's
+
 
 class ChatCompletionChunk(Shape):
     """A piece of an answer: .choices[0].delta.content."""
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_none(item) for name, item in value.items() if item is not None}
+    return [_without_none(item) for item in value] if isinstance(value, list) else value
 
 
 def _shaped(value: Any) -> Any:
@@ -121,7 +134,9 @@ class Completions:
         if _given(stream) and stream:
             return ChunkStream(client._stream(body))
         answer = client._call(body)
-        return ChatCompletion({**answer.raw, "llmcost": answer.receipt})
+        completion = ChatCompletion({**answer.raw, "llmcost": answer.receipt})
+        completion._request_id = answer.request_id or None
+        return completion
 
 
 class EmbeddingList(Shape):

@@ -62,6 +62,8 @@ class TagScope:
 
     def __call__(self, function: Fn) -> Fn:
         """Decorate a function, a coroutine function or a generator, asynchronous ones too."""
+        if isinstance(function, type):
+            raise TypeError("tags decorate functions, not classes: decorate the methods that ask")
         wrapper = self._wrapper(function)
         return functools.wraps(function)(wrapper)  # type: ignore[return-value]
 

@@ -48,6 +48,15 @@ class Completions(MockCase):
         self.assertEqual(dumped["choices"][0]["message"]["content"], "Hello")
         self.assertEqual(dumped["llmcost"]["status"], "OK")
         self.assertEqual(json.loads(completion.model_dump_json()), dumped)
+        self.assertEqual(json.loads(completion.to_json()), dumped)
+        self.assertIn("\n  ", completion.to_json())
+        message = completion.choices[0].message
+        self.assertEqual(message.to_dict()["refusal"], None)
+        self.assertEqual(
+            message.model_dump(exclude_none=True), {"role": "assistant", "content": "Hello"}
+        )
+        self.assertEqual(completion._request_id, completion.llmcost.lines[0]["request_id"])
+        self.assertTrue(completion._request_id)
         self.assertIn("choices", repr(completion))
         dumped["choices"].clear()
         self.assertEqual(len(completion.choices), 1)

@@ -202,6 +202,13 @@ class Tags(MockCase):
             pool.submit(copy_context().run, self.ask).result()
         self.assertEqual(self.calls(), {"a": 1, None: 1})
 
+    def test_classes_are_refused(self) -> None:
+        with self.assertRaisesRegex(TypeError, "methods"):
+
+            @self.client.tags(feature="a")
+            class Work:
+                pass
+
     def test_clients_do_not_share_them(self) -> None:
         other = self.open()
         with other.tags(feature="a"):
