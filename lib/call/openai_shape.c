@@ -148,14 +148,13 @@ static void write_choice(llmc_json_writer *json, uint32_t index, const llmc_choi
 }
 
 /* Members of our own shape keep their meaning. */
-static bool is_ours(const char *name, size_t bytes)
+static bool is_ours(const llmc_json_key *key)
 {
     static const char *const ours[] = { "id", "object", "created", "model", "choices", "data", "usage", "error", "llmcost" };
-    for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++) {
-        if (strlen(ours[i]) == bytes && memcmp(ours[i], name, bytes) == 0)
-            return true;
-    }
-    return false;
+    bool taken = false;
+    for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
+        taken |= llmc_json_key_is(key, ours[i]);
+    return taken;
 }
 
 /* What the provider sent beside an answer, such as citations. */
@@ -168,7 +167,7 @@ static void write_extra(llmc_json_writer *json, const char *extra)
     if (!llmc_json_object(&reader))
         return;
     while (llmc_json_next_key(&reader, &key)) {
-        if (!llmc_json_raw(&reader, &value) || is_ours(key.text, key.bytes))
+        if (!llmc_json_raw(&reader, &value) || is_ours(&key))
             continue;
         llmc_buffer_add(json->out, ",\"", 2);
         llmc_buffer_add(json->out, key.text, key.bytes);
@@ -319,10 +318,12 @@ static bool take_names(llmc_chunks *chunks, const llmcost_event *meta)
     llmc_buffer_init(&names, chunks->text.allocator, LLMC_CHUNK_MAX_BYTES);
     llmc_buffer_add(&names, id, strlen(id) + 1);
     llmc_buffer_add(&names, model, strlen(model) + 1);
+    if (names.failure) {
+        llmc_buffer_free(&names);
+        return false;
+    }
     llmc_buffer_free(&chunks->names);
     chunks->names = names;
-    if (names.failure)
-        return false;
     chunks->id = names.data;
     chunks->model = names.data + strlen(names.data) + 1;
     return true;
@@ -424,7 +425,7 @@ static bool has_form(const llmcost_event *event, const llmc_chunks *chunks)
     if (event->kind == LLMCOST_EVENT_USAGE)
         return chunks->usage != LLMC_USAGE_NEVER && event->usage && has_counts(event->usage);
     if (event->kind == LLMCOST_EVENT_EXTRA)
-        return !is_ours(event->tool_name, strlen(event->tool_name));
+        return !is_ours(&(llmc_json_key){ .text = event->tool_name, .bytes = strlen(event->tool_name) });
     return event->kind >= LLMCOST_EVENT_TEXT && event->kind <= LLMCOST_EVENT_LOGPROBS;
 }
 

@@ -398,7 +398,7 @@ static void test_chunks_of_what_comes_beside_the_text(void **state)
     assert_string_equal(llmcost_event_text(&extra, NULL), "");
     assert_string_equal(llmcost_event_tool_name(&extra), "");
 
-    llmcost_event several = event_of(LLMCOST_EVENT_EXTRA, "{\"a\":1,\"model\":2,\"b\":[]}");
+    llmcost_event several = event_of(LLMCOST_EVENT_EXTRA, "{\"a\":1,\"mod\\u0065l\":2,\"b\":[]}");
     json = chunk_of(&s, several);
     assert_count(json, "a", 1);
     assert_int_equal(json_array_size(at(json, "b")), 0);
@@ -424,6 +424,9 @@ static void test_names_of_chunks(void **state)
     assert_string_equal(s.chunks.model, "m-1-2025");
     s.memory.fail_at = s.memory.calls + 1;
     assert_false(llmc_chunks_see(&s.chunks, &meta, &shown));
+    json_t *json = json_loads(llmcost_event_json((llmc_chunks_attach(&s.chunks, &text), &text)), 0, NULL);
+    assert_text(json, "id", "msg_2"); /* pieces of before are still told */
+    json_decref(json);
     close_stream(&s);
 }
 
