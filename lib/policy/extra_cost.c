@@ -72,17 +72,22 @@ static void read_tier(llmc_json *json, const llmc_json_key *key, llmc_extra_cost
     out->tier[tier.bytes] = '\0';
 }
 
-__attribute__((cold)) static void read_thinking(llmc_json *json, llmc_extra_cost *out)
+/* Anthropic's and Bedrock's name, and Gemini's, wherever a host has them. */
+__attribute__((cold)) static void read_thinking(llmc_json *json, llmc_extra_cost *out, int depth)
 {
+    enum { DEEPEST = 4 };
     llmc_json_key key;
+    int64_t tokens;
     llmc_json_object(json);
     while (llmc_json_next_key(json, &key)) {
-        if (llmc_json_peek(json) != LLMC_JSON_NUMBER || !llmc_json_key_is(&key, "budget_tokens")) {
+        llmc_json_type type = llmc_json_peek(json);
+        bool named = llmc_json_key_is(&key, "budget_tokens") || llmc_json_key_is(&key, "thinkingBudget");
+        if (type == LLMC_JSON_OBJECT && depth < DEEPEST)
+            read_thinking(json, out, depth + 1);
+        else if (type != LLMC_JSON_NUMBER || !named)
             llmc_json_skip(json);
-            continue;
-        }
-        if (!llmc_json_integer(json, &out->thinking_tokens))
-            out->thinking_tokens = 0;
+        else if (llmc_json_integer(json, &tokens) && tokens > out->thinking_tokens)
+            out->thinking_tokens = tokens;
     }
 }
 
@@ -103,12 +108,11 @@ void llmc_extra_cost_of(const char *extra, llmc_extra_cost *out)
             read_tier(&json, &key, out);
             continue;
         }
-        if (type == LLMC_JSON_OBJECT && llmc_json_key_is(&key, "thinking")) {
-            read_thinking(&json, out);
-            continue;
-        }
         if (!off && !is_free(&key))
             name_unknown(out, &key);
-        llmc_json_skip(&json);
+        if (type == LLMC_JSON_OBJECT)
+            read_thinking(&json, out, 0);
+        else
+            llmc_json_skip(&json);
     }
 }

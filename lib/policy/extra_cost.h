@@ -7,7 +7,7 @@
 typedef struct llmc_extra_cost {
     char unknown[48]; /* the first member that may cost anything; "": none */
     char tier[12];    /* the service tier that is asked for, where it may be dearer than the standard one; "": none */
-    int64_t thinking_tokens; /* "thinking": {"budget_tokens": N}, which max_tokens must not be lowered to; 0: none */
+    int64_t thinking_tokens; /* the budget of thinking, which max_tokens must not be lowered to; 0: none */
 } llmc_extra_cost;
 
 void llmc_extra_cost_of(const char *extra, llmc_extra_cost *out);

@@ -12,6 +12,7 @@
 #include <jansson.h>
 
 #include "../support/engine_rig.h"
+#include "policy/extra_cost.h"
 
 #define PROVIDERS "\"providers\":{\"anthropic\":{\"key\":\"k\"},\"openai\":{\"key\":\"k\"},\"openai-responses\":{\"key\":\"k\",\"retries\":0}}"
 #define ROUTES "\"routes\":{\"chat\":{\"fallback\":[\"anthropic/claude-sonnet-4-5\",\"openai/gpt-4o-mini\"]}}"
@@ -134,6 +135,25 @@ static void test_thinking_of_extra(void **unused)
     assert_int_equal(sent(&(asked){ .config = CONFIG("1", ""), .model = CLAUDE, .extra = extra, .max_tokens = 5000 }, LLMCOST_OK, NULL), 5000); /* the caller's own */
 }
 
+/* Each host has its place for the budget of thinking. */
+static void test_places_of_a_thinking_budget(void **unused)
+{
+    (void)unused;
+    static const struct { const char *extra; int64_t tokens; } cases[] = {
+        { "{\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":8000}}", 8000 },
+        { "{\"generationConfig\":{\"topK\":3,\"thinkingConfig\":{\"includeThoughts\":true,\"thinkingBudget\":4096}}}", 4096 },
+        { "{\"additionalModelRequestFields\":{\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":2000}},\"thinking\":{\"budget_tokens\":100}}", 2000 },
+        { "{\"generationConfig\":{\"thinkingConfig\":{\"thinkingBudget\":-1}}}", 0 },
+        { "{\"a\":{\"b\":{\"c\":{\"d\":{\"e\":{\"f\":{\"budget_tokens\":9}}}}}}}", 0 },
+        { "{\"budget_tokens\":9,\"x\":[{\"budget_tokens\":9}],\"thinking\":{\"budget_tokens\":1e99}}", 0 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        llmc_extra_cost cost;
+        llmc_extra_cost_of(cases[i].extra, &cost);
+        assert_int_equal(cost.thinking_tokens, cases[i].tokens);
+    }
+}
+
 /* The config's own length is not raised behind its back: the error says which figure it is. */
 static void test_default_length(void **unused)
 {
@@ -150,7 +170,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_thinking), cmocka_unit_test(test_fallback_goes_on), cmocka_unit_test(test_least_output),
-        cmocka_unit_test(test_thinking_of_extra), cmocka_unit_test(test_default_length),
+        cmocka_unit_test(test_thinking_of_extra), cmocka_unit_test(test_places_of_a_thinking_budget), cmocka_unit_test(test_default_length),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
