@@ -557,7 +557,7 @@ typedef enum llmcost_event_kind {
     LLMCOST_EVENT_USAGE = 7,      /* the provider reported its counts: llmcost_event_tokens() */
     LLMCOST_EVENT_RESTART_ANSWER = 8, /* the pieces so far are void: the target failed, and another one answers from the start.
                                         Only of a route with "after_delta": "continue" */
-    LLMCOST_EVENT_LOGPROBS = 9,   /* log-probabilities of tokens of the text before: OpenAI's items, as a JSON array */
+    LLMCOST_EVENT_LOGPROBS = 9,   /* asked for: log-probabilities of tokens of the text before, OpenAI's items as a JSON array */
     LLMCOST_EVENT_EXTRA = 10      /* what a provider sends beside the text (citations): llmcost_event_json() */
 } llmcost_event_kind;
 

@@ -298,9 +298,10 @@ void llmc_openai_completion(const llmcost_response *response, llmc_buffer *out)
 
 /* ---- chunks ---- */
 
-void llmc_chunks_init(llmc_chunks *chunks, const llmc_allocator *allocator, const char *id, const char *model, int64_t created)
+void llmc_chunks_init(llmc_chunks *chunks, const llmc_allocator *allocator, const llmcost_response *response, const llmcost_request *request)
 {
-    *chunks = (llmc_chunks){ .id = id, .model = model, .created = created };
+    *chunks = (llmc_chunks){ .id = llmc_receipt_id(&response->receipt), .model = request ? request->model : "", .created = response->receipt.started_wall_ms / 1000,
+                             .wants_logprobs = request && request->logprobs };
     llmc_buffer_init(&chunks->text, allocator, LLMC_CHUNK_MAX_BYTES);
 }
 
@@ -331,9 +332,9 @@ static bool take_names(llmc_chunks *chunks, const llmcost_event *meta)
 
 bool llmc_chunks_see(llmc_chunks *chunks, const llmcost_event *event, bool *shown)
 {
-    *shown = event->kind != LLMC_EVENT_META;
+    *shown = event->kind != LLMC_EVENT_META && (event->kind != LLMCOST_EVENT_LOGPROBS || chunks->wants_logprobs);
     chunks->counts_told |= event->kind == LLMCOST_EVENT_USAGE && has_counts(event->usage);
-    return *shown || take_names(chunks, event);
+    return event->kind != LLMC_EVENT_META || take_names(chunks, event);
 }
 
 bool llmc_chunks_owed(const llmc_chunks *chunks, const llmcost_response *response, llmcost_event *usage)

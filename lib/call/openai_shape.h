@@ -22,12 +22,14 @@ typedef struct llmc_chunks {
     int64_t created;          /* seconds since 1970 */
     llmc_usage_chunk usage;
     bool counts_told;
+    bool wants_logprobs;      /* else they are a policy's, if there are any */
     bool written, has_form;   /* of the event at hand: made already, and had one */
     uint64_t begun[LLMC_CHUNK_MAX_CHOICES / 64]; /* choices whose role was said */
     llmc_buffer text, names;
 } llmc_chunks;
 
-void llmc_chunks_init(llmc_chunks *chunks, const llmc_allocator *allocator, const char *id, const char *model, int64_t created);
+/* request NULL: none that could be read. What it borrows of both lives as long as the call. */
+void llmc_chunks_init(llmc_chunks *chunks, const llmc_allocator *allocator, const llmcost_response *response, const llmcost_request *request);
 void llmc_chunks_free(llmc_chunks *chunks);
 /* First of all for each event that reaches the caller. *shown: it goes on to the host. false: no memory. */
 bool llmc_chunks_see(llmc_chunks *chunks, const llmcost_event *event, bool *shown);

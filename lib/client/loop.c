@@ -139,8 +139,7 @@ static llmcost_status submit(llmcost_loop *loop, llmc_operation_id operation, ll
     made->done = call_done;
     made->user = item;
     item->id = made->id = atomic_fetch_add(&loop->last_id, 1) + 1;
-    llmc_chunks_init(&item->chunks, &client->services.allocator, llmc_receipt_id(&front->response->receipt), front->request ? front->request->model : "",
-                     front->response->receipt.started_wall_ms / 1000);
+    llmc_chunks_init(&item->chunks, &client->services.allocator, front->response, front->request);
     item->chunks.usage = usage;
     if (to->call)
         *to->call = item->id;

@@ -154,8 +154,7 @@ static llmcost_status open_stream(llmcost_client *client, llmc_front *front, llm
     call->sink = queue_event;
     call->done = call_done;
     call->user = stream;
-    llmc_chunks_init(&stream->chunks, &client->services.allocator, llmc_receipt_id(&front->response->receipt), front->request ? front->request->model : "",
-                     front->response->receipt.started_wall_ms / 1000);
+    llmc_chunks_init(&stream->chunks, &client->services.allocator, front->response, front->request);
     stream->chunks.usage = usage;
     if (front->status)
         llmc_call_fail(call, front->status);

@@ -221,11 +221,32 @@ static void test_after_an_escalation(void **state)
     live_close(&all);
 }
 
+/* The small model's log-probabilities are the cascade's business: who asked for none is shown none. */
+static void test_logprobs_of_a_policy(void **state)
+{
+    (void)state;
+    live all;
+    completion told;
+    llmcost_response *response = NULL;
+    live_open(&all, "{\"default\":{\"reply\":{\"text\":\"surely\",\"logprobs\":[-0.01,-0.01]},\"chunks\":2}}", NULL,
+              "\"routes\":{\"faq\":{\"cascade\":[\"" OPENAI_MODEL "\",\"openai/gpt-4o\"],\"escalate_on\":{\"logprob_below\":-1}}}");
+    completion_begin(&told);
+    pull(&all, "{\"model\":\"faq\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}]}", &told, &response);
+    assert_string_equal(told.text, "surely");
+    assert_string_equal(told.model, "gpt-4o-mini");
+    assert_non_null(strstr(llmcost_mock_request_body(all.mock, 0, NULL), "\"logprobs\":true"));
+    assert_int_equal(json_array_size(told.logprobs), 0);
+    completion_end(&told);
+    llmcost_response_free(response);
+    live_close(&all);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names_and_counts), cmocka_unit_test(test_counts_that_nobody_told), cmocka_unit_test(test_logprobs),
         cmocka_unit_test(test_what_comes_beside_the_text), cmocka_unit_test(test_after_an_escalation),
+        cmocka_unit_test(test_logprobs_of_a_policy),
     };
     alarm(120);
     return cmocka_run_group_tests(tests, NULL, NULL);

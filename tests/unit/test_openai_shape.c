@@ -250,7 +250,13 @@ typedef struct stream {
 static void open_stream(stream *s)
 {
     counting_memory_init(&s->memory);
-    llmc_chunks_init(&s->chunks, &s->memory.allocator, "chatcmpl-9", "m-1", 1750000000);
+    llmcost_response response;
+    llmcost_request request = LLMCOST_REQUEST_INIT;
+    request.model = "m-1";
+    begin(&response, NULL);
+    response.receipt.started_wall_ms = 1750000000999;
+    llmc_chunks_init(&s->chunks, &s->memory.allocator, &response, &request);
+    s->chunks.id = "chatcmpl-9"; /* the receipt's is as random */
 }
 
 static void close_stream(stream *s)
@@ -415,6 +421,8 @@ static void test_names_of_chunks(void **state)
     llmcost_event meta = event_of(LLMC_EVENT_META, ""), text = event_of(LLMCOST_EVENT_TEXT, "x");
     meta.tool_name = "m-1-2025";
     assert_true(llmc_chunks_see(&s.chunks, &text, &shown) && shown);
+    llmcost_event logprobs = event_of(LLMCOST_EVENT_LOGPROBS, "[]");
+    assert_true(llmc_chunks_see(&s.chunks, &logprobs, &shown) && !shown); /* a policy's: the request asks for none */
     assert_true(llmc_chunks_see(&s.chunks, &meta, &shown) && !shown);
     assert_string_equal(s.chunks.id, "chatcmpl-9"); /* nobody gave another */
     assert_string_equal(s.chunks.model, "m-1-2025");
