@@ -300,33 +300,34 @@ void llmc_openai_completion(const llmcost_response *response, llmc_buffer *out)
 
 void llmc_chunks_init(llmc_chunks *chunks, const llmc_allocator *allocator, const llmcost_response *response, const llmcost_request *request)
 {
-    *chunks = (llmc_chunks){ .id = llmc_receipt_id(&response->receipt), .model = request ? request->model : "", .created = response->receipt.started_wall_ms / 1000,
-                             .wants_logprobs = request && request->logprobs };
+    memset(chunks, 0, sizeof *chunks);
+    chunks->id = llmc_receipt_id(&response->receipt);
+    chunks->model = request ? request->model : "";
+    chunks->created = response->receipt.started_wall_ms / 1000;
+    chunks->wants_logprobs = request && request->logprobs;
     llmc_buffer_init(&chunks->text, allocator, LLMC_CHUNK_MAX_BYTES);
 }
 
 void llmc_chunks_free(llmc_chunks *chunks)
 {
     llmc_buffer_free(&chunks->text);
-    llmc_buffer_free(&chunks->names);
+    llmc_free(chunks->text.allocator, chunks->names);
 }
 
 /* What the provider calls the answer and the model; a name that it leaves out stays what it was. */
 static bool take_names(llmc_chunks *chunks, const llmcost_event *meta)
 {
-    llmc_buffer names;
+    const llmc_allocator *allocator = chunks->text.allocator;
     const char *id = meta->bytes ? meta->text : chunks->id, *model = *meta->tool_name ? meta->tool_name : chunks->model;
-    llmc_buffer_init(&names, chunks->text.allocator, LLMC_CHUNK_MAX_BYTES);
-    llmc_buffer_add(&names, id, strlen(id) + 1);
-    llmc_buffer_add(&names, model, strlen(model) + 1);
-    if (names.failure) {
-        llmc_buffer_free(&names);
+    size_t id_bytes = strlen(id), model_bytes = strlen(model);
+    char *names = llmc_alloc(allocator, id_bytes + model_bytes + 2);
+    if (!names)
         return false;
-    }
-    llmc_buffer_free(&chunks->names);
-    chunks->names = names;
-    chunks->id = names.data;
-    chunks->model = names.data + strlen(names.data) + 1;
+    char *behind_id = llmc_put_text(names, id, id_bytes);
+    llmc_put_text(behind_id, model, model_bytes);
+    llmc_free(allocator, chunks->names);
+    chunks->id = chunks->names = names;
+    chunks->model = behind_id;
     return true;
 }
 

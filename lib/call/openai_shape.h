@@ -25,7 +25,8 @@ typedef struct llmc_chunks {
     bool wants_logprobs;      /* else they are a policy's, if there are any */
     bool written, has_form;   /* of the event at hand: made already, and had one */
     uint64_t begun[LLMC_CHUNK_MAX_CHOICES / 64]; /* choices whose role was said */
-    llmc_buffer text, names;
+    llmc_buffer text;
+    char *names;
 } llmc_chunks;
 
 /* request NULL: none that could be read. What it borrows of both lives as long as the call. */

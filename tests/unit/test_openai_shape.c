@@ -432,6 +432,7 @@ static void test_names_of_chunks(void **state)
     assert_string_equal(s.chunks.model, "m-1-2025");
     s.memory.fail_at = s.memory.calls + 1;
     assert_false(llmc_chunks_see(&s.chunks, &meta, &shown));
+    s.memory.fail_at = 0;
     json_t *json = json_loads(llmcost_event_json((llmc_chunks_attach(&s.chunks, &text), &text)), 0, NULL);
     assert_text(json, "id", "msg_2"); /* pieces of before are still told */
     json_decref(json);
