@@ -140,6 +140,11 @@ static void test_a_broken_stream_counts_text_and_thoughts(void **unused)
         { CONFIG(""), "openai/gpt-4o", NULL, DELTA("reasoning_content", FORTY, USAGE(10, 9, 9)) DELTA("content", "12345678", ""), 10, 2, 10, 10 * IN + 12 * OUT },
         /* nor what was counted as text */
         { CONFIG(""), "openai/gpt-4o", NULL, DELTA("reasoning_content", FORTY, USAGE(10, 9, 0)) DELTA("content", "12345678", ""), 10, 9, 3, 10 * IN + 12 * OUT },
+        /* a count that does not tell thoughts from text is of both */
+        { CONFIG(""), "openai/gpt-4o", NULL, DELTA("reasoning_content", FORTY, ",\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":9}") DELTA("content", "12345678", ""), 10, 12, -1, 10 * IN + 12 * OUT },
+        /* a prompt of no tokens is nobody's, until the answer is whole */
+        { CONFIG(""), "openai/gpt-4o", NULL, DELTA("content", "12345678", USAGE(0, 5, 0)), PROMPT, 5, 0, PROMPT * IN + 5 * OUT },
+        { CONFIG(""), "openai/gpt-4o", NULL, DELTA("content", "12345678", USAGE(10, 0, 0)), 10, 2, 0, 10 * IN + 2 * OUT },
         /* an answer with thoughts has another price at some hosts: CNY 8 in place of 2 */
         { CONFIG(""), "dashscope/qwen-plus", NULL, DELTA("reasoning_content", FORTY, "") DELTA("content", "12345678", ""), PROMPT, 2, 10, (PROMPT * 800 + 12 * 8000) / 10 },
     };
@@ -197,27 +202,35 @@ static void test_a_broken_stream_with_a_placeholder(void **unused)
         check_broken(&streams[i]);
 }
 
-/* Counts that came with the finish are the whole truth, though the stream's last word did not come. */
+#define ENDED(tokens) "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":" #tokens "}}\n\n"
+
+/* Counts that came with the finish are the whole truth, though the stream's last word did not come; fewer than came are none. */
 static void test_a_stream_that_breaks_off_after_its_finish(void **unused)
 {
     (void)unused;
-    static const char end[] = STARTED WROTE("12345678") "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":30}}\n\n";
-    engine_rig rig;
-    rig_request space;
-    char text[100];
-    llmcost_response *response = NULL;
-    rig_open(&rig, CLAUDE);
-    fake_exchange *exchange = fake_network_add(&rig.network, NULL);
-    exchange->headers[0] = "Content-Type: text/event-stream";
-    fake_exchange_piece(exchange, 1, end, strlen(end));
-    exchange->done_ms = 2;
-    exchange->status = LLMCOST_E_NETWORK;
-    rig_ask(&space, "anthropic/claude-sonnet-4-5", "hello")->max_tokens = 1000;
-    assert_int_equal(rig_stream(&rig, &space.request, text, sizeof text, &response), LLMCOST_E_TRUNCATED);
-    assert_int_equal(llmcost_response_cost_nano(response), 50 * 3000 + 30 * 15000);
-    assert_string_equal(rig_line_text(response, 0, "counts"), "reported");
-    llmcost_response_free(response);
-    rig_close(&rig);
+    static const struct { const char *chunks; int64_t out; const char *counts; } cases[] = {
+        { STARTED WROTE("12345678") ENDED(30), 30, "reported" },
+        { STARTED WROTE("12345678") ENDED(2), 2, "reported" },
+        { STARTED WROTE("12345678") ENDED(1), 2, "estimated" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        engine_rig rig;
+        rig_request space;
+        char text[100];
+        llmcost_response *response = NULL;
+        rig_open(&rig, CLAUDE);
+        fake_exchange *exchange = fake_network_add(&rig.network, NULL);
+        exchange->headers[0] = "Content-Type: text/event-stream";
+        fake_exchange_piece(exchange, 1, cases[i].chunks, strlen(cases[i].chunks));
+        exchange->done_ms = 2;
+        exchange->status = LLMCOST_E_NETWORK;
+        rig_ask(&space, "anthropic/claude-sonnet-4-5", "hello")->max_tokens = 1000;
+        assert_int_equal(rig_stream(&rig, &space.request, text, sizeof text, &response), LLMCOST_E_TRUNCATED);
+        assert_int_equal(llmcost_response_cost_nano(response), 50 * 3000 + cases[i].out * 15000);
+        assert_string_equal(rig_line_text(response, 0, "counts"), cases[i].counts);
+        llmcost_response_free(response);
+        rig_close(&rig);
+    }
 }
 
 /* A first piece that no answer may be as long as: it was billed all the same. */
@@ -291,6 +304,26 @@ static void test_a_whole_answer_that_breaks_off(void **unused)
     }
 }
 
+/* Without a length that was asked for, all that came counts. */
+static void test_a_whole_answer_without_a_length(void **unused)
+{
+    (void)unused;
+    static const char half[] = "{\"id\":\"x\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"" FORTY;
+    engine_rig rig;
+    rig_request space;
+    llmcost_response *response;
+    rig_open(&rig, "{\"providers\":{\"openai\":{\"key\":\"k\",\"retries\":0}}}");
+    fake_exchange *cut = fake_network_add(&rig.network, NULL);
+    fake_exchange_piece(cut, 10, half, strlen(half));
+    cut->done_ms = 20;
+    cut->status = LLMCOST_E_NETWORK;
+    assert_int_equal(llmcost_chat(rig.client, rig_ask(&space, "openai/gpt-4o", "hello"), &response), LLMCOST_E_TRUNCATED);
+    assert_null(strstr(rig.network.requests[0].body, "max_"));
+    assert_int_equal(llmcost_response_tokens(response, LLMCOST_OUTPUT), (strlen(half) + 3) / 4);
+    llmcost_response_free(response);
+    rig_close(&rig);
+}
+
 /* The caller and his request are gone when the connection is; what he asked for is still known. */
 static void test_a_drained_stream_that_breaks_off(void **unused)
 {
@@ -340,7 +373,7 @@ int main(void)
         cmocka_unit_test(test_zeros_are_figures), cmocka_unit_test(test_a_side_that_is_not_there_is_estimated), cmocka_unit_test(test_a_broken_stream_counts_text_and_thoughts),
         cmocka_unit_test(test_a_broken_stream_costs_what_its_tier_costs), cmocka_unit_test(test_a_broken_stream_with_a_stated_cost),
         cmocka_unit_test(test_a_broken_stream_with_a_placeholder), cmocka_unit_test(test_a_stream_that_breaks_off_after_its_finish),
-        cmocka_unit_test(test_a_first_piece_that_is_too_large), cmocka_unit_test(test_a_whole_answer_that_breaks_off),
+        cmocka_unit_test(test_a_first_piece_that_is_too_large), cmocka_unit_test(test_a_whole_answer_that_breaks_off), cmocka_unit_test(test_a_whole_answer_without_a_length),
         cmocka_unit_test(test_a_drained_stream_that_breaks_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
