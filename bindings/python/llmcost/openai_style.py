@@ -46,8 +46,16 @@ class Shape:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Shape) and self._members == other._members
 
-    def model_dump(self, *, exclude_none: bool = False, **_: Any) -> Dict[str, Any]:
-        """The object as plain dicts and lists."""
+    def model_dump(
+        self,
+        *,
+        exclude_none: bool = False,
+        mode: str = "python",
+        by_alias: Optional[bool] = None,
+        exclude_unset: bool = False,
+        warnings: object = True,
+    ) -> Dict[str, Any]:
+        """The object as plain dicts and lists. Of the SDK's options the others change nothing."""
         members = json.loads(json.dumps(self._members))
         return _without_none(members) if exclude_none else members  # type: ignore[no-any-return]
 
@@ -142,6 +150,8 @@ class Completions:
 class EmbeddingList(Shape):
     """Vectors: .data[0].embedding, .usage, .model, and .llmcost, their receipt."""
 
+    _request_id: Optional[str] = None  # the provider's, of the last batch
+
 
 class EmbeddingsShape:
     """client.embeddings"""
@@ -151,7 +161,10 @@ class EmbeddingsShape:
 
     def create(self, *, model: str, input: Any, **options: Any) -> EmbeddingList:
         """Takes the SDK's arguments and Client.embed()'s."""
-        return EmbeddingList(self._client._embed(model, input, _options(options), _as_listed))
+        vectors = EmbeddingList(self._client._embed(model, input, _options(options), _as_listed))
+        for line in vectors.llmcost.lines:
+            vectors._request_id = line.get("request_id") or vectors._request_id
+        return vectors
 
 
 def _as_listed(response: Any) -> Dict[str, Any]:

@@ -98,6 +98,8 @@ class OpenAIShapeTest(EmbeddingCase):
         self.assertEqual((made.object, made.data[0].object), ("list", "embedding"))
         self.assertEqual((made.usage.prompt_tokens, made.usage.total_tokens), (6, 6))
         self.assertEqual(made.llmcost.cost, Decimal("0.00000012"))
+        self.assertEqual(made._request_id, made.llmcost.lines[0]["request_id"])
+        self.assertTrue(made._request_id)
         self.assertEqual(made.model_dump()["data"][1]["embedding"], [0.5, 4])
         self.assertEqual(self.sent()["dimensions"], 2)
         self.assertNotIn("timeout", self.sent())

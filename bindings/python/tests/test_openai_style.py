@@ -57,6 +57,8 @@ class Completions(MockCase):
         )
         self.assertEqual(completion._request_id, completion.llmcost.lines[0]["request_id"])
         self.assertTrue(completion._request_id)
+        with self.assertRaises(TypeError):
+            completion.model_dump(exclude={"llmcost"})
         self.assertIn("choices", repr(completion))
         dumped["choices"].clear()
         self.assertEqual(len(completion.choices), 1)
